@@ -1,0 +1,56 @@
+# The short way to everything. `make run` and `make test` are all a newcomer needs.
+CCACHE := $(shell command -v ccache)
+export CCACHE_SLOPPINESS = time_macros
+JOBS   ?= $(shell nproc)
+NINJA   = ninja -j$(JOBS)
+SETUP   = $(if $(CCACHE),CC="ccache $(1)",CC=$(1)) meson setup
+
+.PHONY: run build test deps ui build-asan build-tsan build-fuzz fuzz bench fmt lint clean
+
+run: build
+	./build/pharos serve --data data
+
+deps:
+	@tools/install-deps
+
+ui: deps
+	@tools/build-ui
+
+build: deps ui
+	@test -f build/build.ninja || $(call SETUP,gcc) build --buildtype=release -Ddebug=true
+	@$(NINJA) -C build
+
+# Sanitized build of all rooms and their unit tests; what one works with day to day.
+build-asan:
+	@test -f build-asan/build.ninja || $(call SETUP,gcc) build-asan --buildtype=debugoptimized \
+		-Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+	@$(NINJA) -C build-asan
+
+build-tsan:
+	@test -f build-tsan/build.ninja || $(call SETUP,gcc) build-tsan --buildtype=debugoptimized \
+		-Doptimization=1 -Db_sanitize=thread -Db_lundef=false
+	@$(NINJA) -C build-tsan
+
+build-fuzz:
+	@test -f build-fuzz/build.ninja || $(call SETUP,clang) build-fuzz --buildtype=debugoptimized \
+		-Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+	@$(NINJA) -C build-fuzz
+
+test: deps build build-asan build-tsan build-fuzz
+	@tools/run_tests.py
+
+# One target for a while: make fuzz TARGET=json SECONDS=60
+fuzz: deps build-fuzz
+	@tools/fuzz $(TARGET) $(SECONDS)
+
+bench: build
+	@bench/run
+
+fmt:
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.[ch]' 'bench/*.[ch]' | xargs clang-format -i
+
+lint:
+	@tools/lint
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz ui/dist
