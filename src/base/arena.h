@@ -24,7 +24,8 @@ void *arena_dup(struct arena *a, const void *ptr, size_t size);
 /* A copy with a NUL behind it (not counted in len). ptr is NULL only when the budget is used up. */
 struct slice arena_slice(struct arena *a, struct slice s);
 char *arena_strdup(struct arena *a, const char *s);
-struct slice arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct slice arena_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Bytes held from the heap, used or not. */
 size_t arena_size(const struct arena *a);
 

@@ -8,9 +8,9 @@
 #include "base/types.h"
 
 struct budget {
-    struct budget *parent;    /* may be NULL; outlives the child */
-    const char *setting;      /* the setting that moves the limit, for messages */
-    int64_t limit;            /* 0 = unlimited */
+    struct budget *parent; /* may be NULL; outlives the child */
+    const char *setting;   /* the setting that moves the limit, for messages */
+    int64_t limit;         /* 0 = unlimited */
     _Atomic int64_t used;
     _Atomic int64_t peak;
 };

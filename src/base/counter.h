@@ -16,13 +16,13 @@
 enum counter_kind { COUNTER_TOTAL, COUNTER_GAUGE };
 
 struct counter {
-    const char *name;        /* full metric name, pharos_<room>_<what>_<unit>[_total] */
+    const char *name; /* full metric name, pharos_<room>_<what>_<unit>[_total] */
     const char *help;
-    const char *labels;      /* NULL, or ready label pairs: door="prometheus",reason="too_old" */
+    const char *labels; /* NULL, or ready label pairs: door="prometheus",reason="too_old" */
     enum counter_kind kind;
-    double scale;            /* value shown = count * scale; 0 means 1 (e.g. 1e-9 for ns -> s) */
+    double scale; /* value shown = count * scale; 0 means 1 (e.g. 1e-9 for ns -> s) */
     _Atomic int64_t value;
-    struct counter *next;    /* registry link, owned by counter.c */
+    struct counter *next; /* registry link, owned by counter.c */
     _Atomic bool registered;
 };
 

@@ -78,8 +78,9 @@ void log_write(enum log_level level, const char *room, const char *msg,
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
-    buf_printf(&b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s room=%s msg=",
-               tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+    buf_printf(&b,
+               "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s room=%s msg=", tm.tm_year + 1900,
+               tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                (int)(now.tv_nsec / NS_PER_MS), level_names[level], room);
     append_value(&b, slice_cstr(msg));
     for (size_t i = 0; i < count; i++) {
@@ -98,7 +99,8 @@ void log_write(enum log_level level, const char *room, const char *msg,
     if (writer) {
         writer(b.ptr, b.len, writer_ctx);
     } else {
-        /* One write a line, so that lines of several processes do not mix; nothing to do if it fails. */
+        /* One write a line, so that lines of several processes do not mix; nothing to do if it
+         * fails. */
         ssize_t ignored = write(STDERR_FILENO, b.ptr, b.len);
         (void)ignored;
     }

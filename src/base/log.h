@@ -2,14 +2,21 @@
  * `server`, log only what no caller can be told (background work). Thread-safe.
  *
  *     LOG_WARN("store", "part quarantined", LOG_STR("file", path), LOG_INT("bytes", n));
- *  -> ts=2026-11-24T10:00:00.123Z level=warn room=store msg="part quarantined" file=... bytes=... */
+ *  -> ts=2026-11-24T10:00:00.123Z level=warn room=store msg="part quarantined" file=... bytes=...
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include "base/slice.h"
 #include "base/types.h"
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_COUNT };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_COUNT
+};
 
 enum log_kind { LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_FLOAT };
 

@@ -6,13 +6,14 @@
 
 #include "base/types.h"
 
-void *mem_alloc(size_t size);               /* uninitialised */
+void *mem_alloc(size_t size);                /* uninitialised */
 void *mem_calloc(size_t count, size_t size); /* zeroed; aborts on overflow of count * size */
 void *mem_realloc(void *ptr, size_t size);
 void *mem_dup(const void *ptr, size_t size);
 char *mem_strdup(const char *s);
 void mem_free(void *ptr);
-/* Rounds up for SIMD readers: `size` bytes aligned to `align` (a power of two). Free with mem_free. */
+/* Rounds up for SIMD readers: `size` bytes aligned to `align` (a power of two). Free with mem_free.
+ */
 void *mem_alloc_aligned(size_t align, size_t size);
 
 #endif

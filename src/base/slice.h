@@ -12,8 +12,11 @@ struct slice {
     size_t len;
 };
 
-#define SLICE(lit)    ((struct slice){"" lit, sizeof(lit) - 1})
-#define SLICE_INIT(l) {"" l, sizeof(l) - 1}
+#define SLICE(lit) ((struct slice){"" lit, sizeof(lit) - 1})
+#define SLICE_INIT(l)                                                                              \
+    {                                                                                              \
+        "" l, sizeof(l) - 1                                                                        \
+    }
 /* For printf("%.*s", SLICE_FMT(s)). Lengths above INT_MAX are cut. */
 #define SLICE_FMT(s) (int)((s).len > 0x7fffffff ? 0x7fffffff : (s).len), ((s).ptr ? (s).ptr : "")
 

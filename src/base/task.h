@@ -10,8 +10,9 @@ enum task_class { TASK_INTERACTIVE, TASK_ALERTING, TASK_BACKGROUND, TASK_CLASS_C
 struct task_pool {
     /* Queues fn(ctx) to run once on some worker. Any thread may call. */
     void (*submit)(struct task_pool *pool, enum task_class cls, void (*fn)(void *ctx), void *ctx);
-    /* Runs fn(ctx, i) for every i in [0, count) on up to `width` threads, the caller among them, and
-     * returns when all are done. May be called from a worker (the caller helps, so no deadlock). */
+    /* Runs fn(ctx, i) for every i in [0, count) on up to `width` threads, the caller among them,
+     * and returns when all are done. May be called from a worker (the caller helps, so no
+     * deadlock). */
     void (*parallel)(struct task_pool *pool, enum task_class cls, size_t count, size_t width,
                      void (*fn)(void *ctx, size_t i), void *ctx);
     size_t width; /* number of worker threads */

@@ -18,7 +18,8 @@
 #define BASE_NORETURN     __attribute__((noreturn))
 
 /* The struct that embeds `member` at `ptr`. */
-#define BASE_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define BASE_CONTAINER_OF(ptr, type, member)                                                       \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define NS_PER_US  INT64_C(1000)
 #define NS_PER_MS  INT64_C(1000000)
