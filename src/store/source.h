@@ -1,0 +1,109 @@
+/* Reading metrics: the scan interface of every source of series (the local store, a test's memory,
+ * later ClickHouse or object storage). Two steps, so that series are resolved once and samples are
+ * read series by series from any thread:
+ *
+ *   select   matchers and a time range -> the series, sorted by labels (data_labels_cmp)
+ *   read     one series' samples in a time range, sorted by time, one sample a timestamp
+ */
+#ifndef STORE_SOURCE_H
+#define STORE_SOURCE_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/budget.h"
+#include "base/diag.h"
+#include "base/vec.h"
+#include "data/histogram.h"
+#include "data/labels.h"
+#include "data/metric_batch.h"
+
+struct text_regex;
+
+enum store_match_op { STORE_MATCH_EQ, STORE_MATCH_NE, STORE_MATCH_RE, STORE_MATCH_NRE };
+
+/* A missing label matches as the empty value. */
+struct store_matcher {
+    enum store_match_op op;
+    struct slice name, value;
+    const struct text_regex *regex; /* compiled, fully anchored; for RE and NRE */
+};
+
+struct store_select_req {
+    struct slice tenant;
+    int64_t t_min_ns, t_max_ns; /* inclusive; series without a sample in it may be left out */
+    const struct store_matcher *matchers;
+    size_t matcher_count;
+    size_t series_max;             /* ERR_LIMIT beyond; 0 = unlimited */
+    struct budget *memory;         /* may be NULL */
+    const _Atomic bool *cancelled; /* may be NULL; checked now and then: ERR_CANCELLED */
+};
+
+/* Samples of one series, reused from read to read. Zero it before the first use. */
+struct store_samples {
+    size_t count;
+    int64_t *ts;                             /* ns, strictly ascending */
+    double *value;                           /* undefined where a histogram is given */
+    const struct data_histogram **histogram; /* NULL when the series has none in the range */
+    int64_t *start;                          /* start timestamps, 0 = unknown; NULL when none */
+    size_t cap;
+    struct arena *arena; /* holds the histograms of the last read */
+};
+void store_samples_free(struct store_samples *s);
+/* Makes room for `count` samples in ts and value (histogram and start only when with_*). */
+void store_samples_reserve(struct store_samples *s, size_t count, bool with_histograms,
+                           bool with_start);
+
+struct store_selection; /* pins what it selected until freed */
+
+struct store_metadata {
+    struct slice metric, unit, help;
+    enum data_metric_type type;
+};
+
+struct store_exemplar {
+    struct data_labels series, labels;
+    int64_t ts_ns;
+    double value;
+};
+
+struct store_source_stats {
+    uint64_t series, label_pairs, parts, samples, head_samples;
+    uint64_t disk_bytes, wal_bytes, memory_bytes;
+    int64_t t_min_ns, t_max_ns; /* of what is stored; t_min > t_max when empty */
+};
+
+struct store_source {
+    const struct store_source_ops *ops;
+};
+
+/* All thread-safe. Results are in `arena` where one is given. */
+struct store_source_ops {
+    int (*select)(struct store_source *src, const struct store_select_req *req,
+                  struct store_selection **out, struct diag *diag);
+    size_t (*selection_count)(const struct store_selection *sel);
+    struct data_labels (*selection_labels)(const struct store_selection *sel, size_t i);
+    /* Samples with t_min_ns <= ts <= t_max_ns; both within the select's range. */
+    int (*selection_read)(struct store_selection *sel, size_t i, int64_t t_min_ns, int64_t t_max_ns,
+                          struct store_samples *out, struct diag *diag);
+    void (*selection_free)(struct store_selection *sel);
+
+    /* Sorted, distinct; at most `limit` when it is not 0 (*out_cut then tells). matchers may be
+     * none. */
+    int (*label_names)(struct store_source *src, const struct store_select_req *req, size_t limit,
+                       struct arena *arena, struct slice **out, size_t *out_count, bool *out_cut,
+                       struct diag *diag);
+    int (*label_values)(struct store_source *src, struct slice name,
+                        const struct store_select_req *req, size_t limit, struct arena *arena,
+                        struct slice **out, size_t *out_count, bool *out_cut, struct diag *diag);
+    /* metric.ptr NULL = all. */
+    int (*metadata)(struct store_source *src, struct slice tenant, struct slice metric,
+                    struct arena *arena, struct store_metadata **out, size_t *out_count,
+                    struct diag *diag);
+    int (*exemplars)(struct store_source *src, const struct store_select_req *req,
+                     struct arena *arena, struct store_exemplar **out, size_t *out_count,
+                     struct diag *diag);
+    void (*stats)(struct store_source *src, struct store_source_stats *out);
+};
+
+#endif

@@ -1,0 +1,82 @@
+/* The store: one directory, one engine. Appends go to a sharded head in memory and a write-ahead
+ * log with group commit; heads are flushed to immutable parts; parts are merged, expire, and are
+ * listed in a manifest. An acknowledged append survives kill -9 and power loss. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/diag.h"
+#include "base/task.h"
+#include "data/metric_batch.h"
+#include "store/source.h"
+
+struct os;
+struct store;
+
+enum store_durability {
+    STORE_DURABILITY_GROUP, /* acknowledged after the fdatasync of its group (default) */
+    STORE_DURABILITY_OS,    /* after write(2): survives kill -9, loses up to 1 s on power loss */
+};
+
+struct store_config {
+    const char *dir;
+    enum store_durability durability;
+    int64_t retention_ns;       /* of metrics; INT64_MAX = forever (accepts any timestamp) */
+    int64_t retention_bytes;    /* 0 = unlimited: the oldest partitions go first */
+    int64_t future_ns;          /* how far ahead of the clock a sample may be; default 10 min */
+    size_t series_max;          /* active series; default 5,000,000 */
+    size_t label_count_max;     /* default 64 */
+    size_t label_bytes_max;     /* of one name or value; default 16 KiB */
+    int64_t flush_interval_ns;  /* head -> part; default 10 min */
+    size_t head_bytes_max;      /* flush earlier beyond this; default 512 MiB */
+    int64_t disk_reserve_bytes; /* ingest stops when less is free; default 256 MiB or 1 % */
+    size_t shard_count;         /* 0 = by cores */
+    bool background; /* false in tests: flush, merge and retention only by store_maintain */
+};
+
+/* Sets the defaults. */
+void store_config_init(struct store_config *config);
+/* Opens or creates, replays the log. `os` and `pool` outlive the store. */
+int store_open(const struct store_config *config, struct os *os, struct task_pool *pool,
+               struct store **out, struct diag *diag);
+/* Flushes, syncs, frees. */
+void store_close(struct store *s);
+
+/* Why a sample was refused; the order and names are those of pipe_refusal. */
+enum store_refusal {
+    STORE_REFUSED_INVALID,
+    STORE_REFUSED_TOO_OLD,
+    STORE_REFUSED_TOO_NEW,
+    STORE_REFUSED_SERIES_LIMIT,
+    STORE_REFUSED_LABEL_LIMIT,
+    STORE_REFUSED_COUNT
+};
+
+struct store_append_result {
+    size_t samples_accepted, histograms_accepted, exemplars_accepted, metadata_accepted;
+    size_t refused[STORE_REFUSED_COUNT];
+    struct diag first_refusal;
+};
+
+/* Takes the batch's content before it returns; what can be accepted is visible to reads at once.
+ * `ack` is called exactly once from the log's thread when it is durable or failed (ERR_IO;
+ * ERR_NOSPACE), or, with err != 0, before this returns. `ack` may be NULL. Same timestamp twice:
+ * the later append wins. Any order of arrival within retention. Thread-safe. */
+void store_append_metrics(struct store *s, const struct data_metric_batch *batch,
+                          void (*ack)(void *ctx, int err, const struct store_append_result *result),
+                          void *ctx);
+
+/* The local source; lives as long as the store. */
+struct store_source *store_metrics(struct store *s);
+
+/* Deletes samples of the matching series in [t_min, t_max]: hidden at once, gone after merges. */
+int store_delete_metrics(struct store *s, const struct store_select_req *req, struct diag *diag);
+
+/* One round of whatever is due (flush, merge, retention, log release) at the time of the os's
+ * clock. With `force` everything is flushed. For tests and shutdown; `background` does the same by
+ * itself. */
+int store_maintain(struct store *s, bool force, struct diag *diag);
+
+/* 0, or why appends are refused at the moment (ERR_NOSPACE, ERR_IO) with words. Thread-safe. */
+int store_health(struct store *s, struct diag *diag);
+
+#endif
