@@ -5,7 +5,7 @@ JOBS   ?= $(shell nproc)
 NINJA   = ninja -j$(JOBS)
 SETUP   = $(if $(CCACHE),CC="ccache $(1)",CC=$(1)) meson setup
 
-.PHONY: run build test deps ui build-asan build-tsan build-fuzz fuzz bench fmt lint clean
+.PHONY: run build test deps deps-test ui build-asan build-tsan build-fuzz fuzz bench fmt lint clean
 
 run: build
 	./build/pharos serve --data data
@@ -36,11 +36,14 @@ build-fuzz:
 		-Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 	@$(NINJA) -C build-fuzz
 
-test: deps build build-asan build-tsan build-fuzz
+deps-test:
+	@tools/install-deps test
+
+test: deps-test build build-asan build-tsan build-fuzz
 	@tools/run_tests.py
 
 # One target for a while: make fuzz TARGET=json SECONDS=60
-fuzz: deps build-fuzz
+fuzz: deps-test build-fuzz
 	@tools/fuzz $(TARGET) $(SECONDS)
 
 bench: build
