@@ -4,6 +4,8 @@
 #ifndef DATA_HISTOGRAM_H
 #define DATA_HISTOGRAM_H
 
+#include "base/arena.h"
+#include "base/diag.h"
 #include "base/types.h"
 
 #define DATA_HISTOGRAM_SCHEMA_CUSTOM (-53)
@@ -29,5 +31,13 @@ struct data_histogram {
     double *custom_bounds; /* schema -53: upper bounds, ascending, without +Inf */
     uint32_t custom_bound_count;
 };
+
+/* Deep copy; NULL only when the arena's budget is used up. */
+struct data_histogram *data_histogram_copy(struct arena *arena, const struct data_histogram *h);
+/* Spans fit the buckets, bounds ascend, the schema is known, counts are not negative (unless a
+ * gauge). */
+int data_histogram_check(const struct data_histogram *h, struct diag *diag);
+/* Bit for bit the same. */
+bool data_histogram_identical(const struct data_histogram *a, const struct data_histogram *b);
 
 #endif
