@@ -1,0 +1,14 @@
+import { render } from 'preact';
+import 'uplot/dist/uPlot.min.css';
+import './shell/base.css';
+import './shell/shell.css';
+import './chart/chart.css';
+import { App } from './shell/App';
+import { installKeys } from './shell/keys';
+import { interceptLinks } from './shell/router';
+
+installKeys();
+const root = document.getElementById('app')!;
+interceptLinks(root);
+root.replaceChildren();
+render(<App />, root);

@@ -1,0 +1,1 @@
+export default function StatusPage() { return <div class="page" />; }

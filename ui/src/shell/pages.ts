@@ -1,0 +1,57 @@
+// The pages of the application. A page is one row here: its path, its name, its icon, the key that
+// goes to it after `g`, and the module that draws it. All but the first page are loaded when
+// first visited.
+
+import type { ComponentType } from 'preact';
+import { HostPage } from '../pages/host/HostPage';
+import type { IconName } from './icons';
+
+export interface Page {
+  path: string;
+  title: string;
+  icon: IconName;
+  key: string;
+  /** What the palette also finds it by. */
+  words: string;
+  /** Controls of the shell that mean something on this page. */
+  time: boolean;
+  page: ComponentType | (() => Promise<{ default: ComponentType }>);
+  lazy: boolean;
+}
+
+export const PAGES: Page[] = [
+  {
+    path: '/',
+    title: 'Host',
+    icon: 'host',
+    key: 'h',
+    words: 'home cpu memory disk network processes load',
+    time: true,
+    page: HostPage,
+    lazy: false,
+  },
+  {
+    path: '/explore',
+    title: 'Explore',
+    icon: 'explore',
+    key: 'e',
+    words: 'query promql metrics graph table',
+    time: true,
+    page: () => import('../pages/explore/ExplorePage'),
+    lazy: true,
+  },
+  {
+    path: '/status',
+    title: 'Status',
+    icon: 'status',
+    key: 's',
+    words: 'doors ports targets ingest limits store build version send data',
+    time: true,
+    page: () => import('../pages/status/StatusPage'),
+    lazy: true,
+  },
+];
+
+export function pageFor(path: string): Page | undefined {
+  return PAGES.find((p) => p.path === path) ?? (path === '/host' ? PAGES[0] : undefined);
+}

@@ -1,0 +1,167 @@
+// The time range control of the top bar: quick ranges, free text in Grafana's grammar, zone.
+
+import { useState } from 'preact/hooks';
+import { Icon } from '../shell/icons';
+import { timePickerOpen } from '../shell/overlays';
+import { Popover } from '../shell/popover';
+import { safeGet, safeSet } from '../shell/theme';
+import { describeRange, formatInstant, isRelative, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
+import { range, rawRange, setRange, setZone, shift, zone, zoomOut } from './state';
+
+const RECENT = 'pharos.ranges';
+
+function recent(): RawRange[] {
+  try {
+    const r = JSON.parse(safeGet(RECENT) ?? '[]') as RawRange[];
+    return Array.isArray(r) ? r.filter((x) => typeof x.from === 'string' && typeof x.to === 'string').slice(0, 4) : [];
+  } catch {
+    return [];
+  }
+}
+
+function editable(text: string): string {
+  return /^\d{9,17}$/.test(text) ? formatInstant(Number(text), zone.peek()) : text;
+}
+
+function PickerBody({ onClose }: { onClose: () => void }) {
+  const raw = rawRange.value;
+  const [from, setFrom] = useState(editable(raw.from));
+  const [to, setTo] = useState(editable(raw.to));
+  const [find, setFind] = useState('');
+  const opts = { nowMs: Date.now(), zone: zone.value };
+  const problem = rangeProblem({ from, to }, opts);
+  const apply = (e: Event) => {
+    e.preventDefault();
+    if (problem) return;
+    const next = { from: from.trim(), to: to.trim() };
+    const kept = [next, ...recent().filter((r) => r.from !== next.from || r.to !== next.to)];
+    safeSet(RECENT, JSON.stringify(kept.slice(0, 4)));
+    setRange(next);
+    onClose();
+  };
+  const quick = QUICK_RANGES.filter((q) => q.label.toLowerCase().includes(find.toLowerCase()));
+  const past = recent();
+  return (
+    <>
+      <form class="tp-abs" onSubmit={apply}>
+        <label>
+          From
+          <input type="text" value={from} spellcheck={false} autocomplete="off" onInput={(e) => setFrom(e.currentTarget.value)} />
+        </label>
+        <label>
+          To
+          <input type="text" value={to} spellcheck={false} autocomplete="off" onInput={(e) => setTo(e.currentTarget.value)} />
+        </label>
+        <p class={problem ? 'tp-say bad' : 'tp-say dim'} role="status">
+          {problem ?? 'Relative: now-6h, now/d, now-1d/d. Absolute: 2026-01-31 08:00.'}
+        </p>
+        <button type="submit" class="btn primary" disabled={problem !== null}>
+          Apply
+        </button>
+        {past.length > 0 && (
+          <div class="tp-past">
+            <h3>Used before</h3>
+            {past.map((r) => (
+              <button
+                type="button"
+                class="row-btn"
+                key={r.from + r.to}
+                onClick={() => {
+                  setRange(r);
+                  onClose();
+                }}
+              >
+                {describeRange(r, opts)}
+              </button>
+            ))}
+          </div>
+        )}
+        <fieldset class="seg" aria-label="Time zone">
+          <button type="button" aria-pressed={zone.value === 'browser'} onClick={() => setZone('browser')}>
+            {Intl.DateTimeFormat().resolvedOptions().timeZone || 'Local'}
+          </button>
+          <button type="button" aria-pressed={zone.value === 'utc'} onClick={() => setZone('utc')}>
+            UTC
+          </button>
+        </fieldset>
+      </form>
+      <div class="tp-quick">
+        <input type="search" placeholder="Search quick ranges" aria-label="Search quick ranges" data-autofocus value={find}
+          onInput={(e) => setFind(e.currentTarget.value)}
+          onKeyDown={(e) => {
+            if (e.key === 'Enter' && quick[0]) {
+              setRange({ from: quick[0].from, to: quick[0].to });
+              onClose();
+            }
+          }}
+        />
+        <div class="tp-list">
+          {quick.map((q) => (
+            <button
+              type="button"
+              role="menuitem"
+              class="row-btn"
+              key={q.label}
+              aria-current={q.from === raw.from && q.to === raw.to ? 'true' : undefined}
+              onClick={() => {
+                setRange({ from: q.from, to: q.to });
+                onClose();
+              }}
+            >
+              {q.label}
+            </button>
+          ))}
+        </div>
+      </div>
+    </>
+  );
+}
+
+export function TimePicker() {
+  const open = timePickerOpen.value;
+  const close = () => {
+    timePickerOpen.value = false;
+  };
+  const raw = rawRange.value;
+  const text = describeRange(raw, { nowMs: range.value.toMs, zone: zone.value });
+  const moving = isRelative(raw.to);
+  return (
+    <div class="tp group">
+      <button type="button" class="btn tp-step" onClick={() => shift(-0.5)} title="Move back (t ←)" aria-label="Move the time range back">
+        <Icon name="left" />
+      </button>
+      <div class="anchor">
+        <button
+          type="button"
+          class="btn tp-main"
+          aria-haspopup="dialog"
+          aria-expanded={open}
+          title={`${formatInstant(range.value.fromMs, zone.value)} to ${formatInstant(range.value.toMs, zone.value)}`}
+          onClick={() => (timePickerOpen.value = !open)}
+        >
+          <Icon name="clock" />
+          <span class="tp-text">{text}</span>
+          {zone.value === 'utc' && <span class="tag">UTC</span>}
+        </button>
+        {open && (
+          <Popover onClose={close} label="Time range" class="tp-pop">
+            <PickerBody onClose={close} />
+          </Popover>
+        )}
+      </div>
+      <button
+        type="button"
+        class="btn tp-step"
+        disabled={moving}
+        onClick={() => shift(0.5)}
+        title="Move forward (t →)"
+        aria-label="Move the time range forward"
+      >
+        <Icon name="right" />
+      </button>
+      <button type="button" class="btn tp-zoom" onClick={zoomOut} title="Zoom out (t z)" aria-label="Zoom the time range out">
+        <Icon name="zoomout" />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+// The one time range of the application, its refresh rate, and the resolved instants that every
+// query on the page uses. A refresh resolves the range anew, so all panels share one "now".
+
+import { computed, effect, signal, untracked } from '@preact/signals';
+import { current, setParams } from '../shell/router';
+import { safeGet, safeSet } from '../shell/theme';
+import {
+  isRelative,
+  parseDuration,
+  resolveRange,
+  shiftRange,
+  zoomRange,
+  type RawRange,
+  type TimeRange,
+  type Zone,
+} from './grammar';
+
+export const DEFAULT_RANGE: RawRange = { from: 'now-30m', to: 'now' };
+export const DEFAULT_REFRESH = '10s';
+export const REFRESH_CHOICES = ['', '5s', '10s', '30s', '1m', '5m', '15m', '30m', '1h'];
+const ZONE_STORE = 'pharos.timezone';
+
+export const zone = computed<Zone>(() => {
+  const z = current.value.params.get('timezone') ?? safeGet(ZONE_STORE);
+  return z === 'utc' || z === 'UTC' ? 'utc' : 'browser';
+});
+
+function paramsRange(): RawRange {
+  const p = current.value.params;
+  const raw = { from: p.get('from') ?? DEFAULT_RANGE.from, to: p.get('to') ?? DEFAULT_RANGE.to };
+  return resolveRange(raw, { nowMs: Date.now(), zone: zone.value }) ? raw : DEFAULT_RANGE;
+}
+
+export const rawRange = signal<RawRange>(paramsRange());
+
+/** Refresh interval as a duration text; '' is off. */
+export const refresh = computed<string>(() => {
+  const r = current.value.params.get('refresh');
+  if (r === null) return DEFAULT_REFRESH;
+  return r !== '' && parseDuration(r) !== null ? r : '';
+});
+
+export interface ResolvedRange extends TimeRange {
+  /** Grows with every refresh. */
+  tick: number;
+  /** The reader asked for this refresh: fetch everything anew. */
+  forced: boolean;
+}
+
+function resolveNow(forced: boolean, tick: number): ResolvedRange {
+  const r =
+    resolveRange(rawRange.peek(), { nowMs: Date.now(), zone: zone.peek() }) ??
+    resolveRange(DEFAULT_RANGE, { nowMs: Date.now() })!;
+  return { ...r, tick, forced };
+}
+
+export const range = signal<ResolvedRange>(resolveNow(false, 0));
+
+/** How many queries are under way; the refresh button shows it. */
+export const pending = signal(0);
+
+export function refreshNow(forced = true): void {
+  range.value = resolveNow(forced, range.peek().tick + 1);
+}
+
+export function setRange(raw: RawRange, push = true): void {
+  if (!resolveRange(raw, { nowMs: Date.now(), zone: zone.peek() })) return;
+  const same = raw.from === rawRange.peek().from && raw.to === rawRange.peek().to;
+  rawRange.value = raw;
+  if (!same) setParams({ from: raw.from, to: raw.to }, push);
+  refreshNow(false);
+}
+
+export function setAbsolute(fromMs: number, toMs: number): void {
+  setRange({ from: String(Math.round(fromMs)), to: String(Math.round(toMs)) });
+}
+
+export function setRefresh(text: string): void {
+  setParams({ refresh: text });
+}
+
+export function setZone(z: Zone): void {
+  safeSet(ZONE_STORE, z === 'utc' ? 'utc' : null);
+  setParams({ timezone: z === 'utc' ? 'utc' : null });
+  // Without a parameter the choice lives in storage only, which no signal watches.
+  current.value = { ...current.value };
+  refreshNow(false);
+}
+
+export function zoomOut(): void {
+  const r = zoomRange(range.peek(), 2, Date.now());
+  setAbsolute(r.fromMs, r.toMs);
+}
+
+export function shift(fraction: number): void {
+  const r = shiftRange(range.peek(), fraction, Date.now());
+  setAbsolute(r.fromMs, r.toMs);
+}
+
+export function makeAbsolute(): void {
+  const r = range.peek();
+  setAbsolute(r.fromMs, r.toMs);
+}
+
+// Back and forward change the address without going through setRange().
+effect(() => {
+  const next = paramsRange();
+  const now = untracked(() => rawRange.value);
+  if (next.from !== now.from || next.to !== now.to) {
+    untracked(() => {
+      rawRange.value = next;
+      refreshNow(false);
+    });
+  }
+});
+
+// The refresh timer. It rests while nobody looks and catches up on return; a range that does not
+// end in the present cannot change, so it is not fetched again.
+let timer = 0;
+let lastMs = Date.now();
+
+function schedule(): void {
+  clearTimeout(timer);
+  const every = parseDuration(refresh.peek());
+  if (every === null || every < 1000) return;
+  const due = Math.max(0, lastMs + every - Date.now());
+  timer = window.setTimeout(() => {
+    if (document.hidden) return;
+    lastMs = Date.now();
+    if (isRelative(rawRange.peek().to) || isRelative(rawRange.peek().from)) refreshNow(false);
+    schedule();
+  }, due);
+}
+
+effect(() => {
+  void refresh.value;
+  void rawRange.value;
+  lastMs = Date.now();
+  schedule();
+});
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) schedule();
+});
