@@ -1,0 +1,135 @@
+#include "text/regex.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static struct text_regex *must(const char *pattern, unsigned flags)
+{
+    struct text_regex *re = NULL;
+    struct diag d;
+    diag_init(&d);
+    if (text_regex_compile(slice_cstr(pattern), flags, &re, &d))
+        fail_msg("%s: %s", pattern, d.msg);
+    return re;
+}
+
+static void anchored_as_matchers_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *yes, *no;
+    } rows[] = {{"a|b", "b", "ab"},
+                {"foo.*", "foo\nbar", "xfoo"},
+                {"(?i)abc", "ABC", "ABCD"},
+                {".*", "", NULL},
+                {".+", "x", ""},
+                {"(a|b)c", "bc", "c"},
+                {"[[:alpha:]]+", "abc", "a1"},
+                {"\\d{2,3}", "123", "1234"},
+                {"a$", "a", "a\n"},
+                {"\\pL+", "\xc3\xa4", "1"},
+                {"x*?", "xx", "y"},
+                {"(?P<n>a)b", "ab", "a"},
+                {"a\\.b", "a.b", "axb"},
+                {"a?", "", "b"},
+                {"\\Qa.b\\E", "a.b", "axb"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct text_regex *re = must(rows[i].pattern, TEXT_REGEX_ANCHORED);
+        if (!text_regex_match(re, slice_cstr(rows[i].yes)))
+            fail_msg("%s should match %s", rows[i].pattern, rows[i].yes);
+        if (rows[i].no && text_regex_match(re, slice_cstr(rows[i].no)))
+            fail_msg("%s should not match %s", rows[i].pattern, rows[i].no);
+        text_regex_free(re);
+    }
+}
+
+static void what_re2_lacks_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"(",      ")",       "a(b",    "[a",      "a**",     "*a",
+                                      "+",      "(?=a)",   "(?!a)",  "(?<=a)b", "(?>a)",   "a++",
+                                      "(a)\\1", "a{1001}", "(?<n",   "\\",      "\\C",     "(?R)",
+                                      "(?P=n)", "\\G",     "\\k<a>", "(?#c)",   "a{2}{3}", "x\\8"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct text_regex *re;
+        struct diag d;
+        diag_init(&d);
+        if (!text_regex_compile(slice_cstr(bad[i]), 0, &re, &d))
+            fail_msg("took %s", bad[i]);
+        assert_true(slice_starts_with(slice_cstr(d.msg), SLICE("error parsing regexp: ")));
+    }
+    struct text_regex *re;
+    struct diag d;
+    diag_init(&d);
+    text_regex_compile(SLICE("a**"), 0, &re, &d);
+    assert_string_equal(d.msg, "error parsing regexp: invalid nested repetition operator: `**`");
+}
+
+static void effort_is_bounded(void **state)
+{
+    (void)state;
+    struct text_regex *re = must("(a+)+b", TEXT_REGEX_ANCHORED);
+    struct buf text = {0};
+    for (int i = 0; i < 60; i++)
+        buf_append_char(&text, 'a');
+    assert_false(text_regex_match(re, buf_slice(&text)));
+    buf_deinit(&text);
+    text_regex_free(re);
+}
+
+static void expands_groups(void **state)
+{
+    (void)state;
+    struct text_regex *re = must("(?P<host>[^:]+):(\\d+)(x)?", TEXT_REGEX_ANCHORED);
+    struct slice groups[4];
+    assert_int_equal(text_regex_group_count(re), 4);
+    assert_true(text_regex_groups(re, SLICE("box:9100"), groups, 4));
+    assert_null(groups[3].ptr);
+    struct buf out = {0};
+    text_regex_expand(re, SLICE("$host/${2}/$1x/${1}x/$$/$3/${nope}/$9/$"), groups, 4, &out);
+    assert_string_equal(buf_cstr(&out), "box/9100//boxx/$////$");
+    assert_false(text_regex_groups(re, SLICE("box"), groups, 4));
+    buf_deinit(&out);
+    text_regex_free(re);
+}
+
+static void tells_an_index_what_it_needs(void **state)
+{
+    (void)state;
+    const struct slice *words;
+    struct text_regex *re = must("(?:a|b\\.c|)", TEXT_REGEX_ANCHORED);
+    assert_int_equal(text_regex_literals(re, &words), 3);
+    assert_true(slice_eq_cstr(words[1], "b.c"));
+    assert_true(text_regex_match(re, SLICE("")) && text_regex_match(re, SLICE("b.c")) &&
+                !text_regex_match(re, SLICE("bxc")));
+    text_regex_free(re);
+    re = must("node_cpu.*", TEXT_REGEX_ANCHORED);
+    assert_int_equal(text_regex_literals(re, &words), 0);
+    assert_true(slice_eq_cstr(text_regex_prefix(re), "node_cpu"));
+    text_regex_free(re);
+    re = must("abc?", TEXT_REGEX_ANCHORED);
+    assert_true(slice_eq_cstr(text_regex_prefix(re), "ab"));
+    text_regex_free(re);
+    re = must("a|b.*", TEXT_REGEX_ANCHORED);
+    assert_int_equal(text_regex_literals(re, &words), 0);
+    assert_int_equal(text_regex_prefix(re).len, 0);
+    assert_true(text_regex_match(re, SLICE("bxx")));
+    text_regex_free(re);
+    re = must("(a|b)(c|d)", TEXT_REGEX_ANCHORED);
+    assert_int_equal(text_regex_literals(re, &words), 0);
+    assert_true(text_regex_match(re, SLICE("ad")));
+    text_regex_free(re);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(anchored_as_matchers_are),
+        cmocka_unit_test(what_re2_lacks_is_refused),
+        cmocka_unit_test(effort_is_bounded),
+        cmocka_unit_test(expands_groups),
+        cmocka_unit_test(tells_an_index_what_it_needs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
