@@ -31,6 +31,21 @@ void counter_register(struct counter *counters, size_t count)
     pthread_mutex_unlock(&lock);
 }
 
+void counter_unregister(struct counter *counters, size_t count)
+{
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < count; i++) {
+        for (struct counter **at = &first; *at; at = &(*at)->next) {
+            if (*at == &counters[i]) {
+                *at = counters[i].next;
+                break;
+            }
+        }
+        atomic_store(&counters[i].registered, false);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 void counter_each(void (*fn)(const struct counter *c, void *ctx), void *ctx)
 {
     pthread_mutex_lock(&lock);

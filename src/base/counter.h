@@ -5,7 +5,7 @@
  *     static struct counter refused = {.name = "pharos_ingest_refused_total",
  *                                      .help = "...", .labels = "reason=\"too_old\""};
  *
- * A counter's memory must outlive the process's use of it (static). */
+ * A counter's memory must outlive its registration. */
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
 
@@ -43,6 +43,8 @@ static inline int64_t counter_get(const struct counter *c)
 
 /* Adds `count` counters to the registry; registering one twice is harmless. */
 void counter_register(struct counter *counters, size_t count);
+/* Takes them out again, for counters whose owner goes away. */
+void counter_unregister(struct counter *counters, size_t count);
 /* Calls fn for each registered counter, grouped by name, in registration order of the names. */
 void counter_each(void (*fn)(const struct counter *c, void *ctx), void *ctx);
 
