@@ -1,5 +1,6 @@
 #include "data/histogram.h"
 
+#include <math.h>
 #include <string.h>
 
 struct data_histogram *data_histogram_copy(struct arena *arena, const struct data_histogram *h)
@@ -83,7 +84,92 @@ int data_histogram_check(const struct data_histogram *h, struct diag *diag)
         return err;
     if (!gauge && (h->zero_count < 0 || h->count < 0))
         return diag_set(diag, ERR_INVALID, "native histogram: negative count");
+    if (h->is_integer && !h->is_stale) {
+        /* With a sum of NaN some observations are NaN: they are in no bucket. */
+        double inside = h->zero_count;
+        for (uint32_t i = 0; i < h->positive_count; i++)
+            inside += h->positive[i];
+        for (uint32_t i = 0; i < h->negative_count; i++)
+            inside += h->negative[i];
+        if (isnan(h->sum) ? inside > h->count : inside != h->count)
+            return diag_set(diag, ERR_INVALID,
+                            "native histogram: the buckets hold %.0f observations, but the count "
+                            "is %.0f",
+                            inside, h->count);
+    }
     return 0;
+}
+
+/* Bucket index `from` in a schema `shift` steps coarser: upper bounds stay inclusive. */
+static int64_t coarser_index(int64_t from, int shift)
+{
+    return ((from - 1) >> shift) + 1;
+}
+
+static bool reduce_side(struct arena *arena, const struct data_histogram_span *spans,
+                        uint32_t span_count, const double *buckets, uint32_t bucket_count,
+                        int shift, struct data_histogram_span **out_spans, uint32_t *out_span_count,
+                        double **out_buckets, uint32_t *out_bucket_count)
+{
+    struct data_histogram_span *to = arena_alloc(arena, (bucket_count + 1) * sizeof(*to));
+    double *counts = arena_alloc(arena, (bucket_count + 1) * sizeof(*counts));
+    if (!to || !counts)
+        return false;
+    uint32_t n = 0, spans_out = 0, at = 0;
+    int64_t index = 0, last = 0;
+    for (uint32_t s = 0; s < span_count; s++) {
+        index += spans[s].offset;
+        for (uint32_t k = 0; k < spans[s].length && at < bucket_count; k++, index++, at++) {
+            int64_t wide = coarser_index(index, shift);
+            if (n && wide == last) {
+                counts[n - 1] += buckets[at];
+                continue;
+            }
+            if (n && wide == last + 1) {
+                to[spans_out - 1].length++;
+            } else {
+                to[spans_out] = (struct data_histogram_span){
+                    .offset = (int32_t)(n ? wide - last - 1 : wide), .length = 1};
+                spans_out++;
+            }
+            counts[n++] = buckets[at];
+            last = wide;
+        }
+    }
+    *out_spans = to;
+    *out_span_count = spans_out;
+    *out_buckets = counts;
+    *out_bucket_count = n;
+    return true;
+}
+
+struct data_histogram *data_histogram_reduce(struct arena *arena, const struct data_histogram *h,
+                                             int32_t schema, struct diag *diag)
+{
+    if (h->schema < schema || h->schema > 52 || schema < -4 || schema > 8) {
+        diag_set(diag, ERR_INVALID, "native histogram: schema %d cannot be reduced to %d",
+                 h->schema, schema);
+        return NULL;
+    }
+    if (check_side("positive", h->positive_spans, h->positive_span_count, h->positive,
+                   h->positive_count, true, diag) ||
+        check_side("negative", h->negative_spans, h->negative_span_count, h->negative,
+                   h->negative_count, true, diag))
+        return NULL;
+    struct data_histogram *c = arena_dup(arena, h, sizeof(*h));
+    int shift = h->schema - schema;
+    if (!c ||
+        !reduce_side(arena, h->positive_spans, h->positive_span_count, h->positive,
+                     h->positive_count, shift, &c->positive_spans, &c->positive_span_count,
+                     &c->positive, &c->positive_count) ||
+        !reduce_side(arena, h->negative_spans, h->negative_span_count, h->negative,
+                     h->negative_count, shift, &c->negative_spans, &c->negative_span_count,
+                     &c->negative, &c->negative_count)) {
+        diag_set(diag, ERR_NOMEM, "native histogram: no memory");
+        return NULL;
+    }
+    c->schema = schema;
+    return data_histogram_check(c, diag) ? NULL : c;
 }
 
 static bool bits_eq(const double *a, const double *b, size_t n)

@@ -37,6 +37,11 @@ struct data_histogram *data_histogram_copy(struct arena *arena, const struct dat
 /* Spans fit the buckets, bounds ascend, the schema is known, counts are not negative (unless a
  * gauge). */
 int data_histogram_check(const struct data_histogram *h, struct diag *diag);
+/* The same observations in the coarser exponential schema `schema` (-4..8, below h's own): buckets
+ * are merged, runs without a gap become one span. NULL with a diag when h contradicts itself or its
+ * schema is not exponential. The result is checked. */
+struct data_histogram *data_histogram_reduce(struct arena *arena, const struct data_histogram *h,
+                                             int32_t schema, struct diag *diag);
 /* Bit for bit the same. */
 bool data_histogram_identical(const struct data_histogram *a, const struct data_histogram *b);
 
