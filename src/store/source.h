@@ -29,6 +29,9 @@ struct store_matcher {
     const struct text_regex *regex; /* compiled, fully anchored; for RE and NRE */
 };
 
+/* Against one value; pass the empty slice for a label that is not there. */
+bool store_matcher_matches(const struct store_matcher *m, struct slice value);
+
 struct store_select_req {
     struct slice tenant;
     int64_t t_min_ns, t_max_ns; /* inclusive; series without a sample in it may be left out */

@@ -65,6 +65,10 @@ void store_append_metrics(struct store *s, const struct data_metric_batch *batch
                           void (*ack)(void *ctx, int err, const struct store_append_result *result),
                           void *ctx);
 
+/* For stores without background work: writes and syncs the log on the caller's thread and calls the
+ * acknowledgements that were waiting. Returns the first error. */
+int store_sync(struct store *s);
+
 /* The local source; lives as long as the store. */
 struct store_source *store_metrics(struct store *s);
 

@@ -1,0 +1,134 @@
+#include "store/manifest.h"
+
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "codec/bytes.h"
+
+#define MAGIC      "PHMANI\x01\0"
+#define PART_WORDS 10
+
+void store_manifest_free(struct store_manifest *m)
+{
+    vec_free(&m->parts);
+    buf_deinit(&m->metadata);
+}
+
+static bool take64(struct slice *s, uint64_t *out)
+{
+    if (s->len < 8)
+        return false;
+    *out = codec_load64(s->ptr);
+    *s = slice_from(*s, 8);
+    return true;
+}
+
+static int parse(struct slice in, struct store_manifest *m)
+{
+    uint64_t sum, parts, len;
+    if (in.len < 16 || memcmp(in.ptr, MAGIC, 8) != 0)
+        return ERR_CORRUPT;
+    sum = codec_load64(in.ptr + in.len - 8);
+    if (sum != hash64(in.ptr, in.len - 8, 0))
+        return ERR_CORRUPT;
+    in = slice_first(slice_from(in, 8), in.len - 16);
+    if (!take64(&in, &m->edit) || !take64(&in, &m->wal_low_water) || !take64(&in, &m->next_id) ||
+        !take64(&in, &parts))
+        return ERR_CORRUPT;
+    for (uint64_t i = 0; i < parts; i++) {
+        uint64_t w[PART_WORDS];
+        for (size_t k = 0; k < PART_WORDS; k++) {
+            if (!take64(&in, &w[k]))
+                return ERR_CORRUPT;
+        }
+        vec_push(&m->parts, ((struct store_part_info){.id = w[0],
+                                                      .order = w[1],
+                                                      .level = (uint32_t)w[2],
+                                                      .day = (int64_t)w[3],
+                                                      .t_min_ns = (int64_t)w[4],
+                                                      .t_max_ns = (int64_t)w[5],
+                                                      .series = w[6],
+                                                      .samples = w[7],
+                                                      .bytes = w[8],
+                                                      .footer_sum = w[9]}));
+    }
+    if (!take64(&in, &len) || len != in.len)
+        return ERR_CORRUPT;
+    buf_append_slice(&m->metadata, in);
+    return 0;
+}
+
+int store_manifest_load(struct os *os, const char *dir, struct store_manifest *out,
+                        struct diag *diag)
+{
+    char path[4200];
+    struct os_file *f;
+    struct slice bytes = {NULL, 0};
+    snprintf(path, sizeof(path), "%s/MANIFEST", dir);
+    *out = (struct store_manifest){.next_id = 1};
+    struct diag d;
+    diag_init(&d);
+    int err = os->ops->open(os, path, OS_READ, &f, &d);
+    if (err == ERR_NOT_FOUND)
+        return 0;
+    if (err)
+        return diag_set(diag, err, "%s", d.msg);
+    err = os->ops->map(f, &bytes, diag);
+    if (!err && parse(bytes, out))
+        err = diag_set(
+            diag, ERR_CORRUPT,
+            "%s is damaged; a copy of it from a backup, or of the whole directory, is needed",
+            path);
+    if (bytes.ptr)
+        os->ops->unmap(f, bytes);
+    os->ops->close(f);
+    return err;
+}
+
+int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m, struct diag *diag)
+{
+    char path[4200], temp[4300];
+    struct buf out = {0};
+    struct os_file *f;
+    snprintf(path, sizeof(path), "%s/MANIFEST", dir);
+    snprintf(temp, sizeof(temp), "%s.new", path);
+    buf_append(&out, MAGIC, 8);
+    codec_append64(&out, m->edit + 1);
+    codec_append64(&out, m->wal_low_water);
+    codec_append64(&out, m->next_id);
+    codec_append64(&out, m->parts.len);
+    for (size_t i = 0; i < m->parts.len; i++) {
+        const struct store_part_info *p = &m->parts.items[i];
+        const uint64_t w[PART_WORDS] = {p->id,
+                                        p->order,
+                                        p->level,
+                                        (uint64_t)p->day,
+                                        (uint64_t)p->t_min_ns,
+                                        (uint64_t)p->t_max_ns,
+                                        p->series,
+                                        p->samples,
+                                        p->bytes,
+                                        p->footer_sum};
+        for (size_t k = 0; k < PART_WORDS; k++)
+            codec_append64(&out, w[k]);
+    }
+    codec_append64(&out, m->metadata.len);
+    buf_append_slice(&out, buf_slice(&m->metadata));
+    codec_append64(&out, hash64(out.ptr, out.len, 0));
+    int err = os->ops->open(os, temp, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNC, &f, diag);
+    if (!err) {
+        err = os->ops->write_at(f, 0, out.ptr, out.len, diag);
+        if (!err)
+            err = os->ops->sync(f, diag);
+        os->ops->close(f);
+    }
+    if (!err)
+        err = os->ops->rename(os, temp, path, diag);
+    if (!err)
+        err = os->ops->sync_dir(os, dir, diag);
+    if (!err)
+        m->edit++;
+    buf_deinit(&out);
+    return err;
+}

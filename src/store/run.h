@@ -1,0 +1,40 @@
+/* A run: samples of one series in time order, and its packed form, the block. Heads seal their
+ * samples into blocks, parts are made of them, merges read and write them. */
+#ifndef STORE_RUN_H
+#define STORE_RUN_H
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/slice.h"
+#include "data/histogram.h"
+
+#define STORE_BLOCK_SAMPLES 1024 /* at most, in one block */
+
+/* Columns of `len` samples. hist is NULL when all are floats, else one entry a sample: the packed
+ * histogram, or ptr NULL for a float. */
+struct store_run {
+    int64_t *ts;
+    double *value;
+    struct slice *hist;
+    size_t len, cap;
+};
+
+void store_run_free(struct store_run *r);
+void store_run_clear(struct store_run *r);
+void store_run_push(struct store_run *r, int64_t ts, double value, struct slice hist);
+
+/* Sorts by time; of several samples with one timestamp the last pushed stays. */
+void store_run_sort(struct store_run *r);
+
+/* Appends samples [from, from + count) as one block; count <= STORE_BLOCK_SAMPLES. */
+void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);
+/* Appends the block's samples to `r`; histograms point into `block`. ERR_CORRUPT when it is
+ * damaged. */
+int store_block_decode(struct slice block, struct store_run *r);
+
+/* One native histogram as bytes, exactly. */
+void store_histogram_encode(const struct data_histogram *h, struct buf *out);
+/* In `arena`. */
+int store_histogram_decode(struct slice bytes, struct arena *arena, struct data_histogram **out);
+
+#endif
