@@ -131,6 +131,14 @@ void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns)
     b->sample_start.items[b->sample_ts.len - 1] = start_ns;
 }
 
+void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns)
+{
+    while (b->sample_start.len < b->sample_ts.len)
+        vec_push(&b->sample_start, 0);
+    for (size_t i = first; i < b->sample_start.len; i++)
+        b->sample_start.items[i] = start_ns;
+}
+
 void data_metric_batch_add_metadata(struct data_metric_batch *b, struct slice metric,
                                     enum data_metric_type type, struct slice unit,
                                     struct slice help)

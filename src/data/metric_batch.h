@@ -86,6 +86,9 @@ void data_metric_batch_add_histogram(struct data_metric_batch *b, uint32_t serie
                                      const struct data_histogram *h);
 /* Start timestamp of the sample added last. */
 void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns);
+/* Start timestamp of all samples from index `first` on (one metric's, when its start comes last).
+ */
+void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns);
 void data_metric_batch_add_metadata(struct data_metric_batch *b, struct slice metric,
                                     enum data_metric_type type, struct slice unit,
                                     struct slice help);
