@@ -1,0 +1,301 @@
+/* Mounts, dispatch, authentication, and the life of the api object. */
+#include "api/api.h"
+
+#include "api/auth.h"
+#include "api/job.h"
+#include "api/prom_write.h"
+#include "base/counter.h"
+#include "base/mem.h"
+
+struct api *api_new(const struct api_config *config)
+{
+    struct api *api = mem_calloc(1, sizeof(*api));
+    api->source = config->source;
+    api->sink = config->sink;
+    api->pool = config->pool;
+    api->host = config->host;
+    api->limits = config->limits;
+    api->waiting_end = &api->waiting;
+    pthread_mutex_init(&api->lock, NULL);
+    budget_init(&api->queries_memory, NULL, config->limits.queries_memory_bytes,
+                "limits.query.memory_total");
+    api__write_init();
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    api_auth_free(api->auth);
+    api__write_free(api);
+    pthread_mutex_destroy(&api->lock);
+    mem_free(api);
+}
+
+struct api_limits api__limits(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    struct api_limits l = api->limits;
+    pthread_mutex_unlock(&api->lock);
+    return l;
+}
+
+void api_set_limits(struct api *api, const struct api_limits *limits)
+{
+    pthread_mutex_lock(&api->lock);
+    api->limits = *limits;
+    pthread_mutex_unlock(&api->lock);
+}
+
+void api_set_auth(struct api *api, struct api_auth *auth)
+{
+    pthread_mutex_lock(&api->lock);
+    struct api_auth *old = api->auth;
+    api->auth = auth;
+    pthread_mutex_unlock(&api->lock);
+    api_auth_free(old);
+}
+
+void api_set_ready(struct api *api, bool ready)
+{
+    api->ready = ready;
+}
+
+void api_cancel_all(struct api *api)
+{
+    api->stopping = true;
+    pthread_mutex_lock(&api->lock);
+    for (struct api_job *job = api->jobs; job; job = job->next)
+        job->cancelled = true;
+    pthread_mutex_unlock(&api->lock);
+}
+
+struct slice api__tenant(struct net_request *req)
+{
+    struct slice id = net_request_header(req, "x-scope-orgid");
+    bool good = id.len <= 150;
+    if (!id.len)
+        return SLICE("default");
+    for (size_t i = 0; i < id.len && good; i++) {
+        char c = id.ptr[i];
+        good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               (c && strchr("!-_.*'()", c));
+    }
+    if (good && !slice_eq_cstr(id, ".") && !slice_eq_cstr(id, ".."))
+        return id;
+    api__respond_error(req, API_BAD_DATA,
+                       "X-Scope-OrgID: a tenant has 1 to 150 of the characters a-z A-Z 0-9 "
+                       "! - _ . * ' ( )");
+    return (struct slice){NULL, 0};
+}
+
+/* --- dispatch --- */
+
+/* Doors that are planned; their paths are no pages of the UI. */
+static const char *const planned_prefixes[] = {"alertmanager", "loki",   "tempo",    "otlp",
+                                               "jaeger",       "zipkin", "influxdb", "statsd",
+                                               "graphite",     "elastic"};
+
+static void set_cors(struct net_request *req)
+{
+    if (!net_request_header(req, "origin").ptr)
+        return;
+    net_response_header(req, "Access-Control-Allow-Headers",
+                        SLICE("Accept, Authorization, Content-Type, Origin"));
+    net_response_header(req, "Access-Control-Allow-Methods", SLICE("GET, POST, OPTIONS"));
+    net_response_header(req, "Access-Control-Allow-Origin", SLICE("*"));
+    net_response_header(req, "Access-Control-Expose-Headers", SLICE("Date"));
+}
+
+static void respond_no_method(struct net_request *req, unsigned allowed)
+{
+    struct buf allow = {0}, msg = {0}, out = {0};
+    api_route_allow(allowed, &allow);
+    net_response_header(req, "Allow", buf_slice(&allow));
+    buf_printf(&msg, "%.*s is not allowed here; allowed: %.*s",
+               SLICE_FMT(net_request_method_name(req)), SLICE_FMT(buf_slice(&allow)));
+    api__error_json(API_BAD_DATA, buf_slice(&msg), &out);
+    api__respond_json(req, 405, buf_slice(&out));
+    buf_deinit(&allow);
+    buf_deinit(&msg);
+    buf_deinit(&out);
+}
+
+/* True when it answered or handed the request on. `path` is below the mount point. */
+static bool dispatch(struct api_mount *mount, const struct api_door *door,
+                     const struct api_route *routes, size_t count, struct slice path,
+                     struct net_request *req)
+{
+    struct api_call *call = ARENA_NEW(net_request_arena(req), struct api_call);
+    const struct api_route *route;
+    unsigned allowed;
+    call->api = mount->api;
+    call->door = door;
+    call->req = req;
+    call->path = path;
+    switch (api_route_match(routes, count, net_request_method(req), call, net_request_arena(req),
+                            &route, &allowed)) {
+    case API_MATCH_NO_PATH: return false;
+    case API_MATCH_BAD_PATH:
+        api__respond_error(req, API_BAD_DATA, "the path %.*s is not properly percent-encoded",
+                           SLICE_FMT(path));
+        return true;
+    case API_MATCH_NO_METHOD:
+        if (net_request_method(req) != NET_OPTIONS) {
+            respond_no_method(req, allowed);
+            return true;
+        }
+        struct buf allow = {0};
+        api_route_allow(allowed, &allow);
+        net_response_header(req, "Allow", buf_slice(&allow));
+        buf_deinit(&allow);
+        net_respond(req, 204, NULL, SLICE(""));
+        return true;
+    case API_MATCH_OK: break;
+    }
+    if (!mount->api->ready && slice_starts_with(path, SLICE("/api/"))) {
+        net_response_header(req, "Retry-After", SLICE("1"));
+        if (mount->api->stopping)
+            net_response_header(req, "X-Prometheus-Stopping", SLICE("true"));
+        net_respond_text(req, 503, "Service Unavailable");
+        return true;
+    }
+    route->handler(call);
+    return true;
+}
+
+static bool is_door_prefix(struct slice path, const char *name)
+{
+    size_t n = strlen(name);
+    return path.len > n && path.ptr[0] == '/' && memcmp(path.ptr + 1, name, n) == 0 &&
+           (path.len == n + 1 || path.ptr[n + 1] == '/');
+}
+
+static void handle_door(struct api_mount *mount, const struct api_door *door, struct slice path,
+                        struct net_request *req)
+{
+    if (door->cors && slice_starts_with(path, SLICE("/api/")))
+        set_cors(req);
+    if (dispatch(mount, door, door->routes, door->route_count, path, req))
+        return;
+    if (net_request_method(req) == NET_OPTIONS)
+        net_respond(req, 204, NULL, SLICE(""));
+    else if (slice_eq_cstr(path, "/") || !path.len)
+        net_respond_text(req, 200,
+                         "This is Pharos' %s door. The web UI is on the main door "
+                         "(http://127.0.0.1:3000 unless configured otherwise).\n",
+                         door->name);
+    else
+        api__respond_error(req, API_NOT_FOUND, "the %s door has no path %.*s", door->name,
+                           SLICE_FMT(path));
+}
+
+static void handle_main(struct api_mount *mount, struct net_request *req)
+{
+    static const struct api_door *const doors[] = {&api_door_prometheus};
+    struct slice path = net_request_path(req);
+    for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+        if (is_door_prefix(path, doors[i]->name)) {
+            handle_door(mount, doors[i], slice_from(path, strlen(doors[i]->name) + 1), req);
+            return;
+        }
+    }
+    if (dispatch(mount, NULL, api__pharos_routes, api__pharos_route_count, path, req))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(planned_prefixes); i++) {
+        if (is_door_prefix(path, planned_prefixes[i])) {
+            api__respond_error(req, API_NOT_FOUND, "the %s door is not built yet",
+                               planned_prefixes[i]);
+            return;
+        }
+    }
+    if (slice_starts_with(path, SLICE("/api/")) || slice_starts_with(path, SLICE("/-/"))) {
+        api__respond_error(req, API_NOT_FOUND, "the main door has no path %.*s", SLICE_FMT(path));
+        return;
+    }
+    struct api_call call = {.api = mount->api, .req = req, .path = path};
+    api__ui(&call);
+}
+
+static void handle_allowed(struct api_mount *mount, struct net_request *req)
+{
+    if (mount->door)
+        handle_door(mount, mount->door, net_request_path(req), req);
+    else
+        handle_main(mount, req);
+}
+
+static void respond_denied(struct net_request *req)
+{
+    net_response_header(req, "WWW-Authenticate",
+                        SLICE("Basic realm=\"pharos\", charset=\"UTF-8\""));
+    net_respond_text(req, 401,
+                     "Unauthorized: a user or a bearer token of the settings auth.users "
+                     "and auth.tokens is needed\n");
+}
+
+/* A password on its way through the slow hash. */
+struct auth_wait {
+    struct api_mount *mount;
+    struct net_request *req;
+    struct net_loop *loop;
+    struct api_auth *auth;
+    struct slice header;
+    enum api_auth_result result;
+};
+
+static void auth_done(void *ctx)
+{
+    struct auth_wait *w = ctx;
+    api_auth_free(w->auth);
+    if (w->result == API_AUTH_OK)
+        handle_allowed(w->mount, w->req);
+    else
+        respond_denied(w->req);
+    mem_free(w);
+}
+
+static void auth_work(void *ctx)
+{
+    struct auth_wait *w = ctx;
+    w->result = api_auth_check(w->auth, w->header, true);
+    net_loop_post(w->loop, auth_done, w);
+}
+
+/* Load balancers ask these without credentials. */
+static bool is_open_path(struct slice path)
+{
+    return slice_eq_cstr(path, "/-/healthy") || slice_eq_cstr(path, "/-/ready");
+}
+
+void api_handle(struct net_request *req, void *ctx)
+{
+    struct api_mount *mount = ctx;
+    struct api *api = mount->api;
+    pthread_mutex_lock(&api->lock);
+    struct api_auth *auth = api_auth_hold(api->auth);
+    pthread_mutex_unlock(&api->lock);
+    if (!auth || mount->insecure || is_open_path(net_request_path(req))) {
+        api_auth_free(auth);
+        handle_allowed(mount, req);
+        return;
+    }
+    struct slice header = net_request_header(req, "authorization");
+    enum api_auth_result r = api_auth_check(auth, header, false);
+    if (r == API_AUTH_SLOW) {
+        struct auth_wait *w = mem_calloc(1, sizeof(*w));
+        *w = (struct auth_wait){.mount = mount,
+                                .req = req,
+                                .loop = net_request_loop(req),
+                                .auth = auth,
+                                .header = header};
+        api->pool->submit(api->pool, TASK_INTERACTIVE, auth_work, w);
+        return;
+    }
+    api_auth_free(auth);
+    if (r == API_AUTH_OK)
+        handle_allowed(mount, req);
+    else
+        respond_denied(req);
+}

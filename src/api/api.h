@@ -1,0 +1,117 @@
+/* The doors' HTTP endpoints over one store: the Prometheus API, Pharos' own, and the embedded UI.
+ *
+ * Handlers run on loop threads and only parse and answer; what takes time is a job on the worker
+ * pool (api/job.h). What this room cannot know (doors, configuration, scrape targets, counters) it
+ * asks its host, the `server` room, through `struct api_host`. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/budget.h"
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/task.h"
+#include "codec/json_write.h"
+#include "net/http_server.h"
+#include "pipe/sink.h"
+#include "store/source.h"
+
+struct api;
+struct api_auth;
+
+/* May change while running (api_set_limits). */
+struct api_limits {
+    int64_t query_samples;        /* samples one query may load; 0 = unlimited */
+    int64_t query_series;         /* series one selector may touch; 0 = unlimited */
+    int64_t query_memory_bytes;   /* of one query */
+    int64_t queries_memory_bytes; /* of all queries together */
+    int64_t query_timeout_ns;
+    int64_t query_concurrency; /* queries running at once; more wait */
+    int64_t query_queue;       /* queries waiting; more are refused with 503 */
+    int64_t lookback_ns;
+    bool promql_experimental, promql_delayed_name_removal;
+};
+
+enum api_door_state { API_DOOR_OPEN, API_DOOR_OFF, API_DOOR_FAILED };
+
+struct api_door_status {
+    const char *name, *listen, *detail, *prefix, *speaks;
+    enum api_door_state state;
+};
+
+struct api_limit_status {
+    const char *name, *unit, *help;
+    int64_t value, used; /* used < 0: not known */
+};
+
+struct api_target {
+    struct data_labels discovered, labels;
+    struct slice scrape_pool, scrape_url, global_url, last_error, health; /* up, down, unknown */
+    int64_t last_scrape_ns, last_duration_ns, interval_ns, timeout_ns;
+    bool dropped;
+};
+
+/* What the server tells the endpoints. All thread-safe; slices are valid during the callback. */
+struct api_host {
+    void *ctx;
+    void (*doors)(void *ctx, void (*each)(void *arg, const struct api_door_status *d), void *arg);
+    void (*limits)(void *ctx, void (*each)(void *arg, const struct api_limit_status *l), void *arg);
+    /* The configuration in force, secrets masked, as YAML. */
+    void (*config_yaml)(void *ctx, struct buf *out);
+    /* key and value of every setting, secrets masked. */
+    void (*flags)(void *ctx, void (*each)(void *arg, const char *key, struct slice value),
+                  void *arg);
+    void (*targets)(void *ctx, void (*each)(void *arg, const struct api_target *t), void *arg);
+    /* Text exposition of the counters about Pharos itself. */
+    void (*metrics)(void *ctx, struct buf *out);
+    /* Reads the configuration again; blocks. */
+    int (*reload)(void *ctx, struct diag *diag);
+    /* 0, or why the store takes nothing at the moment. */
+    int (*health)(void *ctx, struct diag *diag);
+    int64_t (*now_ns)(void *ctx);
+    int64_t started_ns, retention_ns;
+    const char *version, *revision, *build_date, *hostname, *data_dir, *cwd;
+    _Atomic bool reload_ok;
+    _Atomic int64_t reload_ns;
+};
+
+struct api_config {
+    struct store_source *source;
+    struct pipe_sink *sink;
+    struct task_pool *pool;
+    struct api_host *host; /* outlives the api */
+    struct api_limits limits;
+};
+
+struct api *api_new(const struct api_config *config);
+/* New requests see the new limits; running queries keep theirs. Thread-safe. */
+void api_set_limits(struct api *api, const struct api_limits *limits);
+/* Takes ownership; NULL = nobody has to authenticate. Thread-safe. */
+void api_set_auth(struct api *api, struct api_auth *auth);
+/* Until true, data endpoints answer 503. Thread-safe. */
+void api_set_ready(struct api *api, bool ready);
+/* Cancels running queries; new ones are refused. For the drain at the end. */
+void api_cancel_all(struct api *api);
+/* After all servers stopped. */
+void api_free(struct api *api);
+
+/* --- doors --- */
+/* An HTTP door as the server mounts it. */
+struct api_door {
+    const char *name;
+    const struct api_route *routes;
+    size_t route_count;
+    bool cors; /* answers cross-origin requests as Prometheus does */
+};
+extern const struct api_door api_door_prometheus;
+
+/* One listener: `door` at the root of its own port, or the main door (NULL), which has the UI,
+ * Pharos' own API and every HTTP door under its prefix. Lives as long as its server. */
+struct api_mount {
+    struct api *api;
+    const struct api_door *door;
+    _Atomic bool insecure; /* no authentication even when users are configured */
+};
+/* The handler for net_http_config; ctx is a struct api_mount. */
+void api_handle(struct net_request *req, void *ctx);
+
+#endif

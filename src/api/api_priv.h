@@ -1,0 +1,99 @@
+/* What the files of this room share. */
+#ifndef API_API_PRIV_H
+#define API_API_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/router.h"
+
+struct api_job;
+struct api_write_kit;
+
+struct api {
+    struct store_source *source;
+    struct pipe_sink *sink;
+    struct task_pool *pool;
+    struct api_host *host;
+    struct budget queries_memory;
+    _Atomic bool ready, stopping;
+
+    pthread_mutex_t lock; /* of everything below */
+    struct api_limits limits;
+    struct api_auth *auth;
+    struct api_job *jobs;                   /* all that live */
+    struct api_job *waiting, **waiting_end; /* gated jobs in order */
+    int64_t running, waiting_count;
+    struct api_write_kit *kits; /* of remote write, idle ones */
+};
+
+struct api_limits api__limits(struct api *api);
+
+/* Prometheus' error envelope. `err` picks type and status: bad_data 400, execution 422, canceled
+ * 499, timeout 503, internal 500, not_found 404. */
+enum api_error {
+    API_BAD_DATA,
+    API_EXECUTION,
+    API_CANCELED,
+    API_TIMEOUT,
+    API_INTERNAL,
+    API_NOT_FOUND,
+    API_UNAVAILABLE
+};
+int api__error_status(enum api_error type);
+/* Appends {"status":"error",...}. */
+void api__error_json(enum api_error type, struct slice msg, struct buf *out);
+void api__respond_error(struct net_request *req, enum api_error type, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The kind of error that a failed read or query is. */
+enum api_error api__error_of(int err);
+
+/* `{"status":"success","data":` ... `}` around what is written between; for small answers. */
+void api__begin(struct codec_json_writer *w, struct buf *out);
+void api__respond(struct net_request *req, struct codec_json_writer *w);
+
+/* Pages and plain answers of the main door. */
+void api__ui(struct api_call *call);
+void api__respond_json(struct net_request *req, int status, struct slice body);
+
+/* X-Scope-OrgID, or "default"; ptr NULL when it is no good: then 400 was answered. */
+struct slice api__tenant(struct net_request *req);
+
+extern const struct api_route api__pharos_routes[];
+extern const size_t api__pharos_route_count;
+
+/* prom_meta.c and friends: handlers of the prometheus door's table. */
+void api__prom_query(struct api_call *call);
+void api__prom_query_range(struct api_call *call);
+void api__prom_query_exemplars(struct api_call *call);
+void api__prom_format_query(struct api_call *call);
+void api__prom_series(struct api_call *call);
+void api__prom_labels(struct api_call *call);
+void api__prom_label_values(struct api_call *call);
+void api__prom_metadata(struct api_call *call);
+void api__prom_targets(struct api_call *call);
+void api__prom_targets_metadata(struct api_call *call);
+void api__prom_scrape_pools(struct api_call *call);
+void api__prom_rules(struct api_call *call);
+void api__prom_alerts(struct api_call *call);
+void api__prom_alertmanagers(struct api_call *call);
+void api__prom_status_config(struct api_call *call);
+void api__prom_status_flags(struct api_call *call);
+void api__prom_status_runtimeinfo(struct api_call *call);
+void api__prom_status_buildinfo(struct api_call *call);
+void api__prom_status_tsdb(struct api_call *call);
+void api__prom_status_walreplay(struct api_call *call);
+void api__prom_features(struct api_call *call);
+void api__prom_notifications(struct api_call *call);
+void api__prom_write(struct api_call *call);
+void api__pharos_explain(struct api_call *call);
+void api__pharos_status(struct api_call *call);
+
+/* ops.c */
+void api__healthy(struct api_call *call);
+void api__ready(struct api_call *call);
+void api__metrics(struct api_call *call);
+void api__reload(struct api_call *call);
+
+#endif

@@ -1,0 +1,214 @@
+#include "api/job.h"
+
+#include <stdarg.h>
+#include <time.h>
+
+#include "base/counter.h"
+#include "base/mem.h"
+
+#define STEP_BYTES ((size_t)256 << 10) /* encoded at a time */
+
+int64_t api__monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+static void on_abort(void *ctx)
+{
+    struct api_job *job = ctx;
+    job->cancelled = true;
+}
+
+struct api_job *api_job_new(struct api_call *call, void (*work)(struct api_job *job))
+{
+    struct api *api = call->api;
+    struct api_job *job = mem_calloc(1, sizeof(*job));
+    job->api = api;
+    job->req = call->req;
+    job->loop = net_request_loop(call->req);
+    job->call_arena = net_request_arena(call->req);
+    job->work = work;
+    job->limits = api__limits(api);
+    job->started_ns = api__monotonic_ns();
+    budget_init(&job->memory, &api->queries_memory, job->limits.query_memory_bytes,
+                "limits.query.memory");
+    job->arena = arena_new(4096, &job->memory);
+    return job;
+}
+
+/* Everything but the answer's bytes; before the request (and its arena) is gone. */
+static void release(struct api_job *job)
+{
+    if (job->cleanup)
+        job->cleanup(job);
+    job->cleanup = NULL;
+    arena_free(job->arena);
+    job->arena = NULL;
+    budget_drain(&job->memory);
+}
+
+static void job_free(struct api_job *job)
+{
+    struct api *api = job->api;
+    buf_deinit(&job->out);
+    pthread_mutex_lock(&api->lock);
+    *(job->prev ? &job->prev->next : &api->jobs) = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    pthread_mutex_unlock(&api->lock);
+    mem_free(job);
+}
+
+static void deliver(void *ctx);
+static void run(void *ctx);
+
+/* A place is free: the next one that waits takes it. */
+static void leave_gate(struct api_job *job)
+{
+    struct api *api = job->api;
+    pthread_mutex_lock(&api->lock);
+    struct api_job *next = api->waiting;
+    if (next && api->running <= MAX(api->limits.query_concurrency, 1)) {
+        api->waiting = next->next_waiting;
+        if (!api->waiting)
+            api->waiting_end = &api->waiting;
+        api->waiting_count--;
+    } else {
+        next = NULL;
+        api->running--;
+    }
+    pthread_mutex_unlock(&api->lock);
+    if (next)
+        api->pool->submit(api->pool, TASK_INTERACTIVE, run, next);
+}
+
+static void fill(struct api_job *job)
+{
+    job->last = !job->produce;
+    while (!job->last && job->out.len < STEP_BYTES && !job->cancelled)
+        job->last = job->produce(job);
+    if (job->cancelled)
+        job->last = true;
+    if (job->last)
+        release(job);
+}
+
+static void run(void *ctx)
+{
+    struct api_job *job = ctx;
+    if (job->cancelled)
+        api_job_error(job, API_CANCELED, "query was canceled");
+    else
+        job->work(job);
+    if (job->gated)
+        leave_gate(job);
+    fill(job);
+    net_loop_post(job->loop, deliver, job);
+}
+
+static void run_more(void *ctx)
+{
+    struct api_job *job = ctx;
+    fill(job);
+    net_loop_post(job->loop, deliver, job);
+}
+
+static void go_on(void *ctx)
+{
+    struct api_job *job = ctx;
+    job->api->pool->submit(job->api->pool, TASK_INTERACTIVE, run_more, job);
+}
+
+/* On the loop: writes what there is. */
+static void deliver(void *ctx)
+{
+    struct api_job *job = ctx;
+    int status = job->status ? job->status : 200;
+    const char *type = job->content_type ? job->content_type : "application/json";
+    if (!job->begun && job->last) {
+        net_respond(job->req, status, type, buf_slice(&job->out));
+        job_free(job);
+        return;
+    }
+    if (!job->begun) {
+        job->begun = true;
+        net_respond_begin(job->req, status, type);
+    }
+    bool room = net_respond_write(job->req, buf_slice(&job->out));
+    buf_clear(&job->out);
+    if (job->last) {
+        net_respond_end(job->req);
+        job_free(job);
+    } else if (room || job->cancelled) {
+        go_on(job);
+    } else {
+        net_respond_on_drain(job->req, go_on, job);
+    }
+}
+
+void api_job_start(struct api_job *job, bool gated)
+{
+    struct api *api = job->api;
+    bool wait = false, refuse = false;
+    job->gated = gated;
+    net_request_on_abort(job->req, on_abort, job);
+    pthread_mutex_lock(&api->lock);
+    job->next = api->jobs;
+    if (api->jobs)
+        api->jobs->prev = job;
+    api->jobs = job;
+    if (api->stopping) {
+        refuse = true;
+    } else if (gated && api->running < MAX(api->limits.query_concurrency, 1)) {
+        api->running++;
+    } else if (gated && api->waiting_count < api->limits.query_queue) {
+        wait = true;
+        *api->waiting_end = job;
+        api->waiting_end = &job->next_waiting;
+        api->waiting_count++;
+    } else if (gated) {
+        refuse = true;
+    }
+    bool stopping = api->stopping;
+    pthread_mutex_unlock(&api->lock);
+    if (refuse) {
+        net_response_header(job->req, "Retry-After", SLICE("1"));
+        if (stopping)
+            api_job_error(job, API_UNAVAILABLE, "Pharos is shutting down");
+        else
+            api_job_error(
+                job, API_UNAVAILABLE,
+                "too many queries are running and waiting (limits.query.concurrency %lld, "
+                "limits.query.queue %lld); try again",
+                (long long)job->limits.query_concurrency, (long long)job->limits.query_queue);
+        job->last = true;
+        release(job);
+        deliver(job);
+    } else if (!wait) {
+        api->pool->submit(api->pool, TASK_INTERACTIVE, run, job);
+    }
+}
+
+void api_job_error(struct api_job *job, enum api_error type, const char *fmt, ...)
+{
+    struct buf msg = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&msg, fmt, ap);
+    va_end(ap);
+    buf_clear(&job->out);
+    job->produce = NULL;
+    job->status = api__error_status(type);
+    api__error_json(type, buf_slice(&msg), &job->out);
+    buf_deinit(&msg);
+}
+
+void api_job_fail(struct api_job *job, int err, const struct diag *diag)
+{
+    const char *msg = diag && diag->code ? diag->msg : err_name(err);
+    if (job->cancelled)
+        err = ERR_CANCELLED;
+    api_job_error(job, api__error_of(err), "%s", msg);
+}

@@ -1,0 +1,119 @@
+/* Pharos' own API: what the status page shows. */
+#include "api/job.h"
+#include "base/counter.h"
+
+static void put_text(struct codec_json_writer *w, const char *key, const char *value)
+{
+    codec_json_put_string(w, key, slice_cstr(value ? value : ""));
+}
+
+static void put_door(void *arg, const struct api_door_status *d)
+{
+    static const char *const states[] = {"open", "off", "failed"};
+    struct codec_json_writer *w = arg;
+    codec_json_begin_object(w);
+    put_text(w, "name", d->name);
+    put_text(w, "listen", d->listen);
+    put_text(w, "state", states[d->state]);
+    put_text(w, "detail", d->detail);
+    put_text(w, "prefix", d->prefix);
+    put_text(w, "speaks", d->speaks);
+    codec_json_end_object(w);
+}
+
+static void put_limit(void *arg, const struct api_limit_status *l)
+{
+    struct codec_json_writer *w = arg;
+    codec_json_begin_object(w);
+    put_text(w, "name", l->name);
+    codec_json_put_int(w, "value", l->value);
+    if (l->used >= 0)
+        codec_json_put_int(w, "used", l->used);
+    put_text(w, "unit", l->unit);
+    put_text(w, "help", l->help);
+    codec_json_end_object(w);
+}
+
+struct ingest {
+    int64_t samples;
+    struct codec_json_writer *refused;
+};
+
+static void read_counter(const struct counter *c, void *ctx)
+{
+    struct ingest *in = ctx;
+    if (slice_eq_cstr(slice_cstr(c->name), "pharos_ingest_samples_total"))
+        in->samples += counter_get(c);
+    if (!slice_eq_cstr(slice_cstr(c->name), "pharos_ingest_refused_samples_total") || !c->labels)
+        return;
+    struct slice reason = slice_cstr(c->labels);
+    ptrdiff_t at = slice_find(reason, SLICE("reason=\""));
+    if (at < 0)
+        return;
+    reason = slice_from(reason, (size_t)at + 8);
+    ptrdiff_t end = slice_find_char(reason, '"');
+    codec_json_begin_object(in->refused);
+    codec_json_put_string(in->refused, "reason", slice_first(reason, end < 0 ? 0 : (size_t)end));
+    codec_json_put_int(in->refused, "total", counter_get(c));
+    codec_json_end_object(in->refused);
+}
+
+static void status_work(struct api_job *job)
+{
+    struct api_host *host = job->api->host;
+    struct codec_json_writer w, refused;
+    struct buf refused_json = {0};
+    struct ingest ingest = {.refused = &refused};
+    int64_t now_ns = host->now_ns(host->ctx);
+    struct store_source_stats stats = {0};
+    struct diag health;
+    diag_init(&health);
+    job->api->source->ops->stats(job->api->source, &stats);
+    codec_json_init(&w, &job->out);
+    codec_json_begin_object(&w);
+    put_text(&w, "version", host->version);
+    codec_json_put_int(&w, "started_at", host->started_ns / NS_PER_SEC);
+    codec_json_put_int(&w, "uptime_s", (now_ns - host->started_ns) / NS_PER_SEC);
+    put_text(&w, "hostname", host->hostname);
+    put_text(&w, "data_dir", host->data_dir);
+    codec_json_key(&w, SLICE("doors"));
+    codec_json_begin_array(&w);
+    host->doors(host->ctx, put_door, &w);
+    codec_json_end_array(&w);
+    codec_json_key(&w, SLICE("limits"));
+    codec_json_begin_array(&w);
+    host->limits(host->ctx, put_limit, &w);
+    codec_json_end_array(&w);
+    codec_json_init(&refused, &refused_json);
+    codec_json_begin_array(&refused);
+    counter_each(read_counter, &ingest);
+    codec_json_end_array(&refused);
+    codec_json_key(&w, SLICE("ingest"));
+    codec_json_begin_object(&w);
+    codec_json_put_int(&w, "samples_total", ingest.samples);
+    codec_json_key(&w, SLICE("refused"));
+    codec_json_raw(&w, buf_slice(&refused_json));
+    int err = host->health(host->ctx, &health);
+    codec_json_put_bool(&w, "accepting", err == 0);
+    if (err)
+        put_text(&w, "problem", health.msg);
+    codec_json_end_object(&w);
+    codec_json_key(&w, SLICE("store"));
+    codec_json_begin_object(&w);
+    codec_json_put_int(&w, "series", (int64_t)stats.series);
+    codec_json_put_int(&w, "parts", (int64_t)stats.parts);
+    codec_json_put_int(&w, "samples", (int64_t)(stats.samples + stats.head_samples));
+    codec_json_put_int(&w, "disk_bytes", (int64_t)stats.disk_bytes);
+    codec_json_put_int(&w, "wal_bytes", (int64_t)stats.wal_bytes);
+    codec_json_put_int(&w, "memory_bytes", (int64_t)stats.memory_bytes);
+    if (stats.t_min_ns <= stats.t_max_ns)
+        codec_json_put_int(&w, "oldest_ns", stats.t_min_ns);
+    codec_json_end_object(&w);
+    codec_json_end_object(&w);
+    buf_deinit(&refused_json);
+}
+
+void api__pharos_status(struct api_call *call)
+{
+    api_job_start(api_job_new(call, status_work), false);
+}

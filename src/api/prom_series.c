@@ -1,0 +1,485 @@
+/* series, labels, label values and exemplars: selectors straight to the source. */
+#include <stdlib.h>
+
+#include "api/job.h"
+#include "api/params.h"
+#include "api/prom_encode.h"
+#include "codec/utf8.h"
+#include "lang/promql/promql.h"
+
+enum kind { KIND_SERIES, KIND_NAMES, KIND_VALUES, KIND_EXEMPLARS };
+
+struct matcher_set {
+    struct store_matcher *items;
+    size_t count;
+};
+
+struct series_state {
+    enum kind kind;
+    struct slice *selectors;
+    size_t selector_count;
+    struct slice name; /* of the label whose values are asked for */
+    int64_t t_min_ns, t_max_ns;
+    size_t limit;
+
+    struct matcher_set *sets;
+    size_t set_count;
+    struct store_selection **selections;
+    struct data_labels *series; /* sorted, distinct */
+    struct slice *texts;        /* names or values */
+    size_t count, next;
+    bool cut;
+};
+
+static void cleanup(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    for (size_t i = 0; i < st->set_count; i++) {
+        promql_matchers_free(st->sets[i].items, st->sets[i].count);
+        if (st->selections && st->selections[i])
+            job->api->source->ops->selection_free(st->selections[i]);
+    }
+}
+
+static bool produce(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    if (st->next == st->count) {
+        buf_append_char(&job->out, ']');
+        if (st->cut)
+            buf_append_cstr(&job->out, ",\"warnings\":[\"results truncated due to limit\"]");
+        buf_append_char(&job->out, '}');
+        return true;
+    }
+    if (st->next)
+        buf_append_char(&job->out, ',');
+    if (st->kind == KIND_SERIES)
+        api_encode_labels(st->series[st->next], &job->out);
+    else
+        codec_json_append_string(&job->out, st->texts[st->next]);
+    st->next++;
+    return false;
+}
+
+/* True, or the job has its error. */
+static bool parse_selectors(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    const char *param = st->kind == KIND_EXEMPLARS ? "query" : "match[]";
+    st->sets = ARENA_ARRAY(job->call_arena, struct matcher_set, st->selector_count + 1);
+    for (size_t i = 0; i < st->selector_count; i++) {
+        struct matcher_set *set = &st->sets[i];
+        struct diag diag;
+        diag_init(&diag);
+        if (promql_parse_selector(st->selectors[i], job->call_arena, &set->items, &set->count,
+                                  &diag)) {
+            struct buf text = {0};
+            promql_error_text(&diag, &text);
+            api_job_error(job, API_BAD_DATA, "invalid parameter \"%s\": %s", param,
+                          buf_cstr(&text));
+            buf_deinit(&text);
+            return false;
+        }
+        st->set_count++;
+        bool narrow = false;
+        for (size_t k = 0; k < set->count && !narrow; k++)
+            narrow = !store_matcher_matches(&set->items[k], SLICE(""));
+        if (!narrow) {
+            api_job_error(job, API_BAD_DATA,
+                          "invalid parameter \"%s\": match[] must contain at least one non-empty "
+                          "matcher",
+                          param);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct store_select_req request_of(struct api_job *job, size_t set)
+{
+    struct series_state *st = job->state;
+    return (struct store_select_req){.tenant = job->tenant,
+                                     .t_min_ns = st->t_min_ns,
+                                     .t_max_ns = st->t_max_ns,
+                                     .matchers = st->sets[set].items,
+                                     .matcher_count = st->sets[set].count,
+                                     .series_max = (size_t)job->limits.query_series,
+                                     .memory = &job->memory,
+                                     .cancelled = &job->cancelled};
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    return data_labels_cmp(*(const struct data_labels *)a, *(const struct data_labels *)b);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+static void series_work(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct diag diag;
+    size_t total = 0;
+    diag_init(&diag);
+    if (!parse_selectors(job))
+        return;
+    st->selections = ARENA_ARRAY(job->call_arena, struct store_selection *, st->set_count + 1);
+    for (size_t i = 0; i < st->set_count; i++) {
+        struct store_select_req req = request_of(job, i);
+        int err = ops->select(job->api->source, &req, &st->selections[i], &diag);
+        if (err) {
+            api_job_fail(job, err, &diag);
+            return;
+        }
+        total += ops->selection_count(st->selections[i]);
+    }
+    st->series = arena_alloc(job->arena, total * sizeof(*st->series));
+    if (!st->series) {
+        api_job_error(job, API_EXECUTION,
+                      "the list of %zu series is larger than limits.query.memory", total);
+        return;
+    }
+    for (size_t i = 0; i < st->set_count; i++) {
+        size_t n = ops->selection_count(st->selections[i]);
+        for (size_t k = 0; k < n; k++)
+            st->series[st->count++] = ops->selection_labels(st->selections[i], k);
+    }
+    if (st->set_count > 1 && st->count) { /* one selection is sorted and distinct */
+        qsort(st->series, st->count, sizeof(*st->series), compare_labels);
+        size_t kept = 1;
+        for (size_t i = 1; i < st->count; i++) {
+            if (!data_labels_eq(st->series[i], st->series[kept - 1]))
+                st->series[kept++] = st->series[i];
+        }
+        st->count = kept;
+    }
+    st->cut = st->limit && st->count > st->limit;
+    if (st->cut)
+        st->count = st->limit;
+    buf_append_cstr(&job->out, "{\"status\":\"success\",\"data\":[");
+    job->produce = produce;
+}
+
+static void texts_work(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct diag diag;
+    VEC(struct slice) all = {0};
+    diag_init(&diag);
+    if (!parse_selectors(job))
+        return;
+    size_t rounds = MAX(st->set_count, (size_t)1);
+    for (size_t i = 0; i < rounds; i++) {
+        struct store_select_req req = request_of(job, i);
+        struct slice *texts = NULL;
+        size_t count = 0;
+        bool cut = false;
+        int err = st->kind == KIND_NAMES
+                      ? ops->label_names(job->api->source, &req, st->limit, job->arena, &texts,
+                                         &count, &cut, &diag)
+                      : ops->label_values(job->api->source, st->name, &req, st->limit, job->arena,
+                                          &texts, &count, &cut, &diag);
+        if (err) {
+            api_job_fail(job, err, &diag);
+            vec_free(&all);
+            return;
+        }
+        st->cut |= cut;
+        if (rounds == 1) {
+            st->texts = texts;
+            st->count = count;
+            break;
+        }
+        for (size_t k = 0; k < count; k++)
+            vec_push(&all, texts[k]);
+    }
+    if (all.len) {
+        qsort(all.items, all.len, sizeof(*all.items), compare_texts);
+        size_t kept = 1;
+        for (size_t i = 1; i < all.len; i++) {
+            if (!slice_eq(all.items[i], all.items[kept - 1]))
+                all.items[kept++] = all.items[i];
+        }
+        st->texts = arena_dup(job->call_arena, all.items, kept * sizeof(*all.items));
+        st->count = kept;
+    }
+    vec_free(&all);
+    if (st->limit && st->count > st->limit) {
+        st->count = st->limit;
+        st->cut = true;
+    }
+    buf_append_cstr(&job->out, "{\"status\":\"success\",\"data\":[");
+    job->produce = produce;
+}
+
+/* Exemplars come in any order; the answer has one entry a series. */
+static int compare_exemplars(const void *a, const void *b)
+{
+    const struct store_exemplar *x = a, *y = b;
+    int c = data_labels_cmp(x->series, y->series);
+    return c ? c : (x->ts_ns > y->ts_ns) - (x->ts_ns < y->ts_ns);
+}
+
+static void put_exemplars(struct api_job *job, const struct store_exemplar *rows, size_t count)
+{
+    struct buf *out = &job->out;
+    for (size_t i = 0; i < count; i++) {
+        bool same = i && data_labels_eq(rows[i].series, rows[i - 1].series);
+        if (!same) {
+            buf_append_cstr(out, i ? "]},{\"seriesLabels\":" : "{\"seriesLabels\":");
+            api_encode_labels(rows[i].series, out);
+            buf_append_cstr(out, ",\"exemplars\":[");
+        }
+        buf_append_cstr(out, same ? ",{\"labels\":" : "{\"labels\":");
+        api_encode_labels(rows[i].labels, out);
+        buf_append_cstr(out, ",\"value\":");
+        api_encode_value(rows[i].value, out);
+        buf_append_cstr(out, ",\"timestamp\":");
+        api_encode_time(rows[i].ts_ns, out);
+        buf_append_char(out, '}');
+    }
+    if (count)
+        buf_append_cstr(out, "]}");
+}
+
+static void exemplars_work(struct api_job *job)
+{
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct store_exemplar *rows = NULL;
+    size_t count = 0;
+    struct diag diag;
+    diag_init(&diag);
+    if (!parse_selectors(job))
+        return;
+    struct store_select_req req = request_of(job, 0);
+    int err = ops->exemplars(job->api->source, &req, job->arena, &rows, &count, &diag);
+    if (err) {
+        api_job_fail(job, err, &diag);
+        return;
+    }
+    if (count)
+        qsort(rows, count, sizeof(*rows), compare_exemplars);
+    buf_append_cstr(&job->out, "{\"status\":\"success\",\"data\":[");
+    put_exemplars(job, rows, count);
+    buf_append_cstr(&job->out, "]}");
+}
+
+static void start(struct api_call *call, enum kind kind, struct slice name)
+{
+    static void (*const works[])(struct api_job * job) = {[KIND_SERIES] = series_work,
+                                                          [KIND_NAMES] = texts_work,
+                                                          [KIND_VALUES] = texts_work,
+                                                          [KIND_EXEMPLARS] = exemplars_work};
+    struct net_request *req = call->req;
+    struct arena *arena = net_request_arena(req);
+    struct series_state *st = ARENA_NEW(arena, struct series_state);
+    const char *param = kind == KIND_EXEMPLARS ? "query" : "match[]";
+    struct slice tenant = api__tenant(req);
+    struct diag diag;
+    diag_init(&diag);
+    if (!tenant.ptr)
+        return;
+    st->kind = kind;
+    st->name = name;
+    int err = api_param_time(req, "start", false, API_TIME_MIN_NS, &st->t_min_ns, &diag);
+    if (!err)
+        err = api_param_time(req, "end", false, API_TIME_MAX_NS, &st->t_max_ns, &diag);
+    if (!err && st->t_max_ns < st->t_min_ns)
+        err = diag_set(&diag, ERR_INVALID,
+                       "invalid parameter \"end\": end timestamp must not be before start time");
+    if (!err)
+        err = api_param_limit(req, "limit", &st->limit, &diag);
+    while (net_request_param_at(req, param, st->selector_count).ptr)
+        st->selector_count++;
+    if (!err && !st->selector_count && kind == KIND_SERIES)
+        err = diag_set(&diag, ERR_INVALID, "no match[] parameter provided");
+    if (!err && kind == KIND_EXEMPLARS && st->selector_count != 1)
+        err = diag_set(&diag, ERR_INVALID, "invalid parameter \"query\": one selector is needed");
+    if (err) {
+        api__respond_error(req, API_BAD_DATA, "%s", diag.msg);
+        return;
+    }
+    st->selectors = ARENA_ARRAY(arena, struct slice, st->selector_count + 1);
+    for (size_t i = 0; i < st->selector_count; i++)
+        st->selectors[i] = net_request_param_at(req, param, i);
+    struct api_job *job = api_job_new(call, works[kind]);
+    job->tenant = tenant;
+    job->state = st;
+    job->cleanup = cleanup;
+    api_job_start(job, true);
+}
+
+void api__prom_series(struct api_call *call)
+{
+    start(call, KIND_SERIES, SLICE(""));
+}
+
+void api__prom_labels(struct api_call *call)
+{
+    start(call, KIND_NAMES, SLICE(""));
+}
+
+void api__prom_label_values(struct api_call *call)
+{
+    struct slice name = api_unescape_name(call->args[0], net_request_arena(call->req));
+    if (!codec_utf8_valid(name)) {
+        api__respond_error(call->req, API_BAD_DATA, "invalid label name: it is not UTF-8");
+        return;
+    }
+    start(call, KIND_VALUES, name);
+}
+
+void api__prom_query_exemplars(struct api_call *call)
+{
+    start(call, KIND_EXEMPLARS, SLICE(""));
+}
+
+/* --- status/tsdb: how many series there are by what --- */
+
+struct tsdb_count {
+    struct slice name;
+    uint64_t count;
+};
+
+static int compare_counts(const void *a, const void *b)
+{
+    const struct tsdb_count *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    return slice_cmp(x->name, y->name);
+}
+
+static void put_counts(struct codec_json_writer *w, const char *key, struct tsdb_count *rows,
+                       size_t count, size_t limit)
+{
+    if (count)
+        qsort(rows, count, sizeof(*rows), compare_counts);
+    codec_json_key(w, slice_cstr(key));
+    codec_json_begin_array(w);
+    for (size_t i = 0; i < MIN(count, limit); i++) {
+        codec_json_begin_object(w);
+        codec_json_put_string(w, "name", rows[i].name);
+        codec_json_put_int(w, "value", (int64_t)rows[i].count);
+        codec_json_end_object(w);
+    }
+    codec_json_end_array(w);
+}
+
+static int tsdb_metric_counts(struct api_job *job, struct tsdb_count **out, size_t *out_count,
+                              struct diag *diag)
+{
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct store_select_req req = {.tenant = job->tenant,
+                                   .t_min_ns = INT64_MIN,
+                                   .t_max_ns = INT64_MAX,
+                                   .memory = &job->memory,
+                                   .cancelled = &job->cancelled};
+    struct store_selection *sel = NULL;
+    int err = ops->select(job->api->source, &req, &sel, diag);
+    if (err)
+        return err;
+    size_t series = ops->selection_count(sel), n = 0, cap = 0;
+    struct tsdb_count *rows = NULL;
+    for (size_t i = 0; i < series; i++) {
+        struct slice name = data_labels_get(ops->selection_labels(sel, i), SLICE(DATA_METRIC_NAME));
+        if (n && slice_eq(rows[n - 1].name, name)) { /* sorted by labels: names come together */
+            rows[n - 1].count++;
+            continue;
+        }
+        if (n == cap) {
+            struct tsdb_count *more = arena_alloc(job->arena, (cap * 2 + 64) * sizeof(*more));
+            if (!more) {
+                ops->selection_free(sel);
+                return diag_set(diag, ERR_NOMEM, "limits.query.memory is too small for this");
+            }
+            if (n)
+                memcpy(more, rows, n * sizeof(*rows));
+            rows = more;
+            cap = cap * 2 + 64;
+        }
+        rows[n++] = (struct tsdb_count){arena_slice(job->call_arena, name), 1};
+    }
+    ops->selection_free(sel);
+    *out = rows;
+    *out_count = n;
+    return 0;
+}
+
+static void tsdb_work(struct api_job *job)
+{
+    struct series_state *st = job->state;
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct store_source_stats stats = {0};
+    struct codec_json_writer w;
+    struct tsdb_count *metrics = NULL, *labels;
+    struct slice *names = NULL;
+    size_t metric_count = 0, name_count = 0;
+    bool cut;
+    struct diag diag;
+    struct store_select_req all = {.tenant = job->tenant,
+                                   .t_min_ns = INT64_MIN,
+                                   .t_max_ns = INT64_MAX,
+                                   .memory = &job->memory};
+    diag_init(&diag);
+    ops->stats(job->api->source, &stats);
+    int err = tsdb_metric_counts(job, &metrics, &metric_count, &diag);
+    if (!err)
+        err = ops->label_names(job->api->source, &all, 0, job->arena, &names, &name_count, &cut,
+                               &diag);
+    labels = ARENA_ARRAY(job->call_arena, struct tsdb_count, name_count + 1);
+    for (size_t i = 0; i < name_count && !err; i++) {
+        struct slice *values;
+        labels[i].name = names[i];
+        size_t n = 0;
+        err = ops->label_values(job->api->source, names[i], &all, 0, job->arena, &values, &n, &cut,
+                                &diag);
+        labels[i].count = n;
+    }
+    if (err) {
+        api_job_fail(job, err, &diag);
+        return;
+    }
+    bool empty = stats.t_min_ns > stats.t_max_ns;
+    api__begin(&w, &job->out);
+    codec_json_begin_object(&w);
+    codec_json_key(&w, SLICE("headStats"));
+    codec_json_begin_object(&w);
+    codec_json_put_int(&w, "numSeries", (int64_t)stats.series);
+    codec_json_put_int(&w, "numLabelPairs", (int64_t)stats.label_pairs);
+    codec_json_put_int(&w, "chunkCount", (int64_t)stats.parts);
+    codec_json_put_int(&w, "minTime", empty ? INT64_MAX : stats.t_min_ns / NS_PER_MS);
+    codec_json_put_int(&w, "maxTime", empty ? INT64_MIN : stats.t_max_ns / NS_PER_MS);
+    codec_json_end_object(&w);
+    put_counts(&w, "seriesCountByMetricName", metrics, metric_count, st->limit);
+    put_counts(&w, "labelValueCountByLabelName", labels, name_count, st->limit);
+    put_counts(&w, "memoryInBytesByLabelName", NULL, 0, 0);
+    put_counts(&w, "seriesCountByLabelValuePair", NULL, 0, 0);
+    codec_json_end_object(&w);
+    codec_json_end_object(&w);
+}
+
+void api__prom_status_tsdb(struct api_call *call)
+{
+    struct series_state *st = ARENA_NEW(net_request_arena(call->req), struct series_state);
+    struct slice tenant = api__tenant(call->req);
+    struct diag diag;
+    diag_init(&diag);
+    if (!tenant.ptr)
+        return;
+    if (api_param_limit(call->req, "limit", &st->limit, &diag) || st->limit > 10000) {
+        api__respond_error(call->req, API_BAD_DATA, "%s",
+                           diag.code ? diag.msg : "limit must not exceed 10000");
+        return;
+    }
+    if (!st->limit)
+        st->limit = 10;
+    struct api_job *job = api_job_new(call, tsdb_work);
+    job->tenant = tenant;
+    job->state = st;
+    api_job_start(job, true);
+}

@@ -1,0 +1,11 @@
+/* Remote write's share of the api object. */
+#ifndef API_PROM_WRITE_H
+#define API_PROM_WRITE_H
+
+struct api;
+
+/* Registers the counters. */
+void api__write_init(void);
+void api__write_free(struct api *api);
+
+#endif
