@@ -1,0 +1,96 @@
+/* Every key of the configuration. Order is that of the reference. */
+#include "base/log.h"
+#include "server/config.h"
+
+#define AT(member) offsetof(struct server_config, member)
+#define DOOR_AT(id, member)                                                                        \
+    (offsetof(struct server_config, doors) + (id) * sizeof(struct server_door_config) +            \
+     offsetof(struct server_door_config, member))
+
+static const char *const on_off[] = {"on", "off", NULL};
+static const char *const off_on[] = {"off", "on", NULL};
+static const char *const durabilities[] = {"group", "os", NULL};
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+/* clang-format off */
+#define OPEN_DOOR(id, key, address)                                                                \
+    {key ".listen", TEXT_CONF_STRING, DOOR_AT(id, listen), address, 0, 0, NULL,                     \
+     "address as host:port, or off; another address than loopback demands auth.* or insecure",     \
+     false, false},                                                                                \
+    {key ".insecure", TEXT_CONF_BOOL, DOOR_AT(id, insecure), "false", 0, 0, NULL,                   \
+     "this door asks nobody for a password, whatever its address", true, false},                   \
+    {key ".tls.cert_file", TEXT_CONF_STRING, DOOR_AT(id, tls_cert_file), "", 0, 0, NULL,            \
+     "certificate chain in PEM; with key_file the door speaks TLS only. Read again on reload",     \
+     false, false},                                                                                \
+    {key ".tls.key_file", TEXT_CONF_STRING, DOOR_AT(id, tls_key_file), "", 0, 0, NULL,              \
+     "private key in PEM", false, false},                                                          \
+    {key ".tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(id, tls_client_ca_file), "", 0, 0, NULL,  \
+     "clients must show a certificate signed by one of these", false, false}
+#define PLANNED_DOOR(id, name)                                                                     \
+    {"doors." name ".listen", TEXT_CONF_STRING, DOOR_AT(id, listen), "", 0, 0, NULL,                \
+     "not built yet; stays closed", false, false}
+
+const struct text_conf_field server_config_fields[] = {
+    {"data", TEXT_CONF_STRING, AT(data), "data", 0, 0, NULL, "directory of everything that is stored", false, false},
+    OPEN_DOOR(SERVER_DOOR_MAIN, "main", "127.0.0.1:3000"),
+    {"doors.all", TEXT_CONF_CHOICE, AT(doors_all), "on", 0, 0, on_off, "off: only the main door listens; the others answer under their prefix there", false, false},
+    OPEN_DOOR(SERVER_DOOR_PROMETHEUS, "doors.prometheus", "127.0.0.1:9090"),
+    PLANNED_DOOR(SERVER_DOOR_ALERTMANAGER, "alertmanager"),
+    PLANNED_DOOR(SERVER_DOOR_LOKI, "loki"),
+    PLANNED_DOOR(SERVER_DOOR_TEMPO, "tempo"),
+    PLANNED_DOOR(SERVER_DOOR_OTLP, "otlp"),
+    PLANNED_DOOR(SERVER_DOOR_JAEGER, "jaeger"),
+    PLANNED_DOOR(SERVER_DOOR_ZIPKIN, "zipkin"),
+    PLANNED_DOOR(SERVER_DOOR_INFLUXDB, "influxdb"),
+    PLANNED_DOOR(SERVER_DOOR_STATSD, "statsd"),
+    PLANNED_DOOR(SERVER_DOOR_GRAPHITE, "graphite"),
+    PLANNED_DOOR(SERVER_DOOR_ELASTIC, "elastic"),
+    PLANNED_DOOR(SERVER_DOOR_SYSLOG, "syslog"),
+
+    {"auth.users", TEXT_CONF_NODE, AT(auth_users), NULL, 0, 0, NULL, "users for HTTP basic authentication: a map of name to password hash (`pharos password` makes one), or to `{hash_file: path}`. Once there is a user or a token, every HTTP door asks", true, true},
+    {"auth.tokens", TEXT_CONF_NODE, AT(auth_tokens), NULL, 0, 0, NULL, "bearer tokens: a map of name to token, or to `{file: path}`; at least 16 characters", true, true},
+
+    {"retention.metrics", TEXT_CONF_DURATION, AT(retention_metrics_ns), "90d", NS_PER_SEC * 3600, INT64_MAX, NULL, "samples older than this are dropped, and refused when they arrive; `forever` keeps and takes everything", false, false},
+    {"retention.size", TEXT_CONF_SIZE, AT(retention_bytes), "0", 0, 0, NULL, "the oldest days go when the store is larger; 0 = no limit", false, false},
+
+    {"store.durability", TEXT_CONF_CHOICE, AT(durability), "group", 0, 0, durabilities, "when a write is acknowledged: `group` after it is on the disk (survives power loss), `os` after the kernel has it (survives kill -9)", false, false},
+    {"store.flush_interval", TEXT_CONF_DURATION, AT(flush_interval_ns), "10m", NS_PER_SEC, 24 * 3600 * NS_PER_SEC, NULL, "how often memory is written out as a part", false, false},
+    {"store.head_memory", TEXT_CONF_SIZE, AT(head_bytes_max), "512MiB", 1 << 20, INT64_MAX, NULL, "memory is written out earlier beyond this", false, false},
+    {"store.disk_reserve", TEXT_CONF_SIZE, AT(disk_reserve_bytes), "256MiB", 0, 0, NULL, "writes are refused with 503 while less is free; reads go on, and writes again when there is space", false, false},
+
+    {"limits.series", TEXT_CONF_INT, AT(series_max), "5000000", 1, INT64_MAX, NULL, "active series; samples of new ones beyond are refused, the others go on", false, false},
+    {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
+    {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
+    {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},
+    {"limits.http.header_bytes", TEXT_CONF_SIZE, AT(http_header_bytes), "64KiB", 1024, 16 << 20, NULL, "request line and headers; more is answered 431", false, false},
+    {"limits.http.body_bytes", TEXT_CONF_SIZE, AT(http_body_bytes), "64MiB", 1024, INT64_MAX, NULL, "a request's body as sent; more is answered 413", false, false},
+    {"limits.http.inflated_bytes", TEXT_CONF_SIZE, AT(http_inflated_bytes), "256MiB", 1024, INT64_MAX, NULL, "a request's body decompressed; more is answered 413", false, false},
+    {"limits.http.body_memory", TEXT_CONF_SIZE, AT(http_body_memory), "1GiB", 1 << 20, INT64_MAX, NULL, "all bodies in memory together; more is answered 503", false, false},
+    {"limits.http.connections", TEXT_CONF_INT, AT(http_connections), "20000", 1, INT64_MAX, NULL, "connections of one door; more are answered 503", false, false},
+    {"limits.http.idle_timeout", TEXT_CONF_DURATION, AT(http_idle_timeout_ns), "2m", NS_PER_SEC, INT64_MAX, NULL, "how long a connection may rest between requests", false, false},
+    {"limits.query.samples", TEXT_CONF_INT, AT(query_samples), "50000000", 0, 0, NULL, "samples one query may load; 0 = no limit", true, false},
+    {"limits.query.series", TEXT_CONF_INT, AT(query_series), "1000000", 0, 0, NULL, "series one selector may touch; 0 = no limit", true, false},
+    {"limits.query.memory", TEXT_CONF_SIZE, AT(query_memory), "512MiB", 1 << 20, INT64_MAX, NULL, "memory of one query", true, false},
+    {"limits.query.memory_total", TEXT_CONF_SIZE, AT(query_memory_total), "2GiB", 1 << 20, INT64_MAX, NULL, "memory of all queries together", false, false},
+    {"limits.query.timeout", TEXT_CONF_DURATION, AT(query_timeout_ns), "2m", NS_PER_MS, INT64_MAX, NULL, "a query that takes longer ends; clients may ask for less", true, false},
+    {"limits.query.concurrency", TEXT_CONF_INT, AT(query_concurrency), "20", 1, 10000, NULL, "queries running at once; more wait", true, false},
+    {"limits.query.queue", TEXT_CONF_INT, AT(query_queue), "1000", 0, 1000000, NULL, "queries waiting; more are answered 503", true, false},
+
+    {"promql.experimental", TEXT_CONF_CHOICE, AT(promql_experimental), "off", 0, 0, off_on, "functions and modifiers that Prometheus calls experimental", true, false},
+    {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
+    {"promql.lookback", TEXT_CONF_DURATION, AT(lookback_ns), "5m", NS_PER_MS, INT64_MAX, NULL, "how far back a sample still counts as current", true, false},
+
+    {"host.collect", TEXT_CONF_CHOICE, AT(host_collect), "on", 0, 0, on_off, "watch this machine's CPU, memory, disks, network and processes", false, false},
+    {"host.interval", TEXT_CONF_DURATION, AT(host_interval_ns), "10s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often", true, false},
+    {"telemetry.interval", TEXT_CONF_DURATION, AT(telemetry_interval_ns), "15s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often Pharos stores its own counters (job=\"pharos\")", false, false},
+
+    {"prometheus.config_file", TEXT_CONF_STRING, AT(prometheus_config_file), "", 0, 0, NULL, "a prometheus.yml whose scrape_configs are used", true, false},
+    {"global", TEXT_CONF_NODE, AT(global), NULL, 0, 0, NULL, "Prometheus' section global, for scrape_configs below", true, false},
+    {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, true},
+
+    {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
+    {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},
+    {"threads.workers", TEXT_CONF_INT, AT(threads_workers), "0", 0, 1024, NULL, "worker threads for queries and merges; 0 = one a core", false, false},
+};
+/* clang-format on */
+const size_t server_config_field_count = ARRAY_LEN(server_config_fields);

@@ -1,0 +1,181 @@
+/* The server's side of struct api_host, and reloading. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "server/serve.h"
+#include "server/version.h"
+
+static void host_doors(void *ctx, void (*each)(void *arg, const struct api_door_status *d),
+                       void *arg)
+{
+    struct server *s = ctx;
+    if (s->doors)
+        server_doors_each(s->doors, each, arg);
+}
+
+static void host_limits(void *ctx, void (*each)(void *arg, const struct api_limit_status *l),
+                        void *arg)
+{
+    struct server *s = ctx;
+    struct store_source_stats stats = {0};
+    uint64_t space_free = 0, space_total = 0;
+    store_metrics(s->store)->ops->stats(store_metrics(s->store), &stats);
+    bool has_space = !s->os->ops->space(s->os, s->data_dir, &space_free, &space_total, NULL);
+    pthread_mutex_lock(&s->lock);
+    const struct server_config *c = s->config;
+    const struct api_limit_status rows[] = {
+        {"limits.series", "series", "active series; new ones beyond are refused", c->series_max,
+         (int64_t)stats.series},
+        {"store.disk_reserve", "bytes",
+         "writes are refused while less disk is free (used: free now)", c->disk_reserve_bytes,
+         has_space ? (int64_t)space_free : -1},
+        {"retention.size", "bytes", "the oldest days go when the store is larger; 0 = no limit",
+         c->retention_bytes, (int64_t)(stats.disk_bytes + stats.wal_bytes)},
+        {"store.head_memory", "bytes", "samples in memory before they are written out",
+         c->head_bytes_max, (int64_t)stats.memory_bytes},
+        {"limits.query.concurrency", "queries", "queries running at once", c->query_concurrency,
+         -1},
+        {"limits.query.memory", "bytes", "memory of one query", c->query_memory, -1},
+        {"limits.query.samples", "samples", "samples one query may load", c->query_samples, -1},
+        {"limits.query.timeout", "ns", "a query that takes longer ends", c->query_timeout_ns, -1},
+        {"limits.http.body_bytes", "bytes", "a request's body as sent", c->http_body_bytes, -1},
+    };
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        each(arg, &rows[i]);
+}
+
+static void host_config_yaml(void *ctx, struct buf *out)
+{
+    struct server *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    server_config_print_yaml(s->config, out);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void host_flags(void *ctx, void (*each)(void *arg, const char *key, struct slice value),
+                       void *arg)
+{
+    struct server *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    server_config_each(s->config, each, arg);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void host_targets(void *ctx, void (*each)(void *arg, const struct api_target *t), void *arg)
+{
+    struct server *s = ctx;
+    if (s->inputs)
+        server_inputs_targets(s->inputs, each, arg);
+}
+
+static void host_metrics(void *ctx, struct buf *out)
+{
+    struct server *s = ctx;
+    if (s->telemetry)
+        server_telemetry_print(s->telemetry, out);
+}
+
+static int host_reload(void *ctx, struct diag *diag)
+{
+    return server_reload(ctx, diag);
+}
+
+static int host_health(void *ctx, struct diag *diag)
+{
+    struct server *s = ctx;
+    return store_health(s->store, diag);
+}
+
+static int64_t host_now(void *ctx)
+{
+    struct server *s = ctx;
+    return s->os->ops->now_ns(s->os);
+}
+
+void server_host_init(struct server *s)
+{
+    s->host.ctx = s;
+    s->host.doors = host_doors;
+    s->host.limits = host_limits;
+    s->host.config_yaml = host_config_yaml;
+    s->host.flags = host_flags;
+    s->host.targets = host_targets;
+    s->host.metrics = host_metrics;
+    s->host.reload = host_reload;
+    s->host.health = host_health;
+    s->host.now_ns = host_now;
+    s->host.started_ns = s->os->ops->now_ns(s->os);
+    s->host.retention_ns = s->config->retention_metrics_ns;
+    s->host.version = SERVER_VERSION;
+    s->host.revision = SERVER_REVISION;
+    s->host.build_date = "";
+    s->host.hostname = s->hostname;
+    s->host.data_dir = s->data_dir;
+    s->host.cwd = s->cwd;
+    s->host.reload_ok = true;
+    s->host.reload_ns = s->host.started_ns;
+}
+
+void server_fill_limits(const struct server_config *c, struct api_limits *out)
+{
+    *out = (struct api_limits){
+        .query_samples = c->query_samples,
+        .query_series = c->query_series,
+        .query_memory_bytes = c->query_memory,
+        .queries_memory_bytes = c->query_memory_total,
+        .query_timeout_ns = c->query_timeout_ns,
+        .query_concurrency = c->query_concurrency,
+        .query_queue = c->query_queue,
+        .lookback_ns = c->lookback_ns,
+        .promql_experimental = c->promql_experimental == 1,
+        .promql_delayed_name_removal = c->promql_delayed_name_removal == 1,
+    };
+}
+
+int server_reload(struct server *s, struct diag *diag)
+{
+    struct server_config *next = NULL;
+    struct api_auth *auth = NULL;
+    struct api_limits limits;
+    struct buf restart = {0};
+    char text[1200];
+    pthread_mutex_lock(&s->lock);
+    int err = server_config_load(&s->source, &next, diag);
+    if (!err)
+        err = server_config_auth(next, &auth, diag);
+    if (!err)
+        err = server_inputs_reload(s->inputs, next, diag);
+    if (err) {
+        s->host.reload_ok = false;
+        pthread_mutex_unlock(&s->lock);
+        api_auth_free(auth);
+        server_config_free(next);
+        LOG_ERROR("server", "configuration not reloaded, the old one stays in force",
+                  LOG_STR("error", diag_str(diag, text, sizeof(text))));
+        return err;
+    }
+    server_config_restart_keys(s->config, next, &restart);
+    server_fill_limits(next, &limits);
+    api_set_limits(s->api, &limits);
+    api_set_auth(s->api, auth);
+    server_doors_reload(s->doors, next);
+    log_set_level((enum log_level)next->log_level);
+    struct server_config *old = s->config;
+    s->config = next;
+    s->host.reload_ok = true;
+    s->host.reload_ns = s->os->ops->now_ns(s->os);
+    for (size_t i = 0; i < next->warnings.len; i++)
+        LOG_WARN("server", next->warnings.items[i]);
+    pthread_mutex_unlock(&s->lock);
+    server_config_free(old);
+    if (restart.len)
+        LOG_WARN("server", "these settings changed and take effect after a restart",
+                 LOG_SLICE("keys", buf_slice(&restart)));
+    LOG_INFO("server", "configuration reloaded");
+    buf_deinit(&restart);
+    return 0;
+}

@@ -1,0 +1,237 @@
+/* pharos serve: from the command line to the drain at the end. */
+#include "server/serve.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "os/pool.h"
+#include "server/commands.h"
+#include "server/version.h"
+
+#define DRAIN_NS (5 * NS_PER_SEC)
+
+static void print_help(void)
+{
+    struct buf keys = {0};
+    server_config_print_help(&keys);
+    printf("Usage: pharos serve [-c pharos.yml] [--data DIR] [--set key=value]...\n\n"
+           "  -c, --config FILE   the configuration; none is needed\n"
+           "  --data DIR          where everything is stored (same as --set data=DIR)\n"
+           "  --set key=value     one setting; may be repeated\n\n"
+           "Every key can also come from the environment: main.listen is PHAROS_MAIN_LISTEN.\n"
+           "SIGHUP reads the configuration again, SIGTERM and SIGINT stop.\n\n"
+           "Keys:\n%s",
+           buf_cstr(&keys));
+    buf_deinit(&keys);
+}
+
+/* < 0: go on; else the exit status. */
+static int parse_args(int argc, char **argv, struct server_config_source *source, const char **sets)
+{
+    int bad = 0;
+    source->file = getenv("PHAROS_CONFIG");
+    source->environment = environ;
+    source->sets = sets;
+    for (int i = 1; i < argc && !bad; i++) {
+        const char *v;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help();
+            return SERVER_EXIT_OK;
+        }
+        if ((v = server_arg_value(argc, argv, &i, "-c", &bad)) || bad)
+            source->file = v;
+        else if ((v = server_arg_value(argc, argv, &i, "--config", &bad)) || bad)
+            source->file = v;
+        else if ((v = server_arg_value(argc, argv, &i, "--data", &bad)) || bad)
+            source->data = v;
+        else if ((v = server_arg_value(argc, argv, &i, "--set", &bad)) || bad)
+            sets[source->set_count++] = v;
+        else {
+            fprintf(stderr,
+                    "pharos serve: unknown argument \"%s\"; `pharos serve --help` lists "
+                    "them\n",
+                    argv[i]);
+            bad = 1;
+        }
+    }
+    return bad ? SERVER_EXIT_USAGE : -1;
+}
+
+static int open_store(struct server *s, struct diag *diag)
+{
+    const struct server_config *c = s->config;
+    struct store_config sc;
+    store_config_init(&sc);
+    sc.dir = c->data;
+    sc.durability = c->durability ? STORE_DURABILITY_OS : STORE_DURABILITY_GROUP;
+    sc.retention_ns = c->retention_metrics_ns;
+    sc.retention_bytes = c->retention_bytes;
+    sc.future_ns = c->future_ns;
+    sc.series_max = (size_t)c->series_max;
+    sc.label_count_max = (size_t)c->label_count_max;
+    sc.label_bytes_max = (size_t)c->label_bytes_max;
+    sc.flush_interval_ns = c->flush_interval_ns;
+    sc.head_bytes_max = (size_t)c->head_bytes_max;
+    sc.disk_reserve_bytes = c->disk_reserve_bytes;
+    sc.background = true;
+    return store_open(&sc, s->os, s->pool, &s->store, diag);
+}
+
+/* As many descriptors as the system allows: connections and parts need them. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int start(struct server *s, struct diag *diag)
+{
+    struct server_config *c = s->config;
+    struct api_auth *auth = NULL;
+    int err = s->os->ops->mkdir(s->os, c->data, diag);
+    if (err)
+        return err;
+    if (!realpath(c->data, s->data_dir))
+        snprintf(s->data_dir, sizeof(s->data_dir), "%s", c->data);
+    s->pool = os_pool_new((size_t)c->threads_workers);
+    if ((err = open_store(s, diag)))
+        return err;
+    server_sink_init(&s->sink, s->store);
+    if ((err = net_loops_start((size_t)c->threads_loops, &s->loops, diag)))
+        return err;
+    server_host_init(s);
+    struct api_config api = {.source = store_metrics(s->store),
+                             .sink = &s->sink.sink,
+                             .pool = s->pool,
+                             .host = &s->host};
+    server_fill_limits(c, &api.limits);
+    s->api = api_new(&api);
+    if ((err = server_config_auth(c, &auth, diag)))
+        return err;
+    api_set_auth(s->api, auth);
+    /* Needs no port yet: /metrics may be asked as soon as a door is open. */
+    struct server_telemetry_config tc = {.source = store_metrics(s->store),
+                                         .sink = &s->sink.sink,
+                                         .interval_ns = c->telemetry_interval_ns,
+                                         .instance = s->instance,
+                                         .version = SERVER_VERSION,
+                                         .revision = SERVER_REVISION,
+                                         .started_ns = s->host.started_ns,
+                                         .reload_ok = &s->host.reload_ok,
+                                         .reload_ns = &s->host.reload_ns,
+                                         .now_ns = s->host.now_ns,
+                                         .now_ctx = s};
+    s->telemetry = server_telemetry_new(&tc);
+    if ((err = server_doors_open(s->loops, s->api, c, &s->doors, diag)))
+        return err;
+    snprintf(s->instance, sizeof(s->instance), "%s:%u", s->hostname,
+             server_doors_main_port(s->doors));
+    struct server_inputs_env env = {.loops = s->loops,
+                                    .pool = s->pool,
+                                    .sink = &s->sink.sink,
+                                    .os = s->os,
+                                    .hostname = s->hostname};
+    if ((err = server_inputs_start(&env, c, &s->inputs, diag)))
+        return err;
+    server_telemetry_start(s->telemetry);
+    api_set_ready(s->api, true);
+    return 0;
+}
+
+/* In the reverse order; whatever was not started is NULL. */
+static void stop(struct server *s)
+{
+    if (s->api)
+        api_set_ready(s->api, false);
+    server_inputs_stop(s->inputs);
+    s->inputs = NULL;
+    server_doors_close(s->doors, DRAIN_NS);
+    s->doors = NULL;
+    if (s->api)
+        api_cancel_all(s->api);
+    server_telemetry_free(s->telemetry);
+    s->telemetry = NULL;
+    if (s->store)
+        store_close(s->store);
+    if (s->loops)
+        net_loops_stop(s->loops, DRAIN_NS);
+    os_pool_free(s->pool);
+    api_free(s->api);
+}
+
+static void wait_for_signals(struct server *s, const sigset_t *set)
+{
+    for (;;) {
+        siginfo_t info;
+        int sig = sigwaitinfo(set, &info);
+        if (sig == SIGHUP) {
+            struct diag diag;
+            diag_init(&diag);
+            (void)!server_reload(s, &diag);
+        } else if (sig == SIGTERM || sig == SIGINT) {
+            LOG_INFO("server", "stopping", LOG_STR("signal", sig == SIGTERM ? "TERM" : "INT"));
+            return;
+        }
+    }
+}
+
+int server_cmd_serve(int argc, char **argv)
+{
+    struct server *s = mem_calloc(1, sizeof(*s));
+    const char **sets = mem_calloc((size_t)argc + 1, sizeof(*sets));
+    struct diag diag;
+    char text[1200];
+    sigset_t set;
+    int status = parse_args(argc, argv, &s->source, sets);
+    if (status >= 0)
+        goto out;
+    status = SERVER_EXIT_FAIL;
+    diag_init(&diag);
+    mallopt(M_ARENA_MAX, 4); /* a heap a thread would keep what peaks left behind */
+    if (server_config_load(&s->source, &s->config, &diag)) {
+        fprintf(stderr, "pharos: %s\n", diag_str(&diag, text, sizeof(text)));
+        goto out;
+    }
+    log_set_level((enum log_level)s->config->log_level);
+    for (size_t i = 0; i < s->config->warnings.len; i++)
+        LOG_WARN("server", s->config->warnings.items[i]);
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    raise_fd_limit();
+    pthread_mutex_init(&s->lock, NULL);
+    s->os = os_real();
+    if (gethostname(s->hostname, sizeof(s->hostname) - 1) || !s->hostname[0])
+        snprintf(s->hostname, sizeof(s->hostname), "localhost");
+    if (!getcwd(s->cwd, sizeof(s->cwd)))
+        s->cwd[0] = 0;
+    if (start(s, &diag)) {
+        fprintf(stderr, "pharos: %s\n", diag_str(&diag, text, sizeof(text)));
+    } else {
+        server_banner(s);
+        wait_for_signals(s, &set);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* a second Ctrl-C ends at once */
+        status = SERVER_EXIT_OK;
+    }
+    stop(s);
+    if (status == SERVER_EXIT_OK)
+        LOG_INFO("server", "stopped; everything is on the disk");
+out:
+    server_config_free(s->config);
+    mem_free(sets);
+    mem_free(s);
+    return status;
+}

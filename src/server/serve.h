@@ -1,0 +1,43 @@
+/* The running server: everything in order of its life. */
+#ifndef SERVER_SERVE_H
+#define SERVER_SERVE_H
+
+#include <pthread.h>
+
+#include "api/api.h"
+#include "net/loop.h"
+#include "os/os.h"
+#include "server/config.h"
+#include "server/inputs.h"
+#include "server/sink.h"
+#include "server/telemetry.h"
+#include "store/store.h"
+
+struct server {
+    struct server_config_source source;
+    struct os *os;
+    struct task_pool *pool;
+    struct net_loops *loops;
+    struct store *store;
+    struct server_sink sink;
+    struct api *api;
+    struct api_host host;
+    struct server_doors *doors;
+    struct server_inputs *inputs;
+    struct server_telemetry *telemetry;
+    pthread_mutex_t lock; /* of config; held while it is read by others than the main thread */
+    struct server_config *config;
+    char hostname[256], cwd[4096], instance[300], data_dir[4096];
+};
+
+/* host.c: answers what the endpoints ask (api/api.h). */
+void server_host_init(struct server *s);
+void server_fill_limits(const struct server_config *c, struct api_limits *out);
+/* Reads the configuration again and applies what can be; the old one stays when it is bad. Any
+ * thread but a loop's. */
+int server_reload(struct server *s, struct diag *diag);
+
+/* banner.c: what a person sees at the start (a terminal), or log lines. */
+void server_banner(struct server *s);
+
+#endif

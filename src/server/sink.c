@@ -1,0 +1,86 @@
+#include "server/sink.h"
+
+#include "base/counter.h"
+#include "base/mem.h"
+
+#define REFUSED_HELP "Samples that were not taken, by reason."
+
+static struct counter samples = {.name = "pharos_ingest_samples_total",
+                                 .help = "Samples taken into the store."};
+static struct counter refused[PIPE_REFUSED_COUNT] = {
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"invalid\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"too_old\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"too_new\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"series_limit\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"label_limit\""},
+};
+static struct counter failed = {.name = "pharos_ingest_failed_batches_total",
+                                .help = "Batches the store could not take at all (disk full, "
+                                        "failed disk, overload); their senders were told."};
+
+struct waiting_ack {
+    pipe_ack_fn fn;
+    void *ctx;
+};
+
+_Static_assert((int)STORE_REFUSED_COUNT == (int)PIPE_REFUSED_COUNT,
+               "the store's reasons are the pipe's");
+
+static void on_stored(void *ctx, int err, const struct store_append_result *r)
+{
+    struct waiting_ack *ack = ctx;
+    struct pipe_result out = {0};
+    if (r) {
+        out.samples_accepted = r->samples_accepted;
+        out.histograms_accepted = r->histograms_accepted;
+        out.exemplars_accepted = r->exemplars_accepted;
+        out.metadata_accepted = r->metadata_accepted;
+        for (size_t i = 0; i < PIPE_REFUSED_COUNT; i++) {
+            out.refused[i] = r->refused[i];
+            if (r->refused[i])
+                counter_add(&refused[i], (int64_t)r->refused[i]);
+        }
+        out.first_refusal = r->first_refusal;
+    }
+    if (err)
+        counter_add(&failed, 1);
+    else
+        counter_add(&samples, (int64_t)(out.samples_accepted + out.histograms_accepted));
+    if (ack->fn)
+        ack->fn(ack->ctx, err, &out);
+    mem_free(ack);
+}
+
+static void take(struct pipe_sink *sink, const struct data_metric_batch *batch, pipe_ack_fn fn,
+                 void *ctx)
+{
+    struct server_sink *s = (struct server_sink *)sink;
+    struct waiting_ack *ack = mem_calloc(1, sizeof(*ack));
+    ack->fn = fn;
+    ack->ctx = ctx;
+    store_append_metrics(s->store, batch, on_stored, ack);
+}
+
+void server_sink_init(struct server_sink *s, struct store *store)
+{
+    s->sink.metrics = take;
+    s->store = store;
+    counter_register(&samples, 1);
+    counter_register(refused, ARRAY_LEN(refused));
+    counter_register(&failed, 1);
+}
+
+int64_t server_sink_samples(void)
+{
+    return counter_get(&samples);
+}
