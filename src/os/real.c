@@ -165,6 +165,17 @@ static int real_link(struct os *os, const char *from, const char *to, struct dia
     return link(from, to) ? failed(diag, "link", from) : 0;
 }
 
+static int real_sync_dir(struct os *os, const char *path, struct diag *diag)
+{
+    (void)os;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return failed(diag, "open", path);
+    int err = fsync(fd) ? failed(diag, "sync", path) : 0;
+    close(fd);
+    return err;
+}
+
 static int real_mkdir(struct os *os, const char *path, struct diag *diag)
 {
     (void)os;
@@ -177,8 +188,17 @@ static int real_mkdir(struct os *os, const char *path, struct diag *diag)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0750) && errno != EEXIST)
+        if (!mkdir(part, 0750)) {
+            /* A new directory is durable once its parent is synced. */
+            char *slash = strrchr(part, '/');
+            if (slash)
+                slash[slash == part] = '\0';
+            int err = real_sync_dir(os, slash ? part : ".", diag);
+            if (err)
+                return err;
+        } else if (errno != EEXIST) {
             return failed(diag, "mkdir", part);
+        }
     }
     return 0;
 }
@@ -187,17 +207,6 @@ static int real_rmdir(struct os *os, const char *path, struct diag *diag)
 {
     (void)os;
     return rmdir(path) ? failed(diag, "rmdir", path) : 0;
-}
-
-static int real_sync_dir(struct os *os, const char *path, struct diag *diag)
-{
-    (void)os;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return failed(diag, "open", path);
-    int err = fsync(fd) ? failed(diag, "sync", path) : 0;
-    close(fd);
-    return err;
 }
 
 static int real_list(struct os *os, const char *path, void (*fn)(const char *name, void *ctx),

@@ -207,8 +207,9 @@ static void append_shard(struct store *s, struct store__shard *shard,
     if (rec.row_count) {
         t->left++;
         frame_record(&rec, &payload);
-        while (store_wal_append(s->wal, segment, STORE_WAL_SAMPLES, buf_slice(&payload),
-                                ticket_done, t) == ERR_AGAIN) {
+        int err;
+        while ((err = store_wal_append(s->wal, segment, STORE_WAL_SAMPLES, buf_slice(&payload),
+                                       ticket_done, t)) == ERR_AGAIN) {
             /* The segment changed under us: its successor has to know the series too. */
             segment = store_wal_segment(s->wal);
             buf_clear(&rec.defs);
@@ -219,6 +220,15 @@ static void append_shard(struct store *s, struct store__shard *shard,
                     define(&rec, series, segment);
             }
             frame_record(&rec, &payload);
+        }
+        if (err) {
+            /* Not logged: what it would have defined has to be defined again. */
+            for (size_t k = 0; k < row_count; k++) {
+                struct store__series *series = resolved[b->sample_series.items[rows[k]]];
+                if (series && series != &refused_series)
+                    series->wal_segment = UINT64_MAX;
+            }
+            ticket_done(t, err);
         }
     }
     pthread_mutex_unlock(&shard->lock);
@@ -266,9 +276,13 @@ static void append_metadata(struct store *s, const struct data_metric_batch *b, 
     }
     if (payload.len) {
         t->left++;
-        while (store_wal_append(s->wal, store_wal_segment(s->wal), STORE_WAL_METADATA,
-                                buf_slice(&payload), ticket_done, t) == ERR_AGAIN) {
-        }
+        int err;
+        do {
+            err = store_wal_append(s->wal, store_wal_segment(s->wal), STORE_WAL_METADATA,
+                                   buf_slice(&payload), ticket_done, t);
+        } while (err == ERR_AGAIN);
+        if (err)
+            ticket_done(t, err);
     }
     pthread_mutex_unlock(&s->parts_lock);
     buf_deinit(&payload);
@@ -294,7 +308,7 @@ int store_health(struct store *s, struct diag *diag)
             if (available < reserve)
                 diag_set(&s->space, ERR_NOSPACE,
                          "the disk under %s has %llu bytes free, %lld are kept in reserve "
-                         "(limits.disk_reserve): nothing is taken in until there is room",
+                         "(store.disk_reserve): nothing is taken in until there is room",
                          s->config.dir, (unsigned long long)available,
                          (long long)s->config.disk_reserve_bytes);
         }

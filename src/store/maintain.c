@@ -651,14 +651,35 @@ static void on_file(const char *name, void *ctx)
     vec_push(&c->names, mem_strdup(name));
 }
 
+/* A new directory gets its manifest before anything else, so that a missing one is never taken for
+ * an empty store: the files of parts it does not name are removed. */
+static int load_manifest(struct store *s, bool has_files, struct diag *diag)
+{
+    struct diag d;
+    diag_init(&d);
+    int err = store_manifest_load(s->os, s->config.dir, &s->manifest, &d);
+    if (!err)
+        return 0;
+    if (err != ERR_NOT_FOUND)
+        return diag_set(diag, err, "%s", d.msg);
+    if (has_files)
+        return diag_set(diag, ERR_CORRUPT,
+                        "%s/MANIFEST is missing although there are files in %s/parts: put back a "
+                        "backup of it, or move parts/ away to begin anew",
+                        s->config.dir, s->config.dir);
+    return store_manifest_save(s->os, s->config.dir, &s->manifest, diag);
+}
+
 int store__load_parts(struct store *s, struct diag *diag)
 {
     char dir[4200], path[4300];
     struct cleanup c = {.s = s};
     snprintf(dir, sizeof(dir), "%s/parts", s->config.dir);
-    int err = store_manifest_load(s->os, s->config.dir, &s->manifest, diag);
+    int err = s->os->ops->list(s->os, dir, on_file, &c, diag);
+    if (!err)
+        err = load_manifest(s, c.names.len > 0, diag);
     if (err)
-        return err;
+        goto out;
     size_t kept = 0;
     for (size_t i = 0; i < s->manifest.parts.len; i++) {
         const struct store_part_info info = s->manifest.parts.items[i];
@@ -676,10 +697,13 @@ int store__load_parts(struct store *s, struct diag *diag)
             LOG_ERROR("store",
                       "a part cannot be used and is left out; its data is missing from answers",
                       LOG_STR("file", aside), LOG_STR("error", d.msg));
+            err = 0;
             continue;
         }
-        if (err)
-            return diag_set(diag, err, "%s", d.msg);
+        if (err) {
+            diag_set(diag, err, "%s", d.msg);
+            goto out;
+        }
         s->manifest.parts.items[kept++] = info;
         vec_push(&s->parts, part);
     }
@@ -688,7 +712,6 @@ int store__load_parts(struct store *s, struct diag *diag)
         qsort(s->parts.items, s->parts.len, sizeof(*s->parts.items), by_age);
     count_parts(s);
     /* Files of a flush or merge that did not get to its end. */
-    err = s->os->ops->list(s->os, dir, on_file, &c, diag);
     for (size_t i = 0; i < c.names.len; i++) {
         char *end;
         uint64_t id = strtoull(c.names.items[i], &end, 16);
@@ -700,8 +723,10 @@ int store__load_parts(struct store *s, struct diag *diag)
             s->os->ops->unlink(s->os, path, NULL);
             s->manifest.next_id = MAX(s->manifest.next_id, id + 1);
         }
-        mem_free(c.names.items[i]);
     }
+out:
+    for (size_t i = 0; i < c.names.len; i++)
+        mem_free(c.names.items[i]);
     vec_free(&c.names);
     return err;
 }

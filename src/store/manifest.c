@@ -2,12 +2,18 @@
 
 #include <stdio.h>
 
+#include "base/counter.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
 
 #define MAGIC      "PHMANI\x01\0"
 #define PART_WORDS 10
+#define HEAD_BYTES 16 /* magic, u64 bytes of one copy */
+
+static struct counter damaged = {.name = "pharos_store_manifest_damaged_total",
+                                 .help = "Starts that found a copy of the manifest damaged."};
 
 void store_manifest_free(struct store_manifest *m)
 {
@@ -24,15 +30,17 @@ static bool take64(struct slice *s, uint64_t *out)
     return true;
 }
 
+/* One copy. The version is the magic's seventh byte: another one does not parse. */
 static int parse(struct slice in, struct store_manifest *m)
 {
     uint64_t sum, parts, len;
-    if (in.len < 16 || memcmp(in.ptr, MAGIC, 8) != 0)
+    if (in.len < HEAD_BYTES + 8 || memcmp(in.ptr, MAGIC, 8) != 0 ||
+        codec_load64(in.ptr + 8) != in.len)
         return ERR_CORRUPT;
     sum = codec_load64(in.ptr + in.len - 8);
     if (sum != hash64(in.ptr, in.len - 8, 0))
         return ERR_CORRUPT;
-    in = slice_first(slice_from(in, 8), in.len - 16);
+    in = slice_first(slice_from(in, HEAD_BYTES), in.len - HEAD_BYTES - 8);
     if (!take64(&in, &m->edit) || !take64(&in, &m->wal_low_water) || !take64(&in, &m->next_id) ||
         !take64(&in, &parts))
         return ERR_CORRUPT;
@@ -66,20 +74,36 @@ int store_manifest_load(struct os *os, const char *dir, struct store_manifest *o
     struct os_file *f;
     struct slice bytes = {NULL, 0};
     snprintf(path, sizeof(path), "%s/MANIFEST", dir);
+    counter_register(&damaged, 1);
     *out = (struct store_manifest){.next_id = 1};
-    struct diag d;
-    diag_init(&d);
-    int err = os->ops->open(os, path, OS_READ, &f, &d);
-    if (err == ERR_NOT_FOUND)
-        return 0;
+    int err = os->ops->open(os, path, OS_READ, &f, diag);
     if (err)
-        return diag_set(diag, err, "%s", d.msg);
+        return err;
     err = os->ops->map(f, &bytes, diag);
-    if (!err && parse(bytes, out))
-        err = diag_set(
-            diag, ERR_CORRUPT,
-            "%s is damaged; a copy of it from a backup, or of the whole directory, is needed",
-            path);
+    if (!err) {
+        struct store_manifest second = {0};
+        struct slice copies[] = {slice_first(bytes, bytes.len / 2),
+                                 slice_from(bytes, bytes.len / 2)};
+        int bad = parse(copies[0], out), second_bad = parse(copies[1], &second);
+        if (bad) {
+            store_manifest_free(out);
+            *out = second;
+        } else {
+            store_manifest_free(&second);
+        }
+        if (bad && second_bad) {
+            store_manifest_free(out);
+            *out = (struct store_manifest){.next_id = 1};
+            err = diag_set(diag, ERR_CORRUPT,
+                           "both copies of the list of parts in %s are damaged, or were written by "
+                           "a newer version: put back a backup of it, or of the whole directory",
+                           path);
+        } else if (bad || second_bad) {
+            counter_add(&damaged, 1);
+            LOG_ERROR("store", "one copy of the manifest is damaged, the other one is used",
+                      LOG_STR("file", path), LOG_INT("copy", bad ? 1 : 2));
+        }
+    }
     if (bytes.ptr)
         os->ops->unmap(f, bytes);
     os->ops->close(f);
@@ -94,6 +118,8 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     snprintf(path, sizeof(path), "%s/MANIFEST", dir);
     snprintf(temp, sizeof(temp), "%s.new", path);
     buf_append(&out, MAGIC, 8);
+    codec_append64(&out,
+                   HEAD_BYTES + (4 + PART_WORDS * m->parts.len + 1 + 1) * 8 + m->metadata.len);
     codec_append64(&out, m->edit + 1);
     codec_append64(&out, m->wal_low_water);
     codec_append64(&out, m->next_id);
@@ -116,6 +142,9 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     codec_append64(&out, m->metadata.len);
     buf_append_slice(&out, buf_slice(&m->metadata));
     codec_append64(&out, hash64(out.ptr, out.len, 0));
+    size_t copy = out.len;
+    (void)buf_reserve(&out, copy);
+    buf_append(&out, out.ptr, copy);
     int err = os->ops->open(os, temp, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNC, &f, diag);
     if (!err) {
         err = os->ops->write_at(f, 0, out.ptr, out.len, diag);

@@ -17,10 +17,12 @@ struct store_manifest {
 };
 
 void store_manifest_free(struct store_manifest *m);
-/* Reads <dir>/MANIFEST; an empty one when there is none. ERR_CORRUPT when it does not check. */
+/* Reads <dir>/MANIFEST, from its second copy when the first does not check (reported by log and
+ * counter). ERR_NOT_FOUND when there is none; ERR_CORRUPT when neither copy checks. */
 int store_manifest_load(struct os *os, const char *dir, struct store_manifest *out,
                         struct diag *diag);
-/* Writes it durably, counting `edit` up. On error the old one stays in force. */
+/* Writes it durably, counting `edit` up. After an error either the old or the new one is in force
+ * at the next start: what one of them names must stay. */
 int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m,
                         struct diag *diag);
 

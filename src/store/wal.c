@@ -1,5 +1,8 @@
-/* Segment <dir>/<number:016x>.wal: header, then frames. A frame's checksum is seeded with the
- * segment's random seed and its offset, so that bytes from elsewhere never pass for one. */
+/* Segment <dir>/<number:016x>.wal: header (twice, in two sectors), then frames. A frame's checksum
+ * is seeded with the segment's random seed and its offset, so that bytes from elsewhere never pass
+ * for one. Each frame tells how much of the file was durable when it was written, and each header
+ * how much of the segment before: what fails to check below such a mark was damaged later, what
+ * fails above it was never acknowledged. */
 #include "store/wal.h"
 
 #include <pthread.h>
@@ -7,7 +10,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/assert.h"
 #include "base/buf.h"
 #include "base/counter.h"
 #include "base/hash.h"
@@ -16,8 +18,11 @@
 #include "base/vec.h"
 #include "codec/bytes.h"
 
-#define HEADER_BYTES   32
-#define FRAME_BYTES    24 /* u32 length, u16 type, u16 zero, u64 segment, u64 checksum */
+#define HEADER_BYTES   1024 /* two copies, each in a sector of its own */
+#define HEADER_COPY    512
+#define HEADER_USED    64
+#define FRAME_BYTES    24 /* u32 length, u16 type, u16 zero, u64 durable before, u64 checksum */
+#define TYPE_MAX       255
 #define MAGIC          "PHWAL\x01\0\0"
 #define STAGED_DEFAULT ((size_t)64 << 20)
 #define FRAME_MAX      ((size_t)256 << 20)
@@ -34,8 +39,14 @@ static struct counter counters[] = {
     {.name = "pharos_store_wal_sync_seconds_total",
      .help = "Time spent syncing the write-ahead log.",
      .scale = 1e-9},
+    {.name = "pharos_store_wal_damaged_segments_total",
+     .help = "Segments of the write-ahead log found damaged at start; each is kept as .corrupt."},
+    {.name = "pharos_store_wal_damaged_bytes_total",
+     .help = "Bytes of the write-ahead log that were durable once and do not check any more."},
+    {.name = "pharos_store_wal_torn_bytes_total",
+     .help = "Bytes of appends cut off by a crash before they were acknowledged."},
 };
-enum { WRITTEN, GROUPS, FAILURES, SYNC_SECONDS };
+enum { WRITTEN, GROUPS, FAILURES, SYNC_SECONDS, DAMAGED_SEGMENTS, DAMAGED_BYTES, TORN_BYTES };
 
 struct waiter {
     void (*done)(void *ctx, int err);
@@ -70,7 +81,9 @@ struct store_wal {
     /* The writer's own. */
     struct os_file *file;
     uint64_t file_segment, file_size, file_seed;
-    uint64_t file_synced; /* size at the last good sync */
+    uint64_t file_synced;               /* size at the last good sync */
+    bool file_doubtful;                 /* a sync failed */
+    uint64_t prev_segment, prev_synced; /* what the next header tells of its predecessor */
     int64_t last_sync_ns;
     pthread_t thread;
     bool has_thread;
@@ -88,89 +101,183 @@ static uint64_t frame_sum(uint64_t seed, uint64_t offset, const char *head, stru
 
 /* --- reading --- */
 
-struct reader {
-    struct slice bytes;
-    uint64_t seed, segment;
+struct header {
+    uint64_t segment, seed, prev_segment, prev_synced;
 };
 
-/* A whole frame at `at`: its payload and type, and where the next begins. */
-static bool frame_at(const struct reader *r, uint64_t at, struct slice *payload, unsigned *type,
-                     uint64_t *next)
+/* From whichever copy checks; *out_damaged when one does not. */
+static bool parse_header(struct slice bytes, uint64_t segment, struct header *out,
+                         bool *out_damaged)
+{
+    bool found = false;
+    *out_damaged = false;
+    for (size_t at = 0; at < HEADER_BYTES; at += HEADER_COPY) {
+        const char *p = bytes.ptr + at;
+        if (bytes.len < HEADER_BYTES || memcmp(p, MAGIC, 8) != 0 ||
+            codec_load64(p + 8) != segment || codec_load64(p + 56) != hash64(p, 56, 0)) {
+            *out_damaged = true;
+            continue;
+        }
+        found = true;
+        *out = (struct header){.segment = segment,
+                               .seed = codec_load64(p + 16),
+                               .prev_segment = codec_load64(p + 24),
+                               .prev_synced = codec_load64(p + 32)};
+    }
+    return found;
+}
+
+struct reader {
+    struct slice bytes;
+    uint64_t seed;
+};
+
+struct frame {
+    struct slice payload;
+    unsigned type;
+    uint64_t synced, next;
+};
+
+/* A whole frame at `at`. The cheap tests come first: a scan over damage tries every offset. */
+static bool frame_at(const struct reader *r, uint64_t at, struct frame *out)
 {
     if (at + FRAME_BYTES > r->bytes.len)
         return false;
     const char *p = r->bytes.ptr + at;
-    uint64_t len = codec_load32(p);
-    if (len > FRAME_MAX || len > r->bytes.len - at - FRAME_BYTES ||
-        codec_load64(p + 8) != r->segment)
+    uint64_t len = codec_load32(p), synced = codec_load64(p + 8);
+    if (len > r->bytes.len - at - FRAME_BYTES || len > FRAME_MAX || synced < HEADER_BYTES ||
+        synced > at || codec_load16(p + 4) > TYPE_MAX || codec_load16(p + 6))
         return false;
-    *payload = slice_make(p + FRAME_BYTES, len);
-    if (codec_load64(p + 16) != frame_sum(r->seed, at, p, *payload))
+    out->payload = slice_make(p + FRAME_BYTES, len);
+    if (codec_load64(p + 16) != frame_sum(r->seed, at, p, out->payload))
         return false;
-    *type = codec_load16(p + 4);
-    *next = at + FRAME_BYTES + len;
+    out->type = codec_load16(p + 4);
+    out->synced = synced;
+    out->next = at + FRAME_BYTES + len;
     return true;
 }
 
-static int read_segment(struct store_wal *wal, uint64_t segment, bool last,
-                        int (*fn)(enum store_wal_type, uint64_t, struct slice, void *), void *ctx,
-                        struct store_wal_replay *replay, struct diag *diag)
+struct replay {
+    int (*fn)(enum store_wal_type type, uint64_t segment, struct slice payload, void *ctx);
+    void *ctx;
+    struct store_wal_replay *result;
+};
+
+/* Delivers every frame that checks. `durable`: bytes of this segment known to have been durable, 0
+ * when nobody knows. Returns the number of bytes that were durable and do not check. */
+static int read_frames(const struct reader *r, uint64_t segment, uint64_t durable,
+                       const struct replay *to, uint64_t *out_damaged)
 {
-    char path[4200], aside[4300];
-    struct os_file *f;
-    struct reader r = {.segment = segment};
+    uint64_t at = HEADER_BYTES, bad_from = 0, bad_bytes = 0, undecodable = 0;
+    VEC(uint64_t) holes = {0}; /* begin, end of what does not check */
+    int err = 0;
+    while (at < r->bytes.len && !err) {
+        struct frame f;
+        if (!frame_at(r, at, &f)) {
+            bad_from = bad_from ? bad_from : at;
+            at++;
+            continue;
+        }
+        if (bad_from) {
+            vec_push(&holes, bad_from);
+            vec_push(&holes, at);
+            bad_from = 0;
+        }
+        durable = MAX(durable, f.synced);
+        err = to->fn((enum store_wal_type)f.type, segment, f.payload, to->ctx);
+        if (err == ERR_CORRUPT) {
+            undecodable += FRAME_BYTES + f.payload.len;
+            err = 0;
+        }
+        to->result->records++;
+        at = f.next;
+    }
+    if (bad_from || r->bytes.len < durable) {
+        vec_push(&holes, bad_from ? bad_from : r->bytes.len);
+        vec_push(&holes, MAX(r->bytes.len, durable));
+    }
+    for (size_t i = 0; i < holes.len; i += 2) {
+        uint64_t begin = holes.items[i], end = holes.items[i + 1];
+        uint64_t damaged = MIN(end, MAX(durable, begin)) - begin;
+        bad_bytes += damaged;
+        to->result->torn_bytes += end - begin - damaged;
+    }
+    vec_free(&holes);
+    *out_damaged = bad_bytes + undecodable;
+    return err;
+}
+
+static int map_segment(struct store_wal *wal, uint64_t segment, struct os_file **out,
+                       struct slice *bytes, struct diag *diag)
+{
+    char path[4200];
     path_of(wal, segment, path, sizeof(path));
-    int err = wal->os->ops->open(wal->os, path, OS_READ, &f, diag);
+    int err = wal->os->ops->open(wal->os, path, OS_READ, out, diag);
     if (err)
         return err;
-    err = wal->os->ops->map(f, &r.bytes, diag);
-    if (err) {
-        wal->os->ops->close(f);
+    err = wal->os->ops->map(*out, bytes, diag);
+    if (err)
+        wal->os->ops->close(*out);
+    return err;
+}
+
+/* How much of `segment` was durable when `next` was begun; 0 when that cannot be known. */
+static uint64_t durable_by_next(struct store_wal *wal, uint64_t segment, uint64_t next)
+{
+    char path[4200], head[HEADER_BYTES];
+    struct header h;
+    struct os_file *f;
+    bool damaged;
+    path_of(wal, next, path, sizeof(path));
+    if (wal->os->ops->open(wal->os, path, OS_READ, &f, NULL))
+        return 0;
+    int err = wal->os->ops->read_at(f, 0, head, sizeof(head), NULL);
+    wal->os->ops->close(f);
+    if (err || !parse_header(slice_make(head, sizeof(head)), next, &h, &damaged) ||
+        h.prev_segment != segment)
+        return 0;
+    return h.prev_synced;
+}
+
+static int read_segment(struct store_wal *wal, uint64_t segment, uint64_t durable,
+                        const struct replay *to, struct diag *diag)
+{
+    struct os_file *f;
+    struct reader r = {{NULL, 0}, 0};
+    struct header h;
+    bool header_damaged;
+    uint64_t damaged = 0;
+    int err = map_segment(wal, segment, &f, &r.bytes, diag);
+    if (err)
         return err;
-    }
-    bool corrupt = false;
-    uint64_t at = HEADER_BYTES;
-    if (r.bytes.len < HEADER_BYTES || memcmp(r.bytes.ptr, MAGIC, 8) != 0 ||
-        codec_load64(r.bytes.ptr + 24) != hash64(r.bytes.ptr, 24, 0)) {
-        /* A header is synced together with the first group, so only a segment nothing was
-         * acknowledged from can have a torn one; unless more follows. */
-        corrupt = r.bytes.len > HEADER_BYTES + FRAME_BYTES && !last;
-        replay->torn_bytes += r.bytes.len;
+    if (parse_header(r.bytes, segment, &h, &header_damaged)) {
+        r.seed = h.seed;
+        err = read_frames(&r, segment, durable, to, &damaged);
+        if (err)
+            diag_set(diag, err, "a record of segment %016llx of the write-ahead log was refused",
+                     (unsigned long long)segment);
+        damaged += header_damaged ? HEADER_COPY : 0;
+    } else if (r.bytes.len > HEADER_BYTES || durable) {
+        /* The header is synced before the first frame is written: this one was whole once. */
+        damaged = MAX(r.bytes.len, durable);
     } else {
-        r.seed = codec_load64(r.bytes.ptr + 16);
-        while (at < r.bytes.len && !err) {
-            struct slice payload;
-            unsigned type;
-            uint64_t next;
-            if (frame_at(&r, at, &payload, &type, &next)) {
-                err = fn((enum store_wal_type)type, segment, payload, ctx);
-                replay->records++;
-                at = next;
-                continue;
-            }
-            /* Torn tail or corruption? A frame that is whole further on was written after this one.
-             */
-            uint64_t from = at + 1;
-            while (from < r.bytes.len && !frame_at(&r, from, &payload, &type, &next))
-                from++;
-            if (from >= r.bytes.len) {
-                replay->torn_bytes += r.bytes.len - at;
-                break;
-            }
-            corrupt = true;
-            at = from;
-        }
+        to->result->torn_bytes += r.bytes.len; /* not even begun */
     }
-    replay->segments++;
+    to->result->segments++;
     wal->os->ops->unmap(f, r.bytes);
     wal->os->ops->close(f);
-    if (!err && corrupt) {
-        replay->corrupt_segments++;
+    if (!err && damaged) {
+        char path[4200], aside[4300];
+        path_of(wal, segment, path, sizeof(path));
         snprintf(aside, sizeof(aside), "%s.corrupt", path);
-        LOG_ERROR(
-            "store",
-            "a segment of the write-ahead log is damaged; what could be read was, the file is kept",
-            LOG_STR("file", aside));
+        to->result->corrupt_segments++;
+        to->result->corrupt_bytes += damaged;
+        counter_add(&counters[DAMAGED_SEGMENTS], 1);
+        counter_add(&counters[DAMAGED_BYTES], (int64_t)damaged);
+        LOG_ERROR("store",
+                  "a segment of the write-ahead log is damaged; what can be read is, and the file "
+                  "is kept",
+                  LOG_STR("file", aside), LOG_INT("damaged_bytes", damaged));
         wal->os->ops->link(wal->os, path, aside, NULL);
     }
     return err;
@@ -197,37 +304,77 @@ static int by_number(const void *a, const void *b)
 
 /* --- writing --- */
 
+/* Syncs. A file whose sync failed is never synced again: its pages may be gone, and it would not
+ * say so a second time. */
+static int sync_file(struct store_wal *wal, uint64_t size, struct diag *diag)
+{
+    struct os *os = wal->os;
+    int64_t begin = os->ops->monotonic_ns(os);
+    int err = os->ops->sync(wal->file, diag);
+    wal->last_sync_ns = os->ops->monotonic_ns(os);
+    counter_add(&counters[SYNC_SECONDS], wal->last_sync_ns - begin);
+    if (err)
+        wal->file_doubtful = true;
+    else
+        wal->file_synced = size;
+    return err;
+}
+
+/* Closes the file, remembering for the next header what of it is durable. */
+static void leave_file(struct store_wal *wal)
+{
+    if (!wal->file)
+        return;
+    if (wal->file_synced < wal->file_size && !wal->file_doubtful)
+        (void)sync_file(wal, wal->file_size, NULL); /* what durability `os` left */
+    wal->os->ops->close(wal->file);
+    wal->file = NULL;
+    wal->prev_segment = wal->file_segment;
+    wal->prev_synced = wal->file_synced;
+}
+
+/* Begins a segment: its header and its name are durable before anything in it is acknowledged. */
 static int open_segment(struct store_wal *wal, uint64_t segment, struct diag *diag)
 {
-    char path[4200], header[HEADER_BYTES] = MAGIC;
+    char path[4200], header[HEADER_BYTES] = {0};
     struct os *os = wal->os;
-    if (wal->file)
-        os->ops->close(wal->file);
-    wal->file = NULL;
+    leave_file(wal);
     path_of(wal, segment, path, sizeof(path));
-    int err = os->ops->open(os, path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNC, &wal->file, diag);
+    /* Never over a segment that is there: it may hold what was acknowledged. */
+    int err = os->ops->open(os, path, OS_READ | OS_WRITE | OS_CREATE | OS_EXCL, &wal->file, diag);
     if (err)
         return err;
     os->ops->random(os, &wal->file_seed, sizeof(wal->file_seed));
+    memcpy(header, MAGIC, 8);
     codec_store64(header + 8, segment);
     codec_store64(header + 16, wal->file_seed);
-    codec_store64(header + 24, hash64(header, 24, 0));
+    codec_store64(header + 24, wal->prev_segment);
+    codec_store64(header + 32, wal->prev_synced);
+    codec_store64(header + 40, (uint64_t)os->ops->now_ns(os));
+    codec_store64(header + 56, hash64(header, 56, 0));
+    memcpy(header + HEADER_COPY, header, HEADER_USED);
     err = os->ops->write_at(wal->file, 0, header, sizeof(header), diag);
-    /* The name must be durable before anything in it is acknowledged. */
+    if (!err)
+        err = os->ops->sync(wal->file, diag);
     if (!err)
         err = os->ops->sync_dir(os, wal->dir, diag);
     if (err) {
         os->ops->close(wal->file);
         wal->file = NULL;
+        os->ops->unlink(os, path, NULL); /* a full disk must not fill with empty segments */
         return err;
     }
     wal->file_segment = segment;
-    wal->file_size = HEADER_BYTES;
-    wal->file_synced = 0;
+    wal->file_size = wal->file_synced = HEADER_BYTES;
+    wal->file_doubtful = false;
+    pthread_mutex_lock(&wal->lock);
+    wal->total_bytes += HEADER_BYTES;
+    pthread_mutex_unlock(&wal->lock);
     return 0;
 }
 
-static int write_group(struct store_wal *wal, struct group *g, struct diag *diag)
+static int write_group(struct store_wal *wal, struct group *g, size_t *out_written,
+                       struct diag *diag)
 {
     struct os *os = wal->os;
     int err = 0;
@@ -243,7 +390,7 @@ static int write_group(struct store_wal *wal, struct group *g, struct diag *diag
         struct slice payload = slice_make(rest.ptr + 8, len);
         char head[FRAME_BYTES];
         memcpy(head, rest.ptr, 8);
-        codec_store64(head + 8, g->segment);
+        codec_store64(head + 8, wal->file_synced);
         codec_store64(head + 16, frame_sum(wal->file_seed, at, head, payload));
         buf_append(&out, head, sizeof(head));
         buf_append_slice(&out, payload);
@@ -251,17 +398,13 @@ static int write_group(struct store_wal *wal, struct group *g, struct diag *diag
         rest = slice_from(rest, 8 + len);
     }
     err = os->ops->write_at(wal->file, wal->file_size, out.ptr, out.len, diag);
-    if (!err &&
-        (wal->config.sync || os->ops->monotonic_ns(os) - wal->last_sync_ns > SYNC_EVERY_NS)) {
-        int64_t begin = os->ops->monotonic_ns(os);
-        err = os->ops->sync(wal->file, diag);
-        wal->last_sync_ns = os->ops->monotonic_ns(os);
-        counter_add(&counters[SYNC_SECONDS], wal->last_sync_ns - begin);
-    }
+    if (!err && (wal->config.sync || os->ops->monotonic_ns(os) - wal->last_sync_ns > SYNC_EVERY_NS))
+        err = sync_file(wal, at, diag);
     if (!err) {
         wal->file_size = at;
         counter_add(&counters[WRITTEN], (int64_t)out.len);
         counter_add(&counters[GROUPS], 1);
+        *out_written = out.len;
     }
     buf_deinit(&out);
     return err;
@@ -274,6 +417,50 @@ static void finish_group(struct group *g, int err)
     vec_free(&g->waiters);
     buf_deinit(&g->payloads);
     mem_free(g);
+}
+
+/* After a failure: the file's tail is unknown now (a failed sync may have dropped pages), and
+ * definitions that were in it are lost to later records. The file is cut back to what is known, as
+ * far as that goes, and never written again; nothing staged for its segment is written either, and
+ * what comes from now on goes to a new one. `keep`: bytes of the file that hold acknowledged
+ * records. */
+static void abandon_segment(struct store_wal *wal, uint64_t segment, uint64_t keep,
+                            const struct diag *why)
+{
+    counter_add(&counters[FAILURES], 1);
+    if (wal->file) {
+        char path[4200];
+        bool empty = keep <= HEADER_BYTES;
+        path_of(wal, wal->file_segment, path, sizeof(path));
+        if (!empty)
+            wal->os->ops->truncate(wal->file, keep, NULL);
+        leave_file(wal);
+        if (empty)
+            wal->os->ops->unlink(wal->os, path, NULL); /* no pile of them on a full disk */
+    }
+    struct group *refused = NULL, **tail = &refused;
+    pthread_mutex_lock(&wal->lock);
+    wal->health = *why;
+    if (wal->segment == segment)
+        wal->segment++;
+    /* Groups lie in the order of their segments: those of this one come first. */
+    while (wal->first && wal->first->segment == segment) {
+        struct group *g = wal->first;
+        wal->first = g->next;
+        wal->staged_bytes -= g->payloads.len;
+        g->next = NULL;
+        *tail = g;
+        tail = &g->next;
+    }
+    if (!wal->first)
+        wal->last = NULL;
+    pthread_cond_broadcast(&wal->room_cond);
+    pthread_mutex_unlock(&wal->lock);
+    while (refused) {
+        struct group *next = refused->next;
+        finish_group(refused, why->code);
+        refused = next;
+    }
 }
 
 /* Takes what is staged for one segment and makes it durable. False when nothing is staged. */
@@ -292,45 +479,48 @@ static bool write_next(struct store_wal *wal, int *out_err)
     struct diag diag;
     diag_init(&diag);
     uint64_t before = wal->file && wal->file_segment == g->segment ? wal->file_size : 0;
-    int err = write_group(wal, g, &diag);
-    if (err) {
-        /* The file's tail is unknown now (a failed sync may have dropped pages), and definitions
-         * the group held are lost to later records. The file is cut back to what is known, as far
-         * as that goes, and never written again. */
-        counter_add(&counters[FAILURES], 1);
-        if (wal->file) {
-            wal->os->ops->truncate(wal->file, MAX(before, (uint64_t)HEADER_BYTES), NULL);
-            wal->os->ops->close(wal->file);
-            wal->file = NULL;
-        }
-    }
-    struct group *refused = NULL;
-    pthread_mutex_lock(&wal->lock);
-    if (err && wal->segment == g->segment) {
-        /* Never write behind a doubtful tail: what comes now goes to a new segment. What is staged
-         * for this one is refused too: its records lean on definitions that may be lost. */
-        wal->segment++;
-        refused = wal->first;
-        wal->first = wal->last = NULL;
-    }
+    size_t written = 0;
+    int err = write_group(wal, g, &written, &diag);
     if (err)
-        wal->health = diag;
-    else
+        abandon_segment(wal, g->segment, before, &diag);
+    pthread_mutex_lock(&wal->lock);
+    if (!err)
         diag_init(&wal->health);
     wal->staged_bytes -= g->payloads.len;
-    for (struct group *r = refused; r; r = r->next)
-        wal->staged_bytes -= r->payloads.len;
-    if (!err)
-        wal->total_bytes += g->payloads.len;
+    wal->total_bytes += written;
     pthread_cond_broadcast(&wal->room_cond);
     pthread_mutex_unlock(&wal->lock);
     finish_group(g, err);
-    while (refused) {
-        struct group *next = refused->next;
-        finish_group(refused, err);
-        refused = next;
-    }
     *out_err = err;
+    return true;
+}
+
+/* With nothing to write: syncs what durability `os` left, and tries after a failure whether the log
+ * can be written again. True when it had something to do. */
+static bool idle_work(struct store_wal *wal)
+{
+    struct diag diag;
+    diag_init(&diag);
+    if (wal->file && wal->file_synced < wal->file_size && !wal->file_doubtful &&
+        wal->os->ops->monotonic_ns(wal->os) - wal->last_sync_ns > SYNC_EVERY_NS) {
+        if (sync_file(wal, wal->file_size, &diag))
+            abandon_segment(wal, wal->file_segment, wal->file_size, &diag);
+        return true;
+    }
+    pthread_mutex_lock(&wal->lock);
+    bool ill = wal->health.code != 0;
+    uint64_t segment = wal->segment;
+    pthread_mutex_unlock(&wal->lock);
+    if (!ill)
+        return false;
+    if (open_segment(wal, segment, &diag)) {
+        abandon_segment(wal, segment, 0, &diag);
+    } else {
+        LOG_INFO("store", "the write-ahead log can be written again");
+        pthread_mutex_lock(&wal->lock);
+        diag_init(&wal->health);
+        pthread_mutex_unlock(&wal->lock);
+    }
     return true;
 }
 
@@ -342,12 +532,20 @@ static void *run_writer(void *arg)
         if (write_next(wal, &err))
             continue;
         pthread_mutex_lock(&wal->lock);
-        bool stop = wal->stopping && !wal->first;
-        if (!wal->first && !stop)
-            pthread_cond_wait(&wal->staged_cond, &wal->lock);
+        bool stop = wal->stopping && !wal->first, woken = true;
+        if (!wal->first && !stop) {
+            bool due = wal->health.code || (wal->file && wal->file_synced < wal->file_size);
+            struct timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_sec += RETRY_NS / NS_PER_SEC;
+            woken = !due ? !pthread_cond_wait(&wal->staged_cond, &wal->lock)
+                         : !pthread_cond_timedwait(&wal->staged_cond, &wal->lock, &until);
+        }
         pthread_mutex_unlock(&wal->lock);
         if (stop)
             return NULL;
+        if (!woken)
+            idle_work(wal);
     }
 }
 
@@ -369,6 +567,7 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
     pthread_cond_init(&wal->staged_cond, NULL);
     pthread_cond_init(&wal->room_cond, NULL);
     *replay = (struct store_wal_replay){0};
+    struct replay to = {fn, ctx, replay};
     struct listing list = {0};
     int err = os->ops->list(os, wal->dir, on_name, &list, diag);
     if (list.segments.len)
@@ -383,12 +582,15 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
             os->ops->unlink(os, path, NULL);
             continue;
         }
-        err = read_segment(wal, n, i + 1 == list.segments.len, fn, ctx, replay, diag);
+        uint64_t durable =
+            i + 1 < list.segments.len ? durable_by_next(wal, n, list.segments.items[i + 1]) : 0;
+        err = read_segment(wal, n, durable, &to, diag);
         if (!os->ops->stat(os, path, &st, NULL))
             wal->total_bytes += st.size;
         wal->segment = MAX(wal->segment, n + 1);
     }
     vec_free(&list.segments);
+    counter_add(&counters[TORN_BYTES], (int64_t)replay->torn_bytes);
     if (!err && config->thread) {
         wal->has_thread = !pthread_create(&wal->thread, NULL, run_writer, wal);
         if (!wal->has_thread)
@@ -415,10 +617,7 @@ void store_wal_close(struct store_wal *wal)
     int err;
     while (write_next(wal, &err)) {
     }
-    if (wal->file) {
-        wal->os->ops->sync(wal->file, NULL);
-        wal->os->ops->close(wal->file);
-    }
+    leave_file(wal);
     pthread_mutex_destroy(&wal->lock);
     pthread_cond_destroy(&wal->staged_cond);
     pthread_cond_destroy(&wal->room_cond);
@@ -429,8 +628,13 @@ void store_wal_close(struct store_wal *wal)
 int store_wal_append(struct store_wal *wal, uint64_t expected, enum store_wal_type type,
                      struct slice payload, void (*done)(void *ctx, int err), void *ctx)
 {
-    base_assert(payload.len <= FRAME_MAX);
+    if (payload.len > FRAME_MAX)
+        return ERR_TOO_LARGE;
     pthread_mutex_lock(&wal->lock);
+    if (wal->staged_bytes > wal->config.staged_max && !wal->has_thread) {
+        pthread_mutex_unlock(&wal->lock);
+        return ERR_LIMIT;
+    }
     while (wal->staged_bytes > wal->config.staged_max && wal->has_thread)
         pthread_cond_wait(&wal->room_cond, &wal->lock);
     if (wal->segment != expected) {
@@ -495,8 +699,13 @@ void store_wal_release(struct store_wal *wal, uint64_t segment)
 int store_wal_flush(struct store_wal *wal)
 {
     int err = 0, first_err = 0;
-    while (write_next(wal, &err))
+    bool any = false;
+    while (write_next(wal, &err)) {
         first_err = first_err ? first_err : err;
+        any = true;
+    }
+    if (!any)
+        idle_work(wal);
     return first_err;
 }
 

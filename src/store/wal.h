@@ -26,13 +26,17 @@ struct store_wal_config {
 
 struct store_wal_replay {
     size_t records, segments;
-    size_t torn_bytes;       /* at the very end of the last segment: an append cut off by a crash */
-    size_t corrupt_segments; /* damaged before their end; what could be read was, the file is kept
-                                aside */
+    size_t torn_bytes;       /* appends cut off by a crash: never durable, never acknowledged */
+    size_t corrupt_segments; /* damaged where they were durable; what could be read was, the file is
+                                kept aside as <segment>.wal.corrupt */
+    size_t corrupt_bytes;
 };
 
 /* Reads every record of every segment from `low_water` on, oldest first, through fn, then starts a
- * new segment behind them. Segments below low_water are removed. */
+ * new segment behind them. Segments below low_water are removed. Damage is no error: it is counted
+ * in `replay` and by pharos_store_wal_damaged_*, logged, and the rest is delivered. fn returns 0,
+ * ERR_CORRUPT for a record it cannot read (counted as damage too), or another error, which ends the
+ * opening. */
 int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_t low_water,
                    int (*fn)(enum store_wal_type type, uint64_t segment, struct slice payload,
                              void *ctx),
@@ -42,8 +46,9 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
 void store_wal_close(struct store_wal *wal);
 
 /* Stages one record in segment `expected`; `done` (may be NULL) is called once it is durable, or
- * failed with ERR_IO or ERR_NOSPACE; from the writer. ERR_AGAIN, with nothing done, when that
- * segment is not the current one any more. Thread-safe. */
+ * failed with ERR_IO or ERR_NOSPACE; from the writer. With nothing done and `done` not called:
+ * ERR_AGAIN when that segment is not the current one any more, ERR_TOO_LARGE for a payload beyond
+ * 256 MiB, ERR_LIMIT when too much is staged and no thread is there to wait for. Thread-safe. */
 int store_wal_append(struct store_wal *wal, uint64_t expected, enum store_wal_type type,
                      struct slice payload, void (*done)(void *ctx, int err), void *ctx);
 /* The number of the segment that the next append goes to. */
@@ -52,7 +57,8 @@ uint64_t store_wal_segment(struct store_wal *wal);
 uint64_t store_wal_rotate(struct store_wal *wal);
 /* Removes segments below `segment`: their content lives in parts now. */
 void store_wal_release(struct store_wal *wal, uint64_t segment);
-/* Writes and syncs what is staged, on the caller's thread. For logs without a thread. */
+/* Writes and syncs what is staged, on the caller's thread; with nothing staged, tries whether a log
+ * that failed can be written again. For logs without a thread. */
 int store_wal_flush(struct store_wal *wal);
 /* Bytes of all segments. */
 uint64_t store_wal_bytes(struct store_wal *wal);
