@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/budget.h"
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/task.h"
 #include "base/vec.h"
@@ -55,8 +55,8 @@ struct query_stats {
 
 struct query_result {
     enum query_kind kind;
-    struct slice string;   /* QUERY_STRING */
-    struct query_point scalar; /* QUERY_SCALAR of an instant query */
+    struct slice string;         /* QUERY_STRING */
+    struct query_point scalar;   /* QUERY_SCALAR of an instant query */
     struct query_series *series; /* matrix: sorted by labels */
     size_t series_count;
     struct slice *warnings, *infos; /* complete texts ("PromQL warning: ...") */
@@ -64,9 +64,9 @@ struct query_result {
     struct query_stats stats;
 };
 
-/* Everything of *out is in `arena`. Errors: ERR_INVALID (the query's own fault while running: duplicate
- * series and the like), ERR_LIMIT, ERR_NOMEM (a budget; the setting is named), ERR_TIMEOUT, ERR_CANCELLED,
- * ERR_CORRUPT, ERR_IO. Any thread; blocks until done. */
+/* Everything of *out is in `arena`. Errors: ERR_INVALID (the query's own fault while running:
+ * duplicate series and the like), ERR_LIMIT, ERR_NOMEM (a budget; the setting is named),
+ * ERR_TIMEOUT, ERR_CANCELLED, ERR_CORRUPT, ERR_IO. Any thread; blocks until done. */
 int query_run(const struct query_plan *plan, const struct query_env *env, struct arena *arena,
               struct query_result *out, struct diag *diag);
 

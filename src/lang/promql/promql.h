@@ -7,12 +7,13 @@
 struct promql_expr; /* a parsed and checked expression, in an arena */
 
 struct promql_options {
-    bool experimental;         /* experimental functions and modifiers are allowed */
+    bool experimental; /* experimental functions and modifiers are allowed */
     bool delayed_name_removal;
-    int64_t lookback_ns;       /* 0 = 5 m */
+    int64_t lookback_ns; /* 0 = 5 m */
 };
 
-/* Parses and checks. The diag gets ERR_INVALID, a byte range, line and column, and the message alone
+/* Parses and checks. The diag gets ERR_INVALID, a byte range, line and column, and the message
+ * alone
  * ("unexpected ..."); promql_error_text gives it in Prometheus' full form. */
 int promql_parse(struct slice text, const struct promql_options *options, struct arena *arena,
                  struct promql_expr **out, struct diag *diag);
@@ -21,8 +22,8 @@ void promql_error_text(const struct diag *diag, struct buf *out);
 
 /* "scalar", "vector", "matrix" or "string". */
 const char *promql_type(const struct promql_expr *expr);
-/* The selectors in the expression, for series and match[] parameters: a text that is one selector gives
- * its matchers (compiled, in the arena). ERR_INVALID when it is no plain selector. */
+/* The selectors in the expression, for series and match[] parameters: a text that is one selector
+ * gives its matchers (compiled, in the arena). ERR_INVALID when it is no plain selector. */
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag);
 /* Compiled regular expressions live outside of the arena: free them when done with the matchers. */
@@ -32,8 +33,8 @@ void promql_expr_free(struct promql_expr *expr); /* NULL is fine */
 /* The expression as Prometheus prints it, on one line. */
 void promql_print(const struct promql_expr *expr, struct buf *out);
 
-/* Lowers to a plan over these steps. ERR_INVALID when a range query's expression is neither scalar nor
- * vector. The plan refers to the expression: keep it until the plan has run. */
+/* Lowers to a plan over these steps. ERR_INVALID when a range query's expression is neither scalar
+ * nor vector. The plan refers to the expression: keep it until the plan has run. */
 int promql_plan(const struct promql_expr *expr, const struct query_steps *steps,
                 const struct promql_options *options, struct arena *arena, struct query_plan **out,
                 struct diag *diag);

@@ -1,0 +1,366 @@
+/* Aggregations: group ids once per series, then step by step over the groups' members. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "codec/number.h"
+#include "query/grid.h"
+
+struct group {
+    struct data_labels labels;
+    VEC(struct query_row *) rows;
+    bool drop_name;
+};
+
+typedef VEC(struct group) group_list;
+
+static int make_groups(struct query_exec *x, const struct query_node *n, struct query_grid *in,
+                       group_list *out)
+{
+    struct map *seen = map_new();
+    struct buf key = {0};
+    for (size_t i = 0; i < in->count; i++) {
+        struct query_row *row = &in->rows[i];
+        bool added;
+        struct data_labels labels =
+            n->without ? query__remove_labels(x, row->labels, n->grouping, n->grouping_count, true)
+                       : query__keep_labels(x, row->labels, n->grouping, n->grouping_count);
+        /* A name that is only still there because its removal is delayed does not group. */
+        if (!n->without && row->drop_name)
+            labels = query__drop_name(x, labels);
+        buf_clear(&key);
+        data_labels_encode(labels, &key);
+        struct map_entry *e = map_put(seen, buf_slice(&key), &added);
+        if (added) {
+            e->value.u64 = out->len;
+            vec_push(out, ((struct group){.labels = labels}));
+        }
+        vec_push(&out->items[e->value.u64].rows, row);
+    }
+    map_free(seen);
+    buf_deinit(&key);
+    return 0;
+}
+
+static bool is_float(const struct query_row *r, size_t s)
+{
+    return r->has[s] && !(r->histogram && r->histogram[s]);
+}
+
+/* The members' values at a step, in order. */
+static size_t gather(const struct group *g, size_t s, double *values, bool *mixed)
+{
+    size_t n = 0, histograms = 0;
+    for (size_t i = 0; i < g->rows.len; i++) {
+        if (is_float(g->rows.items[i], s))
+            values[n++] = g->rows.items[i]->value[s];
+        else
+            histograms += g->rows.items[i]->has[s];
+    }
+    *mixed = histograms > 0;
+    return n;
+}
+
+static double sum_of(const double *v, size_t n)
+{
+    struct query_kahan k = {0};
+    for (size_t i = 0; i < n; i++)
+        query__kahan_add(&k, v[i]);
+    return isinf(k.sum) ? k.sum : k.sum + k.c;
+}
+
+static double avg_of(const double *v, size_t n)
+{
+    struct query_kahan k = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct query_kahan next = k;
+        query__kahan_add(&next, v[i]);
+        if (i && isinf(next.sum) && !isinf(v[i]) && !isinf(k.sum)) {
+            /* The sum overflows: a running mean from here. */
+            struct query_kahan mean = {k.sum / (double)i, k.c / (double)i};
+            for (; i < n; i++) {
+                double count = (double)(i + 1), q = (count - 1) / count;
+                mean.sum *= q;
+                mean.c *= q;
+                query__kahan_add(&mean, v[i] / count);
+            }
+            return isinf(mean.sum) ? mean.sum : mean.sum + mean.c;
+        }
+        k = next;
+    }
+    return isinf(k.sum) || isnan(k.sum) ? k.sum : k.sum / (double)n + k.c / (double)n;
+}
+
+static double extreme_of(const double *v, size_t n, bool max)
+{
+    double m = v[0];
+    for (size_t i = 1; i < n; i++) {
+        if ((max ? v[i] > m : v[i] < m) || isnan(m))
+            m = v[i];
+    }
+    return m;
+}
+
+static double variance_of(const double *v, size_t n)
+{
+    struct query_kahan mean = {0}, aux = {0};
+    for (size_t i = 0; i < n; i++) {
+        double delta = v[i] - (mean.sum + mean.c);
+        query__kahan_add(&mean, delta / (double)(i + 1));
+        query__kahan_add(&aux, delta * (v[i] - (mean.sum + mean.c)));
+    }
+    return (aux.sum + aux.c) / (double)n;
+}
+
+static double reduce(const struct query_node *n, double *v, size_t count, double param)
+{
+    switch (n->aggregate) {
+    case QUERY_SUM: return sum_of(v, count);
+    case QUERY_AVG: return avg_of(v, count);
+    case QUERY_COUNT: return (double)count;
+    case QUERY_MIN: return extreme_of(v, count, false);
+    case QUERY_MAX: return extreme_of(v, count, true);
+    case QUERY_GROUP: return 1;
+    case QUERY_STDDEV: return sqrt(variance_of(v, count));
+    case QUERY_STDVAR: return variance_of(v, count);
+    case QUERY_QUANTILE: return query__quantile(param, v, count);
+    default: return NAN;
+    }
+}
+
+static int reduce_groups(struct query_exec *x, const struct query_node *n, const group_list *groups,
+                         const double *param, struct query_grid *out)
+{
+    double *values = NULL;
+    for (size_t i = 0; i < groups->len; i++) {
+        const struct group *g = &groups->items[i];
+        struct query_row *row = query__add_row(x, out, g->labels);
+        if (!row) {
+            mem_free(values);
+            return ERR_NOMEM;
+        }
+        values = mem_realloc(values, g->rows.len * sizeof(*values));
+        for (size_t s = 0; s < x->step_count; s++) {
+            bool mixed;
+            size_t count = gather(g, s, values, &mixed);
+            size_t all = count;
+            if (mixed && (n->aggregate == QUERY_COUNT || n->aggregate == QUERY_GROUP)) {
+                all = 0;
+                for (size_t k = 0; k < g->rows.len; k++)
+                    all += g->rows.items[k]->has[s];
+            } else if (mixed && count && (n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG)) {
+                query__warn(x, n->args[0],
+                            "encountered a mix of histograms and floats for aggregation");
+                continue;
+            }
+            if (!all)
+                continue;
+            row->has[s] = 1;
+            row->value[s] = reduce(n, values, all, param ? param[s] : 0);
+        }
+    }
+    mem_free(values);
+    return 0;
+}
+
+/* --- those that keep members --- */
+
+struct ranked {
+    double value;
+    size_t index;
+};
+
+static _Thread_local bool rank_top;
+
+/* The best first; NaN last; earlier members win. */
+static int by_rank(const void *a, const void *b)
+{
+    const struct ranked *p = a, *q = b;
+    if (isnan(p->value) || isnan(q->value)) {
+        int c = isnan(p->value) - isnan(q->value);
+        return c ? c : (p->index > q->index) - (p->index < q->index);
+    }
+    int c = (p->value > q->value) - (p->value < q->value);
+    if (c)
+        return rank_top ? -c : c;
+    return (p->index > q->index) - (p->index < q->index);
+}
+
+static uint64_t ratio_hash(struct data_labels labels)
+{
+    struct buf b = {0};
+    data_labels_encode(labels, &b);
+    uint64_t h = hash64(b.ptr, b.len, 0);
+    buf_deinit(&b);
+    return h;
+}
+
+static bool in_ratio(struct data_labels labels, double ratio)
+{
+    double at = (double)ratio_hash(labels) / 18446744073709551616.0;
+    return ratio >= 0 ? at < ratio : at >= 1 + ratio;
+}
+
+static int keep_members(struct query_exec *x, const struct query_node *n, const group_list *groups,
+                        const double *param, struct query_grid *out)
+{
+    struct ranked *order = NULL;
+    int err = 0;
+    for (size_t i = 0; i < groups->len && !err; i++) {
+        const struct group *g = &groups->items[i];
+        size_t base = out->count;
+        order = mem_realloc(order, g->rows.len * sizeof(*order));
+        for (size_t k = 0; k < g->rows.len && !err; k++) {
+            struct query_row *row = query__add_row(x, out, g->rows.items[k]->labels);
+            if (!row)
+                err = ERR_NOMEM;
+            else
+                row->drop_name = g->rows.items[k]->drop_name;
+        }
+        for (size_t s = 0; s < x->step_count && !err; s++) {
+            size_t count = 0;
+            bool ratio = n->aggregate == QUERY_LIMIT_RATIO, limit = n->aggregate == QUERY_LIMITK;
+            for (size_t k = 0; k < g->rows.len; k++) {
+                if (limit || ratio ? g->rows.items[k]->has[s] : is_float(g->rows.items[k], s))
+                    order[count++] = (struct ranked){g->rows.items[k]->value[s], k};
+            }
+            size_t take;
+            if (ratio) {
+                size_t kept = 0;
+                for (size_t k = 0; k < count; k++) {
+                    if (in_ratio(g->rows.items[order[k].index]->labels,
+                                 fmax(-1, fmin(1, param[s]))))
+                        order[kept++] = order[k];
+                }
+                take = kept;
+            } else {
+                take = param[s] >= 1 ? (param[s] >= (double)count ? count : (size_t)param[s]) : 0;
+                rank_top = n->aggregate == QUERY_TOPK;
+                if (!limit && count)
+                    qsort(order, count, sizeof(*order), by_rank);
+            }
+            for (size_t k = 0; k < take; k++) {
+                struct query_row *to = &out->rows[base + order[k].index];
+                const struct query_row *from = g->rows.items[order[k].index];
+                to->has[s] = 1;
+                to->value[s] = from->value[s];
+                if (from->histogram && from->histogram[s]) {
+                    if (!to->histogram)
+                        to->histogram =
+                            ARENA_ARRAY(x->arena, const struct data_histogram *, x->step_count);
+                    if (to->histogram)
+                        to->histogram[s] = from->histogram[s];
+                }
+            }
+        }
+        /* An instant query's answer is in order of rank. */
+        if (!err && x->plan->steps.instant &&
+            (n->aggregate == QUERY_TOPK || n->aggregate == QUERY_BOTTOMK)) {
+            struct query_row *sorted = mem_alloc(g->rows.len * sizeof(*sorted));
+            size_t count = 0;
+            for (size_t k = 0; k < g->rows.len; k++) {
+                if (out->rows[base + k].has[0])
+                    order[count++] = (struct ranked){out->rows[base + k].value[0], k};
+            }
+            rank_top = n->aggregate == QUERY_TOPK;
+            if (count)
+                qsort(order, count, sizeof(*order), by_rank);
+            for (size_t k = 0; k < count; k++)
+                sorted[k] = out->rows[base + order[k].index];
+            memcpy(out->rows + base, sorted, count * sizeof(*sorted));
+            out->count = base + count;
+            mem_free(sorted);
+        }
+    }
+    mem_free(order);
+    return err;
+}
+
+static int count_values(struct query_exec *x, const struct query_node *n, const group_list *groups,
+                        struct slice label, struct query_grid *out)
+{
+    int err = 0;
+    for (size_t i = 0; i < groups->len && !err; i++) {
+        const struct group *g = &groups->items[i];
+        struct map *rows = map_new();
+        for (size_t s = 0; s < x->step_count && !err; s++) {
+            for (size_t k = 0; k < g->rows.len && !err; k++) {
+                char text[CODEC_DOUBLE_TEXT_MAX];
+                bool added;
+                if (!is_float(g->rows.items[k], s))
+                    continue;
+                struct slice value =
+                    slice_make(text, codec_double_to_text(g->rows.items[k]->value[s],
+                                                          CODEC_DOUBLE_PLAIN, text));
+                struct map_entry *e = map_put(rows, value, &added);
+                if (added) {
+                    struct data_labels_builder b = {0};
+                    struct data_labels labels;
+                    data_labels_builder_from(&b, g->labels);
+                    data_labels_builder_set(&b, label, value);
+                    err = data_labels_builder_finish(&b, &labels, x->diag);
+                    e->value.u64 = out->count;
+                    if (!err && !query__add_row(x, out, data_labels_copy(x->arena, labels)))
+                        err = ERR_NOMEM;
+                    data_labels_builder_deinit(&b);
+                }
+                if (err)
+                    break;
+                struct query_row *row = &out->rows[e->value.u64];
+                row->value[s] = row->has[s] ? row->value[s] + 1 : 1;
+                row->has[s] = 1;
+            }
+        }
+        map_free(rows);
+    }
+    return err ? err : query__merge_same(x, out);
+}
+
+int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    struct query_grid in = {0}, param_grid = {0};
+    group_list groups = {0};
+    const double *param = NULL;
+    int err = query__eval(x, n->args[0], &in);
+    if (!err && n->arg_count > 1)
+        err = query__eval(x, n->args[1], &param_grid);
+    if (err)
+        return err;
+    if (param_grid.count)
+        param = param_grid.rows[0].value;
+    for (size_t s = 0; param && s < x->step_count; s++) {
+        bool quantile = n->aggregate == QUERY_QUANTILE, ratio = n->aggregate == QUERY_LIMIT_RATIO;
+        char text[CODEC_DOUBLE_TEXT_MAX + 1];
+        text[codec_double_to_text(param[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
+        if (quantile && !(param[s] >= 0 && param[s] <= 1))
+            query__warn(x, n->args[1], "quantile value should be between 0 and 1, got %s", text);
+        else if (ratio && isnan(param[s]))
+            err = diag_set(x->diag, ERR_INVALID, "ratio value is NaN");
+        else if (ratio && (param[s] < -1 || param[s] > 1))
+            query__warn(x, n->args[1],
+                        "ratio value should be between -1 and 1, got %s, capping to %s", text,
+                        param[s] > 1 ? "1" : "-1");
+        else if (!quantile && !ratio && isnan(param[s]))
+            err = diag_set(x->diag, ERR_INVALID, "parameter value is NaN");
+        else if (!quantile && !ratio && (param[s] >= 9.3e18 || param[s] <= -9.3e18))
+            err = diag_set(x->diag, ERR_INVALID, "Scalar value %s %s int64", text,
+                           param[s] > 0 ? "overflows" : "underflows");
+    }
+    if (!err)
+        err = make_groups(x, n, &in, &groups);
+    if (!err) {
+        switch (n->aggregate) {
+        case QUERY_TOPK:
+        case QUERY_BOTTOMK:
+        case QUERY_LIMITK:
+        case QUERY_LIMIT_RATIO: err = keep_members(x, n, &groups, param, out); break;
+        case QUERY_COUNT_VALUES: err = count_values(x, n, &groups, param_grid.text, out); break;
+        default: err = reduce_groups(x, n, &groups, param, out); break;
+        }
+    }
+    for (size_t i = 0; i < groups.len; i++)
+        vec_free(&groups.items[i].rows);
+    vec_free(&groups);
+    return err;
+}

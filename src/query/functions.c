@@ -1,0 +1,261 @@
+/* The table of functions. */
+#include "query/functions.h"
+
+#include <math.h>
+
+#include "query/calls.h"
+#include "query/window.h"
+
+#define S QUERY_TYPE_SCALAR
+#define V QUERY_TYPE_VECTOR
+#define M QUERY_TYPE_MATRIX
+#define T QUERY_TYPE_STRING
+
+static double sgn(double v)
+{
+    return v < 0 ? -1 : v > 0 ? 1 : v;
+}
+
+static double to_rad(double v)
+{
+    return v * M_PI / 180;
+}
+
+static double to_deg(double v)
+{
+    return v * 180 / M_PI;
+}
+
+#define MATH(fn_name, fn)                                                                          \
+    {                                                                                              \
+        .name = fn_name, .returns = V, .args = {V}, .arg_count = 1, .math = fn                     \
+    }
+#define WINDOW(fn_name, fn)                                                                        \
+    {                                                                                              \
+        .name = fn_name, .returns = V, .args = {M}, .arg_count = 1, .window = fn                   \
+    }
+#define COUNTER(fn_name, fn)                                                                       \
+    {                                                                                              \
+        .name = fn_name, .returns = V, .args = {M}, .arg_count = 1, .window = fn, .counter = true  \
+    }
+#define DATE(fn_name, fn)                                                                          \
+    {                                                                                              \
+        .name = fn_name, .returns = V, .args = {V}, .arg_count = 0, .variadic = 1, .call = fn      \
+    }
+
+static const struct query_function functions[] = {
+    MATH("abs", fabs),
+    {.name = "absent", .returns = V, .args = {V}, .arg_count = 1, .call = query__absent},
+    {.name = "absent_over_time", .returns = V, .args = {M}, .arg_count = 1, .call = query__absent},
+    MATH("acos", acos),
+    MATH("acosh", acosh),
+    MATH("asin", asin),
+    MATH("asinh", asinh),
+    MATH("atan", atan),
+    MATH("atanh", atanh),
+    WINDOW("avg_over_time", query__avg_over),
+    MATH("ceil", ceil),
+    WINDOW("changes", query__changes),
+    {.name = "clamp", .returns = V, .args = {V, S, S}, .arg_count = 3, .call = query__clamp},
+    {.name = "clamp_max", .returns = V, .args = {V, S}, .arg_count = 2, .call = query__clamp_max},
+    {.name = "clamp_min", .returns = V, .args = {V, S}, .arg_count = 2, .call = query__clamp_min},
+    MATH("cos", cos),
+    MATH("cosh", cosh),
+    WINDOW("count_over_time", query__count_over),
+    DATE("day_of_month", query__day_of_month),
+    DATE("day_of_week", query__day_of_week),
+    DATE("day_of_year", query__day_of_year),
+    DATE("days_in_month", query__days_in_month),
+    MATH("deg", to_deg),
+    WINDOW("delta", query__delta),
+    WINDOW("deriv", query__deriv),
+    {.name = "double_exponential_smoothing",
+     .returns = V,
+     .args = {M, S, S},
+     .arg_count = 3,
+     .window = query__smooth,
+     .experimental = true},
+    {.name = "end", .returns = S, .arg_count = 0, .call = query__end, .experimental = true},
+    MATH("exp", exp),
+    {.name = "first_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__first_over,
+     .keeps_name = true,
+     .experimental = true},
+    MATH("floor", floor),
+    {.name = "histogram_avg",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__histogram_field},
+    {.name = "histogram_count",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__histogram_field},
+    {.name = "histogram_quantile",
+     .returns = V,
+     .args = {S, V},
+     .arg_count = 2,
+     .call = query__histogram_quantile},
+    {.name = "histogram_sum",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__histogram_field},
+    DATE("hour", query__hour),
+    WINDOW("idelta", query__idelta),
+    COUNTER("increase", query__increase),
+    COUNTER("irate", query__irate),
+    {.name = "label_join",
+     .returns = V,
+     .args = {V, T, T, T},
+     .arg_count = 3,
+     .variadic = -1,
+     .call = query__label_join,
+     .keeps_name = true},
+    {.name = "label_replace",
+     .returns = V,
+     .args = {V, T, T, T, T},
+     .arg_count = 5,
+     .call = query__label_replace,
+     .keeps_name = true},
+    {.name = "last_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__last_over,
+     .keeps_name = true},
+    MATH("ln", log),
+    MATH("log10", log10),
+    MATH("log2", log2),
+    {.name = "mad_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__mad_over,
+     .experimental = true},
+    {.name = "max_of",
+     .returns = S,
+     .args = {S, S},
+     .arg_count = 2,
+     .variadic = -1,
+     .call = query__max_of,
+     .experimental = true},
+    WINDOW("max_over_time", query__max_over),
+    {.name = "min_of",
+     .returns = S,
+     .args = {S, S},
+     .arg_count = 2,
+     .variadic = -1,
+     .call = query__min_of,
+     .experimental = true},
+    WINDOW("min_over_time", query__min_over),
+    DATE("minute", query__minute),
+    DATE("month", query__month),
+    {.name = "pi", .returns = S, .arg_count = 0, .call = query__pi},
+    {.name = "predict_linear",
+     .returns = V,
+     .args = {M, S},
+     .arg_count = 2,
+     .window = query__predict_linear},
+    WINDOW("present_over_time", query__present_over),
+    {.name = "quantile_over_time",
+     .returns = V,
+     .args = {S, M},
+     .arg_count = 2,
+     .window = query__quantile_over},
+    MATH("rad", to_rad),
+    COUNTER("rate", query__rate),
+    WINDOW("resets", query__resets),
+    {.name = "round",
+     .returns = V,
+     .args = {V, S},
+     .arg_count = 1,
+     .variadic = 1,
+     .call = query__round},
+    {.name = "scalar", .returns = S, .args = {V}, .arg_count = 1, .call = query__scalar},
+    MATH("sgn", sgn),
+    MATH("sin", sin),
+    MATH("sinh", sinh),
+    {.name = "sort",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__sort,
+     .keeps_name = true},
+    {.name = "sort_by_label",
+     .returns = V,
+     .args = {V, T},
+     .arg_count = 2,
+     .variadic = -1,
+     .call = query__sort_by_label,
+     .keeps_name = true,
+     .experimental = true},
+    {.name = "sort_by_label_desc",
+     .returns = V,
+     .args = {V, T},
+     .arg_count = 2,
+     .variadic = -1,
+     .call = query__sort_by_label_desc,
+     .keeps_name = true,
+     .experimental = true},
+    {.name = "sort_desc",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__sort_desc,
+     .keeps_name = true},
+    MATH("sqrt", sqrt),
+    {.name = "start", .returns = S, .arg_count = 0, .call = query__start, .experimental = true},
+    WINDOW("stddev_over_time", query__stddev_over),
+    WINDOW("stdvar_over_time", query__stdvar_over),
+    {.name = "step", .returns = S, .arg_count = 0, .call = query__step, .experimental = true},
+    WINDOW("sum_over_time", query__sum_over),
+    MATH("tan", tan),
+    MATH("tanh", tanh),
+    {.name = "time", .returns = S, .arg_count = 0, .call = query__time},
+    {.name = "timestamp", .returns = V, .args = {V}, .arg_count = 1, .call = query__timestamp},
+    {.name = "ts_of_first_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__ts_of_first,
+     .experimental = true},
+    {.name = "ts_of_last_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__ts_of_last,
+     .experimental = true},
+    {.name = "ts_of_max_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__ts_of_max,
+     .experimental = true},
+    {.name = "ts_of_min_over_time",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__ts_of_min,
+     .experimental = true},
+    {.name = "vector", .returns = V, .args = {S}, .arg_count = 1, .call = query__vector},
+    DATE("year", query__year),
+};
+
+const struct query_function *query_function_find(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+        if (slice_eq_cstr(name, functions[i].name))
+            return &functions[i];
+    }
+    return NULL;
+}
+
+const struct query_function *query_function_at(size_t i)
+{
+    return i < ARRAY_LEN(functions) ? &functions[i] : NULL;
+}

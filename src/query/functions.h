@@ -1,0 +1,46 @@
+/* Functions by name: what they take, and what computes them. */
+#ifndef QUERY_FUNCTIONS_H
+#define QUERY_FUNCTIONS_H
+
+#include "query/grid.h"
+
+enum query_type { QUERY_TYPE_SCALAR, QUERY_TYPE_VECTOR, QUERY_TYPE_MATRIX, QUERY_TYPE_STRING };
+
+struct query_exec;
+
+/* The samples of one window: sorted, staleness markers left out. [begin, end) of the run's arrays.
+ */
+struct query_window {
+    const int64_t *ts;
+    const double *v;
+    size_t count;
+    int64_t start_ns, end_ns; /* (start, end] */
+    int64_t step_ns;          /* the evaluation time (before offset) */
+    double param[2];          /* scalar parameters at this step */
+};
+
+typedef bool (*query_window_fn)(const struct query_window *w, double *out);
+typedef double (*query_math_fn)(double v);
+
+struct query_function {
+    const char *name;
+    enum query_type returns;
+    enum query_type args[6];
+    int arg_count; /* given in args */
+    int variadic;  /* optional or repeated ones behind: 0 exact, n up to n more, -1 any number */
+    bool experimental;
+    bool keeps_name;
+    query_window_fn window; /* range functions */
+    query_math_fn math;     /* element-wise functions of one vector */
+    /* Everything else: fills *out from the evaluated arguments. */
+    int (*call)(struct query_exec *x, const struct query_node *n, struct query_grid *args,
+                struct query_grid *out);
+    bool counter; /* wants a counter: others get a hint */
+};
+
+/* NULL when there is none. */
+const struct query_function *query_function_find(struct slice name);
+/* The i-th of all, or NULL at the end; for completion and tests. */
+const struct query_function *query_function_at(size_t i);
+
+#endif

@@ -1,0 +1,238 @@
+#include "query/grid.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+
+int64_t query__step_ns(const struct query_exec *x, size_t step)
+{
+    return x->steps.start_ns + (int64_t)step * x->steps.step_ns;
+}
+
+double query__seconds(int64_t ns)
+{
+    return ns % NS_PER_MS == 0 ? (double)(ns / NS_PER_MS) / 1000 : (double)ns / 1e9;
+}
+
+int query__no_memory(struct query_exec *x)
+{
+    const struct budget *b = x->env->memory;
+    return diag_set(x->diag, ERR_NOMEM,
+                    "the query needs more memory than the allowed %lld bytes (%s)",
+                    (long long)(b ? b->limit : 0), b ? b->setting : "limits.query.memory");
+}
+
+struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
+                                 struct data_labels labels)
+{
+    if (g->count == g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 8;
+        struct query_row *rows = arena_alloc(x->arena, cap * sizeof(*rows));
+        if (!rows) {
+            query__no_memory(x);
+            return NULL;
+        }
+        if (g->count)
+            memcpy(rows, g->rows, g->count * sizeof(*rows));
+        g->rows = rows;
+        g->cap = cap;
+    }
+    struct query_row *r = &g->rows[g->count];
+    *r = (struct query_row){.labels = labels};
+    r->value = arena_alloc(x->arena, x->step_count * sizeof(double));
+    r->has = arena_calloc(x->arena, x->step_count, 1);
+    if (!r->value || !r->has) {
+        query__no_memory(x);
+        return NULL;
+    }
+    g->count++;
+    return r;
+}
+
+double *query__add_scalar(struct query_exec *x, struct query_grid *g)
+{
+    struct query_row *r = query__add_row(x, g, (struct data_labels){NULL, 0});
+    if (!r)
+        return NULL;
+    memset(r->has, 1, x->step_count);
+    return r->value;
+}
+
+static void note(struct query_exec *x, bool warning, const struct query_node *at, const char *fmt,
+                 va_list ap)
+{
+    struct buf text = {0};
+    buf_append_cstr(&text, warning ? "PromQL warning: " : "PromQL info: ");
+    buf_vprintf(&text, fmt, ap);
+    if (at)
+        buf_printf(&text, " (%u:%u)", at->line, at->col);
+    bool known = false;
+    size_t count = warning ? x->warnings.len : x->infos.len;
+    for (size_t i = 0; i < count && !known; i++)
+        known = slice_eq(warning ? x->warnings.items[i] : x->infos.items[i], buf_slice(&text));
+    if (!known && count < 100) {
+        struct slice own = arena_slice(x->arena, buf_slice(&text));
+        if (own.ptr && warning)
+            vec_push(&x->warnings, own);
+        else if (own.ptr)
+            vec_push(&x->infos, own);
+    }
+    buf_deinit(&text);
+}
+
+void query__warn(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    note(x, true, at, fmt, ap);
+    va_end(ap);
+}
+
+void query__info(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    note(x, false, at, fmt, ap);
+    va_end(ap);
+}
+
+int query__check(struct query_exec *x)
+{
+    if (x->env->cancelled && *x->env->cancelled)
+        return diag_set(x->diag, ERR_CANCELLED, "query was canceled in query execution");
+    if (x->env->deadline_ns && x->env->now_ns &&
+        x->env->now_ns(x->env->now_ctx) > x->env->deadline_ns)
+        return diag_set(x->diag, ERR_TIMEOUT,
+                        "query timed out in query execution (limits.query.timeout)");
+    return 0;
+}
+
+int query__count_samples(struct query_exec *x, size_t samples)
+{
+    x->stats.samples_read += samples;
+    x->samples_held += samples;
+    x->stats.peak_samples = MAX(x->stats.peak_samples, x->samples_held);
+    if (x->env->samples_max && x->samples_held > x->env->samples_max)
+        return diag_set(x->diag, ERR_LIMIT,
+                        "query processing would load too many samples into memory in query "
+                        "execution (limits.query.samples)");
+    return query__check(x);
+}
+
+static bool named(struct slice name, const struct slice *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct data_labels filter(struct query_exec *x, struct data_labels labels,
+                                 const struct slice *names, size_t count, bool keep,
+                                 bool drop_metric)
+{
+    struct data_label *items = arena_alloc(x->arena, labels.count * sizeof(*items));
+    size_t n = 0;
+    for (size_t i = 0; items && i < labels.count; i++) {
+        bool metric = slice_eq_cstr(labels.items[i].name, DATA_METRIC_NAME);
+        if (named(labels.items[i].name, names, count) == keep && !(metric && drop_metric))
+            items[n++] = labels.items[i];
+    }
+    return (struct data_labels){items, n};
+}
+
+struct data_labels query__drop_name(struct query_exec *x, struct data_labels labels)
+{
+    return data_labels_get(labels, SLICE(DATA_METRIC_NAME)).ptr
+               ? filter(x, labels, NULL, 0, false, true)
+               : labels;
+}
+
+struct data_labels query__keep_labels(struct query_exec *x, struct data_labels labels,
+                                      const struct slice *names, size_t count)
+{
+    return filter(x, labels, names, count, true, false);
+}
+
+struct data_labels query__remove_labels(struct query_exec *x, struct data_labels labels,
+                                        const struct slice *names, size_t count, bool and_name)
+{
+    return filter(x, labels, names, count, false, and_name);
+}
+
+struct hash128 query__labels_id(struct data_labels labels, struct buf *scratch)
+{
+    buf_clear(scratch);
+    data_labels_encode(labels, scratch);
+    return hash128(scratch->ptr, scratch->len);
+}
+
+int query__merge_same(struct query_exec *x, struct query_grid *g)
+{
+    struct map *seen = map_new();
+    struct buf key = {0};
+    size_t kept = 0;
+    int err = 0;
+    for (size_t i = 0; i < g->count && !err; i++) {
+        bool added;
+        buf_clear(&key);
+        data_labels_encode(g->rows[i].labels, &key);
+        struct map_entry *e = map_put(seen, buf_slice(&key), &added);
+        if (added) {
+            e->value.u64 = kept;
+            g->rows[kept++] = g->rows[i];
+            continue;
+        }
+        struct query_row *to = &g->rows[e->value.u64], *from = &g->rows[i];
+        for (size_t s = 0; s < x->step_count && !err; s++) {
+            if (!from->has[s])
+                continue;
+            if (to->has[s]) {
+                err = diag_set(x->diag, ERR_INVALID,
+                               "vector cannot contain metrics with the same labelset");
+                break;
+            }
+            to->has[s] = 1;
+            to->value[s] = from->value[s];
+            if (from->histogram && from->histogram[s]) {
+                if (!to->histogram)
+                    to->histogram = arena_calloc(x->arena, x->step_count, sizeof(*to->histogram));
+                if (to->histogram)
+                    to->histogram[s] = from->histogram[s];
+            }
+        }
+    }
+    g->count = kept;
+    map_free(seen);
+    buf_deinit(&key);
+    return err;
+}
+
+/* Ascending, NaN first. */
+static int by_value(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    if (isnan(p))
+        return isnan(q) ? 0 : -1;
+    if (isnan(q))
+        return 1;
+    return (p > q) - (p < q);
+}
+
+double query__quantile(double phi, double *values, size_t n)
+{
+    if (!n || isnan(phi))
+        return NAN;
+    if (phi < 0)
+        return -INFINITY;
+    if (phi > 1)
+        return INFINITY;
+    qsort(values, n, sizeof(*values), by_value);
+    double rank = phi * ((double)n - 1);
+    double lower = fmax(0, floor(rank)), upper = fmin((double)n - 1, lower + 1);
+    double weight = rank - floor(rank);
+    return values[(size_t)lower] * (1 - weight) + values[(size_t)upper] * weight;
+}

@@ -1,0 +1,88 @@
+/* A grid: series by steps. What every operator yields and takes. In the arena of the run. */
+#ifndef QUERY_GRID_H
+#define QUERY_GRID_H
+
+#include "query/plan.h"
+
+struct query_row {
+    struct data_labels labels;
+    double *value;                           /* one a step */
+    uint8_t *has;                            /* 1 where there is a value or a histogram */
+    const struct data_histogram **histogram; /* NULL when all are floats */
+    bool drop_name; /* the metric name goes at the end (delayed name removal) */
+};
+
+struct query_grid {
+    struct query_row *rows;
+    size_t count, cap;
+    struct slice text; /* of a string argument */
+};
+
+struct query_exec {
+    const struct query_plan *plan;
+    const struct query_env *env;
+    struct arena *arena;
+    struct diag *diag;
+    struct query_steps steps; /* of the grid being evaluated (a subquery has its own) */
+    size_t step_count;
+    VEC(struct slice) warnings, infos;
+    struct query_stats stats;
+    uint64_t samples_held;
+};
+
+int64_t query__step_ns(const struct query_exec *x, size_t step);
+/* A new row with no values; NULL when memory is used up (the diag says so). */
+struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
+                                 struct data_labels labels);
+/* A row of a scalar: a value at every step. */
+double *query__add_scalar(struct query_exec *x, struct query_grid *g);
+/* Adds "PromQL warning: text (line:col)" once. */
+void query__warn(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void query__info(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+int query__no_memory(struct query_exec *x);
+/* Cancelled, late or over the sample limit: an error with words, else 0. */
+int query__check(struct query_exec *x);
+int query__count_samples(struct query_exec *x, size_t samples);
+
+/* Evaluates a node on the steps in force. */
+int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+int query__eval_instant(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+int query__eval_window(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+int query__eval_binary(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+int query__raw_samples(struct query_exec *x, const struct query_node *n, struct query_result *out);
+
+/* Labels without __name__, or without/with only the given names. In the arena. */
+struct data_labels query__drop_name(struct query_exec *x, struct data_labels labels);
+struct data_labels query__keep_labels(struct query_exec *x, struct data_labels labels,
+                                      const struct slice *names, size_t count);
+struct data_labels query__remove_labels(struct query_exec *x, struct data_labels labels,
+                                        const struct slice *names, size_t count, bool and_name);
+/* A 128-bit signature of a label set. */
+struct hash128 query__labels_id(struct data_labels labels, struct buf *scratch);
+/* Rows with the same labels become one when their values never meet; otherwise the error Prometheus
+ * gives. */
+int query__merge_same(struct query_exec *x, struct query_grid *g);
+/* phi-quantile of n values (reordered); NaN sorts smallest. */
+double query__quantile(double phi, double *values, size_t n);
+/* Sums with Neumaier's compensation. */
+struct query_kahan {
+    double sum, c;
+};
+static inline void query__kahan_add(struct query_kahan *k, double v)
+{
+    double t = k->sum + v;
+    if (__builtin_isinf(t))
+        k->c = 0;
+    else if (__builtin_fabs(k->sum) >= __builtin_fabs(v))
+        k->c += (k->sum - t) + v;
+    else
+        k->c += (v - t) + k->sum;
+    k->sum = t;
+}
+/* Seconds of a duration or time, as exact as milliseconds are. */
+double query__seconds(int64_t ns);
+
+#endif

@@ -1,0 +1,123 @@
+/* The plan: one tree of operators for every language. Nodes are made by a language in an arena and
+ * never change afterwards; the state of a run is elsewhere, so that a plan can run many times.
+ *
+ * Every node yields a grid: rows (series with labels), each with one value a step or none. A row's
+ * positions are byte ranges in the query's text, for messages. */
+#ifndef QUERY_PLAN_H
+#define QUERY_PLAN_H
+
+#include "query/query.h"
+
+enum query_op {
+    QUERY_NUMBER, /* the same number at every step */
+    QUERY_TEXT,
+    QUERY_INSTANT, /* newest sample of each series within the lookback */
+    QUERY_WINDOW,  /* a function over the samples of a window: of a selector or of an inner grid */
+    QUERY_CALL,    /* a function of grids, step by step */
+    QUERY_AGGREGATE,
+    QUERY_BINARY,
+};
+
+/* What a selector asks for. `offset_ns` and `at` say when: T = (at or the step) - offset. */
+struct query_selector {
+    const struct store_matcher *matchers;
+    size_t matcher_count;
+    int64_t offset_ns;
+    bool has_at;
+    int64_t at_ns;
+    int64_t lookback_ns;
+    bool timestamps; /* the samples' own times instead of their values */
+};
+
+enum query_binary_op {
+    QUERY_ADD,
+    QUERY_SUB,
+    QUERY_MUL,
+    QUERY_DIV,
+    QUERY_MOD,
+    QUERY_POW,
+    QUERY_ATAN2,
+    QUERY_EQ,
+    QUERY_NE,
+    QUERY_LT,
+    QUERY_LE,
+    QUERY_GT,
+    QUERY_GE,
+    QUERY_AND,
+    QUERY_OR,
+    QUERY_UNLESS
+};
+
+enum query_cardinality {
+    QUERY_ONE_TO_ONE,
+    QUERY_MANY_TO_ONE,
+    QUERY_ONE_TO_MANY,
+    QUERY_MANY_TO_MANY
+};
+
+enum query_aggregate {
+    QUERY_SUM,
+    QUERY_AVG,
+    QUERY_COUNT,
+    QUERY_MIN,
+    QUERY_MAX,
+    QUERY_GROUP,
+    QUERY_STDDEV,
+    QUERY_STDVAR,
+    QUERY_TOPK,
+    QUERY_BOTTOMK,
+    QUERY_COUNT_VALUES,
+    QUERY_QUANTILE,
+    QUERY_LIMITK,
+    QUERY_LIMIT_RATIO
+};
+
+struct query_function; /* query/functions.h */
+
+struct query_node {
+    enum query_op op;
+    size_t pos_begin, pos_end; /* in the text */
+    uint32_t line, col;        /* of pos_begin */
+    bool is_scalar;            /* one row without labels, a value at every step */
+    struct query_node *const *args;
+    size_t arg_count;
+
+    double number;
+    struct slice text;
+    struct query_selector selector; /* INSTANT, and WINDOW over a selector */
+    const struct query_function *function;
+
+    /* WINDOW */
+    int64_t range_ns;
+    bool subquery; /* args[0] is the inner expression, evaluated every inner_step_ns */
+    int64_t inner_step_ns;
+    struct query_steps inner; /* of the subquery: filled when the plan is made */
+    struct slice metric_name; /* "" unless the selector names one exactly; for hints */
+
+    /* AGGREGATE: args[0] the vector, args[1] the parameter if any */
+    enum query_aggregate aggregate;
+    bool without;
+    const struct slice *grouping;
+    size_t grouping_count;
+
+    /* BINARY */
+    enum query_binary_op binary;
+    bool return_bool;
+    enum query_cardinality cardinality;
+    bool on;
+    const struct slice *matching, *include;
+    size_t matching_count, include_count;
+    bool has_fill_left, has_fill_right;
+    double fill_left, fill_right;
+};
+
+struct query_plan {
+    struct query_node *root;
+    struct query_steps steps;
+    enum query_kind kind; /* of an instant query's answer */
+    bool delayed_name_removal;
+    /* A bare range selector, as instant queries may ask for: its samples as they are. */
+    bool raw_samples;
+};
+
+#endif
