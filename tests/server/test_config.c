@@ -55,8 +55,9 @@ static void reads_everything(void **state)
                                "  series: 1000\n"
                                "  query: {timeout: 30s, memory: 64MiB}\n"
                                "promql: {experimental: on, lookback: 1m}\n";
-    char *environment[] = {"PHAROS_LIMITS_SERIES=2000", "PHAROS_LOG_LEVEL=warn", "HOME=/root",
-                           "PHAROS_BIN=x", NULL};
+    char series[] = "PHAROS_LIMITS_SERIES=2000", level[] = "PHAROS_LOG_LEVEL=warn";
+    char home[] = "HOME=/root", binary[] = "PHAROS_BIN=x";
+    char *environment[] = {series, level, home, binary, NULL};
     const char *sets[] = {"limits.series=3000", "host.collect=off"};
     struct server_config *c;
     char msg[1200];
@@ -133,7 +134,8 @@ static void bad_files(void **state)
 
 static void bad_elsewhere(void **state)
 {
-    char *environment[] = {"PHAROS_LIMIT_SERIES=2000", NULL};
+    char misspelt[] = "PHAROS_LIMIT_SERIES=2000";
+    char *environment[] = {misspelt, NULL};
     const char *sets[] = {"limits.series=x"}, *unknown[] = {"limit.series=5"};
     struct server_config *c;
     char msg[1200];
