@@ -19,7 +19,7 @@ ui: deps
 	@tools/build-ui
 
 build: deps ui
-	@test -f build/build.ninja || $(call SETUP,gcc) build --buildtype=release -Ddebug=true
+	@test -f build/build.ninja || $(call SETUP,gcc) build --buildtype=release -Doptimization=2 -Ddebug=true -Dtests=false
 	@$(call FRESH,build)
 	@$(NINJA) -C build
 

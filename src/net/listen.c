@@ -133,7 +133,7 @@ void net__port_holder(uint16_t port, char *out, size_t out_size)
 int net__listen(const char *host, uint16_t port, size_t count, int *out_fds, uint16_t *out_port,
                 struct diag *diag)
 {
-    int probe;
+    int probe = -1;
     int err = open_bound(host, port, false, &probe);
     if (!err) {
         if (!port)
