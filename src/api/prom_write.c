@@ -148,10 +148,12 @@ static void decode_and_store(void *ctx)
     kit->batch->tenant = w->tenant;
     w->decode_err = decode_remote_write(&w->in, &kit->scratch, kit->batch, &w->result, &w->diag);
     const struct data_metric_batch *b = kit->batch;
-    if (w->decode_err || !(b->sample_ts.len || b->metadata.len || b->exemplars.len))
+    if (w->decode_err || !(b->sample_ts.len || b->metadata.len || b->exemplars.len)) {
+        w->stored = !w->decode_err; /* nothing is soon stored */
         net_loop_post(w->loop, answer, w);
-    else
+    } else {
         api->sink->metrics(api->sink, kit->batch, on_ack, w); /* w may be gone after this */
+    }
     kit_give(api, kit);
 }
 
