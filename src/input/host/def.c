@@ -10,11 +10,38 @@ struct settings {
 
 #define AT(field) offsetof(struct settings, field)
 static const struct text_conf_field fields[] = {
-    {.key = "interval", .type = TEXT_CONF_DURATION, .offset = AT(interval_ns), .default_text = "10s", .min = NS_PER_SEC, .max = 3600 * NS_PER_SEC, .help = "how often", .live = true},
-    {.key = "processes", .type = TEXT_CONF_INT, .offset = AT(processes), .default_text = "15", .min = 0, .max = 10000, .help = "so many of the busiest processes by CPU and by memory are kept"},
-    {.key = "cgroups", .type = TEXT_CONF_INT, .offset = AT(cgroups), .default_text = "200", .min = 0, .max = 100000, .help = "so many control groups are reported"},
-    {.key = "job", .type = TEXT_CONF_STRING, .offset = AT(job), .default_text = "node", .help = "label job"},
-    {.key = "instance", .type = TEXT_CONF_STRING, .offset = AT(instance), .default_text = "", .help = "label instance; the host name when empty"},
+    {.key = "interval",
+     .type = TEXT_CONF_DURATION,
+     .offset = AT(interval_ns),
+     .default_text = "10s",
+     .min = NS_PER_SEC,
+     .max = 3600 * NS_PER_SEC,
+     .help = "how often",
+     .live = true},
+    {.key = "processes",
+     .type = TEXT_CONF_INT,
+     .offset = AT(processes),
+     .default_text = "15",
+     .min = 0,
+     .max = 10000,
+     .help = "so many of the busiest processes by CPU and by memory are kept"},
+    {.key = "cgroups",
+     .type = TEXT_CONF_INT,
+     .offset = AT(cgroups),
+     .default_text = "200",
+     .min = 0,
+     .max = 100000,
+     .help = "so many control groups are reported"},
+    {.key = "job",
+     .type = TEXT_CONF_STRING,
+     .offset = AT(job),
+     .default_text = "node",
+     .help = "label job"},
+    {.key = "instance",
+     .type = TEXT_CONF_STRING,
+     .offset = AT(instance),
+     .default_text = "",
+     .help = "label instance; the host name when empty"},
 };
 
 struct input {
@@ -22,7 +49,8 @@ struct input {
     struct input_host *host;
 };
 
-static int host_create(const struct input_env *env, const void *config, struct input **out, struct diag *diag)
+static int host_create(const struct input_env *env, const void *config, struct input **out,
+                       struct diag *diag)
 {
     const struct settings *s = config;
     struct input_host_config c;
@@ -49,7 +77,8 @@ static int64_t now_ns(void *ctx)
 static int host_start(struct input *in, struct diag *diag)
 {
     (void)diag;
-    input_host_start(in->host, net_loops_pick(in->env->loops), in->env->pool, in->env->sink, now_ns, in->env->os);
+    input_host_start(in->host, net_loops_pick(in->env->loops), in->env->pool, in->env->sink, now_ns,
+                     in->env->os);
     return 0;
 }
 
@@ -70,7 +99,8 @@ static void host_stop(struct input *in)
 extern const struct input_def input_def_host;
 const struct input_def input_def_host = {
     .name = "host",
-    .help = "Watches this machine: CPU, memory, disks, file systems, network, processes, control groups, sensors",
+    .help = "Watches this machine: CPU, memory, disks, file systems, network, processes, control "
+            "groups, sensors",
     .fields = fields,
     .field_count = ARRAY_LEN(fields),
     .config_size = sizeof(struct settings),
