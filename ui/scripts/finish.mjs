@@ -17,9 +17,17 @@ function walk(dir) {
 
 const indexFile = path.join(dist, 'index.html');
 let html = readFileSync(indexFile, 'utf8');
+const entryName = path.basename(/src="(\.\/assets\/[^"]+)"/.exec(html)[1]);
 html = html.replace(/<link rel="stylesheet"[^>]*href="\.\/(assets\/[^"]+\.css)"[^>]*>\s*/g, (_, name) => {
   const css = readFileSync(path.join(dist, name), 'utf8').trim();
   rmSync(path.join(dist, name));
+  // Lazy chunks that share code with the entry would load its style sheet with it; it is in the page
+  // already, so that place in their list names the entry itself, which is loaded.
+  for (const js of walk(dist).filter((f) => f.endsWith('.js'))) {
+    const code = readFileSync(js, 'utf8');
+    const sheet = path.basename(name);
+    if (code.includes(sheet)) writeFileSync(js, code.replaceAll(sheet, entryName));
+  }
   return `<style>${css}</style>\n    `;
 });
 const entry = /<script type="module"[^>]*src="(\.\/assets\/[^"]+)"[^>]*><\/script>/.exec(html);

@@ -3,7 +3,7 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { range, type ResolvedRange } from '../time/state';
-import { gridFor, rateWindow, stepFor, type Grid } from '../time/step';
+import { gridFor, MAX_POINTS, rateWindow, stepFor, type Grid } from '../time/step';
 import { expandMacros } from './expr';
 import { scrapeMs } from './interval';
 import { isAbort } from './prom';
@@ -44,6 +44,8 @@ export interface LiveOptions {
   maxPoints: number;
   enabled?: boolean;
   minStepMs?: number;
+  /** A step asked for; coarsened when the range would exceed Prometheus' 11,000 points. */
+  stepMs?: number;
   limit?: number;
 }
 
@@ -57,7 +59,9 @@ export function useRanges(exprs: string[], o: LiveOptions): LiveRanges {
   const scrape = scrapeMs.value;
   const enabled = o.enabled ?? true;
   const spanMs = r.toMs - r.fromMs;
-  const step = stepFor(spanMs, o.maxPoints, Math.max(o.minStepMs ?? 0, scrape));
+  const step = o.stepMs
+    ? stepFor(spanMs, MAX_POINTS, o.stepMs)
+    : stepFor(spanMs, o.maxPoints, Math.max(o.minStepMs ?? 0, scrape));
   const ids = useMemo(() => {
     const values = { stepMs: step, rateMs: rateWindow(step, scrape), rangeMs: spanMs };
     return exprs.map((e) => expandMacros(e, values));

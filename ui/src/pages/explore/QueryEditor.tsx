@@ -1,0 +1,77 @@
+// A query's input: a plain text area that turns into the real editor once that has been loaded.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Editor } from './editor';
+
+export interface QueryEditorProps {
+  text: string;
+  label: string;
+  onChange: (text: string) => void;
+  onRun: () => void;
+  onFocus: () => void;
+  autofocus: boolean;
+  mark: { from: number; to: number; message: string } | null;
+}
+
+const HINT = 'A metric or a PromQL expression, for example rate(node_cpu_seconds_total[$__rate_interval])';
+
+export function QueryEditor(p: QueryEditorProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const editor = useRef<Editor | null>(null);
+  const latest = useRef(p);
+  latest.current = p;
+  const [ready, setReady] = useState(false);
+
+  useEffect(() => {
+    let gone = false;
+    import('./editor').then(
+      ({ createEditor }) => {
+        if (gone || !box.current) return;
+        const had = document.activeElement === area.current;
+        editor.current = createEditor(box.current, {
+          text: latest.current.text,
+          label: latest.current.label,
+          hint: HINT,
+          onChange: (t) => latest.current.onChange(t),
+          onRun: () => latest.current.onRun(),
+        });
+        setReady(true);
+        if (had) editor.current.focus();
+      },
+      () => undefined, // The text area stays.
+    );
+    if (p.autofocus) area.current?.focus();
+    return () => {
+      gone = true;
+      editor.current?.destroy();
+      editor.current = null;
+    };
+  }, []);
+
+  useEffect(() => editor.current?.setText(p.text), [p.text, ready]);
+  useEffect(() => editor.current?.mark(p.mark), [p.mark?.from, p.mark?.message, ready]);
+
+  return (
+    <div class={`q-edit${p.mark ? ' bad-edge' : ''}`} ref={box} onFocusIn={p.onFocus} data-ready={ready}>
+      {!ready && (
+        <textarea
+          ref={area}
+          rows={Math.max(1, p.text.split('\n').length)}
+          value={p.text}
+          aria-label={p.label}
+          placeholder={HINT}
+          spellcheck={false}
+          autocomplete="off"
+          onInput={(e) => p.onChange(e.currentTarget.value)}
+          onKeyDown={(e) => {
+            if (e.key === 'Enter' && !e.altKey) {
+              e.preventDefault();
+              p.onRun();
+            }
+          }}
+        />
+      )}
+    </div>
+  );
+}
