@@ -71,8 +71,7 @@ static int check_labels(const struct store *s, struct slice key, struct store_ap
                key, NULL);
         bad = 1;
     } else if (labels.count > s->config.label_count_max) {
-        refuse(r, STORE_REFUSED_LABEL_LIMIT, samples, "too many labels", key,
-               "limits.labels_per_series");
+        refuse(r, STORE_REFUSED_LABEL_LIMIT, samples, "too many labels", key, "limits.label_count");
         bad = 1;
     }
     for (size_t i = 0; !bad && i < labels.count; i++) {
@@ -372,17 +371,47 @@ struct replay_ref {
     struct store__shard *shard;
 };
 
-/* References count anew in each segment. */
+#define REF_PAGE 1024
+
+/* What the references of a segment stand for, in pages: after long churn only few of a great range
+ * of numbers are in use. */
 struct replay_refs {
     uint64_t segment;
-    VEC(struct replay_ref) refs;
+    VEC(struct replay_ref *) pages; /* NULL or REF_PAGE items */
 };
 static _Thread_local struct replay_refs replaying;
 
+static void forget_refs(void)
+{
+    for (size_t i = 0; i < replaying.pages.len; i++)
+        mem_free(replaying.pages.items[i]);
+    vec_clear(&replaying.pages);
+}
+
 void store__replay_end(void)
 {
-    vec_free(&replaying.refs);
+    forget_refs();
+    vec_free(&replaying.pages);
     replaying.segment = 0;
+}
+
+static void set_ref(uint32_t ref, struct replay_ref to)
+{
+    size_t page = ref / REF_PAGE;
+    while (replaying.pages.len <= page)
+        vec_push(&replaying.pages, NULL);
+    if (!replaying.pages.items[page])
+        replaying.pages.items[page] = mem_calloc(REF_PAGE, sizeof(struct replay_ref));
+    replaying.pages.items[page][ref % REF_PAGE] = to;
+}
+
+/* NULL when nothing defined it. */
+static const struct replay_ref *get_ref(int64_t ref)
+{
+    if (ref < 0 || (uint64_t)ref / REF_PAGE >= replaying.pages.len)
+        return NULL;
+    const struct replay_ref *page = replaying.pages.items[ref / REF_PAGE];
+    return page && page[ref % REF_PAGE].series ? &page[ref % REF_PAGE] : NULL;
 }
 
 static bool take_text(struct slice *in, struct slice *out)
@@ -412,13 +441,7 @@ static bool replay_samples(struct store *s, struct slice in)
             series = store__head_add(s, shard, id, tenant, labels_key);
         if (!series)
             return false;
-        if (ref >= replaying.refs.len) {
-            size_t more = (size_t)ref + 1 - replaying.refs.len;
-            vec_reserve(&replaying.refs, more);
-            memset(replaying.refs.items + replaying.refs.len, 0, more * sizeof(struct replay_ref));
-            replaying.refs.len += more;
-        }
-        replaying.refs.items[ref] = (struct replay_ref){series, shard};
+        set_ref((uint32_t)ref, (struct replay_ref){series, shard});
     }
     if (!codec_take_varint(&in, &count))
         return false;
@@ -436,12 +459,11 @@ static bool replay_samples(struct store *s, struct slice in)
         struct slice packed = {NULL, 0};
         if (histogram && !take_text(&in, &packed))
             return false;
-        if (last_ref < 0 || (uint64_t)last_ref >= replaying.refs.len ||
-            !replaying.refs.items[last_ref].series)
+        const struct replay_ref *to = get_ref(last_ref);
+        if (!to)
             continue; /* its definition was lost with a damaged record: reported by the log */
-        struct replay_ref to = replaying.refs.items[last_ref];
-        store__head_push(to.shard, to.series, last_ts, value, packed);
-        to.series->last_append_ns = now;
+        store__head_push(to->shard, to->series, last_ts, value, packed);
+        to->series->last_append_ns = now;
     }
     return true;
 }
@@ -475,7 +497,7 @@ int store__replay(enum store_wal_type type, uint64_t segment, struct slice paylo
 {
     struct store *s = arg;
     if (replaying.segment != segment) {
-        vec_clear(&replaying.refs);
+        forget_refs();
         replaying.segment = segment;
     }
     switch (type) {

@@ -324,6 +324,62 @@ static void a_failed_segment_is_not_begun_again(void **state)
     }
 }
 
+/* What comes in while a group is written is the next group of the same segment; the writing may
+ * fail after a flush has begun another segment. */
+static struct {
+    const struct os_ops *real;
+    struct log *log;
+    int writes;
+} hook;
+
+static int write_and_append(struct os_file *f, uint64_t offset, const void *src, size_t len,
+                            struct diag *diag)
+{
+    if (++hook.writes == 1) {
+        append(hook.log, 2);
+        store_wal_rotate(hook.log->wal);
+        append(hook.log, 3);
+        return diag_set(diag, ERR_IO, "made to fail");
+    }
+    return hook.real->write_at(f, offset, src, len, diag);
+}
+
+static void what_is_staged_behind_a_failure_overwrites_nothing(void **state)
+{
+    (void)state;
+    struct os_sim *sim = os_sim_new(6);
+    struct os *os = os_sim_os(sim);
+    struct log l = {0};
+    os->ops->mkdir(os, "wal", NULL);
+    assert_int_equal(open_log(&l, os, "wal", true, false), 0);
+    append(&l, 0);
+    assert_int_equal(store_wal_flush(l.wal), 0);
+    struct os_ops ops = *os->ops;
+    hook.real = os->ops;
+    hook.log = &l;
+    hook.writes = 0;
+    ops.write_at = write_and_append;
+    os->ops = &ops;
+    append(&l, 1);
+    assert_int_equal(store_wal_flush(l.wal), ERR_IO);
+    os->ops = hook.real;
+    assert_int_equal(l.acks.len, 4);
+    size_t failed = 0; /* 1 and 2; 3 went to the next segment */
+    for (size_t i = 0; i < l.acks.len; i++)
+        failed += l.acks.items[i] == ERR_IO;
+    assert_int_equal(failed, 2);
+    assert_int_equal(last_ack(&l), 0);
+    store_wal_close(l.wal);
+    assert_int_equal(open_log(&l, os, "wal", true, false), 0);
+    assert_int_equal(l.seen.len, 2);
+    assert_int_equal(l.seen.items[0], 0);
+    assert_int_equal(l.seen.items[1], 3);
+    assert_int_equal(l.replay.corrupt_segments, 0);
+    store_wal_close(l.wal);
+    forget(&l);
+    os_sim_free(sim);
+}
+
 /* --- with the writer's thread --- */
 
 #define THREADS    4
@@ -438,6 +494,7 @@ int main(void)
         cmocka_unit_test(one_failure_costs_one_group),
         cmocka_unit_test(a_full_disk_passes),
         cmocka_unit_test(a_failed_segment_is_not_begun_again),
+        cmocka_unit_test(what_is_staged_behind_a_failure_overwrites_nothing),
         cmocka_unit_test(threads_share_groups),
         cmocka_unit_test(the_thread_recovers_by_itself),
     };
