@@ -1,7 +1,8 @@
-/* Remote-write load: batches of samples over loopback for some seconds, and what they cost.
+/* Remote-write load: batches of samples over loopback, and what they cost.
  *
- *     bench_ingest --url http://127.0.0.1:9090/api/v1/write [--pid PID] [--seconds 10]
- *                  [--connections 2] [--series 10000] [--metadata]
+ *     bench_ingest --url http://127.0.0.1:9090/api/v1/write [--pid PID]
+ *                  [--seconds 10 | --requests N] [--start UNIX_SECONDS] [--connections 2]
+ *                  [--series 10000]
  *
  * Every connection has its own series, shaped like node_exporter's (8 labels), and sends one sample
  * of each in a request, one request after the other, each acknowledged. Timestamps go on by 15 s
@@ -24,7 +25,8 @@
 
 struct options {
     char host[64], path[256];
-    int port, seconds, connections, series, pid;
+    int port, seconds, requests, connections, series, pid;
+    int64_t start_s; /* of the first samples; 0 = 20 h ago */
 };
 
 struct sender {
@@ -197,10 +199,11 @@ static int dial(const struct options *o)
 static void *run(void *arg)
 {
     struct sender *s = arg;
-    int64_t ms = ((int64_t)time(NULL) - 20 * 3600) * 1000;
+    int64_t ms = (s->o->start_s ? s->o->start_s : (int64_t)time(NULL) - 20 * 3600) * 1000;
     struct buf request = {0}, packed = {0};
     int fd = dial(s->o);
-    for (int round = 0; fd >= 0 && !stop; round++, ms += 15000) {
+    for (int round = 0; fd >= 0 && !stop && !(s->o->requests && round >= s->o->requests);
+         round++, ms += 15000) {
         patch(s, round, ms);
         buf_clear(&packed);
         codec_compress(CODEC_SNAPPY, 0, buf_slice(&s->message), &packed);
@@ -264,6 +267,10 @@ int main(int argc, char **argv)
             o.pid = (int)strtol(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seconds") == 0)
             o.seconds = (int)strtol(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--requests") == 0)
+            o.requests = (int)strtol(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--start") == 0)
+            o.start_s = strtoll(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--connections") == 0)
             o.connections = (int)strtol(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--series") == 0)
@@ -272,8 +279,9 @@ int main(int argc, char **argv)
             has_url = false, i = argc;
     }
     if (!has_url || o.connections < 1 || o.series < 1 || o.seconds < 1 || o.seconds > 3600) {
-        fprintf(stderr, "usage: bench_ingest --url http://127.0.0.1:PORT/PATH [--pid PID] "
-                        "[--seconds N] [--connections N] [--series N]\n");
+        fprintf(stderr,
+                "usage: bench_ingest --url http://127.0.0.1:PORT/PATH [--pid PID] "
+                "[--seconds N | --requests N] [--start S] [--connections N] [--series N]\n");
         return 2;
     }
     struct sender *senders = mem_calloc((size_t)o.connections, sizeof(*senders));
@@ -286,9 +294,9 @@ int main(int argc, char **argv)
     for (int i = 0; i < o.connections; i++)
         pthread_create(&senders[i].thread, NULL, run, &senders[i]);
     struct timespec step = {0, 50000000};
-    while (now_s() - begun < o.seconds)
+    while (!o.requests && now_s() - begun < o.seconds)
         nanosleep(&step, NULL);
-    stop = true;
+    stop = !o.requests;
     uint64_t samples = 0, bytes = 0, requests = 0;
     int failed = 0;
     for (int i = 0; i < o.connections; i++) {

@@ -102,7 +102,7 @@ static void status_work(struct api_job *job)
     codec_json_begin_object(&w);
     codec_json_put_int(&w, "series", (int64_t)stats.series);
     codec_json_put_int(&w, "parts", (int64_t)stats.parts);
-    codec_json_put_int(&w, "samples", (int64_t)(stats.samples + stats.head_samples));
+    codec_json_put_int(&w, "samples", (int64_t)stats.samples);
     codec_json_put_int(&w, "disk_bytes", (int64_t)stats.disk_bytes);
     codec_json_put_int(&w, "wal_bytes", (int64_t)stats.wal_bytes);
     codec_json_put_int(&w, "memory_bytes", (int64_t)stats.memory_bytes);
