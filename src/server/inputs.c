@@ -3,70 +3,89 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "input/host/host.h"
 #include "input/scrape/scrape.h"
 #include "server/version.h"
 
+#define PROMETHEUS_YML_MAX ((size_t)64 << 20)
+
 struct server_inputs {
-    struct server_inputs_env env;
-    struct input_env input_env;
-    struct input_host *host; /* NULL: not collected */
+    struct input_env env;
     struct input_scrape *scrape;
 };
 
-static int64_t clock_ns(void *ctx)
+/* What prometheus.yml may hold besides scraping; true when Pharos reads it. */
+static const struct {
+    const char *key;
+    bool used;
+} prometheus_sections[] = {{"global", true},       {"scrape_configs", true},
+                           {"runtime", true},      {"rule_files", false},
+                           {"alerting", false},    {"remote_write", false},
+                           {"remote_read", false}, {"scrape_config_files", false},
+                           {"otlp", false},        {"storage", false},
+                           {"tracing", false}};
+
+static int check_sections(const struct text_yaml *root, bool warn, struct diag *diag)
 {
-    struct os *os = ctx;
-    return os->ops->now_ns(os);
+    const char *known[ARRAY_LEN(prometheus_sections) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(prometheus_sections); i++)
+        known[i] = prometheus_sections[i].key;
+    if (!root)
+        return 0;
+    int err = text_yaml_check_keys(root, "a Prometheus configuration", known, diag);
+    for (size_t i = 0; i < ARRAY_LEN(prometheus_sections) && !err && warn; i++) {
+        if (!prometheus_sections[i].used && text_yaml_get(root, prometheus_sections[i].key))
+            LOG_WARN("server", "this section of prometheus.yml is not built yet and left out",
+                     LOG_STR("section", prometheus_sections[i].key));
+    }
+    return err;
 }
 
-/* The scrape settings: from pharos.yml itself, or from the prometheus.yml it names. */
-static int read_scrape_config(struct os *os, const struct server_config *c,
-                              struct input_scrape_config **out, struct diag *diag)
+/* The scrape part of a configuration, parsed. `strict`: what is not built is an error. */
+static int parse_scrape(const struct server_config *config, bool strict,
+                        struct input_scrape_config **out, struct diag *diag)
 {
-    const char *path = c->prometheus_config_file;
-    struct input_scrape_source source = {.global = c->global, .scrape_configs = c->scrape_configs};
-    if (!path[0])
-        return input_scrape_config_parse(&source, out, diag);
-    struct os_file *f;
-    struct slice text = {NULL, 0};
     struct arena *arena = arena_new(0, NULL);
     struct text_yaml *root = NULL;
-    char dir[4096];
-    int err = os->ops->open(os, path, OS_READ, &f, diag);
-    if (err) {
-        arena_free(arena);
-        return err;
+    struct slice text;
+    char dir[4096] = "";
+    bool from_file = config->prometheus_config_file[0] != 0;
+    const char *file = from_file ? config->prometheus_config_file : config->file;
+    struct input_scrape_source source = {.global = config->global,
+                                         .scrape_configs = config->scrape_configs,
+                                         .file = file,
+                                         .ignore_unsupported = from_file && !strict};
+    int err = 0;
+    if (from_file) {
+        err = server_read_file(file, PROMETHEUS_YML_MAX, arena, &text, diag);
+        if (err)
+            diag_wrap(diag, "prometheus.config_file");
+        if (!err)
+            err = text_yaml_parse(text, arena, &root, diag);
+        if (!err)
+            err = check_sections(root, !strict, diag);
+        source.global = text_yaml_get(root, "global");
+        source.scrape_configs = text_yaml_get(root, "scrape_configs");
     }
-    err = os->ops->map(f, &text, diag);
-    if (!err) {
-        diag_set_file(diag, path);
-        err = text_yaml_parse(text, arena, &root, diag);
+    if (file && strrchr(file, '/')) {
+        snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(file, '/') - file + 1), file);
+        source.base_dir = dir;
     }
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    if (!err) {
-        source = (struct input_scrape_source){.global = text_yaml_get(root, "global"),
-                                              .scrape_configs =
-                                                  text_yaml_get(root, "scrape_configs"),
-                                              .file = path,
-                                              .base_dir = dir};
+    if (!err)
         err = input_scrape_config_parse(&source, out, diag);
-    }
-    if (text.ptr)
-        os->ops->unmap(f, text);
-    os->ops->close(f);
+    if (err && diag && !diag->file[0] && diag->line && file)
+        diag_set_file(diag, file);
     arena_free(arena);
     return err;
 }
 
 int server_inputs_check(const struct server_config *config, struct diag *diag)
 {
-    struct input_scrape_config *parsed = NULL;
-    int err = read_scrape_config(os_real(), config, &parsed, diag);
-    input_scrape_config_free(parsed);
+    struct input_scrape_config *scrape = NULL;
+    int err = parse_scrape(config, true, &scrape, diag);
+    if (!err)
+        input_scrape_config_free(scrape);
     return err;
 }
 
@@ -74,31 +93,22 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
                         struct server_inputs **out, struct diag *diag)
 {
     struct server_inputs *in = mem_calloc(1, sizeof(*in));
-    struct input_scrape_config *parsed = NULL;
-    in->env = *env;
-    in->input_env = (struct input_env){.loops = env->loops,
-                                       .pool = env->pool,
-                                       .os = env->os,
-                                       .sink = env->sink,
-                                       .version = SERVER_VERSION};
-    int err = read_scrape_config(env->os, config, &parsed, diag);
+    struct input_scrape_config *scrape = NULL;
+    in->env = (struct input_env){.loops = env->loops,
+                                 .pool = env->pool,
+                                 .os = env->os,
+                                 .sink = env->sink,
+                                 .version = SERVER_VERSION};
+    *out = NULL;
+    int err = parse_scrape(config, false, &scrape, diag);
     if (!err)
-        err = input_scrape_new(&in->input_env, &in->scrape, diag);
+        err = input_scrape_new(&in->env, &in->scrape, diag);
     if (err) {
-        input_scrape_config_free(parsed);
+        input_scrape_config_free(scrape);
         mem_free(in);
         return err;
     }
-    input_scrape_apply(in->scrape, parsed);
-    if (config->host_collect == 0) {
-        struct input_host_config host;
-        input_host_config_init(&host);
-        host.interval_ns = config->host_interval_ns;
-        host.instance = env->hostname;
-        in->host = input_host_new(&host);
-        input_host_start(in->host, net_loops_pick(env->loops), env->pool, env->sink, clock_ns,
-                         env->os);
-    }
+    input_scrape_apply(in->scrape, scrape);
     *out = in;
     return 0;
 }
@@ -106,22 +116,17 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
 int server_inputs_reload(struct server_inputs *in, const struct server_config *config,
                          struct diag *diag)
 {
-    struct input_scrape_config *parsed = NULL;
-    int err = read_scrape_config(in->env.os, config, &parsed, diag);
-    if (err)
-        return err;
-    input_scrape_apply(in->scrape, parsed);
-    if (in->host)
-        input_host_set_interval(in->host, config->host_interval_ns);
-    return 0;
+    struct input_scrape_config *scrape = NULL;
+    int err = parse_scrape(config, false, &scrape, diag);
+    if (!err)
+        input_scrape_apply(in->scrape, scrape);
+    return err;
 }
 
 void server_inputs_stop(struct server_inputs *in)
 {
     if (!in)
         return;
-    input_host_stop(in->host);
-    input_host_free(in->host);
     input_scrape_stop(in->scrape);
     mem_free(in);
 }
@@ -130,30 +135,27 @@ void server_inputs_targets(struct server_inputs *in,
                            void (*each)(void *arg, const struct api_target *t), void *arg)
 {
     struct arena *arena = arena_new(0, NULL);
-    struct input_scrape_view view;
+    struct input_scrape_view view = {0};
     input_scrape_look(in->scrape, arena, &view);
     for (size_t i = 0; i < view.target_count; i++) {
-        const struct input_scrape_target_view *t = &view.targets[i];
-        const struct api_target row = {
-            .discovered = t->discovered,
-            .labels = t->labels,
-            .scrape_pool = t->pool,
-            .scrape_url = t->url,
-            .global_url = t->url,
-            .last_error = t->last_error,
-            .health = slice_cstr(input_scrape_health_name(t->health)),
-            .last_scrape_ns = t->last_scrape_ns,
-            .last_duration_ns = t->last_duration_ns,
-            .interval_ns = t->interval_ns,
-            .timeout_ns = t->timeout_ns,
-        };
-        each(arg, &row);
+        const struct input_scrape_target_view *v = &view.targets[i];
+        struct api_target t = {.discovered = v->discovered,
+                               .labels = v->labels,
+                               .scrape_pool = v->pool,
+                               .scrape_url = v->url,
+                               .last_error = v->last_error,
+                               .health = slice_cstr(input_scrape_health_name(v->health)),
+                               .last_scrape_ns = v->last_scrape_ns,
+                               .last_duration_ns = v->last_duration_ns,
+                               .interval_ns = v->interval_ns,
+                               .timeout_ns = v->timeout_ns};
+        each(arg, &t);
     }
     for (size_t i = 0; i < view.dropped_count; i++) {
-        const struct api_target row = {.discovered = view.dropped[i].discovered,
-                                       .scrape_pool = view.dropped[i].pool,
-                                       .dropped = true};
-        each(arg, &row);
+        struct api_target t = {.discovered = view.dropped[i].discovered,
+                               .scrape_pool = view.dropped[i].pool,
+                               .dropped = true};
+        each(arg, &t);
     }
     arena_free(arena);
 }
