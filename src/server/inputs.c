@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "input/host/host.h"
 #include "input/scrape/scrape.h"
 #include "server/version.h"
 
@@ -13,7 +14,14 @@
 struct server_inputs {
     struct input_env env;
     struct input_scrape *scrape;
+    struct input_host *host; /* NULL: not collected */
 };
+
+static int64_t clock_ns(void *ctx)
+{
+    struct os *os = ctx;
+    return os->ops->now_ns(os);
+}
 
 /* What prometheus.yml may hold besides scraping; true when Pharos reads it. */
 static const struct {
@@ -109,6 +117,15 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
         return err;
     }
     input_scrape_apply(in->scrape, scrape);
+    if (config->host_collect == 0) {
+        struct input_host_config host;
+        input_host_config_init(&host);
+        host.interval_ns = config->host_interval_ns;
+        host.instance = env->hostname;
+        in->host = input_host_new(&host);
+        input_host_start(in->host, net_loops_pick(env->loops), env->pool, env->sink, clock_ns,
+                         env->os);
+    }
     *out = in;
     return 0;
 }
@@ -118,15 +135,20 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
 {
     struct input_scrape_config *scrape = NULL;
     int err = parse_scrape(config, false, &scrape, diag);
-    if (!err)
-        input_scrape_apply(in->scrape, scrape);
-    return err;
+    if (err)
+        return err;
+    input_scrape_apply(in->scrape, scrape);
+    if (in->host)
+        input_host_set_interval(in->host, config->host_interval_ns);
+    return 0;
 }
 
 void server_inputs_stop(struct server_inputs *in)
 {
     if (!in)
         return;
+    input_host_stop(in->host);
+    input_host_free(in->host);
     input_scrape_stop(in->scrape);
     mem_free(in);
 }
