@@ -713,9 +713,7 @@ static int read_job(struct parser *p, const struct text_yaml *map, struct input_
     keys[ARRAY_LEN(keys) - 1] = NULL;
     TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(unbuilt_sd); i++)
-        TRY(refuse_unbuilt(p, map, unbuilt_sd[i],
-                           "use file_sd_configs or http_sd_configs, or tell Pharos to leave such "
-                           "parts out (prometheus.ignore_unsupported)"));
+        TRY(refuse_unbuilt(p, map, unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
     TRY(read_text(p, map, "job_name", &j->name));
     if (!j->name.len)
         return text_yaml_error(map, p->diag, ERR_INVALID, "job_name is empty");
