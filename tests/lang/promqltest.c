@@ -1,0 +1,553 @@
+/* Runs PromQL test scripts in Prometheus' format over the engine: load, clear, eval instant, eval
+ * range, with their expectations. Prints one line a failing case with PROMQLTEST_VERBOSE=1.
+ *
+ *     promqltest FOLDER EXPECTED   EXPECTED: lines "<file> <passes>", the least that must pass
+ *
+ * Native histograms in loads and expectations are not read yet: cases that need them count as
+ * failing. */
+#include <dirent.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "codec/number.h"
+#include "lang/promql/promql.h"
+#include "memory_source.h"
+#include "text/duration.h"
+#include "text/regex.h"
+
+static const struct promql_options options = {.experimental = true, .delayed_name_removal = true};
+
+struct expected_series {
+    struct data_labels labels;
+    double value[600];
+    bool has[600];
+    size_t count;
+};
+
+struct test {
+    const char *file;
+    struct memory_source *source;
+    struct arena *arena; /* of the case in hand */
+    struct slice text;
+    unsigned line;
+    size_t passed, failed;
+    bool load_failed; /* something in the current load could not be read */
+};
+
+static bool next_line(struct test *t, struct slice *out)
+{
+    if (!t->text.len)
+        return false;
+    slice_split(&t->text, '\n', out);
+    t->line++;
+    *out = slice_trim(*out);
+    if (out->len && out->ptr[0] == '#')
+        return next_line(t, out);
+    return true;
+}
+
+static struct slice peek_line(const struct test *t)
+{
+    struct test copy = *t;
+    struct slice line = {NULL, 0};
+    return next_line(&copy, &line) ? line : (struct slice){NULL, 0};
+}
+
+static bool word(struct slice *line, struct slice *out)
+{
+    *line = slice_trim(*line);
+    size_t i = 0;
+    while (i < line->len && line->ptr[i] != ' ' && line->ptr[i] != '\t')
+        i++;
+    *out = slice_first(*line, i);
+    *line = slice_trim(slice_from(*line, i));
+    return out->len > 0;
+}
+
+/* 5m, or a number of seconds, possibly negative. */
+static bool time_of(struct slice w, int64_t *out)
+{
+    bool negative = w.len && w.ptr[0] == '-';
+    double v;
+    if (negative)
+        w = slice_from(w, 1);
+    if (text_duration_parse(w, out)) {
+        if (!codec_text_to_double(w, &v, NULL))
+            return false;
+        *out = (int64_t)llround(v * 1000) * NS_PER_MS;
+    }
+    if (negative)
+        *out = -*out;
+    return true;
+}
+
+/* The metric in front of the values: name{a="b"} with its end. */
+static bool labels_of(struct test *t, struct slice *line, struct data_labels *out)
+{
+    size_t i = 0;
+    bool quoted = false, braces = false;
+    for (; i < line->len; i++) {
+        char c = line->ptr[i];
+        if (c == '\\' && quoted)
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == '{')
+            braces = true;
+        else if (!quoted && c == '}')
+            braces = false;
+        else if (!quoted && !braces && (c == ' ' || c == '\t'))
+            break;
+    }
+    struct slice metric = slice_first(*line, i);
+    *line = slice_trim(slice_from(*line, i));
+    struct data_labels_builder b = {0};
+    struct data_labels labels = {NULL, 0};
+    bool ok = true;
+    if (!slice_eq_cstr(metric, "{}")) {
+        struct store_matcher *m;
+        size_t count;
+        ok = !promql_parse_selector(metric, t->arena, &m, &count, NULL);
+        for (size_t k = 0; ok && k < count; k++)
+            data_labels_builder_set(&b, m[k].name, m[k].value);
+    }
+    ok = ok && !data_labels_builder_finish(&b, &labels, NULL);
+    *out = data_labels_copy(t->arena, labels);
+    data_labels_builder_deinit(&b);
+    return ok;
+}
+
+/* One item of the value notation into a list; false when it is none (or a histogram). */
+static bool put_values(struct slice item, double *value, bool *has, size_t *count, size_t max)
+{
+    double first, by = 0;
+    uint64_t times = 0;
+    bool missing = false;
+    ptrdiff_t x = -1;
+    for (size_t i = 1; i < item.len; i++) {
+        if (item.ptr[i] == 'x' && item.ptr[i - 1] != '0')
+            x = (ptrdiff_t)i;
+        else if (item.ptr[i] == 'x' && item.ptr[0] != '0')
+            x = (ptrdiff_t)i;
+    }
+    if (slice_starts_with(item, SLICE("{{")))
+        return false;
+    struct slice head = x > 0 ? slice_first(item, (size_t)x) : item;
+    if (x > 0 && !codec_text_to_uint(slice_from(item, (size_t)x + 1), &times))
+        return false;
+    if (slice_eq_cstr(head, "_")) {
+        missing = true;
+        first = 0;
+        if (x > 0)
+            times--;
+    } else if (slice_eq_cstr(head, "stale")) {
+        first = data_stale_nan();
+    } else {
+        /* a+b, a-b with the sign not that of an exponent */
+        size_t cut = head.len;
+        for (size_t i = 1; i < head.len; i++) {
+            if ((head.ptr[i] == '+' || head.ptr[i] == '-') && (head.ptr[i - 1] | 32) != 'e')
+                cut = i;
+        }
+        if (!codec_text_to_double(slice_first(head, cut), &first, NULL))
+            return false;
+        if (cut < head.len && !codec_text_to_double(slice_from(head, cut), &by, NULL))
+            return false;
+    }
+    for (uint64_t i = 0; i <= times; i++) {
+        if (*count >= max)
+            return false;
+        value[*count] = first + (double)i * by;
+        has[(*count)++] = !missing;
+    }
+    return true;
+}
+
+static void load(struct test *t, struct slice line, bool only_floats)
+{
+    struct slice step_word, series;
+    int64_t step;
+    word(&line, &step_word);
+    (void)only_floats;
+    if (!time_of(step_word, &step))
+        t->load_failed = true;
+    while (next_line(t, &series) && series.len) {
+        static double value[20000];
+        static bool has[20000];
+        struct data_labels labels;
+        size_t count = 0;
+        if (!labels_of(t, &series, &labels)) {
+            t->load_failed = true;
+            continue;
+        }
+        struct slice item;
+        while (word(&series, &item)) {
+            if (!put_values(item, value, has, &count, ARRAY_LEN(value))) {
+                t->load_failed = true; /* a histogram: the series ends here */
+                break;
+            }
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (has[i])
+                memory_source_add(t->source, labels, (int64_t)i * step, value[i], NULL);
+        }
+    }
+}
+
+static bool nearly(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return isnan(a) && isnan(b);
+    if (a == b)
+        return true;
+    if (isinf(a) || isinf(b))
+        return false;
+    double diff = fabs(a - b), sum = fabs(a) + fabs(b);
+    return sum == 0 || diff / sum < 1e-6 || diff < 2.3e-308 * 1e-6;
+}
+
+struct expectation {
+    bool ordered, fail, warn, info, no_warn, no_info, is_string, is_scalar, unreadable;
+    struct slice fail_msg, fail_regex, string;
+    double scalar;
+    bool range_vector;
+    int64_t from, to, step;
+    VEC(struct expected_series *) series;
+    VEC(struct slice) warn_msgs, info_msgs;
+};
+
+static struct slice unquote(struct slice s)
+{
+    return s.len >= 2 && (s.ptr[0] == '"' || s.ptr[0] == '`') ? slice_make(s.ptr + 1, s.len - 2)
+                                                              : s;
+}
+
+static void read_expectations(struct test *t, struct expectation *e)
+{
+    for (;;) {
+        struct slice line = peek_line(t), first, rest;
+        if (!line.len) {
+            if (line.ptr)
+                next_line(t, &line);
+            return;
+        }
+        if (slice_starts_with(line, SLICE("eval")) || slice_starts_with(line, SLICE("load")) ||
+            slice_eq_cstr(line, "clear"))
+            return;
+        next_line(t, &line);
+        rest = line;
+        word(&rest, &first);
+        if (slice_eq_cstr(first, "expect")) {
+            struct slice what;
+            word(&rest, &what);
+            struct slice msg = slice_starts_with(rest, SLICE("msg:"))
+                                   ? slice_trim(slice_from(rest, 4))
+                                   : (struct slice){NULL, 0};
+            struct slice regex = slice_starts_with(rest, SLICE("regex:"))
+                                     ? slice_trim(slice_from(rest, 6))
+                                     : (struct slice){NULL, 0};
+            if (slice_eq_cstr(what, "ordered")) {
+                e->ordered = true;
+            } else if (slice_eq_cstr(what, "fail")) {
+                e->fail = true;
+                e->fail_msg = msg;
+                e->fail_regex = regex;
+            } else if (slice_eq_cstr(what, "warn")) {
+                e->warn = true;
+                if (msg.len)
+                    vec_push(&e->warn_msgs, msg);
+            } else if (slice_eq_cstr(what, "info")) {
+                e->info = true;
+                if (msg.len)
+                    vec_push(&e->info_msgs, msg);
+            } else if (slice_eq_cstr(what, "no_warn")) {
+                e->no_warn = true;
+            } else if (slice_eq_cstr(what, "no_info")) {
+                e->no_info = true;
+            } else if (slice_eq_cstr(what, "string")) {
+                e->is_string = true;
+                e->string = unquote(rest);
+            } else if (slice_eq_cstr(what, "range")) {
+                struct slice w[7];
+                for (int i = 0; i < 7; i++)
+                    word(&rest, &w[i]);
+                e->range_vector =
+                    time_of(w[2], &e->from) && time_of(w[4], &e->to) && time_of(w[6], &e->step);
+            } else {
+                e->unreadable = true;
+            }
+            continue;
+        }
+        if (slice_eq_cstr(first, "expected_fail_message")) {
+            e->fail_msg = rest;
+            continue;
+        }
+        if (slice_eq_cstr(first, "expected_fail_regexp")) {
+            e->fail_regex = rest;
+            continue;
+        }
+        if (!rest.len && codec_text_to_double(first, &e->scalar, NULL)) {
+            e->is_scalar = true;
+            continue;
+        }
+        struct expected_series *s = ARENA_NEW(t->arena, struct expected_series);
+        rest = line;
+        struct slice item;
+        if (!labels_of(t, &rest, &s->labels)) {
+            e->unreadable = true;
+            continue;
+        }
+        while (word(&rest, &item)) {
+            if (!put_values(item, s->value, s->has, &s->count, ARRAY_LEN(s->value))) {
+                e->unreadable = true;
+                break;
+            }
+        }
+        vec_push(&e->series, s);
+    }
+}
+
+static void complain(struct test *t, struct slice expr, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void complain(struct test *t, struct slice expr, const char *fmt, ...)
+{
+    if (!getenv("PROMQLTEST_VERBOSE"))
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    printf("# %s:%u: %.*s: ", t->file, t->line, SLICE_FMT(expr));
+    vprintf(fmt, ap);
+    printf("\n");
+    va_end(ap);
+}
+
+static bool check_message(struct slice expected, const struct slice *given, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq(given[i], expected) || slice_starts_with(given[i], expected))
+            return true;
+    }
+    return false;
+}
+
+static bool check_series(struct test *t, struct slice expr, const struct expectation *e,
+                         const struct query_result *r, int64_t start, int64_t step)
+{
+    size_t wanted = 0;
+    for (size_t i = 0; i < e->series.len; i++) {
+        const struct expected_series *s = e->series.items[i];
+        size_t values = 0;
+        for (size_t k = 0; k < s->count; k++)
+            values += s->has[k];
+        wanted += values > 0;
+        const struct query_series *found = NULL;
+        for (size_t k = 0; k < r->series_count && !found; k++) {
+            if (data_labels_eq(r->series[k].labels, s->labels) && (!e->ordered || k == i))
+                found = &r->series[k];
+        }
+        struct buf name = {0};
+        data_labels_print(s->labels, &name);
+        bool ok = found ? found->count == values : values == 0;
+        if (!ok)
+            complain(t, expr, "%s %s, want %zu values, got %zu", buf_cstr(&name),
+                     found ? "differs" : "is missing", values, found ? found->count : (size_t)0);
+        for (size_t k = 0, at = 0; ok && k < s->count; k++) {
+            if (!s->has[k])
+                continue;
+            const struct query_point *p = &found->points[at++];
+            bool at_time = step == 0 || p->ts_ns == start + (int64_t)k * step;
+            if (p->histogram || !at_time || !nearly(p->value, s->value[k])) {
+                complain(t, expr, "%s is %.17g at %lld, want %.17g", buf_cstr(&name), p->value,
+                         (long long)(p->ts_ns / NS_PER_MS), s->value[k]);
+                ok = false;
+            }
+        }
+        buf_deinit(&name);
+        if (!ok)
+            return false;
+    }
+    if (r->series_count != wanted) {
+        complain(t, expr, "%zu series, want %zu", r->series_count, wanted);
+        return false;
+    }
+    return true;
+}
+
+static bool run_case(struct test *t, struct slice expr, struct query_steps steps,
+                     const struct expectation *e)
+{
+    struct promql_expr *ast = NULL;
+    struct query_plan *plan;
+    struct query_result r = {0};
+    struct diag d;
+    bool ok = true;
+    diag_init(&d);
+    int err = promql_parse(expr, &options, t->arena, &ast, &d);
+    if (!err)
+        err = promql_plan(ast, &steps, &options, t->arena, &plan, &d);
+    struct query_env env = {
+        .source = memory_source_face(t->source), .tenant = SLICE("default"), .samples_max = 10000};
+    if (!err)
+        err = query_run(plan, &env, t->arena, &r, &d);
+    if (err || e->fail) {
+        ok = err && e->fail;
+        if (ok && e->fail_msg.len && slice_find(slice_cstr(d.msg), e->fail_msg) < 0)
+            ok = false;
+        if (ok && e->fail_regex.len) {
+            struct text_regex *re;
+            struct slice whole[1];
+            if (!text_regex_compile(e->fail_regex, 0, &re, NULL)) {
+                ok = text_regex_groups(re, slice_cstr(d.msg), whole, 1);
+                text_regex_free(re);
+            }
+        }
+        if (!ok)
+            complain(t, expr, err ? "fails: %s" : "does not fail%s", err ? d.msg : "");
+    } else if (e->is_string) {
+        ok = r.kind == QUERY_STRING && slice_eq(r.string, e->string);
+        if (!ok)
+            complain(t, expr, "string is %.*s", SLICE_FMT(r.string));
+    } else if (e->is_scalar) {
+        ok = r.kind == QUERY_SCALAR && nearly(r.scalar.value, e->scalar);
+        if (!ok)
+            complain(t, expr, "scalar is %.17g, want %.17g", r.scalar.value, e->scalar);
+    } else {
+        ok = check_series(t, expr, e, &r, e->range_vector ? e->from : steps.start_ns,
+                          e->range_vector ? e->step
+                          : steps.instant ? 0
+                                          : steps.step_ns);
+    }
+    if (ok && !e->fail) {
+        if ((e->warn && !r.warning_count) || (e->no_warn && r.warning_count) ||
+            (e->info && !r.info_count) || (e->no_info && r.info_count)) {
+            complain(t, expr, "annotations: %zu warnings, %zu infos %.*s", r.warning_count,
+                     r.info_count,
+                     SLICE_FMT(r.warning_count ? r.warnings[0]
+                               : r.info_count  ? r.infos[0]
+                                               : SLICE("")));
+            ok = false;
+        }
+        for (size_t i = 0; ok && i < e->warn_msgs.len; i++)
+            ok = check_message(e->warn_msgs.items[i], r.warnings, r.warning_count);
+        for (size_t i = 0; ok && i < e->info_msgs.len; i++)
+            ok = check_message(e->info_msgs.items[i], r.infos, r.info_count);
+        if (!ok && (e->warn_msgs.len || e->info_msgs.len))
+            complain(t, expr, "annotation texts differ, got %.*s",
+                     SLICE_FMT(r.warning_count ? r.warnings[0]
+                               : r.info_count  ? r.infos[0]
+                                               : SLICE("none")));
+    }
+    promql_expr_free(ast);
+    return ok;
+}
+
+static void eval(struct test *t, struct slice command, struct slice line)
+{
+    struct expectation e = {0};
+    struct slice what, w;
+    struct query_steps steps = {.instant = true};
+    bool readable = true;
+    e.fail = slice_eq_cstr(command, "eval_fail");
+    e.warn = slice_eq_cstr(command, "eval_warn");
+    e.info = slice_eq_cstr(command, "eval_info");
+    e.ordered = slice_eq_cstr(command, "eval_ordered");
+    word(&line, &what);
+    if (slice_eq_cstr(what, "instant")) {
+        readable = word(&line, &w) && word(&line, &w) && time_of(w, &steps.start_ns);
+        steps.end_ns = steps.start_ns;
+        steps.step_ns = 1;
+    } else {
+        steps.instant = false;
+        readable = word(&line, &w) && word(&line, &w) && time_of(w, &steps.start_ns) &&
+                   word(&line, &w) && word(&line, &w) && time_of(w, &steps.end_ns) &&
+                   word(&line, &w) && word(&line, &w) && time_of(w, &steps.step_ns);
+    }
+    struct slice expr = line;
+    read_expectations(t, &e);
+    bool ok = readable && !e.unreadable && run_case(t, expr, steps, &e);
+    if (e.unreadable)
+        complain(t, expr, "expectations could not be read");
+    if (ok)
+        t->passed++;
+    else
+        t->failed++;
+    vec_free(&e.series);
+    vec_free(&e.warn_msgs);
+    vec_free(&e.info_msgs);
+}
+
+static void run_file(struct test *t)
+{
+    struct slice line;
+    t->arena = arena_new(0, NULL);
+    while (next_line(t, &line)) {
+        struct slice command;
+        if (!word(&line, &command))
+            continue;
+        arena_reset(t->arena);
+        if (slice_eq_cstr(command, "clear"))
+            memory_source_clear(t->source);
+        else if (slice_starts_with(command, SLICE("load")))
+            load(t, line, false);
+        else if (slice_starts_with(command, SLICE("eval")))
+            eval(t, command, line);
+    }
+    arena_free(t->arena);
+}
+
+static struct buf read_all(const char *path)
+{
+    struct buf b = {0};
+    FILE *f = fopen(path, "rb");
+    for (size_t n = 1; f && n; b.len += n)
+        n = fread(buf_reserve(&b, 65536), 1, 65536, f);
+    if (f)
+        fclose(f);
+    return b;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
+        return 2;
+    DIR *dir = opendir(argv[1]);
+    if (!dir) {
+        printf("1..1\nok 1 # SKIP no PromQL test scripts at %s (PHAROS_CONFORMANCE names their "
+               "parent)\n",
+               argv[1]);
+        return 0;
+    }
+    closedir(dir);
+    struct buf expected = read_all(argv[2]);
+    struct slice rest = buf_slice(&expected), line;
+    unsigned number = 0;
+    size_t total = 0, all = 0;
+    int bad = 0;
+    while (rest.len && slice_split(&rest, '\n', &line)) {
+        struct slice name, least_text;
+        uint64_t least = 0;
+        if (!line.len || line.ptr[0] == '#' || !word(&line, &name) || !word(&line, &least_text) ||
+            !codec_text_to_uint(least_text, &least))
+            continue;
+        char path[1024], file[256];
+        snprintf(file, sizeof(file), "%.*s", SLICE_FMT(name));
+        snprintf(path, sizeof(path), "%s/%s", argv[1], file);
+        struct buf text = read_all(path);
+        struct test t = {.file = file, .source = memory_source_new(), .text = buf_slice(&text)};
+        run_file(&t);
+        memory_source_free(t.source);
+        buf_deinit(&text);
+        bool ok = t.passed >= least;
+        printf("%s %u - %s: %zu of %zu pass, at least %llu must\n", ok ? "ok" : "not ok", ++number,
+               file, t.passed, t.passed + t.failed, (unsigned long long)least);
+        bad += !ok;
+        total += t.passed;
+        all += t.passed + t.failed;
+    }
+    printf("1..%u\n# %zu of %zu evaluations pass\n", number, total, all);
+    buf_deinit(&expected);
+    return bad ? 1 : 0;
+}
