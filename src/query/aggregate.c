@@ -277,44 +277,51 @@ static int keep_members(struct query_exec *x, const struct query_node *n, const 
     return err;
 }
 
-static int count_values(struct query_exec *x, const struct query_node *n, const group_list *groups,
-                        struct slice label, struct query_grid *out)
+/* The value becomes a label, which may take the place of one that groups: groups are told apart by
+ * the labels that come out. */
+static int count_values(struct query_exec *x, const group_list *groups, struct slice label,
+                        struct query_grid *out)
 {
+    struct map *rows = map_new();
+    struct buf key = {0};
+    struct data_labels_builder b = {0};
     int err = 0;
     for (size_t i = 0; i < groups->len && !err; i++) {
         const struct group *g = &groups->items[i];
-        struct map *rows = map_new();
-        for (size_t s = 0; s < x->step_count && !err; s++) {
-            for (size_t k = 0; k < g->rows.len && !err; k++) {
+        for (size_t k = 0; k < g->rows.len && !err; k++) {
+            for (size_t s = 0; s < x->step_count && !err; s++) {
                 char text[CODEC_DOUBLE_TEXT_MAX];
                 bool added;
+                struct data_labels labels;
                 if (!is_float(g->rows.items[k], s))
                     continue;
                 struct slice value =
                     slice_make(text, codec_double_to_text(g->rows.items[k]->value[s],
                                                           CODEC_DOUBLE_PLAIN, text));
-                struct map_entry *e = map_put(rows, value, &added);
-                if (added) {
-                    struct data_labels_builder b = {0};
-                    struct data_labels labels;
-                    data_labels_builder_from(&b, g->labels);
-                    data_labels_builder_set(&b, label, value);
-                    err = data_labels_builder_finish(&b, &labels, x->diag);
-                    e->value.u64 = out->count;
-                    if (!err && !query__add_row(x, out, data_labels_copy(x->arena, labels)))
-                        err = ERR_NOMEM;
-                    data_labels_builder_deinit(&b);
-                }
-                if (err)
+                data_labels_builder_from(&b, g->labels);
+                data_labels_builder_set(&b, label, value);
+                if ((err = data_labels_builder_finish(&b, &labels, x->diag)))
                     break;
+                buf_clear(&key);
+                data_labels_encode(labels, &key);
+                struct map_entry *e = map_put(rows, buf_slice(&key), &added);
+                if (added) {
+                    e->value.u64 = out->count;
+                    if (!query__add_row(x, out, data_labels_copy(x->arena, labels))) {
+                        err = ERR_NOMEM;
+                        break;
+                    }
+                }
                 struct query_row *row = &out->rows[e->value.u64];
                 row->value[s] = row->has[s] ? row->value[s] + 1 : 1;
                 row->has[s] = 1;
             }
         }
-        map_free(rows);
     }
-    return err ? err : query__merge_same(x, out);
+    data_labels_builder_deinit(&b);
+    buf_deinit(&key);
+    map_free(rows);
+    return err;
 }
 
 int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
@@ -329,21 +336,22 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
         return err;
     if (param_grid.count)
         param = param_grid.rows[0].value;
-    for (size_t s = 0; param && s < x->step_count; s++) {
-        bool quantile = n->aggregate == QUERY_QUANTILE, ratio = n->aggregate == QUERY_LIMIT_RATIO;
+    if (param && n->aggregate == QUERY_QUANTILE && in.count)
+        query__check_quantile(x, n->args[1], param);
+    for (size_t s = 0; param && in.count && n->aggregate != QUERY_QUANTILE && s < x->step_count;
+         s++) {
+        bool ratio = n->aggregate == QUERY_LIMIT_RATIO;
         char text[CODEC_DOUBLE_TEXT_MAX + 1];
         text[codec_double_to_text(param[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
-        if (quantile && !(param[s] >= 0 && param[s] <= 1))
-            query__warn(x, n->args[1], "quantile value should be between 0 and 1, got %s", text);
-        else if (ratio && isnan(param[s]))
+        if (ratio && isnan(param[s]))
             err = diag_set(x->diag, ERR_INVALID, "ratio value is NaN");
         else if (ratio && (param[s] < -1 || param[s] > 1))
             query__warn(x, n->args[1],
                         "ratio value should be between -1 and 1, got %s, capping to %s", text,
                         param[s] > 1 ? "1" : "-1");
-        else if (!quantile && !ratio && isnan(param[s]))
+        else if (!ratio && isnan(param[s]))
             err = diag_set(x->diag, ERR_INVALID, "parameter value is NaN");
-        else if (!quantile && !ratio && (param[s] >= 9.3e18 || param[s] <= -9.3e18))
+        else if (!ratio && (param[s] >= 9.3e18 || param[s] <= -9.3e18))
             err = diag_set(x->diag, ERR_INVALID, "Scalar value %s %s int64", text,
                            param[s] > 0 ? "overflows" : "underflows");
     }
@@ -355,7 +363,7 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
         case QUERY_BOTTOMK:
         case QUERY_LIMITK:
         case QUERY_LIMIT_RATIO: err = keep_members(x, n, &groups, param, out); break;
-        case QUERY_COUNT_VALUES: err = count_values(x, n, &groups, param_grid.text, out); break;
+        case QUERY_COUNT_VALUES: err = count_values(x, &groups, param_grid.text, out); break;
         default: err = reduce_groups(x, n, &groups, param, out); break;
         }
     }

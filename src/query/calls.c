@@ -49,6 +49,13 @@ QUERY__CALL(query__end)
     return fill_scalar(x, out, query__seconds(x->plan->steps.end_ns));
 }
 
+QUERY__CALL(query__range)
+{
+    (void)n;
+    (void)args;
+    return fill_scalar(x, out, query__seconds(x->plan->steps.end_ns - x->plan->steps.start_ns));
+}
+
 QUERY__CALL(query__step)
 {
     (void)n;
@@ -64,7 +71,8 @@ static int extreme_of(struct query_exec *x, const struct query_node *n, struct q
         row[s] = args[0].rows[0].value[s];
         for (size_t i = 1; i < n->arg_count; i++) {
             double v = args[i].rows[0].value[s];
-            row[s] = max ? fmax(row[s], v) : fmin(row[s], v);
+            /* Any NaN makes NaN, as Go's math.Max has it. */
+            row[s] = isnan(v) || isnan(row[s]) ? NAN : max ? fmax(row[s], v) : fmin(row[s], v);
         }
     }
     return row ? 0 : ERR_NOMEM;

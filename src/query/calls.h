@@ -12,6 +12,7 @@ QUERY__CALL(query__time);
 QUERY__CALL(query__pi);
 QUERY__CALL(query__start);
 QUERY__CALL(query__end);
+QUERY__CALL(query__range);
 QUERY__CALL(query__step);
 QUERY__CALL(query__vector);
 QUERY__CALL(query__scalar);

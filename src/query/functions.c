@@ -168,6 +168,7 @@ static const struct query_function functions[] = {
      .arg_count = 2,
      .window = query__quantile_over},
     MATH("rad", to_rad),
+    {.name = "range", .returns = S, .arg_count = 0, .call = query__range, .experimental = true},
     COUNTER("rate", query__rate),
     WINDOW("resets", query__resets),
     {.name = "round",

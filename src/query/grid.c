@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "codec/number.h"
 
 int64_t query__step_ns(const struct query_exec *x, size_t step)
 {
@@ -235,4 +236,15 @@ double query__quantile(double phi, double *values, size_t n)
     double lower = fmax(0, floor(rank)), upper = fmin((double)n - 1, lower + 1);
     double weight = rank - floor(rank);
     return values[(size_t)lower] * (1 - weight) + values[(size_t)upper] * weight;
+}
+
+void query__check_quantile(struct query_exec *x, const struct query_node *at, const double *phi)
+{
+    for (size_t s = 0; s < x->step_count; s++) {
+        char text[CODEC_DOUBLE_TEXT_MAX + 1];
+        if (phi[s] >= 0 && phi[s] <= 1)
+            continue;
+        text[codec_double_to_text(phi[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
+        query__warn(x, at, "quantile value should be between 0 and 1, got %s", text);
+    }
 }

@@ -67,6 +67,8 @@ struct hash128 query__labels_id(struct data_labels labels, struct buf *scratch);
 int query__merge_same(struct query_exec *x, struct query_grid *g);
 /* phi-quantile of n values (reordered); NaN sorts smallest. */
 double query__quantile(double phi, double *values, size_t n);
+/* Warns when a quantile asked for at some step is not between 0 and 1. */
+void query__check_quantile(struct query_exec *x, const struct query_node *at, const double *phi);
 /* Sums with Neumaier's compensation. */
 struct query_kahan {
     double sum, c;

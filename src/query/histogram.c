@@ -115,14 +115,7 @@ QUERY__CALL(query__histogram_quantile)
     size_t pos = 0;
     VEC(struct le_count) now = {0};
     const double *q = args[0].rows[0].value;
-    for (size_t s = 0; s < x->step_count; s++) {
-        if (isnan(q[s]) || q[s] < 0 || q[s] > 1) {
-            char text[CODEC_DOUBLE_TEXT_MAX + 1];
-            text[codec_double_to_text(q[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
-            query__warn(x, n->args[0], "quantile value should be between 0 and 1, got %s", text);
-            break;
-        }
-    }
+    query__check_quantile(x, n->args[0], q);
     for (struct map_entry *e; (e = map_next(families, &pos));) {
         struct family *f = e->value.ptr;
         bool repaired = false;

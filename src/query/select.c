@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "query/functions.h"
+#include "query/window.h"
 
 #define CHECK_EVERY 64
 
@@ -129,7 +130,9 @@ static size_t sweep(struct query_exec *x, const struct query_node *n, const int6
                     struct query_row *row)
 {
     const struct query_selector *sel = &n->selector;
-    size_t begin = 0, end = 0, used = 0, distinct = sel->has_at ? 1 : x->step_count;
+    bool varies =
+        params && params[0].count; /* a pinned window may still meet a new parameter each step */
+    size_t begin = 0, end = 0, used = 0, distinct = sel->has_at && !varies ? 1 : x->step_count;
     for (size_t s = 0; s < distinct; s++) {
         int64_t t = time_at(x, sel, s), start = minus(t, n->range_ns);
         while (end < count && ts[end] <= t)
@@ -149,7 +152,7 @@ static size_t sweep(struct query_exec *x, const struct query_node *n, const int6
         used += w.count;
         row->has[s] = n->function->window(&w, &row->value[s]);
     }
-    if (sel->has_at && row->has[0]) {
+    if (distinct == 1 && row->has[0]) {
         for (size_t s = 1; s < x->step_count; s++) {
             row->has[s] = 1;
             row->value[s] = row->value[0];
@@ -286,6 +289,8 @@ int query__eval_window(struct query_exec *x, const struct query_node *n, struct 
      * follow. */
     for (size_t i = 1; i < n->arg_count && i < 3 && !err; i++)
         err = query__eval(x, n->args[i], &params[i - 1]);
+    if (!err && n->function->window == query__quantile_over)
+        query__check_quantile(x, n->args[1], params[0].rows[0].value);
     if (!err)
         err = n->subquery ? window_over_subquery(x, n, params, out)
                           : window_over_selector(x, n, params, out);

@@ -128,9 +128,7 @@ static bool put_values(struct slice item, double *value, bool *has, size_t *coun
     bool missing = false;
     ptrdiff_t x = -1;
     for (size_t i = 1; i < item.len; i++) {
-        if (item.ptr[i] == 'x' && item.ptr[i - 1] != '0')
-            x = (ptrdiff_t)i;
-        else if (item.ptr[i] == 'x' && item.ptr[0] != '0')
+        if (item.ptr[i] == 'x')
             x = (ptrdiff_t)i;
     }
     if (slice_starts_with(item, SLICE("{{")))
@@ -160,7 +158,8 @@ static bool put_values(struct slice item, double *value, bool *has, size_t *coun
     for (uint64_t i = 0; i <= times; i++) {
         if (*count >= max)
             return false;
-        value[*count] = first + (double)i * by;
+        /* Adding, even nothing, would change a staleness marker's bits. */
+        value[*count] = i ? first + (double)i * by : first;
         has[(*count)++] = !missing;
     }
     return true;
