@@ -19,6 +19,7 @@ struct api *api_new(const struct api_config *config)
     pthread_mutex_init(&api->lock, NULL);
     budget_init(&api->queries_memory, NULL, config->limits.queries_memory_bytes,
                 "limits.query.memory_total");
+    api__job_init();
     api__write_init();
     return api;
 }
@@ -55,6 +56,19 @@ void api_set_auth(struct api *api, struct api_auth *auth)
     api->auth = auth;
     pthread_mutex_unlock(&api->lock);
     api_auth_free(old);
+}
+
+int64_t api_queries_running(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    int64_t n = api->running;
+    pthread_mutex_unlock(&api->lock);
+    return n;
+}
+
+int64_t api_queries_memory(struct api *api)
+{
+    return atomic_load(&api->queries_memory.used);
 }
 
 void api_set_ready(struct api *api, bool ready)

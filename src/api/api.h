@@ -89,6 +89,9 @@ void api_set_limits(struct api *api, const struct api_limits *limits);
 void api_set_auth(struct api *api, struct api_auth *auth);
 /* Until true, data endpoints answer 503. Thread-safe. */
 void api_set_ready(struct api *api, bool ready);
+/* Queries running now, and the bytes that all of them hold. Thread-safe. */
+int64_t api_queries_running(struct api *api);
+int64_t api_queries_memory(struct api *api);
 /* Cancels running queries; new ones are refused. For the drain at the end. */
 void api_cancel_all(struct api *api);
 /* After all servers stopped. */

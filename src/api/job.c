@@ -6,7 +6,27 @@
 #include "base/counter.h"
 #include "base/mem.h"
 
+static struct counter counters[] = {
+    {.name = "pharos_query_active", .help = "Queries running now.", .kind = COUNTER_GAUGE},
+    {.name = "pharos_query_waiting",
+     .help = "Queries waiting for a place (limits.query.concurrency).",
+     .kind = COUNTER_GAUGE},
+    {.name = "pharos_queries_total", .help = "Queries answered.", .labels = "result=\"ok\""},
+    {.name = "pharos_queries_total", .help = "Queries answered.", .labels = "result=\"error\""},
+    {.name = "pharos_queries_total", .help = "Queries answered.", .labels = "result=\"canceled\""},
+    {.name = "pharos_queries_total", .help = "Queries answered.", .labels = "result=\"timeout\""},
+    {.name = "pharos_query_duration_seconds_total",
+     .help = "Time spent on queries, their waiting included.",
+     .scale = 1e-9},
+};
+enum { ACTIVE, WAITING, OK, FAILED, CANCELED, TIMED_OUT, DURATION };
+
 #define STEP_BYTES ((size_t)256 << 10) /* encoded at a time */
+
+void api__job_init(void)
+{
+    counter_register(counters, ARRAY_LEN(counters));
+}
 
 int64_t api__monotonic_ns(void)
 {
@@ -68,6 +88,12 @@ static void run(void *ctx);
 static void leave_gate(struct api_job *job)
 {
     struct api *api = job->api;
+    int result = job->cancelled                                  ? CANCELED
+                 : job->status == api__error_status(API_TIMEOUT) ? TIMED_OUT
+                 : job->status                                   ? FAILED
+                                                                 : OK;
+    counter_add(&counters[result], 1);
+    counter_add(&counters[DURATION], api__monotonic_ns() - job->started_ns);
     pthread_mutex_lock(&api->lock);
     struct api_job *next = api->waiting;
     if (next && api->running <= MAX(api->limits.query_concurrency, 1)) {
@@ -79,6 +105,8 @@ static void leave_gate(struct api_job *job)
         next = NULL;
         api->running--;
     }
+    counter_set(&counters[ACTIVE], api->running);
+    counter_set(&counters[WAITING], api->waiting_count);
     pthread_mutex_unlock(&api->lock);
     if (next)
         api->pool->submit(api->pool, TASK_INTERACTIVE, run, next);
@@ -172,6 +200,8 @@ void api_job_start(struct api_job *job, bool gated)
         refuse = true;
     }
     bool stopping = api->stopping;
+    counter_set(&counters[ACTIVE], api->running);
+    counter_set(&counters[WAITING], api->waiting_count);
     pthread_mutex_unlock(&api->lock);
     if (refuse) {
         net_response_header(job->req, "Retry-After", SLICE("1"));

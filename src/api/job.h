@@ -50,5 +50,7 @@ void api_job_error(struct api_job *job, enum api_error type, const char *fmt, ..
 void api_job_fail(struct api_job *job, int err, const struct diag *diag);
 
 int64_t api__monotonic_ns(void);
+/* Registers the counters. */
+void api__job_init(void);
 
 #endif

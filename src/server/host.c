@@ -37,9 +37,11 @@ static void host_limits(void *ctx, void (*each)(void *arg, const struct api_limi
         {"store.head_memory", "bytes", "samples in memory before they are written out",
          c->head_bytes_max, (int64_t)stats.memory_bytes},
         {"limits.query.concurrency", "queries", "queries running at once", c->query_concurrency,
-         -1},
+         api_queries_running(s->api)},
+        {"limits.query.memory_total", "bytes", "memory of all queries together",
+         c->query_memory_total, api_queries_memory(s->api)},
         {"limits.query.memory", "bytes", "memory of one query", c->query_memory, -1},
-        {"limits.query.samples", "samples", "samples one query may load", c->query_samples, -1},
+        {"limits.query.samples", "samples", "samples one query may hold at once", c->query_samples, -1},
         {"limits.query.timeout", "ns", "a query that takes longer ends", c->query_timeout_ns, -1},
         {"limits.http.body_bytes", "bytes", "a request's body as sent", c->http_body_bytes, -1},
     };

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Full disk, budgets, cancellation: what gives way and what goes on."""
+import socket
+import time
+import urllib.parse
+
+import pharos_test as pt
+
+NOW = int(time.time())
+# Sorts 10,800 values at each of 10,000 steps: seconds of work in little memory.
+SLOW = {"query": "quantile_over_time(0.5, (vector(1) * time())[3h:1s])", "start": 0, "end": 10000,
+        "step": 1}
+
+
+class BadDays(pt.Case):
+    def test_full_disk_stops_ingest_and_nothing_else(self):
+        server = self.server()
+        server.write([({"__name__": "kept"}, [(NOW * 1000, 5)])])
+        self.assertEqual(server.stop(), 0)
+        server.sets.append("store.disk_reserve=1000TiB")
+        server.start()
+        body = pt.snappy(pt.write_request([({"__name__": "kept"}, [(NOW * 1000 + 1, 6)])]))
+        answer = server.write_raw(body)
+        self.assertEqual(answer.status, 503, answer.text)
+        self.assertTrue(answer.headers["Retry-After"])
+        self.assertIn("store.disk_reserve", answer.text)
+        self.assertEqual(server.query("kept", at=NOW)[0]["value"][1], "5")
+        self.assertEqual(server.get("/-/ready").status, 200)
+        status = server.get("/api/pharos/v1/status").json()
+        self.assertFalse(status["ingest"]["accepting"])
+        self.assertIn("disk", status["ingest"]["problem"])
+        self.assertEqual(server.stop(), 0)
+        server.sets.pop()
+        server.start()
+        self.assertEqual(server.write_raw(body).status, 204)
+
+    def test_a_peer_that_leaves_cancels_its_query(self):
+        server = self.server()
+        path = "/prometheus/api/v1/query_range?" + urllib.parse.urlencode(SLOW)
+        with socket.create_connection(("127.0.0.1", server.main_port)) as s:
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            pt.wait_for("the query to run", lambda: server.metric("pharos_query_active") == 1)
+        pt.wait_for("its end", lambda: server.metric("pharos_query_active") == 0)
+        self.assertEqual(server.metric("pharos_queries_total", 'result="canceled"'), 1)
+
+    def test_timeout(self):
+        server = self.server()
+        answer = server.prom("query_range", {**SLOW, "timeout": "100ms"})
+        self.assertEqual(answer.status, 503, answer.text[:300])
+        self.assertEqual(answer.json()["errorType"], "timeout")
+
+    def test_budgets(self):
+        server = self.server("limits.query.samples=1000", "limits.query.series=50")
+        server.write([({"__name__": "m", "i": str(i)},
+                       [((NOW - 100 + k) * 1000, i) for k in range(30)]) for i in range(60)])
+        answer = server.prom("query", {"query": "m", "time": NOW})
+        self.assertEqual(answer.status, 422)
+        self.assertIn("limits.query.series", answer.json()["error"])
+        answer = server.prom("query_range", {"query": 'm{i=~".."}', "start": NOW - 100,
+                                             "end": NOW - 60, "step": 1})
+        self.assertEqual(answer.status, 422)
+        self.assertIn("limits.query.samples", answer.json()["error"])
+        self.assertEqual(len(server.query('m{i="7"}', at=NOW)), 1)
+
+    def test_memory_budget(self):
+        server = self.server("limits.query.memory=1MiB")
+        answer = server.prom("query", {"query": "count_over_time((vector(1))[10d:1s])"})
+        self.assertEqual(answer.status, 422, answer.text[:300])
+        self.assertIn("limits.query.memory", answer.json()["error"])
+        self.assertEqual(server.query("1 + 1")[1], "2")
+
+
+if __name__ == "__main__":
+    pt.main()
