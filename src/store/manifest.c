@@ -145,7 +145,10 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     size_t copy = out.len;
     (void)buf_reserve(&out, copy);
     buf_append(&out, out.ptr, copy);
-    int err = os->ops->open(os, temp, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNC, &f, diag);
+    /* Always a file of its own: after a crash within the rename both names may lead to the manifest
+     * in force, which must not be cut. */
+    os->ops->unlink(os, temp, NULL);
+    int err = os->ops->open(os, temp, OS_READ | OS_WRITE | OS_CREATE | OS_EXCL, &f, diag);
     if (!err) {
         err = os->ops->write_at(f, 0, out.ptr, out.len, diag);
         if (!err)

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 
-#define SEEDS_DEFAULT 3000
+#define SEEDS_DEFAULT 4000
 #define SERIES        6
 #define STEPS         40
 #define START_NS      (1700000000 * NS_PER_SEC)
