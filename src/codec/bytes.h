@@ -105,6 +105,12 @@ static inline void codec_append32(struct buf *b, uint32_t v)
 /* Cuts a varint off the front; false when it is cut off or longer than ten bytes. */
 static inline bool codec_take_varint(struct slice *s, uint64_t *out)
 {
+    if (BASE_LIKELY(s->len && !(s->ptr[0] & 0x80))) {
+        *out = (unsigned char)s->ptr[0];
+        s->ptr++;
+        s->len--;
+        return true;
+    }
     uint64_t v = 0;
     size_t n = s->len < CODEC_VARINT_MAX ? s->len : CODEC_VARINT_MAX;
     for (size_t i = 0; i < n; i++) {
