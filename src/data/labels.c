@@ -99,10 +99,12 @@ struct data_labels data_labels_copy(struct arena *arena, struct data_labels labe
     for (size_t i = 0; i < labels.count; i++) {
         struct data_label l = labels.items[i];
         items[i].name = slice_make(at, l.name.len);
-        memcpy(at, l.name.ptr, l.name.len);
+        if (l.name.len)
+            memcpy(at, l.name.ptr, l.name.len);
         at += l.name.len;
         items[i].value = slice_make(at, l.value.len);
-        memcpy(at, l.value.ptr, l.value.len);
+        if (l.value.len)
+            memcpy(at, l.value.ptr, l.value.len);
         at += l.value.len;
     }
     return (struct data_labels){items, labels.count};

@@ -78,11 +78,66 @@ static int by_name(const void *a, const void *b)
     return slice_cmp(((const struct data_label *)a)->name, ((const struct data_label *)b)->name);
 }
 
+bool decode__write_exemplar_labels(struct decode__write_walk *w, bool known_utf8,
+                                   const char **out_why, struct data_labels *out)
+{
+    struct data_label *items = w->exemplar_labels.items;
+    size_t kept = 0;
+    for (size_t i = 0; i < w->exemplar_labels.len; i++) {
+        struct data_label l = items[i];
+        *out_why = !l.name.len ? "an exemplar's label has an empty name"
+                   : !known_utf8 && (!codec_utf8_valid(l.name) || !codec_utf8_valid(l.value))
+                       ? "an exemplar's labels are not valid UTF-8"
+                       : NULL;
+        if (*out_why)
+            return false;
+        if (l.value.len)
+            items[kept++] = l;
+    }
+    if (kept)
+        qsort(items, kept, sizeof(*items), by_name);
+    for (size_t i = 1; i < kept; i++) {
+        if (slice_eq(items[i - 1].name, items[i].name)) {
+            *out_why = "an exemplar's label is given twice";
+            return false;
+        }
+    }
+    *out = (struct data_labels){items, kept};
+    return true;
+}
+
+/* The first eight bytes as a number that sorts like them; shorter names are filled with zeros.
+ * `end` is the end of readable memory. */
+static inline uint64_t name_rank(struct slice name, const char *end)
+{
+    uint64_t v = 0;
+    if (BASE_LIKELY(end - name.ptr >= 8)) {
+        v = __builtin_bswap64(codec_load64(name.ptr));
+        return name.len >= 8 ? v : v & ~(~UINT64_C(0) >> (8 * name.len));
+    }
+    memcpy(&v, name.ptr, MIN(name.len, (size_t)8));
+    return __builtin_bswap64(v);
+}
+
+/* Copies in steps of 16 bytes, writing up to 15 bytes too many (the key has room for them). */
+static inline char *copy_text(char *at, struct slice s, const char *end)
+{
+    if (BASE_LIKELY(end - s.ptr >= (ptrdiff_t)s.len + 16)) {
+        for (size_t i = 0; i < s.len; i += 16)
+            memcpy(at + i, s.ptr + i, 16);
+    } else if (s.len) {
+        memcpy(at, s.ptr, s.len);
+    }
+    return at + s.len;
+}
+
 bool decode__write_add_series(struct decode__write_walk *w, bool known_utf8, uint32_t *out_series)
 {
     struct data_label *items = w->labels.items;
-    size_t kept = 0, count = w->labels.len, room = 0;
+    const char *end = w->body.ptr + w->body.len;
+    size_t kept = 0, count = w->labels.len, room = 16;
     bool sorted = true, has_name = false;
+    uint64_t rank = 0;
     for (size_t i = 0; i < count; i++) {
         struct data_label l = items[i];
         if (BASE_UNLIKELY(!l.name.len)) {
@@ -93,13 +148,13 @@ bool decode__write_add_series(struct decode__write_walk *w, bool known_utf8, uin
             decode__write_refuse(w, DECODE_WRITE_BAD_LABEL, "label %zu is not valid UTF-8", i + 1);
             return false;
         }
-        if (!l.value.len)
+        if (BASE_UNLIKELY(!l.value.len))
             continue; /* the same as no label */
-        if (kept) {
-            struct slice before = items[kept - 1].name;
-            sorted = sorted && slice_cmp(before, l.name) < 0;
-        }
-        has_name = has_name || slice_eq(l.name, SLICE(DATA_METRIC_NAME));
+        uint64_t next = name_rank(l.name, end);
+        if (kept && next <= rank && (next < rank || slice_cmp(items[kept - 1].name, l.name) >= 0))
+            sorted = false;
+        rank = next;
+        has_name |= l.name.len == 8 && next == UINT64_C(0x5f5f6e616d655f5f); /* __name__ */
         room += 2 * CODEC_VARINT_MAX + l.name.len + l.value.len;
         items[kept++] = l;
     }
@@ -121,12 +176,10 @@ bool decode__write_add_series(struct decode__write_walk *w, bool known_utf8, uin
     char *key = arena_alloc(w->batch->arena, room), *at = key;
     base_assert(key); /* a batch's arena has no budget */
     for (size_t i = 0; i < kept; i++) {
-        struct slice n = items[i].name, v = items[i].value;
-        at = codec_put_varint(at, n.len);
-        memcpy(at, n.ptr, n.len);
-        at = codec_put_varint(at + n.len, v.len);
-        memcpy(at, v.ptr, v.len);
-        at += v.len;
+        at = codec_put_varint(at, items[i].name.len);
+        at = copy_text(at, items[i].name, end);
+        at = codec_put_varint(at, items[i].value.len);
+        at = copy_text(at, items[i].value, end);
     }
     *out_series = data_metric_batch_add_series_key(w->batch, slice_make(key, (size_t)(at - key)));
     w->out->series++;

@@ -23,6 +23,10 @@ void decode__write_walk_deinit(struct decode__write_walk *w);
  * `known_utf8` when every name and value has been checked already. */
 bool decode__write_add_series(struct decode__write_walk *w, bool known_utf8, uint32_t *out_series);
 
+/* Sorts and checks w->exemplar_labels in place; false with a reason for decode__write_refuse. */
+bool decode__write_exemplar_labels(struct decode__write_walk *w, bool known_utf8,
+                                   const char **out_why, struct data_labels *out);
+
 /* Counts a refusal; the first one is described with the labels in hand. */
 void decode__write_refuse(struct decode__write_walk *w, enum decode_write_refusal reason,
                           const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -10,15 +10,6 @@ static const char in_label[] = "a label", in_sample[] = "a sample", in_exemplar[
 static int read_label(struct decode__write_walk *w, struct slice message, struct data_label *out,
                       struct diag *diag)
 {
-    /* The usual spelling: 0x0a length name 0x12 length value, both short. */
-    const unsigned char *p = (const unsigned char *)message.ptr;
-    if (message.len >= 4 && p[0] == 0x0a && p[1] < 0x80 && (size_t)p[1] + 4 <= message.len &&
-        p[2 + p[1]] == 0x12 && p[3 + p[1]] < 0x80 &&
-        (size_t)4 + p[1] + p[3 + p[1]] == message.len) {
-        out->name = slice_make(p + 2, p[1]);
-        out->value = slice_make(p + 4 + p[1], p[3 + p[1]]);
-        return 0;
-    }
     *out = (struct data_label){0};
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
@@ -61,14 +52,14 @@ static int read_exemplar(struct decode__write_walk *w, uint32_t series, struct s
     vec_clear(&w->exemplar_labels);
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
-    bool valid = true;
+    struct data_labels labels;
+    const char *why = NULL;
     while (codec_pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == CODEC_PB_BYTES) {
             struct data_label l;
             int err = read_label(w, f.bytes, &l, diag);
             if (err)
                 return err;
-            valid = valid && codec_utf8_valid(l.name) && codec_utf8_valid(l.value);
             vec_push(&w->exemplar_labels, l);
         } else if (f.number == 2 && f.wire == CODEC_PB_FIXED64) {
             value = codec_pb_double(&f);
@@ -80,26 +71,45 @@ static int read_exemplar(struct decode__write_walk *w, uint32_t series, struct s
     }
     if (r.failed)
         return decode__write_damaged(w, &r, in_exemplar, diag);
+    bool valid = decode__write_exemplar_labels(w, false, &why, &labels);
     if (!valid || !decode__write_ms_to_ns(ts_ms, &ts_ns)) {
         w->out->refused_exemplars++;
-        decode__write_refuse(w, valid ? DECODE_WRITE_BAD_TIME : DECODE_WRITE_BAD_LABEL,
-                             valid ? "an exemplar's timestamp is out of range"
-                                   : "an exemplar's labels are not valid UTF-8");
+        decode__write_refuse(w, valid ? DECODE_WRITE_BAD_TIME : DECODE_WRITE_BAD_LABEL, "%s",
+                             valid ? "an exemplar's timestamp is out of range" : why);
         return 0;
     }
-    data_metric_batch_add_exemplar(
-        w->batch, series, ts_ns, value,
-        (struct data_labels){w->exemplar_labels.items, w->exemplar_labels.len});
+    data_metric_batch_add_exemplar(w->batch, series, ts_ns, value, labels);
     w->out->exemplars++;
     return 0;
 }
 
+/* The labels at the front as long as they are spelled the usual way (0x0a length, 0x0a length name,
+ * 0x12 length value, all short); what is left for the careful reader. */
+static struct slice take_usual_labels(struct decode__write_walk *w, struct slice message)
+{
+    const unsigned char *p = (const unsigned char *)message.ptr, *end = p + message.len;
+    while (end - p >= 6 && p[0] == 0x0a && p[1] < 0x80) {
+        const unsigned char *q = p + 2;
+        size_t len = p[1], name_len = q[1];
+        if (len > (size_t)(end - q) || q[0] != 0x0a || name_len + 4 > len)
+            break;
+        const unsigned char *v = q + 2 + name_len;
+        if (v[0] != 0x12 || v[1] >= 0x80 || name_len + 4 + v[1] != len)
+            break;
+        vec_push(&w->labels,
+                 ((struct data_label){slice_make(q + 2, name_len), slice_make(v + 2, v[1])}));
+        p = q + len;
+    }
+    return slice_from(message, (size_t)(p - (const unsigned char *)message.ptr));
+}
+
 static int read_series(struct decode__write_walk *w, struct slice message, struct diag *diag)
 {
-    struct codec_pb_reader r = codec_pb_reader(message);
-    struct codec_pb_field f;
-    size_t samples = 0, histograms = 0, exemplars = 0;
     vec_clear(&w->labels);
+    struct slice rest = take_usual_labels(w, message);
+    struct codec_pb_reader r = codec_pb_reader(rest);
+    struct codec_pb_field f;
+    size_t samples = 0, histograms = 0, exemplars = 0, usual_labels = w->labels.len;
     /* Labels usually come first, but need not: they are read first in any case. */
     while (codec_pb_next(&r, &f)) {
         if (f.number > 4)
@@ -124,7 +134,9 @@ static int read_series(struct decode__write_walk *w, struct slice message, struc
     if (r.failed)
         return decode__write_damaged(w, &r, in_series, diag);
     uint32_t series;
-    if (!decode__write_add_series(w, decode__is_ascii(message.ptr, message.len), &series)) {
+    bool known_utf8 = w->labels.len == usual_labels &&
+                      decode__is_ascii(message.ptr, (size_t)(rest.ptr - message.ptr));
+    if (!decode__write_add_series(w, known_utf8, &series)) {
         w->out->refused_series++;
         w->out->refused_samples += samples;
         w->out->refused_histograms += histograms;
@@ -133,7 +145,7 @@ static int read_series(struct decode__write_walk *w, struct slice message, struc
     }
     if (!samples && !histograms && !exemplars)
         return 0;
-    r = codec_pb_reader(message);
+    r = codec_pb_reader(rest);
     while (codec_pb_next(&r, &f)) {
         int err = 0;
         if (f.number == 2) {
@@ -142,10 +154,10 @@ static int read_series(struct decode__write_walk *w, struct slice message, struc
             const unsigned char *p = (const unsigned char *)f.bytes.ptr;
             /* The usual spelling: 0x09 value 0x10 varint. */
             if (f.bytes.len > 10 && p[0] == 0x09 && p[9] == 0x10) {
-                struct slice rest = slice_from(f.bytes, 10);
+                struct slice tail = slice_from(f.bytes, 10);
                 uint64_t ts;
                 value = codec_load_double(p + 1);
-                if (codec_take_varint(&rest, &ts) && !rest.len)
+                if (codec_take_varint(&tail, &ts) && !tail.len)
                     ts_ms = (int64_t)ts;
                 else
                     err = read_sample(w, f.bytes, &value, &ts_ms, diag);

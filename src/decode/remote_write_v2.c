@@ -130,26 +130,23 @@ static int read_exemplar(struct walk2 *w2, uint32_t series, struct slice message
     }
     if (r.failed || got == REFS_DAMAGED)
         return decode__write_damaged(w, &r, in_exemplar, diag);
-    bool refs_ok = got == REFS_OK && !rr.half, text_ok = true;
-    for (size_t i = 0; !w2->symbols_utf8 && i < w->exemplar_labels.len; i++)
-        text_ok = text_ok && codec_utf8_valid(w->exemplar_labels.items[i].name) &&
-                  codec_utf8_valid(w->exemplar_labels.items[i].value);
+    struct data_labels labels;
+    const char *why = NULL;
+    bool refs_ok = got == REFS_OK && !rr.half;
+    bool text_ok = refs_ok && decode__write_exemplar_labels(w, w2->symbols_utf8, &why, &labels);
     if (!refs_ok || !text_ok || !decode__write_ms_to_ns(ts_ms, &ts_ns)) {
         w->out->refused_exemplars++;
         if (!refs_ok)
             decode__write_refuse(w, DECODE_WRITE_BAD_REF,
                                  "an exemplar's label references are no pairs of symbols");
         else if (!text_ok)
-            decode__write_refuse(w, DECODE_WRITE_BAD_LABEL,
-                                 "an exemplar's labels are not valid UTF-8");
+            decode__write_refuse(w, DECODE_WRITE_BAD_LABEL, "%s", why);
         else
             decode__write_refuse(w, DECODE_WRITE_BAD_TIME,
                                  "an exemplar's timestamp is out of range");
         return 0;
     }
-    data_metric_batch_add_exemplar(
-        w->batch, series, ts_ns, value,
-        (struct data_labels){w->exemplar_labels.items, w->exemplar_labels.len});
+    data_metric_batch_add_exemplar(w->batch, series, ts_ns, value, labels);
     w->out->exemplars++;
     return 0;
 }

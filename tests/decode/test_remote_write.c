@@ -134,6 +134,68 @@ static void v1_refuses_single_series(void **state)
     assert_string_equal(f->result.first_refusal.msg, "no label __name__: series {job=\"x\"}");
 }
 
+/* An exemplar's label without a value is no label; one without a name is an error of its own. */
+static void v1_exemplars(void **state)
+{
+    struct fixture *f = *state;
+    struct buf *b = &f->msg;
+    size_t m = codec_pb_begin(b, 1);
+    put_label(b, 1, "__name__", "m");
+    put_sample(b, 1, 1000);
+    static const char *const rows[][4] = {
+        {"z", "1", "a", "2"}, {"only", NULL, "b", "3"}, {"", "x", "c", "4"}, {"d", "1", "d", "2"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t e = codec_pb_begin(b, 3);
+        for (int k = 0; k < 4; k += 2) {
+            size_t l = codec_pb_begin(b, 1);
+            codec_pb_put_bytes(b, 1, slice_cstr(rows[i][k]));
+            if (rows[i][k + 1])
+                codec_pb_put_bytes(b, 2, slice_cstr(rows[i][k + 1]));
+            codec_pb_end(b, l);
+        }
+        codec_pb_put_double(b, 2, (double)i);
+        codec_pb_end(b, e);
+    }
+    codec_pb_end(b, m);
+    assert_int_equal(decode_remote_write_v1(buf_slice(b), f->batch, &f->result, NULL), 0);
+    assert_int_equal(f->result.exemplars, 2);
+    assert_int_equal(f->result.refused_exemplars, 2);
+    assert_true(slice_eq_cstr(f->batch->exemplars.items[0].labels.items[0].name, "a"));
+    assert_int_equal(f->batch->exemplars.items[1].labels.count, 1);
+    assert_int_equal(f->result.refused[DECODE_WRITE_BAD_LABEL], 2);
+}
+
+/* Long labels, labels behind samples, bytes that are no ASCII: every way through gives one key. */
+static void v1_spellings_agree(void **state)
+{
+    struct fixture *f = *state;
+    char long_value[400];
+    memset(long_value, 'v', sizeof(long_value) - 1);
+    long_value[sizeof(long_value) - 1] = '\0';
+    static const char *const order[3][4] = {
+        {"__name__", "a", "b", "c"}, {"c", "b", "a", "__name__"}, {"a", "__name__", "c", "b"}};
+    for (int i = 0; i < 3; i++) {
+        size_t m = codec_pb_begin(&f->msg, 1);
+        for (int k = 0; k < 4; k++) {
+            const char *n = order[i][k];
+            if (i == 2 && k == 2)
+                put_sample(&f->msg, -1.5, 1790000000000);
+            put_label(&f->msg, 1, n,
+                      n[0] == '_'   ? "metric"
+                      : n[0] == 'a' ? "\xc3\xa4"
+                      : n[0] == 'b' ? long_value
+                                    : "c");
+        }
+        if (i != 2)
+            put_sample(&f->msg, -1.5, 1790000000000);
+        codec_pb_end(&f->msg, m);
+    }
+    assert_int_equal(decode_remote_write_v1(buf_slice(&f->msg), f->batch, &f->result, NULL), 0);
+    assert_int_equal(f->result.samples, 3);
+    for (int i = 1; i < 3; i++)
+        assert_true(slice_eq(f->batch->series.items[0].key, f->batch->series.items[i].key));
+}
+
 static void v1_refuses_times_out_of_range(void **state)
 {
     struct fixture *f = *state;
@@ -375,6 +437,8 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(v1_reads_series),
+        T(v1_exemplars),
+        T(v1_spellings_agree),
         T(v1_refuses_single_series),
         T(v1_refuses_times_out_of_range),
         T(damage_is_told_with_its_place),

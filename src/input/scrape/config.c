@@ -89,7 +89,12 @@ static int read_size(struct parser *p, const struct text_yaml *map, const char *
     const struct text_yaml *n = given(map, key);
     if (!n)
         return 0;
-    if (n->kind != TEXT_YAML_SCALAR || text_size_parse(n->value, out))
+    struct slice v = n->value;
+    /* Prometheus means powers of 1024 by KB, MB and GB. */
+    if (n->kind == TEXT_YAML_SCALAR && v.len > 2 && v.ptr[v.len - 1] == 'B' &&
+        v.ptr[v.len - 2] >= 'A' && v.ptr[v.len - 2] <= 'Z')
+        v = arena_printf(p->arena, "%.*siB", SLICE_FMT(slice_first(v, v.len - 1)));
+    if (n->kind != TEXT_YAML_SCALAR || text_size_parse(v, out))
         return text_yaml_error(n, p->diag, ERR_INVALID, "%s takes a size like 10MB, not \"%.*s\"",
                                key, SLICE_FMT(n->value));
     return 0;
