@@ -22,6 +22,7 @@ struct series_state {
     int64_t t_min_ns, t_max_ns;
     size_t limit;
 
+    struct promql_expr *expr; /* of exemplars */
     struct matcher_set *sets;
     size_t set_count;
     struct store_selection **selections;
@@ -34,6 +35,8 @@ struct series_state {
 static void cleanup(struct api_job *job)
 {
     struct series_state *st = job->state;
+    promql_expr_free(st->expr);
+    st->expr = NULL;
     for (size_t i = 0; i < st->set_count; i++) {
         promql_matchers_free(st->sets[i].items, st->sets[i].count);
         if (st->selections && st->selections[i])
@@ -65,7 +68,6 @@ static bool produce(struct api_job *job)
 static bool parse_selectors(struct api_job *job)
 {
     struct series_state *st = job->state;
-    const char *param = st->kind == KIND_EXEMPLARS ? "query" : "match[]";
     st->sets = ARENA_ARRAY(job->call_arena, struct matcher_set, st->selector_count + 1);
     for (size_t i = 0; i < st->selector_count; i++) {
         struct matcher_set *set = &st->sets[i];
@@ -75,8 +77,7 @@ static bool parse_selectors(struct api_job *job)
                                   &diag)) {
             struct buf text = {0};
             promql_error_text(&diag, &text);
-            api_job_error(job, API_BAD_DATA, "invalid parameter \"%s\": %s", param,
-                          buf_cstr(&text));
+            api_job_error(job, API_BAD_DATA, "invalid parameter \"match[]\": %s", buf_cstr(&text));
             buf_deinit(&text);
             return false;
         }
@@ -86,9 +87,8 @@ static bool parse_selectors(struct api_job *job)
             narrow = !store_matcher_matches(&set->items[k], SLICE(""));
         if (!narrow) {
             api_job_error(job, API_BAD_DATA,
-                          "invalid parameter \"%s\": match[] must contain at least one non-empty "
-                          "matcher",
-                          param);
+                          "invalid parameter \"match[]\": match[] must contain at least one "
+                          "non-empty matcher");
             return false;
         }
     }
@@ -247,26 +247,73 @@ static void put_exemplars(struct api_job *job, const struct store_exemplar *rows
         buf_append_cstr(out, "]}");
 }
 
+/* Exemplars of every selector in an expression. */
+struct exemplars {
+    struct api_job *job;
+    VEC(struct store_exemplar) rows;
+    int err;
+    struct diag diag;
+};
+
+static void add_exemplars(void *ctx, const struct store_matcher *matchers, size_t count)
+{
+    struct exemplars *x = ctx;
+    struct api_job *job = x->job;
+    const struct series_state *st = job->state;
+    struct store_exemplar *rows = NULL;
+    size_t n = 0;
+    struct store_select_req req = {.tenant = job->tenant,
+                                   .t_min_ns = st->t_min_ns,
+                                   .t_max_ns = st->t_max_ns,
+                                   .matchers = matchers,
+                                   .matcher_count = count,
+                                   .series_max = (size_t)job->limits.query_series,
+                                   .memory = &job->memory,
+                                   .cancelled = &job->cancelled};
+    if (x->err)
+        return;
+    x->err =
+        job->api->source->ops->exemplars(job->api->source, &req, job->arena, &rows, &n, &x->diag);
+    for (size_t i = 0; i < n && !x->err; i++)
+        vec_push(&x->rows, rows[i]);
+}
+
+static bool same_exemplar(const struct store_exemplar *a, const struct store_exemplar *b)
+{
+    return a->ts_ns == b->ts_ns && data_labels_eq(a->series, b->series) &&
+           data_labels_eq(a->labels, b->labels);
+}
+
 static void exemplars_work(struct api_job *job)
 {
-    const struct store_source_ops *ops = job->api->source->ops;
-    struct store_exemplar *rows = NULL;
-    size_t count = 0;
-    struct diag diag;
-    diag_init(&diag);
-    if (!parse_selectors(job))
-        return;
-    struct store_select_req req = request_of(job, 0);
-    int err = ops->exemplars(job->api->source, &req, job->arena, &rows, &count, &diag);
-    if (err) {
-        api_job_fail(job, err, &diag);
+    struct series_state *st = job->state;
+    struct promql_options options = {.experimental = true};
+    struct exemplars x = {.job = job};
+    diag_init(&x.diag);
+    if (promql_parse(st->selectors[0], &options, job->call_arena, &st->expr, &x.diag)) {
+        struct buf text = {0};
+        promql_error_text(&x.diag, &text);
+        api_job_error(job, API_BAD_DATA, "invalid parameter \"query\": %s", buf_cstr(&text));
+        buf_deinit(&text);
         return;
     }
-    if (count)
-        qsort(rows, count, sizeof(*rows), compare_exemplars);
+    promql_each_selector(st->expr, add_exemplars, &x);
+    if (x.err) {
+        api_job_fail(job, x.err, &x.diag);
+        goto out;
+    }
+    size_t kept = MIN(x.rows.len, (size_t)1);
+    if (x.rows.len)
+        qsort(x.rows.items, x.rows.len, sizeof(*x.rows.items), compare_exemplars);
+    for (size_t i = 1; i < x.rows.len; i++) { /* two selectors may name the same series */
+        if (!same_exemplar(&x.rows.items[i], &x.rows.items[kept - 1]))
+            x.rows.items[kept++] = x.rows.items[i];
+    }
     buf_append_cstr(&job->out, "{\"status\":\"success\",\"data\":[");
-    put_exemplars(job, rows, count);
+    put_exemplars(job, x.rows.items, kept);
     buf_append_cstr(&job->out, "]}");
+out:
+    vec_free(&x.rows);
 }
 
 static void start(struct api_call *call, enum kind kind, struct slice name)
@@ -299,7 +346,7 @@ static void start(struct api_call *call, enum kind kind, struct slice name)
     if (!err && !st->selector_count && kind == KIND_SERIES)
         err = diag_set(&diag, ERR_INVALID, "no match[] parameter provided");
     if (!err && kind == KIND_EXEMPLARS && st->selector_count != 1)
-        err = diag_set(&diag, ERR_INVALID, "invalid parameter \"query\": one selector is needed");
+        err = diag_set(&diag, ERR_INVALID, "invalid parameter \"query\": one expression is needed");
     if (err) {
         api__respond_error(req, API_BAD_DATA, "%s", diag.msg);
         return;

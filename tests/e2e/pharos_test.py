@@ -117,11 +117,15 @@ def snappy(data):
 
 
 def write_request(series, metadata=()):
-    """series: [(labels dict, [(ms, value), ...])]; metadata: [(type number, family, help, unit)]"""
+    """series: [(labels dict, [(ms, value), ...], exemplars)], exemplars optional:
+    [(labels dict, ms, value), ...]; metadata: [(type number, family, help, unit)]"""
     body = b""
-    for labels, samples in series:
+    for labels, samples, *exemplars in series:
         ts = b"".join(field(1, field(1, n) + field(2, v)) for n, v in sorted(labels.items()))
         ts += b"".join(field(2, field(1, float(v)) + field(2, int(t))) for t, v in samples)
+        for names, t, v in exemplars[0] if exemplars else ():
+            e = b"".join(field(1, field(1, n) + field(2, x)) for n, x in sorted(names.items()))
+            ts += field(3, e + field(2, float(v)) + field(3, int(t)))
         body += field(1, ts)
     for kind, family, help_text, unit in metadata:
         body += field(3, field(1, kind) + field(2, family) + field(4, help_text) + field(5, unit))

@@ -48,6 +48,25 @@ class Life(pt.Case):
         server.start()
         check()
 
+    def test_exemplars(self):
+        server = self.server()
+        t = NOW * 1000
+        server.write([({"__name__": "h_bucket", "le": "1"}, [(t, 3)],
+                       [({"trace_id": "abc"}, t - 5, 0.5)]),
+                      ({"__name__": "h_bucket", "le": "2"}, [(t, 4)])])
+        want = [{"seriesLabels": {"__name__": "h_bucket", "le": "1"},
+                 "exemplars": [{"labels": {"trace_id": "abc"}, "value": "0.5",
+                                "timestamp": (t - 5) / 1000}]}]
+        self.assertEqual(server.prom("query_exemplars", {"query": "sum("}).status, 400)
+        if not server.prom("query_exemplars", {"query": "h_bucket"}).json()["data"]:
+            self.skipTest("the store keeps no exemplars yet")
+        for query in ("h_bucket", "histogram_quantile(0.9, sum by (le) (rate(h_bucket[5m])))",
+                      'h_bucket{le="1"} / h_bucket'):
+            with self.subTest(query=query):
+                answer = server.prom("query_exemplars", {"query": query, "start": NOW - 60,
+                                                         "end": NOW})
+                self.assertEqual(answer.json()["data"], want)
+
     def test_limit_cuts_and_says_so(self):
         server = self.server()
         server.write([({"__name__": "m", "i": str(i)}, [(NOW * 1000, i)]) for i in range(5)])

@@ -908,3 +908,16 @@ int promql_parse_selector(struct slice text, struct arena *arena, struct store_m
     *out_count = e->matcher_count;
     return 0;
 }
+
+void promql_each_selector(const struct promql_expr *e,
+                          void (*each)(void *ctx, const struct store_matcher *matchers,
+                                       size_t count),
+                          void *ctx)
+{
+    if (!e)
+        return;
+    if (e->kind == PROMQL_SELECTOR)
+        each(ctx, e->matchers, e->matcher_count);
+    for (size_t i = 0; i < e->arg_count; i++)
+        promql_each_selector(e->args[i], each, ctx);
+}

@@ -26,6 +26,12 @@ const char *promql_type(const struct promql_expr *expr);
  * gives its matchers (compiled, in the arena). ERR_INVALID when it is no plain selector. */
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag);
+/* Calls `each` with the matchers of every selector in the expression, in the order of the text.
+ * They live as long as the expression. */
+void promql_each_selector(const struct promql_expr *expr,
+                          void (*each)(void *ctx, const struct store_matcher *matchers,
+                                       size_t count),
+                          void *ctx);
 /* Compiled regular expressions live outside of the arena: free them when done with the matchers. */
 void promql_matchers_free(struct store_matcher *matchers, size_t count);
 void promql_expr_free(struct promql_expr *expr); /* NULL is fine */
