@@ -78,7 +78,7 @@ class Test(pt.Case):
         def first():
             try:
                 return newest(theirs)
-            except OSError:
+            except (OSError, AssertionError):  # not up, or not ready yet
                 return 0
         begin = pt.wait_for("Prometheus' first scrape", first)
         end = begin + 8

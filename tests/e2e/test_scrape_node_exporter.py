@@ -80,7 +80,7 @@ class Test(pt.Case):
         for name in ("scrape_duration_seconds", "scrape_samples_scraped",
                      "scrape_samples_post_metric_relabeling", "scrape_series_added"):
             self.assertEqual(len(server.query(f'{name}{{job="node"}}')), 1, name)
-        self.assertEqual(server.query('up{job="gone"}')[0]["value"][1], "0")
+        pt.wait_for("the failing scrape", lambda: server.query('up{job="gone"} == 0'))
 
         targets = {t["labels"]["job"]: t
                    for t in server.prom("targets").json()["data"]["activeTargets"]}
