@@ -6,15 +6,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/slice.h"
-
-enum codec_json_kind {
-    CODEC_JSON_NULL,
-    CODEC_JSON_BOOL,
-    CODEC_JSON_NUMBER,
-    CODEC_JSON_STRING,
-    CODEC_JSON_ARRAY,
-    CODEC_JSON_OBJECT
-};
+#include "codec/json_read.h"
 
 struct codec_json {
     enum codec_json_kind kind;

@@ -59,7 +59,7 @@ static void refuses_with_a_place(void **state)
         const char *text, *message;
     } rows[] = {
         {"", "1:1: JSON: a value is expected, but the text ends"},
-        {"{\"a\" 1}", "1:7: JSON: ':' is expected behind a key"},
+        {"{\"a\" 1}", "1:6: JSON: ':' is expected behind a key"},
         {"[1,\n 2,]", "2:4: JSON: a value is expected"},
         {"[01]", "1:2: JSON: not a number"},
         {"[1.]", "1:2: JSON: not a number"},
