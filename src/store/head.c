@@ -86,6 +86,7 @@ struct store__series *store__head_add(struct store *s, struct store__shard *shar
     store_series_key_split(series->key, &series->tenant, &own_labels_key);
     series->ref = s->next_ref++;
     series->wal_segment = UINT64_MAX;
+    shard->has_tenants |= !slice_eq_cstr(tenant, "default");
     vec_push(&shard->series, series);
     if (shard->series.len * 2 > shard->table_size)
         rebuild_table(shard);

@@ -477,7 +477,7 @@ static size_t name_begin(const struct store_part *p, struct slice name)
 
 /* marks[i] counts the matchers series i has satisfied so far: after matcher k it has to be k + 1.
  */
-static void mark(const struct pair *pair, uint8_t *marks, uint8_t from)
+static void mark(const struct pair *pair, uint32_t *marks, uint32_t from)
 {
     struct slice rest = pair->postings;
     uint64_t delta = 0, at = 0;
@@ -485,7 +485,7 @@ static void mark(const struct pair *pair, uint8_t *marks, uint8_t from)
         codec_take_varint(&rest, &delta);
         at += delta;
         if (marks[at] == from)
-            marks[at] = (uint8_t)(from + 1);
+            marks[at] = from + 1;
     }
 }
 
@@ -494,16 +494,15 @@ int store_part_match(const struct store_part *p, struct slice tenant,
                      size_t *out_count)
 {
     size_t n = p->series_count;
-    uint8_t *marks = mem_calloc(n, 1);
-    base_assert(count < 200);
+    uint32_t *marks = mem_calloc(n, sizeof(*marks));
     for (size_t m = 0; m < count; m++) {
         const struct store_matcher *matcher = &matchers[m];
-        uint8_t from = (uint8_t)m;
+        uint32_t from = (uint32_t)m;
         bool takes_missing = store_matcher_matches(matcher, SLICE(""));
         if (takes_missing) {
             /* Everything, but for the series whose value does not match: mark those out. */
             for (size_t i = 0; i < n; i++)
-                marks[i] = marks[i] == from ? (uint8_t)(from + 1) : marks[i];
+                marks[i] = marks[i] == from ? from + 1 : marks[i];
         }
         for (size_t i = name_begin(p, matcher->name);
              i < p->pair_count && slice_eq(p->pairs[i].name, matcher->name); i++) {
@@ -524,7 +523,7 @@ int store_part_match(const struct store_part *p, struct slice tenant,
                     codec_take_varint(&rest, &delta);
                     at += delta;
                     if (marks[at] == from + 1)
-                        marks[at] = 255;
+                        marks[at] = UINT32_MAX;
                 }
             }
         }
@@ -542,6 +541,19 @@ int store_part_match(const struct store_part *p, struct slice tenant,
     *out = found.items;
     *out_count = found.len;
     return 0;
+}
+
+bool store_part_is_of(const struct store_part *p, struct slice tenant)
+{
+    /* Keys begin with the tenant: between two of one tenant there is no other. */
+    const size_t ends[] = {0, p->series_count - 1};
+    for (size_t i = 0; p->series_count && i < ARRAY_LEN(ends); i++) {
+        struct slice whose, labels_key;
+        if (!store_series_key_split(store_part_key(p, ends[i]), &whose, &labels_key) ||
+            !slice_eq(whose, tenant))
+            return false;
+    }
+    return true;
 }
 
 void store_part_each_pair(const struct store_part *p,

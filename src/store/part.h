@@ -62,6 +62,8 @@ void store_part_series_range(const struct store_part *p, size_t series, int64_t 
 int store_part_match(const struct store_part *p, struct slice tenant,
                      const struct store_matcher *matchers, size_t count, uint32_t **out,
                      size_t *out_count);
+/* All its series belong to this tenant. */
+bool store_part_is_of(const struct store_part *p, struct slice tenant);
 /* Every (name, value) pair of the index, in order: fn returns false to stop. */
 void store_part_each_pair(const struct store_part *p,
                           bool (*fn)(struct slice name, struct slice value, void *ctx), void *ctx);

@@ -337,15 +337,18 @@ static void give(struct collector *c, size_t limit, struct arena *arena, struct 
     map_free(c->seen);
 }
 
-/* Without matchers and for the one tenant that most have, straight from the indexes. */
-static void collect_from_indexes(struct store *s, const struct store_select_req *req,
+/* Without matchers, straight from the indexes. False when somewhere another tenant's series are
+ * among them, whose labels are nobody else's business: then the series tell. */
+static bool collect_from_indexes(struct store *s, const struct store_select_req *req,
                                  struct collector *c)
 {
-    for (size_t i = 0; i < s->shard_count; i++) {
+    bool sole = true;
+    for (size_t i = 0; i < s->shard_count && sole; i++) {
         struct store__shard *shard = &s->shards[i];
         pthread_mutex_lock(&shard->lock);
+        sole = !shard->has_tenants;
         size_t pos = 0;
-        for (struct map_entry *e; (e = map_next(shard->names, &pos));) {
+        for (struct map_entry *e; sole && (e = map_next(shard->names, &pos));) {
             if (!c->name.ptr) {
                 map_put(c->seen, e->key, NULL);
             } else if (slice_eq(e->key, c->name)) {
@@ -358,12 +361,16 @@ static void collect_from_indexes(struct store *s, const struct store_select_req 
         pthread_mutex_unlock(&shard->lock);
     }
     store__part_list parts = store__pin_parts(s);
-    for (size_t i = 0; i < parts.len; i++) {
+    for (size_t i = 0; i < parts.len && sole; i++) {
         const struct store_part_info *info = store_part_info(parts.items[i]);
-        if (info->t_max_ns >= req->t_min_ns && info->t_min_ns <= req->t_max_ns)
+        if (info->t_max_ns < req->t_min_ns || info->t_min_ns > req->t_max_ns)
+            continue;
+        sole = store_part_is_of(parts.items[i], req->tenant);
+        if (sole)
             store_part_each_pair(parts.items[i], collect_pair, c);
     }
     store__unpin_parts(&parts);
+    return sole;
 }
 
 static int collect(struct store_source *src, const struct store_select_req *req, struct slice name,
@@ -371,9 +378,9 @@ static int collect(struct store_source *src, const struct store_select_req *req,
                    bool *out_cut, struct diag *diag)
 {
     struct collector c = {.seen = map_new(), .name = name};
-    if (!req->matcher_count && slice_eq_cstr(req->tenant, "default")) {
-        collect_from_indexes(store_of(src), req, &c);
-    } else {
+    if (req->matcher_count || !slice_eq_cstr(req->tenant, "default") ||
+        !collect_from_indexes(store_of(src), req, &c)) {
+        map_clear(c.seen);
         struct store_selection *sel;
         int err = source_select(src, req, &sel, diag);
         if (err) {

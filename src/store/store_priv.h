@@ -50,6 +50,7 @@ struct store__shard {
     store__series_list series;
     struct map *names;     /* label name -> struct store__name_index * */
     size_t samples, bytes; /* pending */
+    bool has_tenants;      /* a series of another tenant than "default" was here */
 };
 
 typedef VEC(struct store_part *) store__part_list;
