@@ -1,3 +1,4 @@
+/* Inside of the text parsers: what their files share. */
 #ifndef DECODE_PROM_TEXT_PRIV_H
 #define DECODE_PROM_TEXT_PRIV_H
 

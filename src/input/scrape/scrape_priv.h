@@ -1,5 +1,6 @@
-#ifndef INPUT_SCRAPE_PRIV_H
-#define INPUT_SCRAPE_PRIV_H
+/* Inside of the scraper: discovery, pools and targets. */
+#ifndef INPUT_SCRAPE_SCRAPE_PRIV_H
+#define INPUT_SCRAPE_SCRAPE_PRIV_H
 
 #include <pthread.h>
 
