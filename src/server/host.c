@@ -21,17 +21,12 @@ static void host_limits(void *ctx, void (*each)(void *arg, const struct api_limi
 {
     struct server *s = ctx;
     struct store_source_stats stats = {0};
-    uint64_t space_free = 0, space_total = 0;
     store_metrics(s->store)->ops->stats(store_metrics(s->store), &stats);
-    bool has_space = !s->os->ops->space(s->os, s->data_dir, &space_free, &space_total, NULL);
     pthread_mutex_lock(&s->lock);
     const struct server_config *c = s->config;
     const struct api_limit_status rows[] = {
         {"limits.series", "series", "active series; new ones beyond are refused", c->series_max,
          (int64_t)stats.series},
-        {"store.disk_reserve", "bytes",
-         "writes are refused while less disk is free (used: free now)", c->disk_reserve_bytes,
-         has_space ? (int64_t)space_free : -1},
         {"retention.size", "bytes", "the oldest days go when the store is larger; 0 = no limit",
          c->retention_bytes, (int64_t)(stats.disk_bytes + stats.wal_bytes)},
         {"store.head_memory", "bytes", "samples in memory before they are written out",

@@ -3,6 +3,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Editor } from './editor';
 
+/** For how long a text that comes back is taken for an echo of typing. */
+const ECHO_MS = 1000;
+
 export interface QueryEditorProps {
   text: string;
   label: string;
@@ -22,6 +25,9 @@ export function QueryEditor(p: QueryEditorProps) {
   const latest = useRef(p);
   latest.current = p;
   const [ready, setReady] = useState(false);
+  // What was typed lately. A render may be a few keystrokes behind: its text is then an echo of the
+  // editor's own, not a new one to be shown.
+  const typed = useRef(new Map<string, number>());
 
   useEffect(() => {
     let gone = false;
@@ -33,7 +39,10 @@ export function QueryEditor(p: QueryEditorProps) {
           text: latest.current.text,
           label: latest.current.label,
           hint: HINT,
-          onChange: (t) => latest.current.onChange(t),
+          onChange: (t) => {
+            typed.current.set(t, Date.now());
+            latest.current.onChange(t);
+          },
           onRun: () => latest.current.onRun(),
         });
         setReady(true);
@@ -49,7 +58,11 @@ export function QueryEditor(p: QueryEditorProps) {
     };
   }, []);
 
-  useEffect(() => editor.current?.setText(p.text), [p.text, ready]);
+  useEffect(() => {
+    const now = Date.now();
+    for (const [text, at] of typed.current) if (now - at > ECHO_MS) typed.current.delete(text);
+    if (!typed.current.has(p.text)) editor.current?.setText(p.text);
+  }, [p.text, ready]);
   useEffect(() => editor.current?.mark(p.mark), [p.mark?.from, p.mark?.message, ready]);
 
   return (

@@ -1,7 +1,7 @@
 // The query editor proper: CodeMirror with PromQL colours and completion. Loaded lazily; until it is
 // there (or if it cannot be loaded) the plain text area of QueryEditor.tsx does the job.
 
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion, type CompletionContext } from '@codemirror/autocomplete';
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionContext } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { setDiagnostics } from '@codemirror/lint';
@@ -84,6 +84,7 @@ export function createEditor(
     o.onRun();
     return true;
   };
+  let showing = false; // a text given from outside is no change to tell about
   const view = new EditorView({
     parent,
     state: EditorState.create({
@@ -105,8 +106,7 @@ export function createEditor(
         Prec.high(keymap.of([{ key: 'Shift-Enter', run }, { key: 'Mod-Enter', run }, { key: 'Alt-Enter', run: insertNewlineAndIndent }])),
         keymap.of([{ key: 'Enter', run }, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
         EditorView.updateListener.of((u) => {
-          if (u.docChanged) o.onChange(u.state.doc.toString());
-          if (u.focusChanged && u.view.hasFocus && u.state.doc.length === 0) startCompletion(u.view);
+          if (u.docChanged && !showing) o.onChange(u.state.doc.toString());
         }),
       ],
     }),
@@ -114,7 +114,9 @@ export function createEditor(
   return {
     setText(text) {
       if (text !== view.state.doc.toString()) {
+        showing = true;
         view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: text.length } });
+        showing = false;
       }
     },
     getText: () => view.state.doc.toString(),

@@ -41,7 +41,8 @@ function Snippet({ title, text }: { title: string; text: string }) {
 const DOOR_TAG = { open: 'good', off: '', failed: 'bad' } as const;
 
 function DoorRow({ door, open, onToggle }: { door: Door; open: boolean; onToggle: () => void }) {
-  const snippets = doorSnippets(door, location.origin);
+  // Nothing can be sent through a door that is not there.
+  const snippets = door.state === 'off' ? [] : doorSnippets(door, location.origin);
   return (
     <>
       <tr class={open ? 'on' : ''}>
