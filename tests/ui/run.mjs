@@ -79,8 +79,8 @@ try {
   await test('processes and file systems are listed', async () => {
     // Panels come to life when they are scrolled into view.
     for (let y = 0; y < 6000; y += 600) { await page.mouse.wheel(0, 600); await new Promise((r) => setTimeout(r, 150)); }
-    await until('a file system', async () => (await page.locator('table').first().locator('tbody tr').count()) > 0);
-    await until('processes', async () => (await page.locator('text=pharos').count()) > 0);
+    await until('a file system', async () => (await page.locator('table.fs tbody tr').count()) > 0);
+    await until('processes', async () => (await page.locator('table.procs tbody tr').count()) > 0);
   });
   await test('dark and light both draw', async () => {
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
