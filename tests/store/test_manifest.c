@@ -40,8 +40,14 @@ static void assert_is(const struct store_manifest *m)
     assert_int_equal(m->wal_low_water, want.wal_low_water);
     assert_int_equal(m->next_id, want.next_id);
     assert_int_equal(m->parts.len, want.parts.len);
-    assert_memory_equal(m->parts.items, want.parts.items,
-                        want.parts.len * sizeof(want.parts.items[0]));
+    for (size_t i = 0; i < want.parts.len; i++) {
+        /* Field by field: what lies between them is nobody's. */
+        const struct store_part_info *a = &m->parts.items[i], *b = &want.parts.items[i];
+        assert_true(a->id == b->id && a->order == b->order && a->level == b->level);
+        assert_true(a->day == b->day && a->t_min_ns == b->t_min_ns && a->t_max_ns == b->t_max_ns);
+        assert_true(a->series == b->series && a->samples == b->samples && a->bytes == b->bytes);
+        assert_true(a->footer_sum == b->footer_sum);
+    }
     assert_true(slice_eq(buf_slice(&m->metadata), buf_slice(&want.metadata)));
     store_manifest_free(&want);
 }
