@@ -13,6 +13,7 @@ test ends. Readiness is polled, never slept for. `$PHAROS_BIN` is the program.
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -37,10 +38,23 @@ def clean_env(**more):
     return env
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A loopback port nobody listens on, below the range that the system gives to outgoing
+    connections, and never one that was given before: two doors of one server could share it."""
+    while True:
+        port = random.randrange(10000, 30000)
+        if port in given_ports:
+            continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        given_ports.add(port)
+        return port
 
 
 def run(*args, timeout=60, **kwargs):
