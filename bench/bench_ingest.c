@@ -2,12 +2,11 @@
  *
  *     bench_ingest --url http://127.0.0.1:9090/api/v1/write [--pid PID]
  *                  [--seconds 10 | --requests N] [--start UNIX_SECONDS] [--connections 2]
- *                  [--series 10000]
+ *                  [--series 10000] [--shape node|service]
  *
- * Every connection has its own series, shaped like node_exporter's (8 labels), and sends one sample
- * of each in a request, one request after the other, each acknowledged. Timestamps go on by 15 s
- * from 20 h ago; values move like counters and gauges. Prints one line of JSON; with --pid also the
- * CPU time the server took, from /proc/<pid>/stat. */
+ * Every connection has its own series (shapes.h), and sends one sample of each in a request, one
+ * request after the other, each acknowledged. Timestamps go on by 15 s from 20 h ago. Prints one
+ * line of JSON; with --pid also the CPU time the server took, from /proc/<pid>/stat. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -22,11 +21,13 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/compress.h"
+#include "shapes.h"
 
 struct options {
     char host[64], path[256];
     int port, seconds, requests, connections, series, pid;
     int64_t start_s; /* of the first samples; 0 = 20 h ago */
+    const struct bench_shape *shape;
 };
 
 struct sender {
@@ -84,31 +85,12 @@ static void patch_time(char *at, int64_t ms)
 
 static void build(struct sender *s)
 {
-    static const char *const metrics[] = {"node_cpu_seconds_total",
-                                          "node_network_receive_bytes_total",
-                                          "node_filesystem_avail_bytes",
-                                          "node_disk_io_time_seconds_total",
-                                          "node_memory_MemAvailable_bytes",
-                                          "node_load1",
-                                          "node_netstat_Tcp_InSegs",
-                                          "node_systemd_unit_state",
-                                          "node_network_transmit_packets_total",
-                                          "node_vmstat_pgpgin"};
     for (int i = 0; i < s->o->series; i++) {
         struct buf series = {0}, sample = {0};
-        char cpu[16], instance[48], device[32];
-        snprintf(cpu, sizeof(cpu), "%d", i / 10 % 64);
-        snprintf(instance, sizeof(instance), "10.%d.%d.%d:9100", s->index, i / 640 / 250,
-                 i / 640 % 250);
-        snprintf(device, sizeof(device), "device-%d", i / 10 % 7);
-        put_label(&series, "__name__", metrics[i % 10]);
-        put_label(&series, "cluster", "production-eu-1");
-        put_label(&series, "cpu", cpu);
-        put_label(&series, "device", device);
-        put_label(&series, "env", "prod");
-        put_label(&series, "instance", instance);
-        put_label(&series, "job", "node");
-        put_label(&series, "mode", i % 2 ? "user" : "system");
+        struct bench_labels labels = {.count = 0};
+        s->o->shape->labels(s->index, i, &labels);
+        for (int k = 0; k < labels.count; k++)
+            put_label(&series, labels.items[k].name, labels.items[k].value);
         buf_append_char(&sample, 1 << 3 | 1);
         size_t value_off = sample.len;
         buf_append(&sample, "\0\0\0\0\0\0\0\0", 8);
@@ -132,12 +114,10 @@ static void build(struct sender *s)
 static void patch(struct sender *s, int round, int64_t ms)
 {
     for (size_t i = 0; i < s->value_at.len; i++) {
-        /* Counters with steady steps, gauges that wander a little, and some that never change. */
-        double v = i % 10 == 7  ? 1
-                   : i % 10 < 4 ? (double)(i * 7) + round * (double)(1 + i % 13) * 0.25
-                                : (double)((i * 2654435761U + (unsigned)round * 40503U) >> 20);
+        double v = s->o->shape->value(s->index, (int)i, round);
         memcpy(s->message.ptr + s->value_at.items[i], &v, 8);
-        patch_time(s->message.ptr + s->time_at.items[i], ms);
+        patch_time(s->message.ptr + s->time_at.items[i],
+                   ms + s->o->shape->phase_ms(s->index, (int)i));
     }
 }
 
@@ -258,7 +238,8 @@ static bool parse_url(const char *url, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.seconds = 10, .connections = 2, .series = 10000};
+    struct options o = {
+        .seconds = 10, .connections = 2, .series = 10000, .shape = bench_shape_find("node")};
     bool has_url = false;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--url") == 0)
@@ -275,13 +256,16 @@ int main(int argc, char **argv)
             o.connections = (int)strtol(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--series") == 0)
             o.series = (int)strtol(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--shape") == 0)
+            o.shape = bench_shape_find(argv[i + 1]);
         else
             has_url = false, i = argc;
     }
-    if (!has_url || o.connections < 1 || o.series < 1 || o.seconds < 1 || o.seconds > 3600) {
-        fprintf(stderr,
-                "usage: bench_ingest --url http://127.0.0.1:PORT/PATH [--pid PID] "
-                "[--seconds N | --requests N] [--start S] [--connections N] [--series N]\n");
+    if (!has_url || !o.shape || o.connections < 1 || o.series < 1 || o.seconds < 1 ||
+        o.seconds > 3600) {
+        fprintf(stderr, "usage: bench_ingest --url http://127.0.0.1:PORT/PATH [--pid PID] "
+                        "[--seconds N | --requests N] [--start S] [--connections N] [--series N] "
+                        "[--shape node|service]\n");
         return 2;
     }
     struct sender *senders = mem_calloc((size_t)o.connections, sizeof(*senders));

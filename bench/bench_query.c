@@ -1,0 +1,99 @@
+/* One PromQL range query, again and again, in this process over a store's directory: for profilers.
+ *
+ *     bench_query DIR QUERY START END STEP [REPEAT [WIDTH]]     seconds since 1970; WIDTH threads
+ *
+ * Prints the CPU time of one run (best and median), series and samples. The store must not be in
+ * use. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "lang/promql/promql.h"
+#include "os/os.h"
+#include "os/pool.h"
+#include "store/store.h"
+
+static double cpu_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static int run_once(struct store *store, struct task_pool *pool, const char *text,
+                    const struct query_steps *steps, struct query_stats *stats, size_t *series)
+{
+    static const struct promql_options options = {.experimental = true};
+    struct diag diag;
+    struct promql_expr *expr = NULL;
+    struct query_plan *plan;
+    struct query_result result;
+    struct arena *arena = arena_new(0, NULL);
+    struct query_env env = {
+        .source = store_metrics(store), .tenant = SLICE("default"), .pool = pool};
+    diag_init(&diag);
+    int err = promql_parse(slice_cstr(text), &options, arena, &expr, &diag);
+    if (!err)
+        err = promql_plan(expr, steps, &options, arena, &plan, &diag);
+    if (!err)
+        err = query_run(plan, &env, arena, &result, &diag);
+    if (err) {
+        fprintf(stderr, "bench_query: %s\n", diag.msg);
+    } else {
+        *stats = result.stats;
+        *series = result.series_count;
+    }
+    promql_expr_free(expr);
+    arena_free(arena);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6) {
+        fprintf(stderr, "usage: bench_query DIR QUERY START END STEP [REPEAT [WIDTH]]\n");
+        return 2;
+    }
+    struct query_steps steps = {.start_ns = strtoll(argv[3], NULL, 10) * NS_PER_SEC,
+                                .end_ns = strtoll(argv[4], NULL, 10) * NS_PER_SEC,
+                                .step_ns = strtoll(argv[5], NULL, 10) * NS_PER_SEC};
+    int repeat = argc > 6 ? (int)strtol(argv[6], NULL, 10) : 5, err = 0;
+    struct task_pool *pool = os_pool_new(argc > 7 ? (size_t)strtoul(argv[7], NULL, 10) : 1);
+    struct store_config config;
+    struct store *store;
+    struct diag diag;
+    diag_init(&diag);
+    store_config_init(&config);
+    config.dir = argv[1];
+    config.background = false;
+    config.retention_ns = INT64_MAX;
+    if (store_open(&config, os_real(), pool, &store, &diag)) {
+        fprintf(stderr, "bench_query: %s\n", diag.msg);
+        return 1;
+    }
+    double *ms = mem_calloc((size_t)MAX(repeat, 1), sizeof(*ms));
+    struct query_stats stats = {0};
+    size_t series = 0;
+    for (int i = 0; i < repeat && !err; i++) {
+        double begun = cpu_ms();
+        err = run_once(store, pool, argv[2], &steps, &stats, &series);
+        ms[i] = cpu_ms() - begun;
+    }
+    if (!err && repeat > 0) {
+        qsort(ms, (size_t)repeat, sizeof(*ms), by_size);
+        printf("%8.2f ms best %8.2f median  %zu rows of %llu series, %llu samples\n", ms[0],
+               ms[repeat / 2], series, (unsigned long long)stats.series_selected,
+               (unsigned long long)stats.samples_read);
+    }
+    mem_free(ms);
+    store_close(store);
+    os_pool_free(pool);
+    return err != 0;
+}
