@@ -1,9 +1,9 @@
 #include "api/prom_encode.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "codec/json_write.h"
+#include "data/histogram_math.h"
 
 void api_encode_time(int64_t ts_ns, struct buf *out)
 {
@@ -39,24 +39,6 @@ void api_encode_labels(struct data_labels labels, struct buf *out)
     buf_append_char(out, '}');
 }
 
-/* Upper bound of a bucket by its index. */
-static double bound_of(const struct data_histogram *h, int32_t index)
-{
-    if (h->schema == DATA_HISTOGRAM_SCHEMA_CUSTOM) {
-        if (index < 0)
-            return -INFINITY;
-        return (uint32_t)index >= h->custom_bound_count ? INFINITY : h->custom_bounds[index];
-    }
-    if (h->schema <= 0) {
-        int64_t exp = (int64_t)index << -h->schema;
-        return exp == 1024 ? DBL_MAX : ldexp(1, exp > 4096 ? 4096 : exp < -4096 ? -4096 : (int)exp);
-    }
-    int32_t per = 1 << h->schema, fraction = index & (per - 1), exp = index >> h->schema;
-    if (fraction == 0 && exp == 1024)
-        return DBL_MAX;
-    return ldexp(exp2((double)fraction / per), exp);
-}
-
 struct encode {
     struct buf *out;
     bool any;
@@ -87,10 +69,10 @@ static void put_positive(struct encode *e, const struct data_histogram *h)
         index += h->positive_spans[s].offset;
         for (uint32_t i = 0; i < h->positive_spans[s].length && k < h->positive_count;
              i++, k++, index++) {
-            double low = bound_of(h, index - 1);
+            double low = data_histogram_bound(h, index - 1);
             if (!custom && low < h->zero_threshold)
                 low = h->zero_threshold;
-            put_bucket(e, custom && index == 0 ? 3 : 0, low, bound_of(h, index), h->positive[k]);
+            put_bucket(e, custom && index == 0 ? 3 : 0, low, data_histogram_bound(h, index), h->positive[k]);
         }
     }
 }
@@ -110,10 +92,10 @@ static void put_negative(struct encode *e, const struct data_histogram *h)
         for (uint32_t i = h->negative_spans[s].length; i-- > 0;) {
             index--;
             k--;
-            double high = -bound_of(h, index - 1);
+            double high = -data_histogram_bound(h, index - 1);
             if (high > -h->zero_threshold)
                 high = -h->zero_threshold;
-            put_bucket(e, 1, -bound_of(h, index), high, h->negative[k]);
+            put_bucket(e, 1, -data_histogram_bound(h, index), high, h->negative[k]);
         }
         index -= h->negative_spans[s].offset;
     }

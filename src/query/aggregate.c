@@ -5,7 +5,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "codec/number.h"
-#include "query/grid.h"
+#include "data/histogram_notation.h"
+#include "query/aggregate_histogram.h"
 
 struct group {
     struct data_labels labels;
@@ -43,17 +44,12 @@ static int make_groups(struct query_exec *x, const struct query_node *n, struct 
     return 0;
 }
 
-static bool is_float(const struct query_row *r, size_t s)
-{
-    return r->has[s] && !(r->histogram && r->histogram[s]);
-}
-
 /* The members' values at a step, in order. */
 static size_t gather(const struct group *g, size_t s, double *values, bool *mixed)
 {
     size_t n = 0, histograms = 0;
     for (size_t i = 0; i < g->rows.len; i++) {
-        if (is_float(g->rows.items[i], s))
+        if (query__is_float(g->rows.items[i], s))
             values[n++] = g->rows.items[i]->value[s];
         else
             histograms += g->rows.items[i]->has[s];
@@ -62,28 +58,63 @@ static size_t gather(const struct group *g, size_t s, double *values, bool *mixe
     return n;
 }
 
+static const char *const names[] = {"sum",          "avg",      "count",  "min",        "max",
+                                    "group",        "stddev",   "stdvar", "topk",       "bottomk",
+                                    "count_values", "quantile", "limitk", "limit_ratio"};
+
+/* The sum or average of a group's histograms at a step; a float among them leaves nothing. */
+static int total_histograms(struct query_exec *x, const struct query_node *n, const struct group *g,
+                            size_t s, bool floats, struct query_row *row)
+{
+    struct query_histogram_total t = {0};
+    int err = 0;
+    for (size_t k = 0; k < g->rows.len && !floats; k++) {
+        const struct query_row *from = g->rows.items[k];
+        const struct data_histogram *h = query__histogram_at(from, s);
+        bool before = t.incompatible;
+        if (h)
+            query__total_add(&t, h);
+        if (t.incompatible && !before) {
+            struct slice name = data_labels_get(from->labels, SLICE(DATA_METRIC_NAME));
+            query__warn(x, n->args[0],
+                        "vector contains a mix of histograms with exponential and custom buckets "
+                        "schemas%s%.*s%s",
+                        name.len ? " for metric name \"" : "", SLICE_FMT(name),
+                        name.len ? "\"" : "");
+        }
+    }
+    if (floats)
+        query__warn(x, n->args[0], "encountered a mix of histograms and floats for aggregation");
+    query__total_tell(&t, x, n->args[0]);
+    if (!floats && !t.incompatible)
+        err = query__put_histogram(x, row, s,
+                                   query__total_finish(&t, n->aggregate == QUERY_AVG, x->arena));
+    query__total_free(&t);
+    return err;
+}
+
 static double sum_of(const double *v, size_t n)
 {
-    struct query_kahan k = {0};
+    struct data_kahan k = {0};
     for (size_t i = 0; i < n; i++)
-        query__kahan_add(&k, v[i]);
+        data_kahan_add(&k, v[i]);
     return isinf(k.sum) ? k.sum : k.sum + k.c;
 }
 
 static double avg_of(const double *v, size_t n)
 {
-    struct query_kahan k = {0};
+    struct data_kahan k = {0};
     for (size_t i = 0; i < n; i++) {
-        struct query_kahan next = k;
-        query__kahan_add(&next, v[i]);
+        struct data_kahan next = k;
+        data_kahan_add(&next, v[i]);
         if (i && isinf(next.sum) && !isinf(v[i]) && !isinf(k.sum)) {
             /* The sum overflows: a running mean from here. */
-            struct query_kahan mean = {k.sum / (double)i, k.c / (double)i};
+            struct data_kahan mean = {k.sum / (double)i, k.c / (double)i};
             for (; i < n; i++) {
                 double count = (double)(i + 1), q = (count - 1) / count;
                 mean.sum *= q;
                 mean.c *= q;
-                query__kahan_add(&mean, v[i] / count);
+                data_kahan_add(&mean, v[i] / count);
             }
             return isinf(mean.sum) ? mean.sum : mean.sum + mean.c;
         }
@@ -104,11 +135,11 @@ static double extreme_of(const double *v, size_t n, bool max)
 
 static double variance_of(const double *v, size_t n)
 {
-    struct query_kahan mean = {0}, aux = {0};
+    struct data_kahan mean = {0}, aux = {0};
     for (size_t i = 0; i < n; i++) {
         double delta = v[i] - (mean.sum + mean.c);
-        query__kahan_add(&mean, delta / (double)(i + 1));
-        query__kahan_add(&aux, delta * (v[i] - (mean.sum + mean.c)));
+        data_kahan_add(&mean, delta / (double)(i + 1));
+        data_kahan_add(&aux, delta * (v[i] - (mean.sum + mean.c)));
     }
     return (aux.sum + aux.c) / (double)n;
 }
@@ -127,6 +158,11 @@ static double reduce(const struct query_node *n, double *v, size_t count, double
     case QUERY_QUANTILE: return query__quantile(param, v, count);
     default: return NAN;
     }
+}
+
+static void ignored_histogram(struct query_exec *x, const struct query_node *n)
+{
+    query__info(x, n->args[0], "ignored histogram in %s aggregation", names[n->aggregate]);
 }
 
 static int reduce_groups(struct query_exec *x, const struct query_node *n, const group_list *groups,
@@ -149,10 +185,14 @@ static int reduce_groups(struct query_exec *x, const struct query_node *n, const
                 all = 0;
                 for (size_t k = 0; k < g->rows.len; k++)
                     all += g->rows.items[k]->has[s];
-            } else if (mixed && count && (n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG)) {
-                query__warn(x, n->args[0],
-                            "encountered a mix of histograms and floats for aggregation");
+            } else if (mixed && (n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG)) {
+                if (total_histograms(x, n, g, s, count > 0, row)) {
+                    mem_free(values);
+                    return ERR_NOMEM;
+                }
                 continue;
+            } else if (mixed) {
+                ignored_histogram(x, n);
             }
             if (!all)
                 continue;
@@ -222,8 +262,11 @@ static int keep_members(struct query_exec *x, const struct query_node *n, const 
             size_t count = 0;
             bool ratio = n->aggregate == QUERY_LIMIT_RATIO, limit = n->aggregate == QUERY_LIMITK;
             for (size_t k = 0; k < g->rows.len; k++) {
-                if (limit || ratio ? g->rows.items[k]->has[s] : is_float(g->rows.items[k], s))
+                if (limit || ratio ? g->rows.items[k]->has[s]
+                                   : query__is_float(g->rows.items[k], s))
                     order[count++] = (struct ranked){g->rows.items[k]->value[s], k};
+                else if (g->rows.items[k]->has[s])
+                    ignored_histogram(x, n);
             }
             size_t take;
             if (ratio) {
@@ -283,7 +326,7 @@ static int count_values(struct query_exec *x, const group_list *groups, struct s
                         struct query_grid *out)
 {
     struct map *rows = map_new();
-    struct buf key = {0};
+    struct buf key = {0}, printed = {0};
     struct data_labels_builder b = {0};
     int err = 0;
     for (size_t i = 0; i < groups->len && !err; i++) {
@@ -293,11 +336,17 @@ static int count_values(struct query_exec *x, const group_list *groups, struct s
                 char text[CODEC_DOUBLE_TEXT_MAX];
                 bool added;
                 struct data_labels labels;
-                if (!is_float(g->rows.items[k], s))
+                if (!g->rows.items[k]->has[s])
                     continue;
+                const struct data_histogram *h = query__histogram_at(g->rows.items[k], s);
                 struct slice value =
                     slice_make(text, codec_double_to_text(g->rows.items[k]->value[s],
                                                           CODEC_DOUBLE_PLAIN, text));
+                if (h) {
+                    buf_clear(&printed);
+                    data_histogram_print(h, &printed);
+                    value = buf_slice(&printed);
+                }
                 data_labels_builder_from(&b, g->labels);
                 data_labels_builder_set(&b, label, value);
                 if ((err = data_labels_builder_finish(&b, &labels, x->diag)))
@@ -320,6 +369,7 @@ static int count_values(struct query_exec *x, const group_list *groups, struct s
     }
     data_labels_builder_deinit(&b);
     buf_deinit(&key);
+    buf_deinit(&printed);
     map_free(rows);
     return err;
 }

@@ -4,11 +4,17 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "query/binary_histogram.h"
 #include "query/grid.h"
 
 static bool is_comparison(enum query_binary_op op)
 {
     return op >= QUERY_EQ && op <= QUERY_GE;
+}
+
+static bool is_trim(enum query_binary_op op)
+{
+    return op == QUERY_TRIM_UPPER || op == QUERY_TRIM_LOWER;
 }
 
 /* The value, and whether a comparison holds. */
@@ -46,14 +52,9 @@ static int scalar_scalar(struct query_exec *x, const struct query_node *n, struc
     return row ? 0 : ERR_NOMEM;
 }
 
-static bool is_float(const struct query_row *r, size_t s)
-{
-    return r->has[s] && !(r->histogram && r->histogram[s]);
-}
-
 static bool drops_name(const struct query_node *n)
 {
-    return !is_comparison(n->binary) || n->return_bool;
+    return (!is_comparison(n->binary) && !is_trim(n->binary)) || n->return_bool;
 }
 
 static int vector_scalar(struct query_exec *x, const struct query_node *n,
@@ -71,8 +72,17 @@ static int vector_scalar(struct query_exec *x, const struct query_node *n,
             return ERR_NOMEM;
         row->drop_name = from->drop_name || drop;
         for (size_t s = 0; s < x->step_count; s++) {
-            if (!is_float(from, s))
+            if (!from->has[s])
                 continue;
+            const struct data_histogram *h = query__histogram_at(from, s);
+            if (h || is_trim(n->binary)) {
+                const struct query_operand vec = {from->value[s], h}, num = {scalar[s], NULL};
+                int err = query__binary_histogram(x, n, scalar_left ? num : vec,
+                                                  scalar_left ? vec : num, row, s);
+                if (err)
+                    return err;
+                continue;
+            }
             bool keep;
             double a = scalar_left ? scalar[s] : from->value[s],
                    b = scalar_left ? from->value[s] : scalar[s];
@@ -255,16 +265,20 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
                 }
             }
             taken[id] = (int32_t)k;
-            if ((m && !is_float(m, s)) || (o && !is_float(o, s)))
-                continue;
-            double mv = m ? m->value[s] : *fill_many, ov = o ? o->value[s] : *fill_one;
-            double a = one_to_many ? ov : mv, b = one_to_many ? mv : ov;
-            bool keep;
-            double v = apply(n->binary, a, b, &keep);
-            if (is_comparison(n->binary) && n->return_bool)
-                v = keep;
-            else if (!keep)
-                continue;
+            const struct query_operand mv = {m ? m->value[s] : *fill_many,
+                                             m ? query__histogram_at(m, s) : NULL},
+                                       ov = {o ? o->value[s] : *fill_one,
+                                             o ? query__histogram_at(o, s) : NULL},
+                                       a = one_to_many ? ov : mv, b = one_to_many ? mv : ov;
+            bool keep, histograms = a.h || b.h || is_trim(n->binary);
+            double v = 0;
+            if (!histograms) {
+                v = apply(n->binary, a.v, b.v, &keep);
+                if (is_comparison(n->binary) && n->return_bool)
+                    v = keep;
+                else if (!keep)
+                    continue;
+            }
             struct {
                 int32_t m, o;
             } pair = {filling ? -1 - (int32_t)k : (int32_t)k, partner};
@@ -286,8 +300,11 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
                 }
                 row->drop_name = drops_name(n) || (m && m->drop_name);
             }
-            out->rows[e->value.u64].has[s] = 1;
-            out->rows[e->value.u64].value[s] = v;
+            struct query_row *to = &out->rows[e->value.u64];
+            if (histograms)
+                err = query__binary_histogram(x, n, a, b, to, s);
+            else
+                query__put_float(to, s, v);
         }
     }
     mem_free(many_ids);

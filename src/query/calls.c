@@ -119,11 +119,6 @@ QUERY__CALL(query__scalar)
 
 /* --- element by element --- */
 
-static bool is_float(const struct query_row *r, size_t s)
-{
-    return r->has[s] && !(r->histogram && r->histogram[s]);
-}
-
 /* The rows of `in` without their metric names, values to be filled by the caller. */
 static int same_rows(struct query_exec *x, struct query_grid *in, struct query_grid *out)
 {
@@ -145,7 +140,7 @@ static int clamp_rows(struct query_exec *x, struct query_grid *in, struct query_
     int err = same_rows(x, in, out);
     for (size_t i = 0; i < in->count && !err; i++) {
         for (size_t s = 0; s < x->step_count; s++) {
-            if (!is_float(&in->rows[i], s) || (low && high && low[s] > high[s]))
+            if (!query__is_float(&in->rows[i], s) || (low && high && low[s] > high[s]))
                 continue;
             double v = in->rows[i].value[s];
             if (high)
@@ -182,7 +177,7 @@ QUERY__CALL(query__round)
     int err = same_rows(x, &args[0], out);
     for (size_t i = 0; i < args[0].count && !err; i++) {
         for (size_t s = 0; s < x->step_count; s++) {
-            if (!is_float(&args[0].rows[i], s))
+            if (!query__is_float(&args[0].rows[i], s))
                 continue;
             double inverse = 1.0 / (n->arg_count > 1 ? args[1].rows[0].value[s] : 1.0);
             out->rows[i].value[s] = floor(args[0].rows[i].value[s] * inverse + 0.5) / inverse;
@@ -273,7 +268,7 @@ static int sort_rows(struct query_exec *x, const struct query_node *n, struct qu
     }
     size_t kept = 0;
     for (size_t i = 0; i < out->count; i++) {
-        if (is_float(&out->rows[i], 0))
+        if (query__is_float(&out->rows[i], 0))
             out->rows[kept++] = out->rows[i];
     }
     out->count = kept;
@@ -511,7 +506,7 @@ static int date_rows(struct query_exec *x, const struct query_node *n, struct qu
     int err = same_rows(x, &args[0], out);
     for (size_t i = 0; i < args[0].count && !err; i++) {
         for (size_t s = 0; s < x->step_count; s++) {
-            if (!is_float(&args[0].rows[i], s))
+            if (!query__is_float(&args[0].rows[i], s))
                 continue;
             out->rows[i].has[s] = 1;
             out->rows[i].value[s] = date_part(args[0].rows[i].value[s], part);

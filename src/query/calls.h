@@ -37,7 +37,13 @@ QUERY__CALL(query__minute);
 QUERY__CALL(query__month);
 QUERY__CALL(query__year);
 QUERY__CALL(query__histogram_quantile);
-QUERY__CALL(query__histogram_field);
+QUERY__CALL(query__histogram_quantiles);
+QUERY__CALL(query__histogram_fraction);
+QUERY__CALL(query__histogram_count);
+QUERY__CALL(query__histogram_sum);
+QUERY__CALL(query__histogram_avg);
+QUERY__CALL(query__histogram_stddev);
+QUERY__CALL(query__histogram_stdvar);
 QUERY__CALL(query__min_of);
 QUERY__CALL(query__max_of);
 

@@ -170,8 +170,8 @@ static void explain_selector(const struct query_node *n, struct buf *out)
 
 static void explain_node(const struct query_node *n, unsigned depth, struct buf *out)
 {
-    static const char *const binary[] = {"+",  "-", "*",  "/", "%",  "^",   "atan2", "==",
-                                         "!=", "<", "<=", ">", ">=", "and", "or",    "unless"};
+    static const char *const binary[] = {"+", "-",  "*", "/",  "%",  "^",  "atan2", "==", "!=",
+                                         "<", "<=", ">", ">=", "</", ">/", "and",   "or", "unless"};
     static const char *const aggregates[] = {
         "sum",    "avg",  "count",   "min",          "max",      "group",  "stddev",
         "stdvar", "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};

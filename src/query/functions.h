@@ -19,7 +19,22 @@ struct query_window {
     double param[2];          /* scalar parameters at this step */
 };
 
+/* A window that holds histograms, and maybe floats between them. */
+struct query_mixed_window {
+    struct query_exec *x;
+    const struct query_node *n;
+    const int64_t *ts;
+    const double *v;                       /* where there is no histogram */
+    const struct data_histogram *const *h; /* NULL for a float */
+    size_t count, histograms;              /* of all samples; of histograms among them */
+    int64_t start_ns, end_ns;              /* (start, end] */
+    struct slice metric;
+};
+
 typedef bool (*query_window_fn)(const struct query_window *w, double *out);
+/* Puts what comes out, if anything, at the row's step. */
+typedef int (*query_mixed_fn)(const struct query_mixed_window *w, struct query_row *row,
+                              size_t step);
 typedef double (*query_math_fn)(double v);
 
 struct query_function {
@@ -31,6 +46,7 @@ struct query_function {
     bool experimental;
     bool keeps_name;
     query_window_fn window; /* range functions */
+    query_mixed_fn mixed;   /* the same where there are histograms; NULL: they are left out */
     query_math_fn math;     /* element-wise functions of one vector */
     /* Everything else: fills *out from the evaluated arguments. */
     int (*call)(struct query_exec *x, const struct query_node *n, struct query_grid *args,

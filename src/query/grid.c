@@ -61,6 +61,27 @@ double *query__add_scalar(struct query_exec *x, struct query_grid *g)
     return r->value;
 }
 
+void query__put_float(struct query_row *row, size_t step, double v)
+{
+    row->has[step] = 1;
+    row->value[step] = v;
+    if (row->histogram)
+        row->histogram[step] = NULL;
+}
+
+int query__put_histogram(struct query_exec *x, struct query_row *row, size_t step,
+                         const struct data_histogram *h)
+{
+    if (!row->histogram)
+        row->histogram = ARENA_ARRAY(x->arena, const struct data_histogram *, x->step_count);
+    if (!row->histogram || !h)
+        return query__no_memory(x);
+    row->has[step] = 1;
+    row->value[step] = 0;
+    row->histogram[step] = h;
+    return 0;
+}
+
 static void note(struct query_exec *x, bool warning, const struct query_node *at, const char *fmt,
                  va_list ap)
 {

@@ -2,6 +2,7 @@
 #ifndef QUERY_GRID_H
 #define QUERY_GRID_H
 
+#include "data/kahan.h"
 #include "query/plan.h"
 
 struct query_row {
@@ -42,6 +43,19 @@ void query__warn(struct query_exec *x, const struct query_node *at, const char *
 void query__info(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int query__no_memory(struct query_exec *x);
+/* Puts a value or a histogram (which is not copied) at a step. */
+void query__put_float(struct query_row *row, size_t step, double v);
+int query__put_histogram(struct query_exec *x, struct query_row *row, size_t step,
+                         const struct data_histogram *h);
+static inline bool query__is_float(const struct query_row *r, size_t step)
+{
+    return r->has[step] && !(r->histogram && r->histogram[step]);
+}
+static inline const struct data_histogram *query__histogram_at(const struct query_row *r,
+                                                               size_t step)
+{
+    return r->has[step] && r->histogram ? r->histogram[step] : NULL;
+}
 /* Cancelled, late or over the sample limit: an error with words, else 0. */
 int query__check(struct query_exec *x);
 int query__count_samples(struct query_exec *x, size_t samples);
@@ -69,21 +83,6 @@ int query__merge_same(struct query_exec *x, struct query_grid *g);
 double query__quantile(double phi, double *values, size_t n);
 /* Warns when a quantile asked for at some step is not between 0 and 1. */
 void query__check_quantile(struct query_exec *x, const struct query_node *at, const double *phi);
-/* Sums with Neumaier's compensation. */
-struct query_kahan {
-    double sum, c;
-};
-static inline void query__kahan_add(struct query_kahan *k, double v)
-{
-    double t = k->sum + v;
-    if (__builtin_isinf(t))
-        k->c = 0;
-    else if (__builtin_fabs(k->sum) >= __builtin_fabs(v))
-        k->c += (k->sum - t) + v;
-    else
-        k->c += (v - t) + k->sum;
-    k->sum = t;
-}
 /* Seconds of a duration or time, as exact as milliseconds are. */
 double query__seconds(int64_t ns);
 

@@ -26,7 +26,8 @@ struct query_selector {
     bool has_at;
     int64_t at_ns;
     int64_t lookback_ns;
-    bool timestamps; /* the samples' own times instead of their values */
+    bool timestamps;  /* the samples' own times instead of their values */
+    bool find_resets; /* histograms whose hint is unknown are compared with the one before */
 };
 
 enum query_binary_op {
@@ -43,6 +44,8 @@ enum query_binary_op {
     QUERY_LE,
     QUERY_GT,
     QUERY_GE,
+    QUERY_TRIM_UPPER, /* of histograms: what is at most the cutoff stays */
+    QUERY_TRIM_LOWER, /* what is at least the cutoff stays */
     QUERY_AND,
     QUERY_OR,
     QUERY_UNLESS

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+#include "data/histogram_math.h"
 #include "query/functions.h"
 #include "query/window.h"
 
@@ -45,6 +47,21 @@ static struct data_labels own_labels(struct query_exec *x, struct data_labels la
     return data_labels_copy(x->arena, labels);
 }
 
+/* Hints of histograms that have none, from what came before. */
+static void find_resets(struct query_exec *x, struct store_samples *s)
+{
+    for (size_t i = s->count; s->histogram && i-- > 1;) {
+        const struct data_histogram *h = s->histogram[i], *before = s->histogram[i - 1];
+        if (!h || !before || h->reset_hint != DATA_RESET_UNKNOWN || h->is_stale)
+            continue;
+        struct data_histogram *own = arena_dup(x->arena, h, sizeof(*own));
+        if (!own)
+            return; /* the next allocation says so */
+        own->reset_hint = data_histogram_is_reset(h, before) ? DATA_RESET_YES : DATA_RESET_NO;
+        s->histogram[i] = own;
+    }
+}
+
 int query__eval_instant(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
     const struct query_selector *sel = &n->selector;
@@ -60,6 +77,8 @@ int query__eval_instant(struct query_exec *x, const struct query_node *n, struct
                                   time_at(x, sel, x->step_count - 1), &samples, x->diag);
         if (err || !samples.count)
             continue;
+        if (sel->find_resets)
+            find_resets(x, &samples);
         struct query_row *row =
             query__add_row(x, out, own_labels(x, ops->selection_labels(selection, i)));
         if (!row) {
@@ -106,18 +125,18 @@ int query__eval_instant(struct query_exec *x, const struct query_node *n, struct
 
 /* --- windows --- */
 
-/* Samples of one series without staleness markers and histograms (which are counted). */
+/* Samples of one series without staleness markers; how many of them are histograms. */
 static size_t clean(struct store_samples *s, size_t *out_histograms)
 {
     size_t kept = 0;
     *out_histograms = 0;
     for (size_t i = 0; i < s->count; i++) {
-        if (s->histogram && s->histogram[i]) {
-            ++*out_histograms;
+        const struct data_histogram *h = s->histogram ? s->histogram[i] : NULL;
+        if (h ? h->is_stale || data_is_stale(h->sum) : data_is_stale(s->value[i]))
             continue;
-        }
-        if (data_is_stale(s->value[i]))
-            continue;
+        if (s->histogram)
+            s->histogram[kept] = h;
+        *out_histograms += h != NULL;
         s->ts[kept] = s->ts[i];
         s->value[kept++] = s->value[i];
     }
@@ -159,6 +178,81 @@ static size_t sweep(struct query_exec *x, const struct query_node *n, const int6
         }
     }
     return used;
+}
+
+/* One window that holds a histogram; a function that knows none sees the floats alone. */
+static int mixed_window(const struct query_mixed_window *w, struct query_window *floats,
+                        struct query_row *row, size_t step)
+{
+    const struct query_function *f = w->n->function;
+    if (f->mixed)
+        return f->mixed(w, row, step);
+    if (w->histograms == w->count)
+        return 0;
+    int64_t *ts = mem_alloc(w->count * sizeof(*ts));
+    double *v = mem_alloc(w->count * sizeof(*v)), out;
+    size_t count = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        if (!w->h[i]) {
+            ts[count] = w->ts[i];
+            v[count++] = w->v[i];
+        }
+    }
+    query__info(w->x, w->n->args[0],
+                "ignored histograms in a range containing both floats and histograms%s%.*s%s",
+                w->metric.len ? " for metric name \"" : "", SLICE_FMT(w->metric),
+                w->metric.len ? "\"" : "");
+    floats->ts = ts;
+    floats->v = v;
+    floats->count = count;
+    if (f->window(floats, &out))
+        query__put_float(row, step, out);
+    mem_free(ts);
+    mem_free(v);
+    return 0;
+}
+
+/* The same as sweep for a run that holds histograms. */
+static int sweep_mixed(struct query_exec *x, const struct query_node *n, const int64_t *ts,
+                       const double *v, const struct data_histogram *const *h, size_t count,
+                       struct slice metric, const struct query_grid *params, struct query_row *row)
+{
+    size_t begin = 0, end = 0, histograms = 0;
+    int err = 0;
+    for (size_t s = 0; s < x->step_count && !err; s++) {
+        int64_t t = time_at(x, &n->selector, s), start = minus(t, n->range_ns);
+        for (; end < count && ts[end] <= t; end++)
+            histograms += h[end] != NULL;
+        for (; begin < end && ts[begin] <= start; begin++)
+            histograms -= h[begin] != NULL;
+        if (begin == end)
+            continue;
+        struct query_window w = {.ts = ts + begin,
+                                 .v = v + begin,
+                                 .count = end - begin,
+                                 .start_ns = start,
+                                 .end_ns = t,
+                                 .step_ns = query__step_ns(x, s)};
+        for (size_t p = 0; p < 2 && params && params[p].count; p++)
+            w.param[p] = params[p].rows[0].value[s];
+        double out;
+        if (histograms) {
+            const struct query_mixed_window mixed = {.x = x,
+                                                     .n = n,
+                                                     .ts = w.ts,
+                                                     .v = w.v,
+                                                     .h = h + begin,
+                                                     .count = w.count,
+                                                     .histograms = histograms,
+                                                     .start_ns = start,
+                                                     .end_ns = t,
+                                                     .metric = metric};
+            err = mixed_window(&mixed, &w, row, s);
+        } else if (n->function->window(&w, &out)) {
+            query__put_float(row, s, out);
+        }
+    }
+    return err;
 }
 
 static bool looks_like_counter(struct slice name)
@@ -207,6 +301,10 @@ static int window_over_selector(struct query_exec *x, const struct query_node *n
         size_t count = clean(&samples, &histograms);
         if (!count)
             continue;
+        if (n->selector.find_resets) {
+            samples.count = count;
+            find_resets(x, &samples);
+        }
         bool drop;
         struct data_labels labels = ops->selection_labels(selection, i);
         counter_hint(x, n, labels);
@@ -216,7 +314,13 @@ static int window_over_selector(struct query_exec *x, const struct query_node *n
             break;
         }
         row->drop_name = drop;
-        sweep(x, n, samples.ts, samples.value, count, params, row);
+        if (histograms)
+            err = sweep_mixed(x, n, samples.ts, samples.value, samples.histogram, count,
+                              data_labels_get(labels, SLICE(DATA_METRIC_NAME)), params, row);
+        else
+            sweep(x, n, samples.ts, samples.value, count, params, row);
+        if (err)
+            break;
         /* Each window holds what is new to it; a series is in memory once. */
         err = query__count_samples(x, count);
         x->samples_held -= MIN(x->samples_held, (uint64_t)count);
@@ -254,11 +358,20 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
         return err;
     int64_t *ts = mem_alloc(steps * sizeof(*ts));
     double *v = mem_alloc(steps * sizeof(*v));
+    const struct data_histogram **h = mem_calloc(steps, sizeof(*h));
     for (size_t i = 0; i < inner.count && !err; i++) {
-        size_t count = 0;
+        size_t count = 0, histograms = 0;
         for (size_t s = 0; s < steps; s++) {
-            if (!inner.rows[i].has[s] || (inner.rows[i].histogram && inner.rows[i].histogram[s]))
+            if (!inner.rows[i].has[s])
                 continue;
+            h[count] = query__histogram_at(&inner.rows[i], s);
+            if (h[count] && ++histograms) {
+                /* What was true from sample to sample says nothing from step to step. */
+                struct data_histogram *own = arena_dup(x->arena, h[count], sizeof(*own));
+                if (own && own->reset_hint != DATA_RESET_GAUGE)
+                    own->reset_hint = DATA_RESET_UNKNOWN;
+                h[count] = own;
+            }
             ts[count] = start + (int64_t)s * step;
             v[count++] = inner.rows[i].value[s];
         }
@@ -272,12 +385,20 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
             break;
         }
         row->drop_name = drop || inner.rows[i].drop_name;
-        sweep(x, n, ts, v, count, params, row);
+        if (histograms)
+            err = sweep_mixed(x, n, ts, v, h, count,
+                              data_labels_get(inner.rows[i].labels, SLICE(DATA_METRIC_NAME)),
+                              params, row);
+        else
+            sweep(x, n, ts, v, count, params, row);
+        if (err)
+            break;
         err = query__count_samples(x, count);
         x->samples_held -= MIN(x->samples_held, (uint64_t)count);
     }
     mem_free(ts);
     mem_free(v);
+    mem_free(h);
     return err;
 }
 

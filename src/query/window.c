@@ -17,27 +17,32 @@ static double raw_change(const struct query_window *w, bool counter)
     return change;
 }
 
-/* Prometheus' extrapolation to the window's edges: at most half an average interval where the
- * samples stop short of an edge, and for counters never beyond where the line would cross zero. */
-static bool extrapolated(const struct query_window *w, bool counter, bool per_second, double *out)
+double query__extrapolation(const int64_t *ts, size_t count, int64_t start_ns, int64_t end_ns,
+                            bool counter, double first, double change)
 {
-    if (w->count < 2)
-        return false;
-    double change = raw_change(w, counter);
-    double to_start = query__seconds(w->ts[0] - w->start_ns);
-    double to_end = query__seconds(w->end_ns - w->ts[w->count - 1]);
-    double sampled = query__seconds(w->ts[w->count - 1] - w->ts[0]);
-    double average = sampled / (double)(w->count - 1), threshold = average * 1.1;
+    double to_start = query__seconds(ts[0] - start_ns);
+    double to_end = query__seconds(end_ns - ts[count - 1]);
+    double sampled = query__seconds(ts[count - 1] - ts[0]);
+    double average = sampled / (double)(count - 1), threshold = average * 1.1;
     if (to_start >= threshold)
         to_start = average / 2;
-    if (counter && change > 0 && w->v[0] >= 0) {
-        double to_zero = sampled * (w->v[0] / change);
+    if (counter && change > 0 && first >= 0) {
+        double to_zero = sampled * (first / change);
         if (to_zero < to_start)
             to_start = to_zero;
     }
     if (to_end >= threshold)
         to_end = average / 2;
-    double factor = (sampled + to_start + to_end) / sampled;
+    return (sampled + to_start + to_end) / sampled;
+}
+
+static bool extrapolated(const struct query_window *w, bool counter, bool per_second, double *out)
+{
+    if (w->count < 2)
+        return false;
+    double change = raw_change(w, counter);
+    double factor =
+        query__extrapolation(w->ts, w->count, w->start_ns, w->end_ns, counter, w->v[0], change);
     if (per_second)
         factor /= query__seconds(w->end_ns - w->start_ns);
     *out = change * factor;
@@ -104,7 +109,7 @@ bool query__resets(const struct query_window *w, double *out)
 /* Least squares through the samples, times counted in seconds from `origin_ns`. */
 static void fit(const struct query_window *w, int64_t origin_ns, double *slope, double *intercept)
 {
-    struct query_kahan sx = {0}, sy = {0}, sxy = {0}, sxx = {0};
+    struct data_kahan sx = {0}, sy = {0}, sxy = {0}, sxx = {0};
     double n = 0, first = w->v[0];
     bool constant = true;
     for (size_t i = 0; i < w->count; i++) {
@@ -113,10 +118,10 @@ static void fit(const struct query_window *w, int64_t origin_ns, double *slope, 
         if ((w->ts[i] - origin_ns) % NS_PER_MS == 0)
             px = (double)((w->ts[i] - origin_ns) / NS_PER_MS) / 1e3;
         n++;
-        query__kahan_add(&sx, px);
-        query__kahan_add(&sy, w->v[i]);
-        query__kahan_add(&sxy, px * w->v[i]);
-        query__kahan_add(&sxx, px * px);
+        data_kahan_add(&sx, px);
+        data_kahan_add(&sy, w->v[i]);
+        data_kahan_add(&sxy, px * w->v[i]);
+        data_kahan_add(&sxx, px * px);
     }
     if (constant) {
         if (isinf(first)) {
@@ -172,9 +177,9 @@ bool query__smooth(const struct query_window *w, double *out)
 
 bool query__sum_over(const struct query_window *w, double *out)
 {
-    struct query_kahan k = {0};
+    struct data_kahan k = {0};
     for (size_t i = 0; i < w->count; i++)
-        query__kahan_add(&k, w->v[i]);
+        data_kahan_add(&k, w->v[i]);
     *out = isinf(k.sum) ? k.sum : k.sum + k.c;
     return true;
 }
@@ -182,11 +187,11 @@ bool query__sum_over(const struct query_window *w, double *out)
 bool query__avg_over(const struct query_window *w, double *out)
 {
     /* A sum while it does not overflow; from then on a running mean. */
-    struct query_kahan sum = {0};
+    struct data_kahan sum = {0};
     size_t i = 0;
     for (; i < w->count; i++) {
-        struct query_kahan next = sum;
-        query__kahan_add(&next, w->v[i]);
+        struct data_kahan next = sum;
+        data_kahan_add(&next, w->v[i]);
         if (i && isinf(next.sum) && !isinf(w->v[i]))
             break;
         sum = next;
@@ -204,12 +209,12 @@ bool query__avg_over(const struct query_window *w, double *out)
         *out = isinf(sum.sum) ? sum.sum : sum.sum / n + sum.c / n;
         return true;
     }
-    struct query_kahan mean = {sum.sum / (double)i, sum.c / (double)i};
+    struct data_kahan mean = {sum.sum / (double)i, sum.c / (double)i};
     for (; i < w->count; i++) {
         double n = (double)(i + 1), q = (n - 1) / n;
         mean.sum *= q;
         mean.c *= q;
-        query__kahan_add(&mean, w->v[i] / n);
+        data_kahan_add(&mean, w->v[i] / n);
     }
     *out = isinf(mean.sum) ? mean.sum : mean.sum + mean.c;
     return true;
@@ -246,12 +251,12 @@ bool query__max_over(const struct query_window *w, double *out)
 static double variance(const struct query_window *w)
 {
     double n = 0;
-    struct query_kahan mean = {0}, aux = {0};
+    struct data_kahan mean = {0}, aux = {0};
     for (size_t i = 0; i < w->count; i++) {
         n++;
         double delta = w->v[i] - (mean.sum + mean.c);
-        query__kahan_add(&mean, delta / n);
-        query__kahan_add(&aux, delta * (w->v[i] - (mean.sum + mean.c)));
+        data_kahan_add(&mean, delta / n);
+        data_kahan_add(&aux, delta * (w->v[i] - (mean.sum + mean.c)));
     }
     return (aux.sum + aux.c) / n;
 }

@@ -31,4 +31,29 @@ bool query__ts_of_last(const struct query_window *w, double *out);
 bool query__ts_of_min(const struct query_window *w, double *out);
 bool query__ts_of_max(const struct query_window *w, double *out);
 
+/* Where a window holds histograms (query/window_histogram.c). */
+int query__rate_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__increase_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__delta_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__irate_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__idelta_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__changes_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__resets_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__count_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__present_over_mixed(const struct query_mixed_window *w, struct query_row *row,
+                              size_t step);
+int query__ts_of_first_mixed(const struct query_mixed_window *w, struct query_row *row,
+                             size_t step);
+int query__ts_of_last_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__last_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__first_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__sum_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+int query__avg_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
+
+/* By how much a change between the first and the last sample is stretched to reach over the window
+ * as Prometheus has it: at most half an average interval where samples stop short of an edge, and
+ * for counters (that began at `first` and rose by `change`) never beyond where they were zero. */
+double query__extrapolation(const int64_t *ts, size_t count, int64_t start_ns, int64_t end_ns,
+                            bool counter, double first, double change);
+
 #endif

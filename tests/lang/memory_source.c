@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "data/histogram_math.h"
 
 struct sample {
     int64_t ts;
@@ -157,8 +158,14 @@ void memory_source_add(struct memory_source *m, struct data_labels labels, int64
         e->value.ptr = s;
     }
     struct series *s = e->value.ptr;
-    vec_push(&s->samples,
-             ((struct sample){ts_ns, value,
-                              histogram ? data_histogram_copy(m->arena, histogram) : NULL}));
+    struct data_histogram *own = histogram ? data_histogram_copy(m->arena, histogram) : NULL;
+    const struct data_histogram *before =
+        s->samples.len ? s->samples.items[s->samples.len - 1].histogram : NULL;
+    /* As a store does: it says where it saw that the counter went on. */
+    if (own && before && own->reset_hint == DATA_RESET_UNKNOWN &&
+        before->reset_hint != DATA_RESET_GAUGE && own->schema == before->schema &&
+        !data_histogram_is_reset(own, before))
+        own->reset_hint = DATA_RESET_NO;
+    vec_push(&s->samples, ((struct sample){ts_ns, value, own}));
     buf_deinit(&key);
 }

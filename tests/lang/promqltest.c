@@ -2,9 +2,7 @@
  * range, with their expectations. Prints one line a failing case with PROMQLTEST_VERBOSE=1.
  *
  *     promqltest FOLDER EXPECTED   EXPECTED: lines "<file> <passes>", the least that must pass
- *
- * Native histograms in loads and expectations are not read yet: cases that need them count as
- * failing. */
+ */
 #include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
@@ -13,8 +11,12 @@
 
 #include "base/vec.h"
 #include "codec/number.h"
+#include "data/histogram_math.h"
+#include "data/histogram_notation.h"
 #include "lang/promql/promql.h"
+#include "lang/promql/series_notation.h"
 #include "memory_source.h"
+#include "nhcb.h"
 #include "text/duration.h"
 #include "text/regex.h"
 
@@ -22,9 +24,9 @@ static const struct promql_options options = {.experimental = true, .delayed_nam
 
 struct expected_series {
     struct data_labels labels;
-    double value[600];
-    bool has[600];
+    struct promql_series_value *values;
     size_t count;
+    bool hinted; /* hints are written, so they must be right */
 };
 
 struct test {
@@ -84,115 +86,34 @@ static bool time_of(struct slice w, int64_t *out)
     return true;
 }
 
-/* The metric in front of the values: name{a="b"} with its end. */
-static bool labels_of(struct test *t, struct slice *line, struct data_labels *out)
-{
-    size_t i = 0;
-    bool quoted = false, braces = false;
-    for (; i < line->len; i++) {
-        char c = line->ptr[i];
-        if (c == '\\' && quoted)
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && c == '{')
-            braces = true;
-        else if (!quoted && c == '}')
-            braces = false;
-        else if (!quoted && !braces && (c == ' ' || c == '\t'))
-            break;
-    }
-    struct slice metric = slice_first(*line, i);
-    *line = slice_trim(slice_from(*line, i));
-    struct data_labels_builder b = {0};
-    struct data_labels labels = {NULL, 0};
-    bool ok = true;
-    if (!slice_eq_cstr(metric, "{}")) {
-        struct store_matcher *m;
-        size_t count;
-        ok = !promql_parse_selector(metric, t->arena, &m, &count, NULL);
-        for (size_t k = 0; ok && k < count; k++)
-            data_labels_builder_set(&b, m[k].name, m[k].value);
-    }
-    ok = ok && !data_labels_builder_finish(&b, &labels, NULL);
-    *out = data_labels_copy(t->arena, labels);
-    data_labels_builder_deinit(&b);
-    return ok;
-}
-
-/* One item of the value notation into a list; false when it is none (or a histogram). */
-static bool put_values(struct slice item, double *value, bool *has, size_t *count, size_t max)
-{
-    double first, by = 0;
-    uint64_t times = 0;
-    bool missing = false;
-    ptrdiff_t x = -1;
-    for (size_t i = 1; i < item.len; i++) {
-        if (item.ptr[i] == 'x')
-            x = (ptrdiff_t)i;
-    }
-    if (slice_starts_with(item, SLICE("{{")))
-        return false;
-    struct slice head = x > 0 ? slice_first(item, (size_t)x) : item;
-    if (x > 0 && !codec_text_to_uint(slice_from(item, (size_t)x + 1), &times))
-        return false;
-    if (slice_eq_cstr(head, "_")) {
-        missing = true;
-        first = 0;
-        if (x > 0)
-            times--;
-    } else if (slice_eq_cstr(head, "stale")) {
-        first = data_stale_nan();
-    } else {
-        /* a+b, a-b with the sign not that of an exponent */
-        size_t cut = head.len;
-        for (size_t i = 1; i < head.len; i++) {
-            if ((head.ptr[i] == '+' || head.ptr[i] == '-') && (head.ptr[i - 1] | 32) != 'e')
-                cut = i;
-        }
-        if (!codec_text_to_double(slice_first(head, cut), &first, NULL))
-            return false;
-        if (cut < head.len && !codec_text_to_double(slice_from(head, cut), &by, NULL))
-            return false;
-    }
-    for (uint64_t i = 0; i <= times; i++) {
-        if (*count >= max)
-            return false;
-        /* Adding, even nothing, would change a staleness marker's bits. */
-        value[*count] = i ? first + (double)i * by : first;
-        has[(*count)++] = !missing;
-    }
-    return true;
-}
-
-static void load(struct test *t, struct slice line, bool only_floats)
+static void load(struct test *t, struct slice line, bool with_nhcb)
 {
     struct slice step_word, series;
     int64_t step;
+    struct nhcb *nhcb = with_nhcb ? nhcb_new() : NULL;
     word(&line, &step_word);
-    (void)only_floats;
     if (!time_of(step_word, &step))
         t->load_failed = true;
     while (next_line(t, &series) && series.len) {
-        static double value[20000];
-        static bool has[20000];
         struct data_labels labels;
-        size_t count = 0;
-        if (!labels_of(t, &series, &labels)) {
+        struct promql_series_value *values;
+        size_t count;
+        if (promql_parse_series_labels(&series, t->arena, &labels, NULL) ||
+            promql_parse_series_values(series, t->arena, &values, &count, NULL)) {
             t->load_failed = true;
             continue;
         }
-        struct slice item;
-        while (word(&series, &item)) {
-            if (!put_values(item, value, has, &count, ARRAY_LEN(value))) {
-                t->load_failed = true; /* a histogram: the series ends here */
-                break;
-            }
-        }
         for (size_t i = 0; i < count; i++) {
-            if (has[i])
-                memory_source_add(t->source, labels, (int64_t)i * step, value[i], NULL);
+            if (!values[i].missing)
+                memory_source_add(t->source, labels, (int64_t)i * step, values[i].value,
+                                  values[i].histogram);
         }
+        if (nhcb)
+            nhcb_take(nhcb, labels, values, count);
+    }
+    if (nhcb) {
+        nhcb_add(nhcb, t->source, step);
+        nhcb_free(nhcb);
     }
 }
 
@@ -206,6 +127,56 @@ static bool nearly(double a, double b)
         return false;
     double diff = fabs(a - b), sum = fabs(a) + fabs(b);
     return sum == 0 || diff / sum < 1e-6 || diff < 2.3e-308 * 1e-6;
+}
+
+static bool same_buckets(const struct data_histogram *a, const struct data_histogram *b)
+{
+    data_histogram_bucket_list p = {0}, q = {0};
+    size_t i = 0, k = 0;
+    bool same = true;
+    data_histogram_buckets(a, &p);
+    data_histogram_buckets(b, &q);
+    for (; same; i++, k++) {
+        while (i < p.len && p.items[i].count == 0)
+            i++;
+        while (k < q.len && q.items[k].count == 0)
+            k++;
+        if (i == p.len || k == q.len)
+            break;
+        same = p.items[i].lower == q.items[k].lower && p.items[i].upper == q.items[k].upper &&
+               nearly(p.items[i].count, q.items[k].count);
+    }
+    same = same && i == p.len && k == q.len;
+    vec_free(&p);
+    vec_free(&q);
+    return same;
+}
+
+static bool same_value(const struct query_point *p, const struct promql_series_value *v,
+                       bool hinted)
+{
+    const struct data_histogram *a = p->histogram, *b = v->histogram;
+    if (!a || !b)
+        return !a && !b && nearly(p->value, v->value);
+    bool same = a->schema == b->schema && nearly(a->sum, b->sum) && nearly(a->count, b->count) &&
+                nearly(a->zero_threshold, b->zero_threshold) &&
+                a->custom_bound_count == b->custom_bound_count &&
+                (!hinted || a->reset_hint == b->reset_hint);
+    for (uint32_t i = 0; same && i < a->custom_bound_count; i++)
+        same = nearly(a->custom_bounds[i], b->custom_bounds[i]);
+    return same && same_buckets(a, b);
+}
+
+static void print_value(double v, const struct data_histogram *h, struct buf *out)
+{
+    static const char *const hints[] = {"unknown", "reset", "not reset", "gauge"};
+    if (!h) {
+        codec_append_double(out, v, CODEC_DOUBLE_GENERAL);
+        return;
+    }
+    data_histogram_print(h, out);
+    buf_printf(out, " schema %d, zero %g, %s", h->schema, h->zero_threshold,
+               hints[h->reset_hint & 3]);
 }
 
 struct expectation {
@@ -294,17 +265,12 @@ static void read_expectations(struct test *t, struct expectation *e)
         }
         struct expected_series *s = ARENA_NEW(t->arena, struct expected_series);
         rest = line;
-        struct slice item;
-        if (!labels_of(t, &rest, &s->labels)) {
+        if (promql_parse_series_labels(&rest, t->arena, &s->labels, NULL) ||
+            promql_parse_series_values(rest, t->arena, &s->values, &s->count, NULL)) {
             e->unreadable = true;
             continue;
         }
-        while (word(&rest, &item)) {
-            if (!put_values(item, s->value, s->has, &s->count, ARRAY_LEN(s->value))) {
-                e->unreadable = true;
-                break;
-            }
-        }
+        s->hinted = slice_find(rest, SLICE("counter_reset_hint:")) >= 0;
         vec_push(&e->series, s);
     }
 }
@@ -340,7 +306,7 @@ static bool check_series(struct test *t, struct slice expr, const struct expecta
         const struct expected_series *s = e->series.items[i];
         size_t values = 0;
         for (size_t k = 0; k < s->count; k++)
-            values += s->has[k];
+            values += !s->values[k].missing;
         wanted += values > 0;
         const struct query_series *found = NULL;
         for (size_t k = 0; k < r->series_count && !found; k++) {
@@ -354,13 +320,18 @@ static bool check_series(struct test *t, struct slice expr, const struct expecta
             complain(t, expr, "%s %s, want %zu values, got %zu", buf_cstr(&name),
                      found ? "differs" : "is missing", values, found ? found->count : (size_t)0);
         for (size_t k = 0, at = 0; ok && k < s->count; k++) {
-            if (!s->has[k])
+            if (s->values[k].missing)
                 continue;
             const struct query_point *p = &found->points[at++];
             bool at_time = step == 0 || p->ts_ns == start + (int64_t)k * step;
-            if (p->histogram || !at_time || !nearly(p->value, s->value[k])) {
-                complain(t, expr, "%s is %.17g at %lld, want %.17g", buf_cstr(&name), p->value,
-                         (long long)(p->ts_ns / NS_PER_MS), s->value[k]);
+            if (!at_time || !same_value(p, &s->values[k], s->hinted)) {
+                struct buf got = {0}, want = {0};
+                print_value(p->value, p->histogram, &got);
+                print_value(s->values[k].value, s->values[k].histogram, &want);
+                complain(t, expr, "%s is %s at %lld, want %s", buf_cstr(&name), buf_cstr(&got),
+                         (long long)(p->ts_ns / NS_PER_MS), buf_cstr(&want));
+                buf_deinit(&got);
+                buf_deinit(&want);
                 ok = false;
             }
         }
@@ -490,7 +461,7 @@ static void run_file(struct test *t)
         if (slice_eq_cstr(command, "clear"))
             memory_source_clear(t->source);
         else if (slice_starts_with(command, SLICE("load")))
-            load(t, line, false);
+            load(t, line, slice_eq_cstr(command, "load_with_nhcb"));
         else if (slice_starts_with(command, SLICE("eval")))
             eval(t, command, line);
     }

@@ -11,6 +11,7 @@ struct lowering {
     struct arena *arena;
     const struct query_steps *steps;
     const struct promql_options *options;
+    bool find_resets; /* below histogram_count and the like: counts alone are asked for */
 };
 
 static const struct promql_expr *strip(const struct promql_expr *e)
@@ -54,6 +55,7 @@ static void set_selector(struct lowering *l, struct query_node *n, const struct 
     n->selector.matchers = e->matchers;
     n->selector.matcher_count = e->matcher_count;
     n->selector.lookback_ns = l->options->lookback_ns ? l->options->lookback_ns : LOOKBACK_DEFAULT;
+    n->selector.find_resets = l->find_resets;
     set_time(l, &n->selector, e);
 }
 
@@ -85,7 +87,7 @@ static struct query_node *lower_window(struct lowering *l, const struct promql_e
     return n;
 }
 
-static struct query_node *lower_call(struct lowering *l, const struct promql_expr *e)
+static struct query_node *lower_call_args(struct lowering *l, const struct promql_expr *e)
 {
     const struct query_function *f = e->function;
     struct query_node *params[8] = {NULL};
@@ -114,6 +116,31 @@ static struct query_node *lower_call(struct lowering *l, const struct promql_exp
     if (slice_eq_cstr(slice_cstr(f->name), "timestamp") && args[0]->op == QUERY_INSTANT)
         args[0]->selector.timestamps = true;
     set_args(l, n, args, e->arg_count);
+    return n;
+}
+
+/* Where nothing but counts and sums of histograms is asked for, Prometheus tells resets from sample
+ * to sample; where buckets count it takes the hints as they are stored. */
+static bool finds_resets(bool above, const struct query_function *f)
+{
+    static const char *const counts[] = {"histogram_count", "histogram_sum", "histogram_avg"};
+    static const char *const buckets[] = {"histogram_quantile", "histogram_quantiles",
+                                          "histogram_fraction"};
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(f->name, counts[i]) == 0)
+            return true;
+        if (strcmp(f->name, buckets[i]) == 0)
+            return false;
+    }
+    return above;
+}
+
+static struct query_node *lower_call(struct lowering *l, const struct promql_expr *e)
+{
+    bool above = l->find_resets;
+    l->find_resets = finds_resets(above, e->function);
+    struct query_node *n = lower_call_args(l, e);
+    l->find_resets = above;
     return n;
 }
 

@@ -691,10 +691,12 @@ static const struct {
     enum query_binary_op op;
     int precedence;
 } operators[] = {
-    {"or", QUERY_OR, 1}, {"and", QUERY_AND, 2}, {"unless", QUERY_UNLESS, 2}, {"==", QUERY_EQ, 3},
-    {"!=", QUERY_NE, 3}, {"<=", QUERY_LE, 3},   {"<", QUERY_LT, 3},          {">=", QUERY_GE, 3},
-    {">", QUERY_GT, 3},  {"+", QUERY_ADD, 4},   {"-", QUERY_SUB, 4},         {"*", QUERY_MUL, 5},
-    {"/", QUERY_DIV, 5}, {"%", QUERY_MOD, 5},   {"atan2", QUERY_ATAN2, 5},   {"^", QUERY_POW, 6},
+    {"or", QUERY_OR, 1},         {"and", QUERY_AND, 2},     {"unless", QUERY_UNLESS, 2},
+    {"==", QUERY_EQ, 3},         {"!=", QUERY_NE, 3},       {"</", QUERY_TRIM_UPPER, 3},
+    {">/", QUERY_TRIM_LOWER, 3}, {"<=", QUERY_LE, 3},       {"<", QUERY_LT, 3},
+    {">=", QUERY_GE, 3},         {">", QUERY_GT, 3},        {"+", QUERY_ADD, 4},
+    {"-", QUERY_SUB, 4},         {"*", QUERY_MUL, 5},       {"/", QUERY_DIV, 5},
+    {"%", QUERY_MOD, 5},         {"atan2", QUERY_ATAN2, 5}, {"^", QUERY_POW, 6},
 };
 
 static int find_operator(const struct parser *p)

@@ -79,8 +79,8 @@ static void print_time(const struct promql_expr *e, struct buf *out)
 
 static void print_binary(const struct promql_expr *e, struct buf *out)
 {
-    static const char *const ops[] = {"+",  "-", "*",  "/", "%",  "^",   "atan2", "==",
-                                      "!=", "<", "<=", ">", ">=", "and", "or",    "unless"};
+    static const char *const ops[] = {"+", "-",  "*", "/",  "%",  "^",  "atan2", "==", "!=",
+                                      "<", "<=", ">", ">=", "</", ">/", "and",   "or", "unless"};
     promql_print(e->args[0], out);
     buf_printf(out, " %s", ops[e->op]);
     if (e->return_bool)
