@@ -73,7 +73,7 @@ static int to_series(struct query_exec *x, struct query_grid *g, struct query_re
             count += row->has[s];
         if (!count)
             continue;
-        struct query_series one = {.labels = row->labels,
+        struct query_series one = {.labels = data_labels_copy(x->arena, row->labels),
                                    .points = ARENA_ARRAY(x->arena, struct query_point, count)};
         if (!one.points)
             return query__no_memory(x);
@@ -145,6 +145,9 @@ int query_run(const struct query_plan *plan, const struct query_env *env, struct
     out->warning_count = out->warnings ? x.warnings.len : 0;
     out->info_count = out->infos ? x.infos.len : 0;
     out->stats = x.stats;
+    for (size_t i = 0; i < x.selections.len; i++)
+        env->source->ops->selection_free(x.selections.items[i]);
+    vec_free(&x.selections);
     vec_free(&x.warnings);
     vec_free(&x.infos);
     return err;

@@ -25,8 +25,8 @@ int query__no_memory(struct query_exec *x)
                     (long long)(b ? b->limit : 0), b ? b->setting : "limits.query.memory");
 }
 
-struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
-                                 struct data_labels labels)
+struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
+                                 struct data_labels labels, double *value, uint8_t *has)
 {
     if (g->count == g->cap) {
         size_t cap = g->cap ? g->cap * 2 : 8;
@@ -40,16 +40,21 @@ struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
         g->rows = rows;
         g->cap = cap;
     }
-    struct query_row *r = &g->rows[g->count];
-    *r = (struct query_row){.labels = labels};
-    r->value = arena_alloc(x->arena, x->step_count * sizeof(double));
-    r->has = arena_calloc(x->arena, x->step_count, 1);
-    if (!r->value || !r->has) {
+    struct query_row *r = &g->rows[g->count++];
+    *r = (struct query_row){.labels = labels, .value = value, .has = has};
+    return r;
+}
+
+struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
+                                 struct data_labels labels)
+{
+    double *value = arena_alloc(x->arena, x->step_count * sizeof(*value));
+    uint8_t *has = arena_calloc(x->arena, x->step_count, 1);
+    if (!value || !has) {
         query__no_memory(x);
         return NULL;
     }
-    g->count++;
-    return r;
+    return query__put_row(x, g, labels, value, has);
 }
 
 double *query__add_scalar(struct query_exec *x, struct query_grid *g)

@@ -29,12 +29,16 @@ struct query_exec {
     VEC(struct slice) warnings, infos;
     struct query_stats stats;
     uint64_t samples_held;
+    VEC(struct store_selection *) selections; /* rows' labels point into them; freed at the end */
 };
 
 int64_t query__step_ns(const struct query_exec *x, size_t step);
 /* A new row with no values; NULL when memory is used up (the diag says so). */
 struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels);
+/* The same with columns that are there already, in the arena. */
+struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
+                                 struct data_labels labels, double *value, uint8_t *has);
 /* A row of a scalar: a value at every step. */
 double *query__add_scalar(struct query_exec *x, struct query_grid *g);
 /* Adds "PromQL warning: text (line:col)" once. */
@@ -59,6 +63,9 @@ static inline const struct data_histogram *query__histogram_at(const struct quer
 /* Cancelled, late or over the sample limit: an error with words, else 0. */
 int query__check(struct query_exec *x);
 int query__count_samples(struct query_exec *x, size_t samples);
+/* Says that a counter's function got something that does not look like one. */
+void query__counter_hint(struct query_exec *x, const struct query_node *n,
+                         struct data_labels labels);
 
 /* Evaluates a node on the steps in force. */
 int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out);

@@ -33,6 +33,7 @@ struct query_env {
     int64_t deadline_ns;           /* by now_ns; 0 = none (limits.query.timeout) */
     int64_t (*now_ns)(void *ctx);  /* monotonic; may be NULL when there is no deadline */
     void *now_ctx;
+    bool plain; /* step by step, without the fast ways: what these are tested against */
 };
 
 enum query_kind { QUERY_SCALAR, QUERY_STRING, QUERY_VECTOR, QUERY_MATRIX };

@@ -1,0 +1,239 @@
+#include "query/scan.h"
+
+#include "base/mem.h"
+#include "query/window.h"
+
+#define MORSEL     ((size_t)32)      /* series */
+#define WAVE_BYTES ((size_t)8 << 20) /* of rows */
+
+struct query__scan_worker {
+    struct query__scan_worker *next;
+    struct store_samples samples;
+    struct query__sweep sweep;
+};
+
+int64_t query__time_at(const struct query_exec *x, const struct query_selector *sel, size_t step)
+{
+    int64_t t = sel->has_at ? sel->at_ns : query__step_ns(x, step);
+    int64_t out;
+    return __builtin_sub_overflow(t, sel->offset_ns, &out) ? t : out;
+}
+
+int64_t query__minus(int64_t a, int64_t b)
+{
+    int64_t out;
+    return __builtin_sub_overflow(a, b, &out) ? INT64_MIN : out;
+}
+
+bool query__windows_of(const struct query_exec *x, const struct query_node *n,
+                       struct query__windows *out)
+{
+    const struct query_selector *sel = &n->selector;
+    int64_t range = n->op == QUERY_INSTANT ? sel->lookback_ns : n->range_ns, last;
+    *out = (struct query__windows){
+        .first_ns = query__time_at(x, sel, 0),
+        .step_ns = x->steps.step_ns,
+        .range_ns = range,
+        .steps = sel->has_at ? 1 : x->step_count,
+    };
+    if (__builtin_mul_overflow((int64_t)(out->steps - 1), out->step_ns, &last) ||
+        __builtin_add_overflow(out->first_ns, last, &last))
+        return false;
+    return query__minus(out->first_ns, range) != INT64_MIN &&
+           last == query__time_at(x, sel, out->steps - 1);
+}
+
+int query__scan_open(struct query_exec *x, const struct query_node *n,
+                     const struct query_grid *params, struct query__scan *out)
+{
+    const struct query_selector *sel = &n->selector;
+    *out = (struct query__scan){.x = x, .node = n};
+    pthread_mutex_init(&out->lock, NULL);
+    diag_init(&out->failed);
+    bool exact = query__windows_of(x, n, &out->windows);
+    out->windows.per_second = n->op == QUERY_WINDOW && n->function->window == query__rate;
+    out->from_ns = query__minus(query__time_at(x, sel, 0), out->windows.range_ns);
+    if (out->windows.range_ns)
+        out->from_ns++;
+    out->to_ns = query__time_at(x, sel, x->step_count - 1);
+    if (!exact)
+        return 0; /* no sample is that far away */
+    for (size_t p = 0; p < 2 && params && params[p].count; p++) {
+        out->param[p] = params[p].rows[0].value;
+        /* A pinned window may still meet another parameter at each step. */
+        if (sel->has_at)
+            out->windows = (struct query__windows){.first_ns = out->windows.first_ns,
+                                                   .range_ns = out->windows.range_ns,
+                                                   .steps = x->step_count};
+    }
+    const struct store_select_req req = {
+        .tenant = x->env->tenant,
+        .t_min_ns = out->from_ns,
+        .t_max_ns = out->to_ns,
+        .matchers = sel->matchers,
+        .matcher_count = sel->matcher_count,
+        .series_max = x->env->series_max,
+        .memory = x->env->memory,
+        .cancelled = x->env->cancelled,
+    };
+    const struct store_source_ops *ops = x->env->source->ops;
+    int err = ops->select(x->env->source, &req, &out->selection, x->diag);
+    if (err)
+        return err;
+    vec_push(&x->selections, out->selection);
+    out->count = ops->selection_count(out->selection);
+    x->stats.series_selected += out->count;
+    return 0;
+}
+
+static size_t width_of(const struct query__scan *s)
+{
+    return s->x->env->pool ? MAX(s->x->env->pool->width, (size_t)1) : 1;
+}
+
+size_t query__scan_wave(const struct query__scan *s)
+{
+    size_t bytes = s->x->step_count * (sizeof(double) + 1) + sizeof(struct query__slot);
+    size_t most = MAX(WAVE_BYTES / bytes, (size_t)1);
+    return MIN(MIN(most, s->count), 4 * MORSEL * width_of(s));
+}
+
+static struct query__scan_worker *take_worker(struct query__scan *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct query__scan_worker *w = s->idle;
+    if (w)
+        s->idle = w->next;
+    pthread_mutex_unlock(&s->lock);
+    if (!w) {
+        w = mem_calloc(1, sizeof(*w));
+        query__sweep_init(&w->sweep, s->node->op == QUERY_WINDOW ? s->node->function->window : NULL,
+                          &s->windows);
+        w->sweep.eval_ns = query__step_ns(s->x, 0);
+        memcpy(w->sweep.param, s->param, sizeof(s->param));
+    }
+    return w;
+}
+
+static void give_worker(struct query__scan *s, struct query__scan_worker *w)
+{
+    pthread_mutex_lock(&s->lock);
+    w->next = s->idle;
+    s->idle = w;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* All steps have what the only window gave. */
+static void spread(struct query__row *row, size_t steps)
+{
+    for (size_t s = 1; s < steps; s++)
+        row->value[s] = row->value[0];
+    memset(row->has, row->has[0], steps);
+    row->lo = 0;
+    row->hi = row->has[0] ? steps : 0;
+    row->all = row->has[0];
+}
+
+static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
+{
+    const struct store_source_ops *ops = s->x->env->source->ops;
+    struct diag diag;
+    diag_init(&diag);
+    slot->samples = 0;
+    slot->histograms = false;
+    slot->err =
+        ops->selection_read(s->selection, slot->series, s->from_ns, s->to_ns, &w->samples, &diag);
+    if (slot->err) {
+        pthread_mutex_lock(&s->lock);
+        if (!s->failed.code)
+            s->failed = diag;
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (slot->err || !w->samples.count)
+        return;
+    slot->histograms = w->samples.histogram != NULL || w->samples.count > INT32_MAX;
+    if (slot->histograms)
+        return;
+    slot->samples =
+        query__sweep_row(&w->sweep, w->samples.ts, w->samples.value, w->samples.count, &slot->row);
+    if (slot->samples && s->node->op == QUERY_INSTANT) {
+        /* The samples an instant selector holds are those it shows. */
+        slot->samples = 0;
+        for (size_t i = 0; i < s->windows.steps; i++)
+            slot->samples += slot->row.has[i];
+        if (s->node->selector.timestamps) {
+            const struct query__span *p =
+                query__span_of(&w->sweep.spans, w->samples.ts, w->samples.count);
+            for (size_t i = slot->row.lo; i < slot->row.hi; i++)
+                slot->row.value[i] = query__seconds(w->samples.ts[p->last[i]]);
+        }
+    }
+    if (slot->samples && s->windows.steps < s->x->step_count)
+        spread(&slot->row, s->x->step_count);
+}
+
+struct wave {
+    struct query__scan *scan;
+    struct query__slot *slots;
+    size_t count, morsel;
+};
+
+/* Without words: other threads have the diag. */
+static bool should_stop(const struct query_env *env)
+{
+    return (env->cancelled && *env->cancelled) ||
+           (env->deadline_ns && env->now_ns && env->now_ns(env->now_ctx) > env->deadline_ns);
+}
+
+static void run_morsel(void *ctx, size_t i)
+{
+    struct wave *wave = ctx;
+    size_t begin = i * wave->morsel, end = MIN(begin + wave->morsel, wave->count);
+    if (should_stop(wave->scan->x->env))
+        return;
+    struct query__scan_worker *w = take_worker(wave->scan);
+    for (size_t k = begin; k < end; k++)
+        read_slot(wave->scan, w, &wave->slots[k]);
+    give_worker(wave->scan, w);
+}
+
+int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
+{
+    struct wave wave = {.scan = s, .slots = slots, .count = count, .morsel = MORSEL};
+    int err = query__check(s->x);
+    for (size_t i = 0; i < count; i++) {
+        slots[i].series = first + i;
+        slots[i].samples = 0;
+        slots[i].err = 0;
+    }
+    size_t morsels = (count + MORSEL - 1) / MORSEL, width = width_of(s);
+    if (!err && width > 1 && morsels > 1)
+        s->x->env->pool->parallel(s->x->env->pool, TASK_INTERACTIVE, morsels, width, run_morsel,
+                                  &wave);
+    for (size_t i = 0; !err && !(width > 1 && morsels > 1) && i < morsels; i++)
+        run_morsel(&wave, i);
+    if (!err)
+        err = query__check(s->x);
+    for (size_t i = 0; i < count && !err; i++) {
+        if (slots[i].err)
+            err = diag_set(s->x->diag, slots[i].err, "%s", s->failed.msg);
+        else if (slots[i].samples)
+            err = query__count_samples(s->x, slots[i].samples);
+        /* Each window holds what is new to it; a series is in memory once. */
+        if (s->node->op == QUERY_WINDOW)
+            s->x->samples_held -= MIN(s->x->samples_held, (uint64_t)slots[i].samples);
+    }
+    return err;
+}
+
+void query__scan_close(struct query__scan *s)
+{
+    for (struct query__scan_worker *w = s->idle, *next; w; w = next) {
+        next = w->next;
+        query__sweep_free(&w->sweep);
+        store_samples_free(&w->samples);
+        mem_free(w);
+    }
+    s->idle = NULL;
+    pthread_mutex_destroy(&s->lock);
+}

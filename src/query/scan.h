@@ -1,0 +1,54 @@
+/* Selectors to rows: series are resolved once, read and swept in morsels on all threads the query
+ * may have, and come back in waves, in order. What a wave holds is bounded whatever is selected. */
+#ifndef QUERY_SCAN_H
+#define QUERY_SCAN_H
+
+#include <pthread.h>
+
+#include "query/sweep.h"
+
+struct query__scan_worker; /* what a thread needs while it is at a morsel */
+
+struct query__slot {
+    size_t series; /* in the selection */
+    struct query__row row;
+    size_t samples;  /* 0: nothing in the range */
+    bool histograms; /* there are some: the row is not made, the plain way has to */
+    int err;
+};
+
+struct query__scan {
+    struct query_exec *x;
+    const struct query_node *node;
+    struct store_selection *selection;
+    size_t count; /* series */
+    int64_t from_ns, to_ns;
+    struct query__windows windows;
+    const double *param[2];
+
+    pthread_mutex_t lock; /* guards idle and failed */
+    struct query__scan_worker *idle;
+    struct diag failed; /* of the first series that could not be read */
+};
+
+/* The instants T of a selector: one for all steps when it is pinned by @. */
+int64_t query__time_at(const struct query_exec *x, const struct query_selector *sel, size_t step);
+int64_t query__minus(int64_t a, int64_t b); /* INT64_MIN when it overflows */
+
+/* The windows of a node's steps: one when all have the same. False when their times overflow: there
+ * can be nothing. */
+bool query__windows_of(const struct query_exec *x, const struct query_node *n,
+                       struct query__windows *out);
+
+/* Selects the series of an INSTANT or WINDOW node; `params` (may be NULL) are the scalar arguments'
+ * grids. *out is freed by query__scan_close, also after errors. */
+int query__scan_open(struct query_exec *x, const struct query_node *n,
+                     const struct query_grid *params, struct query__scan *out);
+/* How many slots a wave should have at most. */
+size_t query__scan_wave(const struct query__scan *s);
+/* Fills the slots for series [first, first + count): value and has of each slot's row are given.
+ * Counts samples against the limits and checks for cancellation. */
+int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots);
+void query__scan_close(struct query__scan *s);
+
+#endif

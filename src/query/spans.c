@@ -1,0 +1,161 @@
+#include "query/spans.h"
+
+#include "base/mem.h"
+#include "query/scan.h"
+
+#define CACHE_BYTES ((size_t)16 << 20) /* a thread */
+
+static struct query__span *span_new(size_t steps)
+{
+    struct query__span *p = mem_calloc(1, sizeof(*p));
+    p->first = mem_alloc(steps * sizeof(*p->first));
+    p->last = mem_alloc(steps * sizeof(*p->last));
+    p->any = mem_alloc(steps);
+    p->two = mem_alloc(steps);
+    return p;
+}
+
+static void span_free(struct query__span *p)
+{
+    if (!p)
+        return;
+    mem_free(p->first);
+    mem_free(p->last);
+    mem_free(p->any);
+    mem_free(p->two);
+    mem_free(p->sampled);
+    mem_free(p->apart);
+    mem_free(p);
+}
+
+static void fill(const struct query__windows *w, struct query__span *p, const int64_t *ts,
+                 size_t count)
+{
+    size_t begin = 0, end = 0;
+    p->lo = p->hi = 0;
+    p->any_all = p->two_all = true;
+    memset(p->any, 0, w->steps);
+    memset(p->two, 0, w->steps);
+    bool found = false;
+    size_t any = 0, two = 0;
+    for (size_t s = 0; s < w->steps; s++) {
+        int64_t t = w->first_ns + (int64_t)s * w->step_ns, start = query__minus(t, w->range_ns);
+        while (end < count && ts[end] <= t)
+            end++;
+        while (begin < end && ts[begin] <= start)
+            begin++;
+        p->first[s] = (uint32_t)(begin < end ? begin : end ? end - 1 : 0);
+        p->last[s] = (uint32_t)(end ? end - 1 : 0);
+        if (begin == end)
+            continue;
+        if (!found)
+            p->lo = s;
+        found = true;
+        p->hi = s + 1;
+        p->any[s] = 1;
+        p->two[s] = end - begin >= 2;
+        any++;
+        two += p->two[s];
+    }
+    p->any_all = any == p->hi - p->lo;
+    p->two_all = two == p->hi - p->lo;
+}
+
+static size_t span_bytes(size_t steps)
+{
+    return sizeof(struct query__span) + steps * (2 * sizeof(uint32_t) + 2 + 5 * sizeof(double));
+}
+
+static void grow(struct query__spans *s)
+{
+    size_t size = s->size ? s->size * 2 : 64;
+    struct query__span **table = mem_calloc(size, sizeof(struct query__span *));
+    for (size_t i = 0; i < s->size; i++) {
+        struct query__span *p = s->table[i];
+        size_t at = p ? p->id.lo & (size - 1) : 0;
+        while (p && table[at])
+            at = (at + 1) & (size - 1);
+        if (p)
+            table[at] = p;
+    }
+    mem_free(s->table);
+    s->table = table;
+    s->size = size;
+}
+
+struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count)
+{
+    struct hash128 id = hash128(ts, count * sizeof(*ts));
+    if (s->count * 2 >= s->size)
+        grow(s);
+    size_t at = id.lo & (s->size - 1);
+    while (s->table[at] && !hash128_eq(s->table[at]->id, id))
+        at = (at + 1) & (s->size - 1);
+    if (s->table[at])
+        return s->table[at];
+    struct query__span *p;
+    if (s->bytes + span_bytes(s->windows.steps) <= CACHE_BYTES) {
+        p = s->table[at] = span_new(s->windows.steps);
+        s->count++;
+        s->bytes += span_bytes(s->windows.steps);
+    } else {
+        if (!s->spare)
+            s->spare = span_new(s->windows.steps);
+        p = s->spare;
+        if (hash128_eq(p->id, id))
+            return p;
+        mem_free(p->sampled);
+        mem_free(p->apart);
+        p->sampled = p->apart = NULL;
+    }
+    p->id = id;
+    fill(&s->windows, p, ts, count);
+    return p;
+}
+
+void query__span_extrapolation(const struct query__spans *s, struct query__span *p,
+                               const int64_t *ts)
+{
+    const struct query__windows *w = &s->windows;
+    if (p->sampled)
+        return;
+    p->sampled = mem_alloc(4 * w->steps * sizeof(double));
+    p->to_start = p->sampled + w->steps;
+    p->to_end = p->to_start + w->steps;
+    p->factor = p->to_end + w->steps;
+    for (size_t i = p->lo; i < p->hi; i++) {
+        if (!p->two[i]) {
+            p->sampled[i] = 1;
+            p->to_start[i] = p->to_end[i] = p->factor[i] = 0;
+            continue;
+        }
+        int64_t t = w->first_ns + (int64_t)i * w->step_ns, start = query__minus(t, w->range_ns);
+        double to_start = query__seconds(ts[p->first[i]] - start);
+        double to_end = query__seconds(t - ts[p->last[i]]);
+        double sampled = query__seconds(ts[p->last[i]] - ts[p->first[i]]);
+        double average = sampled / (double)(p->last[i] - p->first[i]), threshold = average * 1.1;
+        p->sampled[i] = sampled;
+        p->to_start[i] = to_start >= threshold ? average / 2 : to_start;
+        p->to_end[i] = to_end >= threshold ? average / 2 : to_end;
+        double factor = (sampled + p->to_start[i] + p->to_end[i]) / sampled;
+        p->factor[i] = w->per_second ? factor / query__seconds(w->range_ns) : factor;
+    }
+}
+
+void query__span_apart(const struct query__spans *s, struct query__span *p, const int64_t *ts)
+{
+    if (p->apart)
+        return;
+    p->apart = mem_alloc(s->windows.steps * sizeof(double));
+    for (size_t i = p->lo; i < p->hi; i++)
+        p->apart[i] = p->two[i] ? query__seconds(ts[p->last[i]] - ts[p->last[i] - 1]) : 1;
+}
+
+void query__spans_free(struct query__spans *s)
+{
+    for (size_t i = 0; i < s->size; i++)
+        span_free(s->table[i]);
+    mem_free(s->table);
+    span_free(s->spare);
+    *s = (struct query__spans){0};
+}

@@ -1,0 +1,49 @@
+/* Where the windows of all steps lie in one column of times. Computed once a column: series that
+ * were scraped together have the same times, and share it. */
+#ifndef QUERY_SPANS_H
+#define QUERY_SPANS_H
+
+#include "base/hash.h"
+#include "base/types.h"
+
+/* The windows a node asks for: step s sees (T - range, T] with T = first_ns + s * step_ns. */
+struct query__windows {
+    int64_t first_ns, step_ns, range_ns;
+    size_t steps;
+    bool per_second; /* factors for rate, not for increase */
+};
+
+/* Indexes are valid at every step in [lo, hi), also where a window is empty or short: the masks
+ * tell. */
+struct query__span {
+    struct hash128 id;
+    size_t lo, hi;         /* outside, every window is empty; lo == hi when all are */
+    uint32_t *first;       /* of a window's samples, the first */
+    uint32_t *last;        /* and the last */
+    uint8_t *any, *two;    /* 1 where a window has a sample; at least two */
+    bool any_all, two_all; /* at every step in [lo, hi) */
+
+    /* Made when first asked for. */
+    double *sampled, *to_start, *to_end, *factor; /* see query__span_extrapolation */
+    double *apart;                                /* seconds between the last two samples */
+};
+
+/* One thread's spans, for one node. Zero it, set `windows`. */
+struct query__spans {
+    struct query__windows windows;
+    struct query__span **table; /* by id; power of two */
+    size_t size, count, bytes;
+    struct query__span *spare; /* for what the cache has no room for */
+};
+
+/* Of times in ascending order; at most INT32_MAX of them. Valid until the next call. */
+struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count);
+/* Seconds between first and last sample, from the window's start to the first sample (at most
+ * half an average interval when there is a gap), from the last to its end, and the factor a change
+ * is multiplied with unless it is a counter that would have started within the window. */
+void query__span_extrapolation(const struct query__spans *s, struct query__span *p,
+                               const int64_t *ts);
+void query__span_apart(const struct query__spans *s, struct query__span *p, const int64_t *ts);
+void query__spans_free(struct query__spans *s);
+
+#endif

@@ -1,0 +1,285 @@
+/* The fast ways of execution against the plain one, bit for bit, on random series and queries; by
+ * one thread and by several (which is what the thread sanitizer is for). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "../lang/memory_source.h"
+#include "base/mem.h"
+#include "lang/promql/promql.h"
+#include "os/pool.h"
+#include "query/simd.h"
+
+#define START_NS (INT64_C(1700000000) * NS_PER_SEC)
+#define ROUNDS   60 /* sets of series */
+#define ASKED    12 /* queries of each */
+
+static uint64_t seed = 1;
+
+static uint64_t rnd(void)
+{
+    seed += UINT64_C(0x9e3779b97f4a7c15);
+    return hash_u64(seed);
+}
+
+static double unit(void)
+{
+    return (double)(rnd() >> 11) / 9007199254740992.0;
+}
+
+enum shape { INTEGERS, DECIMALS, NOISE, COUNTER, STEADY, ODD, SHAPES };
+
+static double next_value(enum shape shape, double before)
+{
+    static const double odd[] = {NAN, INFINITY, -INFINITY, -0.0, 0.0, 1e300, -1e300, 1.7e308, 5};
+    switch (shape) {
+    case INTEGERS: return floor(unit() * 1000) - 500;
+    case DECIMALS: return floor(unit() * 10000) / 100;
+    case NOISE: return (unit() - 0.5) * pow(10, floor(unit() * 20) - 10);
+    case COUNTER: return unit() < 0.05 ? floor(unit() * 3) : before + floor(unit() * 10) / 4;
+    case STEADY: return before + 1;
+    default: return unit() < 0.5 ? odd[rnd() % ARRAY_LEN(odd)] : unit();
+    }
+}
+
+static void fill(struct memory_source *m)
+{
+    static const char *const names[] = {"a_total", "b", "c_bucket"};
+    int targets = 1 + (int)(rnd() % 4), count = (int)(rnd() % 300);
+    for (int t = 0; t < targets; t++) {
+        bool regular = rnd() % 3, gaps = rnd() % 2;
+        int64_t phase = (int64_t)(rnd() % 15000) * NS_PER_MS;
+        int64_t *ts = mem_calloc((size_t)count + 1, sizeof(*ts));
+        for (int i = 0; i < count; i++)
+            ts[i] = START_NS + phase + (int64_t)i * 15 * NS_PER_SEC +
+                    (regular ? 0 : (int64_t)(rnd() % 2000) * NS_PER_MS + (int64_t)(rnd() % 2));
+        for (int s = 0; s < 12; s++) {
+            char target[8], number[8], le[16];
+            snprintf(target, sizeof(target), "t%d", t);
+            snprintf(number, sizeof(number), "%d", s % 4);
+            snprintf(le, sizeof(le), s % 4 == 3 ? "+Inf" : "%d", s % 4);
+            const struct data_label labels[] = {{SLICE("__name__"), slice_cstr(names[s / 4])},
+                                                {SLICE("le"), slice_cstr(le)},
+                                                {SLICE("n"), slice_cstr(number)},
+                                                {SLICE("t"), slice_cstr(target)}};
+            enum shape shape = (enum shape)(rnd() % SHAPES);
+            double v = 0;
+            bool stale = rnd() % 4 == 0, other_gaps = gaps && rnd() % 2;
+            for (int i = 0; i < count; i++) {
+                v = next_value(shape, v);
+                if ((gaps && i / 7 % 5 == 2) || (other_gaps && i / 3 % 4 == 1))
+                    continue;
+                memory_source_add(m, (struct data_labels){labels, 4}, ts[i],
+                                  stale && rnd() % 16 == 0 ? data_stale_nan() : v, NULL);
+            }
+        }
+        mem_free(ts);
+    }
+}
+
+static const char *const functions[] = {"rate",
+                                        "increase",
+                                        "delta",
+                                        "irate",
+                                        "idelta",
+                                        "changes",
+                                        "resets",
+                                        "sum_over_time",
+                                        "avg_over_time",
+                                        "min_over_time",
+                                        "max_over_time",
+                                        "count_over_time",
+                                        "last_over_time",
+                                        "first_over_time",
+                                        "present_over_time",
+                                        "stddev_over_time",
+                                        "deriv",
+                                        "ts_of_max_over_time"};
+static const char *const aggregates[] = {"sum", "avg", "count", "min", "max", "group", "stddev"};
+static const char *const by[] = {"", "by (t) ", "by (n, __name__) ", "without (n) ",
+                                 "by (nothing) "};
+static const char *const selectors[] = {"a_total",        "b",         "c_bucket",
+                                        "{t=~\"t[01]\"}", "{n=\"1\"}", "a_total{n!=\"2\"}"};
+static const char *const modifiers[] = {"", "", "", " offset 3m", " @ 1700001000", " offset -2m"};
+
+#define ANY(list) list[rnd() % ARRAY_LEN(list)]
+
+static void ask(char *out, size_t size)
+{
+    char inner[256], range[32];
+    snprintf(range, sizeof(range), "[%ds]", 1 + (int)(rnd() % 600));
+    if (rnd() % 3 == 0)
+        snprintf(inner, sizeof(inner), "%s%s", ANY(selectors), ANY(modifiers));
+    else if (rnd() % 8 == 0)
+        snprintf(inner, sizeof(inner), "quantile_over_time(0.3, %s%s%s)", ANY(selectors), range,
+                 ANY(modifiers));
+    else
+        snprintf(inner, sizeof(inner), "%s(%s%s%s)", ANY(functions), ANY(selectors), range,
+                 ANY(modifiers));
+    switch (rnd() % 8) {
+    case 0: snprintf(out, size, "%s", inner); break;
+    case 1: snprintf(out, size, "topk(2, %s)", inner); break;
+    case 2: snprintf(out, size, "%s(%s[20m:1m])", ANY(functions), inner); break;
+    case 3: snprintf(out, size, "%s %s(%s > 1)", ANY(aggregates), ANY(by), inner); break;
+    case 4: snprintf(out, size, "histogram_quantile(0.9, sum by (le) (%s))", inner); break;
+    default: snprintf(out, size, "%s %s(%s)", ANY(aggregates), ANY(by), inner); break;
+    }
+}
+
+struct answer {
+    struct arena *arena;
+    struct promql_expr *expr;
+    struct query_result result;
+    struct diag diag;
+    int err;
+};
+
+static void run(struct store_source *source, const char *text, const struct query_steps *steps,
+                struct task_pool *pool, bool plain, struct answer *a)
+{
+    struct promql_options options = {.experimental = true};
+    struct query_plan *plan;
+    struct query_env env = {
+        .source = source, .tenant = SLICE("default"), .pool = pool, .plain = plain};
+    *a = (struct answer){.arena = arena_new(0, NULL)};
+    diag_init(&a->diag);
+    if (promql_parse(slice_cstr(text), &options, a->arena, &a->expr, &a->diag) ||
+        promql_plan(a->expr, steps, &options, a->arena, &plan, &a->diag))
+        fail_msg("%s: %s", text, a->diag.msg);
+    a->err = query_run(plan, &env, a->arena, &a->result, &a->diag);
+}
+
+static void answer_free(struct answer *a)
+{
+    promql_expr_free(a->expr);
+    arena_free(a->arena);
+}
+
+static bool same_value(double a, double b)
+{
+    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+static void compare(const char *text, const struct answer *want, const struct answer *got)
+{
+    if (want->err != got->err)
+        fail_msg("%s: %d (%s) instead of %d (%s)", text, got->err, got->diag.msg, want->err,
+                 want->diag.msg);
+    if (want->err)
+        return;
+    if (want->result.series_count != got->result.series_count)
+        fail_msg("%s: %zu series instead of %zu", text, got->result.series_count,
+                 want->result.series_count);
+    assert_int_equal(want->result.info_count, got->result.info_count);
+    assert_int_equal(want->result.warning_count, got->result.warning_count);
+    assert_int_equal(want->result.stats.samples_read, got->result.stats.samples_read);
+    for (size_t i = 0; i < want->result.series_count; i++) {
+        const struct query_series *w = &want->result.series[i], *g = &got->result.series[i];
+        assert_true(data_labels_eq(w->labels, g->labels));
+        if (w->count != g->count)
+            fail_msg("%s: series %zu has %zu points instead of %zu", text, i, g->count, w->count);
+        for (size_t k = 0; k < w->count; k++) {
+            if (w->points[k].ts_ns != g->points[k].ts_ns ||
+                !same_value(w->points[k].value, g->points[k].value))
+                fail_msg("%s: series %zu point %zu: %.17g instead of %.17g", text, i, k,
+                         g->points[k].value, w->points[k].value);
+        }
+    }
+}
+
+static void fast_is_plain(void **state)
+{
+    (void)state;
+    struct memory_source *m = memory_source_new();
+    struct store_source *source = memory_source_face(m);
+    struct task_pool *pool = os_pool_new(4);
+    for (int round = 0; round < ROUNDS; round++) {
+        memory_source_clear(m);
+        fill(m);
+        for (int i = 0; i < ASKED; i++) {
+            char text[600];
+            struct answer plain, fast, parallel;
+            struct query_steps steps = {
+                .start_ns = START_NS + ((int64_t)(rnd() % 1000) - 300) * NS_PER_SEC,
+                .step_ns = (1 + (int64_t)(rnd() % 120)) * NS_PER_SEC / (1 + (int64_t)(rnd() % 3))};
+            steps.end_ns = steps.start_ns + steps.step_ns * (int64_t)(rnd() % 90);
+            ask(text, sizeof(text));
+            run(source, text, &steps, NULL, true, &plain);
+            run(source, text, &steps, NULL, false, &fast);
+            run(source, text, &steps, pool, false, &parallel);
+            compare(text, &plain, &fast);
+            compare(text, &plain, &parallel);
+            answer_free(&plain);
+            answer_free(&fast);
+            answer_free(&parallel);
+        }
+    }
+    os_pool_free(pool);
+    memory_source_free(m);
+}
+
+/* Each loop for this processor against the same in plain C. */
+static void simd_is_plain(void **state)
+{
+    (void)state;
+    const struct query__simd *p = &query__simd_plain, *q = query__simd();
+    enum { MOST = 200 };
+    double v[MOST], a[MOST], b[MOST], c[MOST], d[MOST], sampled[MOST], start[MOST];
+    uint32_t first[MOST], last[MOST];
+    for (int round = 0; round < 2000; round++) {
+        size_t n = 1 + rnd() % MOST;
+        enum shape shape = (enum shape)(rnd() % SHAPES);
+        double max_a, max_b, at = 0;
+        for (size_t i = 0; i < n; i++) {
+            v[i] = at = next_value(shape, at);
+            sampled[i] = 1 + unit() * 300;
+            start[i] = unit() * 15;
+            first[i] = (uint32_t)(rnd() % n);
+            last[i] = first[i] + (uint32_t)(rnd() % (n - first[i]));
+        }
+        unsigned found = p->look(v, n, &max_a);
+        assert_int_equal(found, q->look(v, n, &max_b));
+        if (!(found & QUERY__HAS_NAN))
+            assert_true(same_value(max_a, max_b));
+        p->pick(v, last, n, a);
+        q->pick(v, last, n, b);
+        assert_memory_equal(a, b, n * sizeof(*a));
+        p->change(v, first, last, n, a);
+        q->change(v, first, last, n, b);
+        for (int of_rate = 0; of_rate < 2; of_rate++) {
+            p->counter(v, first, sampled, start, start, sampled, of_rate * 300.0, n, a);
+            q->counter(v, first, sampled, start, start, sampled, of_rate * 300.0, n, b);
+            for (size_t i = 0; i < n; i++)
+                assert_true(same_value(a[i], b[i]));
+        }
+        p->window_sums(v, first, last, n, a, c);
+        q->window_sums(v, first, last, n, b, d);
+        for (size_t i = 0; i < n; i++)
+            assert_true(same_value(a[i], b[i]) && same_value(c[i], d[i]));
+        for (size_t i = 0; i < n; i++) {
+            a[i] = b[i] = next_value(shape, at);
+            c[i] = d[i] = 0;
+        }
+        p->least(v, n, a);
+        q->least(v, n, b);
+        for (size_t i = 0; i < n; i++)
+            assert_true(same_value(a[i], b[i]));
+        p->most(sampled, n, a);
+        q->most(sampled, n, b);
+        p->add(v, n, a, c);
+        q->add(v, n, b, d);
+        for (size_t i = 0; i < n; i++)
+            assert_true(same_value(a[i], b[i]) && same_value(c[i], d[i]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(simd_is_plain),
+                                       cmocka_unit_test(fast_is_plain)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
