@@ -11,6 +11,8 @@ struct hash128 {
 
 uint64_t hash64(const void *ptr, size_t len, uint64_t seed);
 struct hash128 hash128(const void *ptr, size_t len);
+/* XXH64 without a seed, where others rely on its value. */
+uint64_t hash_xxh64(const void *ptr, size_t len);
 
 static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 {

@@ -27,9 +27,6 @@ static int make_groups(struct query_exec *x, const struct query_node *n, struct 
         struct data_labels labels =
             n->without ? query__remove_labels(x, row->labels, n->grouping, n->grouping_count, true)
                        : query__keep_labels(x, row->labels, n->grouping, n->grouping_count);
-        /* A name that is only still there because its removal is delayed does not group. */
-        if (!n->without && row->drop_name)
-            labels = query__drop_name(x, labels);
         buf_clear(&key);
         data_labels_encode(labels, &key);
         struct map_entry *e = map_put(seen, buf_slice(&key), &added);
@@ -38,6 +35,7 @@ static int make_groups(struct query_exec *x, const struct query_node *n, struct 
             vec_push(out, ((struct group){.labels = labels}));
         }
         vec_push(&out->items[e->value.u64].rows, row);
+        out->items[e->value.u64].drop_name |= row->drop_name;
     }
     map_free(seen);
     buf_deinit(&key);
@@ -176,6 +174,7 @@ static int reduce_groups(struct query_exec *x, const struct query_node *n, const
             mem_free(values);
             return ERR_NOMEM;
         }
+        row->drop_name = g->drop_name;
         values = mem_realloc(values, g->rows.len * sizeof(*values));
         for (size_t s = 0; s < x->step_count; s++) {
             bool mixed;
@@ -227,11 +226,24 @@ static int by_rank(const void *a, const void *b)
     return (p->index > q->index) - (p->index < q->index);
 }
 
+/* Prometheus' hash of a label set: XXH64 over its names and values, each behind its length. */
 static uint64_t ratio_hash(struct data_labels labels)
 {
     struct buf b = {0};
-    data_labels_encode(labels, &b);
-    uint64_t h = hash64(b.ptr, b.len, 0);
+    for (size_t i = 0; i < labels.count; i++) {
+        const struct slice parts[] = {labels.items[i].name, labels.items[i].value};
+        for (int k = 0; k < 2; k++) {
+            if (parts[k].len < 255) {
+                buf_append_char(&b, (char)parts[k].len);
+            } else {
+                const char len[] = {(char)255, (char)parts[k].len, (char)(parts[k].len >> 8),
+                                    (char)(parts[k].len >> 16)};
+                buf_append(&b, len, sizeof(len));
+            }
+            buf_append_slice(&b, parts[k]);
+        }
+    }
+    uint64_t h = hash_xxh64(b.ptr, b.len);
     buf_deinit(&b);
     return h;
 }
@@ -325,6 +337,8 @@ static int keep_members(struct query_exec *x, const struct query_node *n, const 
 static int count_values(struct query_exec *x, const group_list *groups, struct slice label,
                         struct query_grid *out)
 {
+    if (query__check_label_name(x, label, NULL))
+        return ERR_INVALID;
     struct map *rows = map_new();
     struct buf key = {0}, printed = {0};
     struct data_labels_builder b = {0};
@@ -388,19 +402,18 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
         param = param_grid.rows[0].value;
     if (param && n->aggregate == QUERY_QUANTILE && in.count)
         query__check_quantile(x, n->args[1], param);
-    for (size_t s = 0; param && in.count && n->aggregate != QUERY_QUANTILE && s < x->step_count;
-         s++) {
+    for (size_t s = 0; param && n->aggregate != QUERY_QUANTILE && s < x->step_count; s++) {
         bool ratio = n->aggregate == QUERY_LIMIT_RATIO;
         char text[CODEC_DOUBLE_TEXT_MAX + 1];
         text[codec_double_to_text(param[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
         if (ratio && isnan(param[s]))
-            err = diag_set(x->diag, ERR_INVALID, "ratio value is NaN");
-        else if (ratio && (param[s] < -1 || param[s] > 1))
+            err = diag_set(x->diag, ERR_INVALID, "Ratio value is NaN");
+        else if (ratio && in.count && (param[s] < -1 || param[s] > 1))
             query__warn(x, n->args[1],
                         "ratio value should be between -1 and 1, got %s, capping to %s", text,
                         param[s] > 1 ? "1" : "-1");
         else if (!ratio && isnan(param[s]))
-            err = diag_set(x->diag, ERR_INVALID, "parameter value is NaN");
+            err = diag_set(x->diag, ERR_INVALID, "Parameter value is NaN");
         else if (!ratio && (param[s] >= 9.3e18 || param[s] <= -9.3e18))
             err = diag_set(x->diag, ERR_INVALID, "Scalar value %s %s int64", text,
                            param[s] > 0 ? "overflows" : "underflows");

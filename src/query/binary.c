@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "codec/json_write.h"
 #include "query/binary_histogram.h"
 #include "query/grid.h"
 
@@ -195,13 +196,29 @@ static struct data_labels result_labels(struct query_exec *x, const struct query
     return out;
 }
 
+/* With the metric's name among the labels. */
+static void print_all(struct data_labels labels, struct buf *out)
+{
+    buf_append_char(out, '{');
+    for (size_t i = 0; i < labels.count; i++) {
+        buf_printf(out, "%s%.*s=", i ? ", " : "", SLICE_FMT(labels.items[i].name));
+        codec_json_append_string(out, labels.items[i].value);
+    }
+    buf_append_char(out, '}');
+}
+
 static int duplicate_error(struct query_exec *x, const struct query_node *n, struct data_labels a,
                            struct data_labels b, const char *side)
 {
     struct buf group = {0}, first = {0}, second = {0};
     data_labels_print(signature(x, n, a), &group);
-    data_labels_print(a, &first);
-    data_labels_print(b, &second);
+    if (data_labels_cmp(a, b) < 0) {
+        struct data_labels other = a;
+        a = b;
+        b = other;
+    }
+    print_all(a, &first);
+    print_all(b, &second);
     int err = diag_set(
         x->diag, ERR_INVALID,
         "found duplicate series for the match group %s on the %s hand-side of the operation: [%s, "
@@ -225,12 +242,9 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
     int32_t *one_at = mem_alloc(all.count * sizeof(*one_at)),
             *taken = mem_alloc(all.count * sizeof(*taken));
     struct map *made = map_new(); /* (many row, one row) -> result row */
-    const double *fill_many = one_to_many        ? (n->has_fill_right ? &n->fill_right : NULL)
-                              : n->has_fill_left ? &n->fill_left
-                                                 : NULL;
-    const double *fill_one = one_to_many         ? (n->has_fill_left ? &n->fill_left : NULL)
-                             : n->has_fill_right ? &n->fill_right
-                                                 : NULL;
+    /* Left is the side of many once sides are told apart: so Prometheus has it. */
+    const double *fill_many = n->has_fill_left ? &n->fill_left : NULL,
+                 *fill_one = n->has_fill_right ? &n->fill_right : NULL;
     int err = 0;
     for (size_t s = 0; s < x->step_count && !err; s++) {
         for (size_t i = 0; i < all.count; i++)
@@ -288,9 +302,7 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
                 struct data_labels base = m ? m->labels : signature(x, n, o->labels);
                 struct data_labels labels =
                     m && o ? result_labels(x, n, m->labels, o->labels)
-                    : m    ? (n->cardinality == QUERY_ONE_TO_ONE
-                                  ? signature(x, n, m->labels)
-                                  : result_labels(x, n, m->labels, (struct data_labels){NULL, 0}))
+                    : m    ? result_labels(x, n, m->labels, (struct data_labels){NULL, 0})
                            : base;
                 e->value.u64 = out->count;
                 struct query_row *row = query__add_row(x, out, labels);

@@ -393,9 +393,8 @@ QUERY__CALL(query__label_replace)
     struct text_regex *re;
     struct diag d;
     diag_init(&d);
-    if (!dst.len)
-        return diag_set(x->diag, ERR_INVALID,
-                        "invalid destination label name in label_replace(): ");
+    if (query__check_label_name(x, dst, " destination in label_replace()"))
+        return ERR_INVALID;
     if (text_regex_compile(pattern, TEXT_REGEX_ANCHORED, &re, &d))
         return diag_set(x->diag, ERR_INVALID, "invalid regular expression in label_replace(): %.*s",
                         SLICE_FMT(pattern));
@@ -424,8 +423,8 @@ QUERY__CALL(query__label_join)
 {
     struct buf value = {0};
     int err = 0;
-    if (!args[1].text.len)
-        return diag_set(x->diag, ERR_INVALID, "invalid destination label name in label_join(): ");
+    if (query__check_label_name(x, args[1].text, " destination in label_join()"))
+        return ERR_INVALID;
     *out = args[0];
     for (size_t i = 0; i < out->count && !err; i++) {
         buf_clear(&value);

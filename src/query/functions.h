@@ -19,6 +19,16 @@ struct query_window {
     double param[2];          /* scalar parameters at this step */
 };
 
+/* The samples of one series, staleness markers left out. */
+struct query_samples {
+    const int64_t *ts;
+    const double *v;
+    const struct data_histogram *const *h; /* NULL when all are floats */
+    const int64_t *start;                  /* start timestamps; NULL when there are none */
+    size_t count;
+    struct slice metric;
+};
+
 /* A window that holds histograms, and maybe floats between them. */
 struct query_mixed_window {
     struct query_exec *x;
@@ -51,7 +61,8 @@ struct query_function {
     /* Everything else: fills *out from the evaluated arguments. */
     int (*call)(struct query_exec *x, const struct query_node *n, struct query_grid *args,
                 struct query_grid *out);
-    bool counter; /* wants a counter: others get a hint */
+    bool counter;            /* wants a counter: others get a hint */
+    bool anchored, smoothed; /* takes a selector so modified */
 };
 
 /* NULL when there is none. */

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "codec/number.h"
+#include "codec/utf8.h"
 
 int64_t query__step_ns(const struct query_exec *x, size_t step)
 {
@@ -171,11 +172,16 @@ static struct data_labels filter(struct query_exec *x, struct data_labels labels
     return (struct data_labels){items, n};
 }
 
+/* A name goes with what was known of the metric: its type and unit. */
 struct data_labels query__drop_name(struct query_exec *x, struct data_labels labels)
 {
-    return data_labels_get(labels, SLICE(DATA_METRIC_NAME)).ptr
-               ? filter(x, labels, NULL, 0, false, true)
-               : labels;
+    static const struct slice reserved[] = {SLICE_INIT(DATA_METRIC_NAME), SLICE_INIT("__type__"),
+                                            SLICE_INIT("__unit__")};
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+        if (data_labels_get(labels, reserved[i]).ptr)
+            return filter(x, labels, reserved, ARRAY_LEN(reserved), false, false);
+    }
+    return labels;
 }
 
 struct data_labels query__keep_labels(struct query_exec *x, struct data_labels labels,
@@ -195,6 +201,23 @@ struct hash128 query__labels_id(struct data_labels labels, struct buf *scratch)
     buf_clear(scratch);
     data_labels_encode(labels, scratch);
     return hash128(scratch->ptr, scratch->len);
+}
+
+int query__check_label_name(struct query_exec *x, struct slice name, const char *where)
+{
+    struct buf quoted = {0};
+    if (name.len && codec_utf8_valid(name))
+        return 0;
+    buf_append_char(&quoted, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        buf_printf(&quoted, c >= 0x20 && c < 0x7f ? "%c" : "\\x%02x", c);
+    }
+    buf_append_char(&quoted, '"');
+    int err = diag_set(x->diag, ERR_INVALID, "invalid%s label name %s", where ? where : "",
+                       buf_cstr(&quoted));
+    buf_deinit(&quoted);
+    return err;
 }
 
 int query__merge_same(struct query_exec *x, struct query_grid *g)

@@ -86,6 +86,8 @@ struct hash128 query__labels_id(struct data_labels labels, struct buf *scratch);
 /* Rows with the same labels become one when their values never meet; otherwise the error Prometheus
  * gives. */
 int query__merge_same(struct query_exec *x, struct query_grid *g);
+/* A label's name must be UTF-8 and not empty; `where` (may be NULL) goes into the message. */
+int query__check_label_name(struct query_exec *x, struct slice name, const char *where);
 /* phi-quantile of n values (reordered); NaN sorts smallest. */
 double query__quantile(double phi, double *values, size_t n);
 /* Warns when a quantile asked for at some step is not between 0 and 1. */

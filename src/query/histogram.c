@@ -319,14 +319,21 @@ QUERY__CALL(query__histogram_quantiles)
     family_list families = {0};
     int err = 0;
     struct slice label = args[1].text;
-    if (!label.len)
-        return diag_set(x->diag, ERR_INVALID, "invalid label name in histogram_quantiles(): ");
+    if (query__check_label_name(x, label, " in histogram_quantiles()"))
+        return ERR_INVALID;
     find_families(x, n->args[0], &args[0], &families);
     for (size_t i = 2; i < n->arg_count && !err; i++) {
-        char text[CODEC_DOUBLE_TEXT_MAX];
+        char text[CODEC_DOUBLE_TEXT_MAX + 2];
         struct question q = {.phi = args[i].rows[0].value, .at = n->args[0], .label = label};
-        q.value = arena_slice(
-            x->arena, slice_make(text, codec_double_to_text(q.phi[0], CODEC_DOUBLE_GENERAL, text)));
+        size_t len = codec_double_to_text(q.phi[0], CODEC_DOUBLE_GENERAL, text);
+        bool whole = true; /* as OpenMetrics writes it: 1 is 1.0 */
+        for (size_t k = 0; k < len; k++)
+            whole = whole && (text[k] == '-' || (text[k] >= '0' && text[k] <= '9'));
+        if (whole) {
+            text[len++] = '.';
+            text[len++] = '0';
+        }
+        q.value = arena_slice(x->arena, slice_make(text, len));
         query__check_quantile(x, n->args[i], q.phi);
         err = answer(x, &q, &families, out);
     }

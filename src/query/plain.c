@@ -137,11 +137,14 @@ static int mixed_window(const struct query_mixed_window *w, struct query_window 
 }
 
 /* The same for a run that holds histograms. */
-static int mixed_windows(struct query_exec *x, const struct query_node *n, const int64_t *ts,
-                         const double *v, const struct data_histogram *const *h, size_t count,
-                         struct slice metric, const struct query_grid *params,
+static int mixed_windows(struct query_exec *x, const struct query_node *n,
+                         const struct query_samples *run, const struct query_grid *params,
                          struct query_row *row)
 {
+    const int64_t *ts = run->ts;
+    const double *v = run->v;
+    const struct data_histogram *const *h = run->h;
+    size_t count = run->count;
     size_t begin = 0, end = 0, histograms = 0;
     int err = 0;
     for (size_t s = 0; s < x->step_count && !err; s++) {
@@ -171,7 +174,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n, const
                                                      .histograms = histograms,
                                                      .start_ns = start,
                                                      .end_ns = t,
-                                                     .metric = metric};
+                                                     .metric = run->metric};
             err = mixed_window(&mixed, &w, row, s);
         } else if (n->function->window(&w, &out)) {
             query__put_float(row, s, out);
@@ -180,13 +183,12 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n, const
     return err;
 }
 
-int query__plain_windows(struct query_exec *x, const struct query_node *n, const int64_t *ts,
-                         const double *v, const struct data_histogram *const *h, size_t count,
-                         struct slice metric, const struct query_grid *params,
+int query__plain_windows(struct query_exec *x, const struct query_node *n,
+                         const struct query_samples *run, const struct query_grid *params,
                          struct query_row *row)
 {
-    if (h)
-        return mixed_windows(x, n, ts, v, h, count, metric, params, row);
-    plain_window(x, n, ts, v, count, params, row);
+    if (run->h)
+        return mixed_windows(x, n, run, params, row);
+    plain_window(x, n, run->ts, run->v, run->count, params, row);
     return 0;
 }

@@ -12,10 +12,8 @@ size_t query__clean(struct store_samples *s, size_t *out_histograms);
 /* How many samples the row shows. */
 size_t query__plain_instant(struct query_exec *x, const struct query_node *n,
                             const struct store_samples *samples, struct query_row *row);
-/* `h` is NULL when all are floats. */
-int query__plain_windows(struct query_exec *x, const struct query_node *n, const int64_t *ts,
-                         const double *v, const struct data_histogram *const *h, size_t count,
-                         struct slice metric, const struct query_grid *params,
+int query__plain_windows(struct query_exec *x, const struct query_node *n,
+                         const struct query_samples *run, const struct query_grid *params,
                          struct query_row *row);
 
 #endif

@@ -56,6 +56,10 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
     if (out->windows.range_ns)
         out->from_ns++;
     out->to_ns = query__time_at(x, sel, x->step_count - 1);
+    if ((sel->anchored || sel->smoothed) && n->op == QUERY_WINDOW)
+        out->from_ns = query__minus(out->from_ns, sel->lookback_ns);
+    if (sel->smoothed)
+        out->to_ns += sel->lookback_ns;
     if (!exact)
         return 0; /* no sample is that far away */
     for (size_t p = 0; p < 2 && params && params[p].count; p++) {

@@ -1,6 +1,7 @@
 /* Selectors: rows of steps out of a scan. */
 #include <stdlib.h>
 
+#include "query/extended.h"
 #include "query/plain.h"
 #include "query/window.h"
 
@@ -45,7 +46,8 @@ static int plain_series(struct query_exec *x, const struct query_node *n,
     if (err || !samples->count)
         return err;
     struct data_labels labels = ops->selection_labels(scan->selection, i);
-    count = n->op == QUERY_WINDOW ? query__clean(samples, &histograms) : samples->count;
+    bool extended = n->selector.anchored || n->selector.smoothed;
+    count = n->op == QUERY_WINDOW || extended ? query__clean(samples, &histograms) : samples->count;
     if (!count)
         return 0;
     samples->count = count;
@@ -56,15 +58,26 @@ static int plain_series(struct query_exec *x, const struct query_node *n,
     if (!row)
         return ERR_NOMEM;
     row->drop_name = drops_name(n);
+    const struct query_samples run = {.ts = samples->ts,
+                                      .v = samples->value,
+                                      .h = histograms ? samples->histogram : NULL,
+                                      .count = count,
+                                      .metric = data_labels_get(labels, SLICE(DATA_METRIC_NAME))};
+    if (n->op == QUERY_INSTANT && extended) {
+        size_t found;
+        err = query__smoothed_instant(x, n, &run, row, &found);
+        if (!found)
+            out->count--;
+        return err ? err : query__count_samples(x, found);
+    }
     if (n->op == QUERY_INSTANT) {
         size_t found = query__plain_instant(x, n, samples, row);
         if (!found)
             out->count--;
         return query__count_samples(x, found);
     }
-    err = query__plain_windows(x, n, samples->ts, samples->value,
-                               histograms ? samples->histogram : NULL, count,
-                               data_labels_get(labels, SLICE(DATA_METRIC_NAME)), params, row);
+    err = extended ? query__sweep_extended(x, n, &run, row)
+                   : query__plain_windows(x, n, &run, params, row);
     if (!err)
         err = query__count_samples(x, count);
     x->samples_held -= MIN(x->samples_held, (uint64_t)count);
@@ -92,13 +105,14 @@ static int eval_selector(struct query_exec *x, const struct query_node *n,
     struct query__scan scan;
     struct store_samples samples = {0};
     struct query__slot *slots = NULL;
+    bool plain = x->env->plain || n->selector.anchored || n->selector.smoothed;
     int err = query__scan_open(x, n, params, &scan);
     size_t wave = err ? 0 : query__scan_wave(&scan);
     if (wave && !(slots = ARENA_ARRAY(x->arena, struct query__slot, wave)))
         err = query__no_memory(x);
     for (size_t first = 0; first < scan.count && !err; first += wave) {
         size_t count = MIN(wave, scan.count - first);
-        for (size_t i = 0; i < count && !err && !x->env->plain; i++) {
+        for (size_t i = 0; i < count && !err && !plain; i++) {
             struct query__row *row = &slots[i].row;
             if (row->value)
                 continue; /* not used by the wave before */
@@ -107,10 +121,10 @@ static int eval_selector(struct query_exec *x, const struct query_node *n,
             if (!row->value || !row->has)
                 err = query__no_memory(x);
         }
-        if (!err && !x->env->plain)
+        if (!err && !plain)
             err = query__scan_read(&scan, first, count, slots);
         for (size_t i = 0; i < count && !err; i++) {
-            if (x->env->plain || slots[i].histograms)
+            if (plain || slots[i].histograms)
                 err = plain_series(x, n, params, &scan, first + i, &samples, out);
             else if (slots[i].samples)
                 err =
@@ -205,9 +219,15 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
         row->drop_name = drops_name(n) || from->drop_name;
         struct query__row fast = {.value = row->value, .has = row->has};
         if (plain || histograms)
-            err = query__plain_windows(x, n, ts, v, histograms ? h : NULL, count,
-                                       data_labels_get(from->labels, SLICE(DATA_METRIC_NAME)),
-                                       params, row);
+            err = query__plain_windows(
+                x, n,
+                &(struct query_samples){.ts = ts,
+                                        .v = v,
+                                        .h = histograms ? h : NULL,
+                                        .count = count,
+                                        .metric =
+                                            data_labels_get(from->labels, SLICE(DATA_METRIC_NAME))},
+                params, row);
         else
             query__sweep_row(&sweep, ts, v, count, &fast);
         if (!err)

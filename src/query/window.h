@@ -50,6 +50,12 @@ int query__first_over_mixed(const struct query_mixed_window *w, struct query_row
 int query__sum_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
 int query__avg_over_mixed(const struct query_mixed_window *w, struct query_row *row, size_t step);
 
+/* Annotations about a window: floats among histograms; exponential among custom buckets; a metric
+ * that is not of the `type` ("counter", "gauge") its function wants. */
+void query__tell_mixed(const struct query_mixed_window *w);
+void query__tell_incompatible(const struct query_mixed_window *w);
+void query__tell_not(const struct query_mixed_window *w, const char *type);
+
 /* By how much a change between the first and the last sample is stretched to reach over the window
  * as Prometheus has it: at most half an average interval where samples stop short of an edge, and
  * for counters (that began at `first` and rose by `change`) never beyond where they were zero. */

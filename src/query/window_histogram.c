@@ -13,18 +13,23 @@
 
 static const struct query_node *place(const struct query_mixed_window *w)
 {
-    return w->n->args[0];
+    return w->n->arg_count ? w->n->args[0] : w->n;
+}
+
+void query__tell_mixed(const struct query_mixed_window *w)
+{
+    query__warn(w->x, place(w), "encountered a mix of histograms and floats" FOR_METRIC, METRIC(w));
 }
 
 static bool is_mixed(const struct query_mixed_window *w)
 {
     if (w->histograms == w->count)
         return false;
-    query__warn(w->x, place(w), "encountered a mix of histograms and floats" FOR_METRIC, METRIC(w));
+    query__tell_mixed(w);
     return true;
 }
 
-static void warn_incompatible(const struct query_mixed_window *w)
+void query__tell_incompatible(const struct query_mixed_window *w)
 {
     query__warn(w->x, place(w),
                 "vector contains a mix of histograms with exponential and custom buckets "
@@ -32,7 +37,7 @@ static void warn_incompatible(const struct query_mixed_window *w)
                 METRIC(w));
 }
 
-static void warn_not(const struct query_mixed_window *w, const char *type)
+void query__tell_not(const struct query_mixed_window *w, const char *type)
 {
     query__warn(w->x, place(w), "this native histogram metric is not a %s%s%.*s%s", type,
                 w->metric.len ? ": \"" : "", SLICE_FMT(w->metric), w->metric.len ? "\"" : "");
@@ -66,7 +71,7 @@ static bool change_of(const struct query_mixed_window *w, bool counter,
     struct data_histogram nothing = {0};
     unsigned flags = 0;
     if (counter && (is_gauge(first) || is_gauge(last)))
-        warn_not(w, "counter");
+        query__tell_not(w, "counter");
     if (counter && data_histogram_is_reset(w->h[1], first)) {
         nothing.schema = w->h[1]->schema;
         nothing.zero_threshold = w->h[1]->zero_threshold;
@@ -77,15 +82,15 @@ static bool change_of(const struct query_mixed_window *w, bool counter,
     for (size_t i = 0; i < w->count; i++) {
         const struct data_histogram *h = i ? w->h[i] : prev;
         if (counter && i && i + 1 < w->count && is_gauge(h))
-            warn_not(w, "counter");
+            query__tell_not(w, "counter");
         if ((counter || i == 0) && data_histogram_is_custom(h) != data_histogram_is_custom(last)) {
-            warn_incompatible(w);
+            query__tell_incompatible(w);
             return false;
         }
     }
     data_histogram_sum_start(sum, last);
     if (data_histogram_sum_add(sum, prev, -1, &flags)) {
-        warn_incompatible(w);
+        query__tell_incompatible(w);
         return false;
     }
     tell(w, flags, "subtraction");
@@ -97,7 +102,7 @@ static bool change_of(const struct query_mixed_window *w, bool counter,
     }
     tell(w, flags, "addition");
     if (!counter && (!is_gauge(first) || !is_gauge(last)))
-        warn_not(w, "gauge");
+        query__tell_not(w, "gauge");
     sum->reset_hint = DATA_RESET_GAUGE;
     return true;
 }
@@ -155,21 +160,20 @@ static int last_two(const struct query_mixed_window *w, bool rate, struct query_
         return 0;
     }
     if (!last || !before) {
-        query__warn(w->x, place(w), "encountered a mix of histograms and floats" FOR_METRIC,
-                    METRIC(w));
+        query__tell_mixed(w);
         return 0;
     }
     if (rate && (is_gauge(last) || is_gauge(before)))
-        warn_not(w, "counter");
+        query__tell_not(w, "counter");
     if (!rate && (!is_gauge(last) || !is_gauge(before)))
-        warn_not(w, "gauge");
+        query__tell_not(w, "gauge");
     struct data_histogram_sum sum = {0};
     unsigned flags = 0;
     int err = 0;
     data_histogram_sum_start(&sum, last);
     if ((!rate || !data_histogram_is_reset(last, before)) &&
         data_histogram_sum_add(&sum, before, -1, &flags)) {
-        warn_incompatible(w);
+        query__tell_incompatible(w);
     } else {
         tell(w, flags, "subtraction");
         sum.reset_hint = DATA_RESET_GAUGE;
@@ -278,7 +282,7 @@ static int total(const struct query_mixed_window *w, bool average, struct query_
         query__total_add(&t, w->h[i]);
     query__total_tell(&t, w->x, place(w));
     if (t.incompatible)
-        warn_incompatible(w);
+        query__tell_incompatible(w);
     else
         err = query__put_histogram(w->x, row, step, query__total_finish(&t, average, w->x->arena));
     query__total_free(&t);

@@ -20,6 +20,32 @@ enum promql_kind {
 
 enum promql_at { PROMQL_AT_NONE, PROMQL_AT_TIME, PROMQL_AT_START, PROMQL_AT_END };
 
+enum promql_duration_op {
+    PROMQL_D_NUMBER,
+    PROMQL_D_STEP,  /* of the query */
+    PROMQL_D_RANGE, /* its end - its start */
+    PROMQL_D_MIN,
+    PROMQL_D_MAX,
+    PROMQL_D_NEGATE,
+    PROMQL_D_PLUS,
+    PROMQL_D_PAREN,
+    PROMQL_D_ADD,
+    PROMQL_D_SUB,
+    PROMQL_D_MUL,
+    PROMQL_D_DIV,
+    PROMQL_D_MOD,
+    PROMQL_D_POW
+};
+
+/* A duration, which may be calculated: 5m, 300, 2 * step(). */
+struct promql_duration {
+    enum promql_duration_op op;
+    double seconds; /* NUMBER */
+    bool is_duration;
+    struct promql_duration *left, *right;
+    size_t begin, end; /* in the text */
+};
+
 struct promql_expr {
     enum promql_kind kind;
     enum query_type type;
@@ -36,12 +62,11 @@ struct promql_expr {
     size_t matcher_count;
 
     /* MATRIX, SUBQUERY */
-    int64_t range_ns, step_ns;
-    bool has_step;
+    struct promql_duration *range, *step; /* step: NULL when not given */
 
     /* SELECTOR, SUBQUERY */
-    bool has_offset;
-    int64_t offset_ns;
+    struct promql_duration *offset; /* NULL when not given */
+    bool anchored, smoothed;        /* SELECTOR, and of a MATRIX */
     enum promql_at at;
     int64_t at_ns;
 
@@ -63,6 +88,14 @@ struct promql_expr {
     bool has_fill_left, has_fill_right;
     double fill_left, fill_right;
 };
+
+/* Whether it depends on the steps of the query. */
+bool promql__duration_varies(const struct promql_duration *d);
+/* Its value; steps may be NULL when it does not vary. ERR_INVALID: divided by zero, out of range.
+ */
+int promql__duration_value(const struct promql_duration *d, const struct query_steps *steps,
+                           int64_t *out_ns, struct diag *diag);
+void promql__duration_print(const struct promql_duration *d, struct buf *out);
 
 /* "instant vector", "range vector", ... as messages have it. */
 const char *promql__type_name(enum query_type type);

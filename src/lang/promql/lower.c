@@ -11,6 +11,8 @@ struct lowering {
     struct arena *arena;
     const struct query_steps *steps;
     const struct promql_options *options;
+    struct diag *diag;
+    int err;          /* the first one: a duration that cannot be */
     bool find_resets; /* below histogram_count and the like: counts alone are asked for */
 };
 
@@ -40,10 +42,22 @@ static void set_args(struct lowering *l, struct query_node *n, struct query_node
     n->arg_count = count;
 }
 
+static int64_t duration_of(struct lowering *l, const struct promql_expr *at,
+                           const struct promql_duration *d, bool positive)
+{
+    int64_t ns = 0;
+    int err = promql__duration_value(d, l->steps, &ns, l->diag);
+    if (!err && positive && ns <= 0)
+        err = diag_set(l->diag, ERR_INVALID, "%u:%u: parse error: duration must be greater than 0",
+                       at->line, at->col);
+    l->err = l->err ? l->err : err;
+    return err ? NS_PER_SEC : ns;
+}
+
 static void set_time(struct lowering *l, struct query_selector *sel,
                      const struct promql_expr *timed)
 {
-    sel->offset_ns = timed->offset_ns;
+    sel->offset_ns = timed->offset ? duration_of(l, timed, timed->offset, false) : 0;
     sel->has_at = timed->at != PROMQL_AT_NONE;
     sel->at_ns = timed->at == PROMQL_AT_START ? l->steps->start_ns
                  : timed->at == PROMQL_AT_END ? l->steps->end_ns
@@ -56,6 +70,8 @@ static void set_selector(struct lowering *l, struct query_node *n, const struct 
     n->selector.matcher_count = e->matcher_count;
     n->selector.lookback_ns = l->options->lookback_ns ? l->options->lookback_ns : LOOKBACK_DEFAULT;
     n->selector.find_resets = l->find_resets;
+    n->selector.anchored = e->anchored;
+    n->selector.smoothed = e->smoothed;
     set_time(l, &n->selector, e);
 }
 
@@ -70,10 +86,11 @@ static struct query_node *lower_window(struct lowering *l, const struct promql_e
     struct query_node *n = node(l, call, QUERY_WINDOW), *args[8];
     n->function = f;
     range = strip(range);
-    n->range_ns = range->range_ns;
+    n->range_ns = duration_of(l, range, range->range, true);
     if (range->kind == PROMQL_SUBQUERY) {
         n->subquery = true;
-        n->inner_step_ns = range->has_step ? range->step_ns : SUBQUERY_STEP_NS;
+        n->inner_step_ns =
+            range->step ? duration_of(l, range, range->step, true) : SUBQUERY_STEP_NS;
         set_time(l, &n->selector, range);
         args[0] = lower(l, range->args[0]);
     } else {
@@ -171,6 +188,9 @@ static struct query_node *lower_unary(struct lowering *l, const struct promql_ex
         return inner;
     if (inner->op == QUERY_NUMBER) {
         inner->number = -inner->number;
+        inner->pos_begin = e->begin;
+        inner->line = e->line;
+        inner->col = e->col;
         return inner;
     }
     struct query_node *n = node(l, e, QUERY_BINARY), *minus = node(l, e, QUERY_NUMBER),
@@ -227,7 +247,7 @@ int promql_plan(const struct promql_expr *e, const struct query_steps *steps,
                 struct diag *diag)
 {
     static const enum query_kind kinds[] = {QUERY_SCALAR, QUERY_VECTOR, QUERY_MATRIX, QUERY_STRING};
-    struct lowering l = {.arena = arena, .steps = steps, .options = options};
+    struct lowering l = {.arena = arena, .steps = steps, .options = options, .diag = diag};
     struct query_plan *plan = ARENA_NEW(arena, struct query_plan);
     if (!steps->instant && e->type != QUERY_TYPE_SCALAR && e->type != QUERY_TYPE_VECTOR)
         return diag_set(
@@ -241,16 +261,16 @@ int promql_plan(const struct promql_expr *e, const struct query_steps *steps,
     if (top->kind == PROMQL_MATRIX) {
         plan->raw_samples = true;
         plan->root = node(&l, top, QUERY_WINDOW);
-        plan->root->range_ns = top->range_ns;
+        plan->root->range_ns = duration_of(&l, top, top->range, true);
         plan->root->function = query_function_find(SLICE("last_over_time"));
         set_selector(&l, plan->root, top->args[0]);
     } else if (top->kind == PROMQL_SUBQUERY) {
         /* Its inner expression, at its own steps. */
-        int64_t step = top->has_step ? top->step_ns : SUBQUERY_STEP_NS;
+        int64_t step = top->step ? duration_of(&l, top, top->step, true) : SUBQUERY_STEP_NS;
         struct query_selector when = {0};
         set_time(&l, &when, top);
         int64_t end = (when.has_at ? when.at_ns : steps->start_ns) - when.offset_ns,
-                first = end - top->range_ns, start = first / step * step;
+                first = end - duration_of(&l, top, top->range, true), start = first / step * step;
         while (start <= first)
             start += step;
         plan->steps =
@@ -260,5 +280,5 @@ int promql_plan(const struct promql_expr *e, const struct query_steps *steps,
         plan->root = lower(&l, e);
     }
     *out = plan;
-    return 0;
+    return l.err;
 }

@@ -104,6 +104,24 @@ static void set_args(struct parser *p, struct promql_expr *e, struct promql_expr
 
 static int parse_expr(struct parser *p, int min_precedence, struct promql_expr **out);
 
+/* What comes behind the word, without taking anything. */
+static bool followed_by(struct parser *p, const char *const *ops)
+{
+    struct promql_lexer ahead = p->lex;
+    struct promql_token t;
+    struct diag d;
+    diag_init(&d);
+    ahead.diag = &d;
+    if (promql_lex(&ahead, &t))
+        return false;
+    for (; *ops; ops++) {
+        if ((t.kind == PROMQL_T_OP && slice_eq_cstr(t.text, *ops)) ||
+            (t.kind == PROMQL_T_IDENT && slice_eq_nocase(t.text, slice_cstr(*ops))))
+            return true;
+    }
+    return false;
+}
+
 /* --- selectors --- */
 
 static int add_matcher(struct parser *p, struct promql_expr *e, enum store_match_op op,
@@ -212,57 +230,178 @@ static int parse_selector(struct parser *p, struct promql_expr **out)
     return 0;
 }
 
+static const struct {
+    const char *text;
+    enum query_binary_op op;
+    int precedence;
+} operators[] = {
+    {"or", QUERY_OR, 1},         {"and", QUERY_AND, 2},     {"unless", QUERY_UNLESS, 2},
+    {"==", QUERY_EQ, 3},         {"!=", QUERY_NE, 3},       {"</", QUERY_TRIM_UPPER, 3},
+    {">/", QUERY_TRIM_LOWER, 3}, {"<=", QUERY_LE, 3},       {"<", QUERY_LT, 3},
+    {">=", QUERY_GE, 3},         {">", QUERY_GT, 3},        {"+", QUERY_ADD, 4},
+    {"-", QUERY_SUB, 4},         {"*", QUERY_MUL, 5},       {"/", QUERY_DIV, 5},
+    {"%", QUERY_MOD, 5},         {"atan2", QUERY_ATAN2, 5}, {"^", QUERY_POW, 6},
+};
+
+static int find_operator(const struct parser *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        bool word = operators[i].text[0] >= 'a';
+        if (word ? is_word(p, operators[i].text) : is_op(p, operators[i].text))
+            return (int)i;
+    }
+    return -1;
+}
+
 /* --- modifiers behind an expression --- */
 
-static int parse_duration(struct parser *p, bool allow_sign, int64_t *out, const char *context)
+static struct promql_duration *new_duration(struct parser *p, enum promql_duration_op op,
+                                            size_t begin)
 {
-    bool negative = false;
-    int err;
-    if (allow_sign && (is_op(p, "-") || is_op(p, "+"))) {
-        negative = is_op(p, "-");
-        if ((err = advance(p)))
-            return err;
+    struct promql_duration *d = ARENA_NEW(p->arena, struct promql_duration);
+    d->op = op;
+    d->begin = begin;
+    return d;
+}
+
+static int parse_duration_expr(struct parser *p, int min_precedence, const char *context,
+                               struct promql_duration **out);
+
+/* step(), range(), min_of(a, b), max_of(a, b) */
+static int parse_duration_call(struct parser *p, const char *context, struct promql_duration **out)
+{
+    static const struct {
+        const char *name;
+        enum promql_duration_op op;
+        int args;
+    } calls[] = {{"step", PROMQL_D_STEP, 0},
+                 {"range", PROMQL_D_RANGE, 0},
+                 {"min_of", PROMQL_D_MIN, 2},
+                 {"max_of", PROMQL_D_MAX, 2}};
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        if (!is_word(p, calls[i].name))
+            continue;
+        struct promql_duration *d = new_duration(p, calls[i].op, p->now.begin);
+        int err = advance(p);
+        if (!err)
+            err = expect_op(p, "(", context);
+        for (int k = 0; k < calls[i].args && !err; k++) {
+            if (k)
+                err = expect_op(p, ",", context);
+            if (!err)
+                err = parse_duration_expr(p, 0, context, k ? &d->right : &d->left);
+        }
+        if (!err)
+            err = expect_op(p, ")", context);
+        d->end = p->last_end;
+        *out = d;
+        return err;
     }
-    if (p->now.kind != PROMQL_T_NUMBER)
-        return unexpected(p, context);
-    double seconds = p->now.number;
-    if (fabs(seconds) > 9.2e9)
-        return fail_at(p, p->now.begin, p->now.end, "duration out of range");
-    *out = p->now.is_duration ? p->now.duration_ns : (int64_t)llround(seconds * 1000) * NS_PER_MS;
-    if (negative)
-        *out = -*out;
-    return advance(p);
+    return unexpected(p, context);
+}
+
+/* With a sign in front if need be. */
+static int parse_duration_unit(struct parser *p, const char *context, int sign_binds,
+                               struct promql_duration **out)
+{
+    struct promql_duration *d;
+    int err;
+    if (++p->depth > DEPTH_MAX)
+        return fail_at(p, p->now.begin, p->now.end,
+                       "the expression is nested too deeply (%d levels at most)", DEPTH_MAX);
+    if (is_op(p, "-") || is_op(p, "+")) {
+        d = new_duration(p, is_op(p, "-") ? PROMQL_D_NEGATE : PROMQL_D_PLUS, p->now.begin);
+        err = advance(p);
+        if (!err)
+            err = sign_binds ? parse_duration_expr(p, sign_binds, context, &d->left)
+                             : parse_duration_unit(p, context, 0, &d->left);
+    } else if (is_op(p, "(")) {
+        d = new_duration(p, PROMQL_D_PAREN, p->now.begin);
+        err = advance(p);
+        if (!err)
+            err = parse_duration_expr(p, 0, context, &d->left);
+        if (!err)
+            err = expect_op(p, ")", context);
+    } else if (p->now.kind == PROMQL_T_NUMBER) {
+        d = new_duration(p, PROMQL_D_NUMBER, p->now.begin);
+        d->seconds = p->now.is_duration ? (double)p->now.duration_ns / 1e9 : p->now.number;
+        d->is_duration = p->now.is_duration;
+        err = advance(p);
+    } else {
+        err = parse_duration_call(p, context, &d);
+    }
+    p->depth--;
+    if (err)
+        return err;
+    d->end = p->last_end;
+    *out = d;
+    return 0;
+}
+
+static int parse_duration_expr(struct parser *p, int min_precedence, const char *context,
+                               struct promql_duration **out)
+{
+    static const enum promql_duration_op ops[] = {
+        [QUERY_ADD] = PROMQL_D_ADD, [QUERY_SUB] = PROMQL_D_SUB, [QUERY_MUL] = PROMQL_D_MUL,
+        [QUERY_DIV] = PROMQL_D_DIV, [QUERY_MOD] = PROMQL_D_MOD, [QUERY_POW] = PROMQL_D_POW};
+    int err = parse_duration_unit(p, context, 6, out);
+    while (!err) {
+        int which = find_operator(p);
+        if (which < 0 || operators[which].op > QUERY_POW ||
+            operators[which].precedence < min_precedence)
+            break;
+        struct promql_duration *d = new_duration(p, ops[operators[which].op], (*out)->begin);
+        d->left = *out;
+        int next = operators[which].precedence + (d->op == PROMQL_D_POW ? 0 : 1);
+        if ((err = advance(p)) || (err = parse_duration_expr(p, next, context, &d->right)))
+            break;
+        d->end = d->right->end;
+        *out = d;
+    }
+    return err;
+}
+
+/* What can be told before the steps of the query are known. */
+static int check_positive(struct parser *p, const struct promql_duration *d, size_t begin)
+{
+    int64_t ns;
+    struct diag why;
+    diag_init(&why);
+    if (promql__duration_varies(d))
+        return 0;
+    if (promql__duration_value(d, NULL, &ns, &why))
+        return fail_at(p, begin, p->last_end, "%s", why.msg);
+    if (ns <= 0)
+        return fail_at(p, begin, p->last_end, "duration must be greater than 0");
+    return 0;
 }
 
 static int parse_range(struct parser *p, struct promql_expr **io)
 {
     struct promql_expr *inner = *io;
     size_t begin = p->now.begin;
-    int64_t range, step = 0;
-    bool has_step = false, subquery = false;
+    struct promql_duration *range = NULL, *step = NULL;
+    bool subquery = false;
     int err = advance(p);
     if (!err)
-        err = parse_duration(p, false, &range, "range specification, expected duration");
+        err = parse_duration_expr(p, 0, "range specification, expected duration", &range);
     if (!err && is_op(p, ":")) {
         subquery = true;
         err = advance(p);
-        if (!err && !is_op(p, "]")) {
-            has_step = true;
-            err = parse_duration(p, false, &step, "subquery selector, expected duration or \"]\"");
-        }
+        if (!err && !is_op(p, "]"))
+            err = parse_duration_expr(p, 0, "subquery selector, expected duration or \"]\"", &step);
     }
     if (!err)
         err = expect_op(p, "]", "range specification");
     if (err)
         return err;
-    if (range <= 0 || (has_step && step <= 0))
-        return fail_at(p, begin, p->last_end, "duration must be greater than 0");
     struct promql_expr *e =
         new_expr(p, subquery ? PROMQL_SUBQUERY : PROMQL_MATRIX, QUERY_TYPE_MATRIX, inner->begin);
-    e->range_ns = range;
-    e->step_ns = step;
-    e->has_step = has_step;
+    e->range = range;
+    e->step = step;
     e->end = p->last_end;
+    if ((err = check_positive(p, range, begin)) || (step && (err = check_positive(p, step, begin))))
+        return err;
     if (subquery) {
         if (inner->type != QUERY_TYPE_VECTOR && inner->type != QUERY_TYPE_SCALAR)
             return fail_at(p, inner->begin, inner->end,
@@ -275,7 +414,7 @@ static int parse_range(struct parser *p, struct promql_expr **io)
     } else {
         if (inner->kind != PROMQL_SELECTOR)
             return fail_at(p, inner->begin, e->end, "ranges only allowed for vector selectors");
-        if (inner->has_offset)
+        if (inner->offset)
             return fail_at(p, inner->begin, e->end, "no offset modifiers allowed before range");
         if (inner->at != PROMQL_AT_NONE)
             return fail_at(p, inner->begin, e->end, "no @ modifiers allowed before range");
@@ -296,15 +435,16 @@ static struct promql_expr *timed(struct promql_expr *e)
 static int parse_offset(struct parser *p, struct promql_expr *e)
 {
     size_t begin = p->now.begin;
-    int64_t offset;
+    struct promql_duration *offset = NULL;
+    int64_t ns;
+    struct diag why;
+    diag_init(&why);
     int err = advance(p);
-    bool paren = !err && is_op(p, "(");
-    if (paren)
-        err = advance(p);
+    /* Operators behind it belong to the expression: an offset's own stand in parentheses. */
     if (!err)
-        err = parse_duration(p, true, &offset, "offset, expected number or duration");
-    if (!err && paren)
-        err = expect_op(p, ")", "offset");
+        err = parse_duration_unit(p, "offset, expected number or duration", 0, &offset);
+    if (!err && !promql__duration_varies(offset) && promql__duration_value(offset, NULL, &ns, &why))
+        err = fail_at(p, begin, p->last_end, "%s", why.msg);
     if (err)
         return err;
     struct promql_expr *to = timed(e);
@@ -312,10 +452,9 @@ static int parse_offset(struct parser *p, struct promql_expr *e)
         return fail_at(p, begin, p->last_end,
                        "offset modifier must be preceded by an instant vector selector or range "
                        "vector selector or a subquery");
-    if (to->has_offset)
+    if (to->offset)
         return fail_at(p, begin, p->last_end, "offset may not be set multiple times");
-    to->has_offset = true;
-    to->offset_ns = offset;
+    to->offset = offset;
     e->end = p->last_end;
     return 0;
 }
@@ -364,6 +503,32 @@ static int parse_at(struct parser *p, struct promql_expr *e)
     return 0;
 }
 
+/* anchored and smoothed: what lies just outside of a range counts too. */
+static int parse_extended(struct parser *p, struct promql_expr *e)
+{
+    bool smoothed = is_word(p, "smoothed");
+    const char *word = smoothed ? "smoothed" : "anchored";
+    if (!p->options->experimental)
+        return fail_at(p, p->now.begin, p->now.end,
+                       "the modifiers anchored and smoothed are experimental and must be enabled "
+                       "with promql.experimental");
+    struct promql_expr *to = timed(e);
+    if (!to || to->kind == PROMQL_SUBQUERY)
+        return fail_at(p, e->begin, p->now.end,
+                       "%s modifier can only be used with vector or range vector selectors", word);
+    if (!smoothed && e->kind != PROMQL_MATRIX)
+        return fail_at(p, e->begin, p->now.end,
+                       "anchored modifier can only be used with range vector selectors");
+    if (to->anchored || to->smoothed)
+        return fail_at(p, e->begin, p->now.end,
+                       "anchored and smoothed modifiers cannot be used together");
+    to->smoothed = smoothed;
+    to->anchored = !smoothed;
+    int err = advance(p);
+    e->end = p->last_end;
+    return err;
+}
+
 static int parse_postfix(struct parser *p, struct promql_expr **io)
 {
     int err = 0;
@@ -375,8 +540,7 @@ static int parse_postfix(struct parser *p, struct promql_expr **io)
         else if (is_op(p, "@"))
             err = parse_at(p, *io);
         else if (is_word(p, "anchored") || is_word(p, "smoothed"))
-            return fail_at(p, p->now.begin, p->now.end,
-                           "the modifiers anchored and smoothed are not supported yet");
+            err = parse_extended(p, *io);
         else
             break;
     }
@@ -536,10 +700,16 @@ static int check_call(struct parser *p, struct promql_expr *e)
                        how, want, f->name, e->arg_count);
     }
     for (size_t i = 0; i < e->arg_count; i++) {
-        size_t slot = MIN(i, ARRAY_LEN(f->args) - 1);
-        /* Repeated arguments have the type of the last one stated. */
-        if (i >= least + (f->variadic > 0 ? (size_t)f->variadic : 0))
-            slot = least - 1;
+        const struct promql_expr *of = timed(e->args[i]);
+        if (e->args[i]->kind == PROMQL_MATRIX && (of->anchored || of->smoothed) &&
+            !(of->smoothed ? f->smoothed : f->anchored))
+            return fail_at(
+                p, e->begin, e->end, "%s modifier can only be used with: %s - not with %s",
+                of->smoothed ? "smoothed" : "anchored",
+                of->smoothed ? "delta, increase, rate" : "changes, delta, increase, rate, resets",
+                f->name);
+        /* Optional and repeated arguments have the type behind the compulsory ones. */
+        size_t slot = MIN(i, least);
         if (e->args[i]->type != f->args[slot])
             return fail_at(p, e->args[i]->begin, e->args[i]->end,
                            "expected type %s in call to function \"%s\", got %s",
@@ -570,24 +740,6 @@ static int parse_call(struct parser *p, struct promql_expr **out)
 }
 
 /* --- primaries --- */
-
-/* What comes behind the word, without taking anything. */
-static bool followed_by(struct parser *p, const char *const *ops)
-{
-    struct promql_lexer ahead = p->lex;
-    struct promql_token t;
-    struct diag d;
-    diag_init(&d);
-    ahead.diag = &d;
-    if (promql_lex(&ahead, &t))
-        return false;
-    for (; *ops; ops++) {
-        if ((t.kind == PROMQL_T_OP && slice_eq_cstr(t.text, *ops)) ||
-            (t.kind == PROMQL_T_IDENT && slice_eq_nocase(t.text, slice_cstr(*ops))))
-            return true;
-    }
-    return false;
-}
 
 static int parse_primary(struct parser *p, struct promql_expr **out)
 {
@@ -686,32 +838,11 @@ static int parse_unary(struct parser *p, struct promql_expr **out)
 
 /* --- binary operators --- */
 
-static const struct {
-    const char *text;
-    enum query_binary_op op;
-    int precedence;
-} operators[] = {
-    {"or", QUERY_OR, 1},         {"and", QUERY_AND, 2},     {"unless", QUERY_UNLESS, 2},
-    {"==", QUERY_EQ, 3},         {"!=", QUERY_NE, 3},       {"</", QUERY_TRIM_UPPER, 3},
-    {">/", QUERY_TRIM_LOWER, 3}, {"<=", QUERY_LE, 3},       {"<", QUERY_LT, 3},
-    {">=", QUERY_GE, 3},         {">", QUERY_GT, 3},        {"+", QUERY_ADD, 4},
-    {"-", QUERY_SUB, 4},         {"*", QUERY_MUL, 5},       {"/", QUERY_DIV, 5},
-    {"%", QUERY_MOD, 5},         {"atan2", QUERY_ATAN2, 5}, {"^", QUERY_POW, 6},
-};
-
-static int find_operator(const struct parser *p)
-{
-    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
-        bool word = operators[i].text[0] >= 'a';
-        if (word ? is_word(p, operators[i].text) : is_op(p, operators[i].text))
-            return (int)i;
-    }
-    return -1;
-}
-
 static int parse_fill(struct parser *p, struct promql_expr *e)
 {
-    while (is_word(p, "fill") || is_word(p, "fill_left") || is_word(p, "fill_right")) {
+    static const char *const paren[] = {"(", NULL};
+    while ((is_word(p, "fill") || is_word(p, "fill_left") || is_word(p, "fill_right")) &&
+           followed_by(p, paren)) {
         bool left = !is_word(p, "fill_right"), right = !is_word(p, "fill_left"), negative = false;
         if (!p->options->experimental)
             return fail_at(
@@ -901,7 +1032,7 @@ int promql_parse_selector(struct slice text, struct arena *arena, struct store_m
     int err = promql_parse(text, &options, arena, &e, diag);
     if (err)
         return err;
-    if (e->kind != PROMQL_SELECTOR || e->has_offset || e->at != PROMQL_AT_NONE) {
+    if (e->kind != PROMQL_SELECTOR || e->offset || e->at != PROMQL_AT_NONE) {
         promql_expr_free(e);
         return promql_fail(text, diag, 0, text.len,
                            "a series selector is expected, like up{job=\"x\"}");

@@ -71,9 +71,11 @@ static void print_time(const struct promql_expr *e, struct buf *out)
         buf_printf(out, " @ %.3f", (double)(e->at_ns / NS_PER_MS) / 1000);
     else if (e->at != PROMQL_AT_NONE)
         buf_append_cstr(out, e->at == PROMQL_AT_START ? " @ start()" : " @ end()");
-    if (e->has_offset && e->offset_ns) {
+    if (e->anchored || e->smoothed)
+        buf_append_cstr(out, e->smoothed ? " smoothed" : " anchored");
+    if (e->offset) {
         buf_append_cstr(out, " offset ");
-        text_duration_print(e->offset_ns, out);
+        promql__duration_print(e->offset, out);
     }
 }
 
@@ -118,17 +120,17 @@ void promql_print(const struct promql_expr *e, struct buf *out)
     case PROMQL_MATRIX:
         print_selector(e->args[0], out);
         buf_append_char(out, '[');
-        text_duration_print(e->range_ns, out);
+        promql__duration_print(e->range, out);
         buf_append_char(out, ']');
         print_time(e->args[0], out);
         break;
     case PROMQL_SUBQUERY:
         promql_print(e->args[0], out);
         buf_append_char(out, '[');
-        text_duration_print(e->range_ns, out);
+        promql__duration_print(e->range, out);
         buf_append_char(out, ':');
-        if (e->has_step)
-            text_duration_print(e->step_ns, out);
+        if (e->step)
+            promql__duration_print(e->step, out);
         buf_append_char(out, ']');
         print_time(e, out);
         break;
