@@ -1,6 +1,9 @@
 #include "codec/column.h"
 
 #include <math.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -110,21 +113,17 @@ static int unpack(struct slice *in, int64_t *v, size_t count)
         } else {
             const char *p = in->ptr;
             uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
-            for (size_t k = 0; k < n; k++) {
-                size_t bit = k * width, byte = bit >> 3;
-                uint64_t x;
-                if (byte + 9 <= bytes) {
-                    x = codec_load64(p + byte) >> (bit & 7);
-                    if (width > 56 && (bit & 7))
-                        x |= (uint64_t)(unsigned char)p[byte + 8] << (64 - (bit & 7));
-                } else {
-                    /* Near the end: byte by byte, never past it. */
-                    unsigned __int128 acc = 0;
-                    for (size_t b = byte; b < bytes && b < byte + 9; b++)
-                        acc |= (unsigned __int128)(unsigned char)p[b] << (8 * (b - byte));
-                    x = (uint64_t)(acc >> (bit & 7));
-                }
-                v[i + k] = (int64_t)(min + (x & mask));
+            /* Whole words while they end within the column. */
+            size_t k = 0, bit = 0, whole = width <= 56 && bytes >= 8 ? (bytes - 8) * 8 + 7 : 0;
+            for (; k < n && bit <= whole && whole; k++, bit += width)
+                v[i + k] = (int64_t)(min + ((codec_load64(p + (bit >> 3)) >> (bit & 7)) & mask));
+            for (; k < n; k++, bit += width) {
+                /* Near the end: byte by byte, never past it. */
+                size_t byte = bit >> 3;
+                unsigned __int128 acc = 0;
+                for (size_t b = byte; b < bytes && b < byte + 9; b++)
+                    acc |= (unsigned __int128)(unsigned char)p[b] << (8 * (b - byte));
+                v[i + k] = (int64_t)(min + ((uint64_t)(acc >> (bit & 7)) & mask));
             }
         }
         *in = slice_from(*in, bytes);
@@ -304,6 +303,44 @@ void codec_doubles_encode(const double *values, size_t count, struct buf *out)
         mem_free(ints);
 }
 
+/* Integers to doubles in place, each divided by the divisor. */
+static void to_doubles(int64_t *v, size_t count, double divisor)
+{
+    for (size_t i = 0; i < count; i++) {
+        double d = (double)v[i] / divisor;
+        memcpy(&v[i], &d, sizeof(d));
+    }
+}
+
+#if defined(__x86_64__)
+
+/* The same four at a time: below 2^51, an integer added to the bits of 1.5 * 2^52 is that plus the
+ * integer. */
+__attribute__((target("avx2"))) static void to_doubles_avx2(int64_t *v, size_t count,
+                                                            double divisor)
+{
+    const __m256i magic = _mm256_castpd_si256(_mm256_set1_pd(6755399441055744.0)),
+                  half = _mm256_set1_epi64x(INT64_C(1) << 51),
+                  beyond = _mm256_set1_epi64x(-(INT64_C(1) << 52));
+    const __m256d by = _mm256_set1_pd(divisor);
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(v + i));
+        if (!_mm256_testz_si256(_mm256_add_epi64(x, half), beyond)) {
+            to_doubles(v + i, 4, divisor);
+            continue;
+        }
+        __m256d d = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_add_epi64(x, magic)),
+                                  _mm256_castsi256_pd(magic));
+        if (divisor != 1)
+            d = _mm256_div_pd(d, by);
+        _mm256_storeu_pd((double *)(void *)(v + i), d);
+    }
+    to_doubles(v + i, count - i, divisor);
+}
+
+#endif
+
 int codec_doubles_decode(struct slice *in, double *values, size_t count)
 {
     if (!count)
@@ -323,12 +360,12 @@ int codec_doubles_decode(struct slice *in, double *values, size_t count)
     int err = codec_ints_decode(in, ints, count);
     if (err)
         return err;
-    for (size_t i = 0; i < count; i++) {
-        int64_t m;
-        memcpy(&m, &ints[i], sizeof(m));
-        double v = (double)m / divisor;
-        memcpy(&values[i], &v, sizeof(v));
-    }
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        to_doubles_avx2(ints, count, divisor);
+    else
+#endif
+        to_doubles(ints, count, divisor);
     uint64_t exceptions, at = 0, gap;
     if (!codec_take_varint(in, &exceptions) || exceptions > count)
         return ERR_CORRUPT;

@@ -67,6 +67,8 @@ static double double_of(int shape, uint64_t seed, size_t i)
     case 7: return r % 4 ? INFINITY : -INFINITY;
     case 8: return (double)(r % 1000) * 1e-9;
     case 9: return 1e15 + (double)(r % 100) / 8;
+    case 10: /* about where integers stop being exact, both signs */
+        return (r & 1 ? -1.0 : 1.0) * ((double)(INT64_C(1) << (50 + r % 4)) + (double)(r % 5) - 2);
     default: return 5e-324 * (double)(r % 5);
     }
 }
@@ -74,7 +76,7 @@ static double double_of(int shape, uint64_t seed, size_t i)
 static void doubles_come_back_bit_for_bit(void **state)
 {
     (void)state;
-    for (int shape = 0; shape < 11; shape++) {
+    for (int shape = 0; shape < 12; shape++) {
         for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
             double in[1000], back[1000];
             for (size_t i = 0; i < sizes[s]; i++)
