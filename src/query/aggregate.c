@@ -7,6 +7,7 @@
 #include "codec/number.h"
 #include "data/histogram_notation.h"
 #include "query/aggregate_histogram.h"
+#include "query/fused.h"
 
 struct group {
     struct data_labels labels;
@@ -393,7 +394,13 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
     struct query_grid in = {0}, param_grid = {0};
     group_list groups = {0};
     const double *param = NULL;
-    int err = query__eval(x, n->args[0], &in);
+    bool done = false;
+    int err = 0;
+    if (!x->env->plain && query__can_fuse(n, x->plan->delayed_name_removal))
+        err = query__eval_fused(x, n, out, &done);
+    if (err || done)
+        return err;
+    err = query__eval(x, n->args[0], &in);
     if (!err && n->arg_count > 1)
         err = query__eval(x, n->args[1], &param_grid);
     if (err)

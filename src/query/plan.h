@@ -97,7 +97,6 @@ struct query_node {
     bool subquery; /* args[0] is the inner expression, evaluated every inner_step_ns */
     int64_t inner_step_ns;
     struct query_steps inner; /* of the subquery: filled when the plan is made */
-    struct slice metric_name; /* "" unless the selector names one exactly; for hints */
 
     /* AGGREGATE: args[0] the vector, args[1] the parameter if any */
     enum query_aggregate aggregate;

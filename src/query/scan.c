@@ -25,6 +25,16 @@ int64_t query__minus(int64_t a, int64_t b)
     return __builtin_sub_overflow(a, b, &out) ? INT64_MIN : out;
 }
 
+bool query__one_metric(const struct query_selector *sel)
+{
+    for (size_t i = 0; i < sel->matcher_count; i++) {
+        const struct store_matcher *m = &sel->matchers[i];
+        if (m->op == STORE_MATCH_EQ && m->value.len && slice_eq_cstr(m->name, DATA_METRIC_NAME))
+            return true;
+    }
+    return false;
+}
+
 bool query__windows_of(const struct query_exec *x, const struct query_node *n,
                        struct query__windows *out)
 {
@@ -79,6 +89,7 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
         .series_max = x->env->series_max,
         .memory = x->env->memory,
         .cancelled = x->env->cancelled,
+        .any_order = true,
     };
     const struct store_source_ops *ops = x->env->source->ops;
     int err = ops->select(x->env->source, &req, &out->selection, x->diag);

@@ -35,6 +35,9 @@ struct query__scan {
 int64_t query__time_at(const struct query_exec *x, const struct query_selector *sel, size_t step);
 int64_t query__minus(int64_t a, int64_t b); /* INT64_MIN when it overflows */
 
+/* The selector names one metric exactly, so that its series are told apart by their other labels.
+ */
+bool query__one_metric(const struct query_selector *sel);
 /* The windows of a node's steps: one when all have the same. False when their times overflow: there
  * can be nothing. */
 bool query__windows_of(const struct query_exec *x, const struct query_node *n,

@@ -257,7 +257,7 @@ int query__eval_window(struct query_exec *x, const struct query_node *n, struct 
         err = n->subquery ? window_over_subquery(x, n, params, out)
                           : eval_selector(x, n, params, out);
     /* Series of one name are told apart by the rest of their labels. */
-    bool may_meet = n->subquery || !n->metric_name.len;
+    bool may_meet = n->subquery || !query__one_metric(&n->selector);
     if (!err && may_meet && drops_name(n) && !x->plan->delayed_name_removal)
         err = query__merge_same(x, out);
     return err;

@@ -13,18 +13,29 @@ struct part_ref {
     uint32_t part, ordinal;
 };
 
+/* What the head had pending; in the selection's arena. */
+struct pending_copy {
+    struct slice *blocks; /* oldest first */
+    size_t block_count;
+    struct store_run run; /* behind the blocks */
+};
+
 struct selected {
+    struct hash128 id; /* of the key */
+    struct slice key;  /* in the arena or a pinned part */
     struct data_labels labels;
-    VEC(struct part_ref) parts; /* oldest first */
-    struct store__pending head; /* copies; blocks in the selection's arena */
+    struct part_ref *parts; /* oldest first */
+    uint32_t part_count, part_cap;
+    struct pending_copy *head; /* [2], flushing then now; NULL when the head has nothing */
 };
 
 struct store_selection {
     struct store *store;
     struct arena *arena;
     store__part_list parts;
-    struct map *by_key;
-    VEC(struct selected *) series;
+    struct selected **table; /* by id; power of two */
+    size_t table_size;
+    VEC(struct selected *) found, series; /* in the order they were met; as they are given out */
     struct budget *memory;
     int64_t charged;
 };
@@ -33,14 +44,9 @@ static void selection_free(struct store_selection *sel)
 {
     if (!sel)
         return;
-    for (size_t i = 0; i < sel->series.len; i++) {
-        struct selected *one = sel->series.items[i];
-        vec_free(&one->parts);
-        vec_free(&one->head.blocks);
-        store_run_free(&one->head.run);
-    }
+    vec_free(&sel->found);
     vec_free(&sel->series);
-    map_free(sel->by_key);
+    mem_free(sel->table);
     store__unpin_parts(&sel->parts);
     if (sel->memory && sel->charged)
         budget_give(sel->memory, sel->charged);
@@ -48,51 +54,60 @@ static void selection_free(struct store_selection *sel)
     mem_free(sel);
 }
 
-static struct selected *get_series(struct store_selection *sel, struct slice key)
+static size_t slot_of(const struct store_selection *sel, struct hash128 id)
 {
-    bool added;
-    struct map_entry *e = map_put(sel->by_key, key, &added);
-    if (added) {
-        struct selected *one = ARENA_NEW(sel->arena, struct selected);
-        struct slice tenant, labels_key;
-        store_series_key_split(arena_slice(sel->arena, key), &tenant, &labels_key);
-        data_labels_decode(labels_key, sel->arena, &one->labels);
-        vec_push(&sel->series, one);
-        e->value.ptr = one;
-    }
-    return e->value.ptr;
+    size_t mask = sel->table_size - 1, i = id.lo & mask;
+    while (sel->table[i] && !hash128_eq(sel->table[i]->id, id))
+        i = (i + 1) & mask;
+    return i;
 }
 
-static void copy_pending(struct store_selection *sel, const struct store__pending *from,
-                         struct store__pending *to)
+static void grow_table(struct store_selection *sel)
 {
+    mem_free(sel->table);
+    sel->table_size = sel->table_size ? sel->table_size * 4 : 256;
+    sel->table = mem_calloc(sel->table_size, sizeof(*sel->table));
+    for (size_t i = 0; i < sel->found.len; i++)
+        sel->table[slot_of(sel, sel->found.items[i]->id)] = sel->found.items[i];
+}
+
+/* A key in a pinned part is used where it is. */
+static struct selected *get_series(struct store_selection *sel, struct slice key, bool pinned)
+{
+    if (sel->found.len * 2 >= sel->table_size)
+        grow_table(sel);
+    struct hash128 id = hash128(key.ptr, key.len);
+    size_t slot = slot_of(sel, id);
+    if (sel->table[slot])
+        return sel->table[slot];
+    struct selected *one = ARENA_NEW(sel->arena, struct selected);
+    struct slice tenant, labels_key;
+    one->id = id;
+    one->key = pinned ? key : arena_slice(sel->arena, key);
+    store_series_key_split(one->key, &tenant, &labels_key);
+    data_labels_decode(labels_key, sel->arena, &one->labels);
+    vec_push(&sel->found, one);
+    sel->table[slot] = one;
+    return one;
+}
+
+static void copy_pending(struct arena *arena, const struct store__pending *from,
+                         struct pending_copy *to)
+{
+    to->block_count = from->blocks.len;
+    to->blocks = ARENA_ARRAY(arena, struct slice, from->blocks.len);
     for (size_t i = 0; i < from->blocks.len; i++)
-        vec_push(&to->blocks, arena_slice(sel->arena, from->blocks.items[i]));
+        to->blocks[i] = arena_slice(arena, from->blocks.items[i]);
+    to->run.len = from->run.len;
+    to->run.ts = arena_dup(arena, from->run.ts, from->run.len * sizeof(*from->run.ts));
+    to->run.value = arena_dup(arena, from->run.value, from->run.len * sizeof(*from->run.value));
+    if (!from->run.hist)
+        return;
+    to->run.hist = ARENA_ARRAY(arena, struct slice, from->run.len);
     for (size_t i = 0; i < from->run.len; i++) {
-        struct slice h = from->run.hist ? from->run.hist[i] : (struct slice){NULL, 0};
-        store_run_push(&to->run, from->run.ts[i], from->run.value[i],
-                       h.ptr ? arena_slice(sel->arena, h) : h);
+        if (from->run.hist[i].ptr)
+            to->run.hist[i] = arena_slice(arena, from->run.hist[i]);
     }
-}
-
-/* Blocks come before runs when a copy is read, but of two pending sets the older one's run is older
- * than the younger one's blocks: it is packed. */
-static void copy_flushing(struct store_selection *sel, const struct store__pending *from,
-                          struct store__pending *to)
-{
-    struct store__pending copy = {0};
-    copy_pending(sel, from, &copy);
-    for (size_t i = 0; i < copy.blocks.len; i++)
-        vec_push(&to->blocks, copy.blocks.items[i]);
-    for (size_t i = 0; i < copy.run.len; i += STORE_BLOCK_SAMPLES) {
-        struct buf block = {0};
-        store_block_encode(&copy.run, i, MIN(copy.run.len - i, (size_t)STORE_BLOCK_SAMPLES),
-                           &block);
-        vec_push(&to->blocks, arena_slice(sel->arena, buf_slice(&block)));
-        buf_deinit(&block);
-    }
-    vec_free(&copy.blocks);
-    store_run_free(&copy.run);
 }
 
 static bool overlaps(const struct store__pending *p, int64_t t_min, int64_t t_max)
@@ -105,11 +120,11 @@ static int check_limits(struct store_selection *sel, const struct store_select_r
 {
     if (req->cancelled && *req->cancelled)
         return diag_set(diag, ERR_CANCELLED, "the query was cancelled");
-    if (req->series_max && sel->series.len > req->series_max)
+    if (req->series_max && sel->found.len > req->series_max)
         return diag_set(diag, ERR_LIMIT,
                         "the query selects more than %zu series (limits.query.series)",
                         req->series_max);
-    int64_t now = (int64_t)arena_size(sel->arena);
+    int64_t now = (int64_t)(arena_size(sel->arena) + sel->table_size * sizeof(*sel->table));
     if (req->memory && now > sel->charged) {
         if (!budget_take(req->memory, now - sel->charged))
             return diag_set(diag, ERR_NOMEM, "the query needs more memory than allowed (%s)",
@@ -136,11 +151,12 @@ static int select_head(struct store_selection *sel, const struct store_select_re
             bool now = overlaps(&series->now, req->t_min_ns, req->t_max_ns);
             if (!flushing && !now)
                 continue;
-            struct selected *one = get_series(sel, series->key);
+            struct selected *one = get_series(sel, series->key, false);
+            one->head = ARENA_ARRAY(sel->arena, struct pending_copy, 2);
             if (flushing)
-                copy_flushing(sel, &series->flushing, &one->head);
+                copy_pending(sel->arena, &series->flushing, &one->head[0]);
             if (now)
-                copy_pending(sel, &series->now, &one->head);
+                copy_pending(sel->arena, &series->now, &one->head[1]);
             if (k % CANCEL_EVERY == 0)
                 err = check_limits(sel, req, diag);
         }
@@ -150,6 +166,19 @@ static int select_head(struct store_selection *sel, const struct store_select_re
     }
     vec_free(&found);
     return err;
+}
+
+static void add_part(struct store_selection *sel, struct selected *one, struct part_ref ref)
+{
+    if (one->part_count == one->part_cap) {
+        uint32_t cap = one->part_cap ? one->part_cap * 2 : 2;
+        struct part_ref *parts = ARENA_ARRAY(sel->arena, struct part_ref, cap);
+        if (one->part_count)
+            memcpy(parts, one->parts, one->part_count * sizeof(*parts));
+        one->parts = parts;
+        one->part_cap = cap;
+    }
+    one->parts[one->part_count++] = ref;
 }
 
 static int select_parts(struct store_selection *sel, const struct store_select_req *req,
@@ -169,8 +198,10 @@ static int select_parts(struct store_selection *sel, const struct store_select_r
             store_part_series_range(p, ordinals[k], &t_min, &t_max);
             if (t_max < req->t_min_ns || t_min > req->t_max_ns)
                 continue;
-            struct selected *one = get_series(sel, store_part_key(p, ordinals[k]));
-            vec_push(&one->parts, ((struct part_ref){(uint32_t)i, ordinals[k]}));
+            struct selected *one = get_series(sel, store_part_key(p, ordinals[k]), true);
+            if (!one->part_count)
+                vec_push(&sel->series, one);
+            add_part(sel, one, (struct part_ref){(uint32_t)i, ordinals[k]});
             if (k % CANCEL_EVERY == 0)
                 err = check_limits(sel, req, diag);
         }
@@ -187,6 +218,27 @@ static int by_labels(const void *a, const void *b)
                            (*(struct selected *const *)b)->labels);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return slice_cmp((*(struct selected *const *)a)->key, (*(struct selected *const *)b)->key);
+}
+
+/* Parts give their series by key, so that those of the head alone come last; where parts agree on
+ * the series there is nothing left to sort. */
+static void sort_series(struct store_selection *sel, bool any_order)
+{
+    int (*order)(const void *, const void *) = any_order ? by_key : by_labels;
+    bool sorted = true;
+    for (size_t i = 0; i < sel->found.len; i++) {
+        if (!sel->found.items[i]->part_count)
+            vec_push(&sel->series, sel->found.items[i]);
+    }
+    for (size_t i = 1; i < sel->series.len && sorted; i++)
+        sorted = order(&sel->series.items[i - 1], &sel->series.items[i]) < 0;
+    if (!sorted)
+        qsort(sel->series.items, sel->series.len, sizeof(struct selected *), order);
+}
+
 static struct store *store_of(struct store_source *src)
 {
     return BASE_CONTAINER_OF(src, struct store, source);
@@ -198,7 +250,6 @@ static int source_select(struct store_source *src, const struct store_select_req
     struct store_selection *sel = mem_calloc(1, sizeof(*sel));
     sel->store = store_of(src);
     sel->arena = arena_new(0, NULL);
-    sel->by_key = map_new();
     sel->memory = req->memory;
     int err = select_head(sel, req, diag);
     sel->parts = store__pin_parts(sel->store);
@@ -208,8 +259,7 @@ static int source_select(struct store_source *src, const struct store_select_req
         selection_free(sel);
         return err;
     }
-    if (sel->series.len)
-        qsort(sel->series.items, sel->series.len, sizeof(struct selected *), by_labels);
+    sort_series(sel, req->any_order);
     *out = sel;
     return 0;
 }
@@ -224,56 +274,103 @@ static struct data_labels selection_labels(const struct store_selection *sel, si
     return sel->series.items[i]->labels;
 }
 
+static int read_pending(const struct pending_copy *p, struct store_run *out)
+{
+    int err = 0;
+    for (size_t i = 0; i < p->block_count && !err; i++)
+        err = store_block_decode(p->blocks[i], out);
+    for (size_t i = 0; i < p->run.len && !err; i++)
+        store_run_push(out, p->run.ts[i], p->run.value[i],
+                       p->run.hist ? p->run.hist[i] : (struct slice){NULL, 0});
+    return err;
+}
+
+/* Each time is behind the one before, as it nearly always is. Times are far from overflow. */
+static bool ascending(const int64_t *ts, size_t count)
+{
+    int64_t wrong = 0;
+    for (size_t i = 1; i < count; i++)
+        wrong |= ts[i] - ts[i - 1] - 1;
+    return wrong >= 0;
+}
+
+static size_t first_from(const int64_t *ts, size_t count, int64_t t)
+{
+    size_t lo = 0, hi = count;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ts[mid] < t)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static int give_histograms(const struct slice *packed, struct store_samples *out)
+{
+    int err = 0;
+    bool any = false;
+    for (size_t k = 0; packed && k < out->count && !any; k++)
+        any = packed[k].ptr != NULL;
+    if (!any)
+        return 0;
+    out->histogram = mem_calloc(out->count, sizeof(*out->histogram));
+    if (out->arena)
+        arena_reset(out->arena);
+    else
+        out->arena = arena_new(0, NULL);
+    for (size_t k = 0; k < out->count && !err; k++) {
+        struct data_histogram *h = NULL;
+        if (packed[k].ptr)
+            err = store_histogram_decode(packed[k], out->arena, &h);
+        out->histogram[k] = h;
+    }
+    return err;
+}
+
 static int selection_read(struct store_selection *sel, size_t i, int64_t t_min, int64_t t_max,
                           struct store_samples *out, struct diag *diag)
 {
-    struct selected *one = sel->series.items[i];
-    struct store_run run = {0};
+    const struct selected *one = sel->series.items[i];
+    store_samples_reserve(out, 0, false, false);
+    /* Decoded into the columns of `out` themselves. */
+    struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
     int err = 0;
-    for (size_t k = 0; k < one->parts.len && !err; k++) {
-        struct store_part *part = sel->parts.items[one->parts.items[k].part];
+    for (size_t k = 0; k < one->part_count; k++) {
+        struct store_part *part = sel->parts.items[one->parts[k].part];
         size_t before = run.len;
-        if (store_part_read(part, one->parts.items[k].ordinal, t_min, t_max, &run)) {
+        if (store_part_read(part, one->parts[k].ordinal, t_min, t_max, &run)) {
             /* The rest goes on being served; the damage is reported once, and its file kept aside.
              */
             run.len = before;
             store__quarantine(sel->store, part);
         }
     }
-    err = store__pending_read(&one->head, &run);
-    if (err) {
-        store_run_free(&run);
-        return diag_set(diag, err, "samples in memory are damaged");
-    }
-    store_run_sort(&run);
-    size_t begin = 0, end = run.len;
-    while (begin < end && run.ts[begin] < t_min)
-        begin++;
-    while (end > begin && run.ts[end - 1] > t_max)
-        end--;
-    bool histograms = false;
-    for (size_t k = begin; run.hist && k < end && !histograms; k++)
-        histograms = run.hist[k].ptr != NULL;
-    store_samples_reserve(out, end - begin, histograms, false);
-    out->count = end - begin;
-    if (out->count) {
-        memcpy(out->ts, run.ts + begin, out->count * sizeof(*out->ts));
-        memcpy(out->value, run.value + begin, out->count * sizeof(*out->value));
-    }
-    for (size_t k = 0; histograms && k < out->count && !err; k++) {
-        struct data_histogram *h = NULL;
-        if (run.hist[begin + k].ptr)
-            err = store_histogram_decode(run.hist[begin + k], out->arena, &h);
-        out->histogram[k] = h;
-    }
-    store_run_free(&run);
-    return err ? diag_set(diag, err, "a stored histogram is damaged") : 0;
+    for (size_t k = 0; one->head && k < 2 && !err; k++)
+        err = read_pending(&one->head[k], &run);
+    if (err)
+        diag_set(diag, err, "samples in memory are damaged");
+    if (!ascending(run.ts, run.len))
+        store_run_sort(&run);
+    size_t begin = first_from(run.ts, run.len, t_min);
+    size_t end = t_max == INT64_MAX ? run.len : first_from(run.ts, run.len, t_max + 1);
+    out->own_ts = run.ts;
+    out->own_value = run.value;
+    out->cap = run.cap;
+    out->count = MAX(begin, end) - begin;
+    out->ts = run.ts + begin;
+    out->value = run.value + begin;
+    if (!err && run.hist && (err = give_histograms(run.hist + begin, out)))
+        diag_set(diag, err, "a stored histogram is damaged");
+    mem_free(run.hist);
+    return err;
 }
 
 void store_samples_free(struct store_samples *s)
 {
-    mem_free(s->ts);
-    mem_free(s->value);
+    mem_free(s->own_ts);
+    mem_free(s->own_value);
     mem_free(s->histogram);
     mem_free(s->start);
     arena_free(s->arena);
@@ -285,9 +382,11 @@ void store_samples_reserve(struct store_samples *s, size_t count, bool with_hist
 {
     if (count > s->cap) {
         s->cap = MAX(count, s->cap * 2);
-        s->ts = mem_realloc(s->ts, s->cap * sizeof(*s->ts));
-        s->value = mem_realloc(s->value, s->cap * sizeof(*s->value));
+        s->own_ts = mem_realloc(s->own_ts, s->cap * sizeof(*s->own_ts));
+        s->own_value = mem_realloc(s->own_value, s->cap * sizeof(*s->own_value));
     }
+    s->ts = s->own_ts;
+    s->value = s->own_value;
     mem_free(s->histogram);
     mem_free(s->start);
     s->histogram = with_histograms ? mem_calloc(s->cap, sizeof(*s->histogram)) : NULL;

@@ -40,6 +40,7 @@ struct store_select_req {
     size_t series_max;             /* ERR_LIMIT beyond; 0 = unlimited */
     struct budget *memory;         /* may be NULL */
     const _Atomic bool *cancelled; /* may be NULL; checked now and then: ERR_CANCELLED */
+    bool any_order; /* of the series: whichever is cheapest, but the same for the same series */
 };
 
 /* Samples of one series, reused from read to read. Zero it before the first use. */
@@ -49,8 +50,11 @@ struct store_samples {
     double *value;                           /* undefined where a histogram is given */
     const struct data_histogram **histogram; /* NULL when the series has none in the range */
     int64_t *start;                          /* start timestamps, 0 = unknown; NULL when none */
+    struct arena *arena;                     /* holds the histograms of the last read */
+    /* What ts and value point into, of `cap` samples. */
+    int64_t *own_ts;
+    double *own_value;
     size_t cap;
-    struct arena *arena; /* holds the histograms of the last read */
 };
 void store_samples_free(struct store_samples *s);
 /* Makes room for `count` samples in ts and value (histogram and start only when with_*). */
