@@ -190,7 +190,8 @@ QUERY__CALL(query__round)
 /* Of anything but a plain selector: the time of the step. */
 QUERY__CALL(query__timestamp)
 {
-    bool bare = n->args[0]->op == QUERY_INSTANT && n->args[0]->selector.timestamps;
+    const struct query_selector *sel = &n->args[0]->selector;
+    bool bare = n->args[0]->op == QUERY_INSTANT && (sel->timestamps || sel->starts);
     int err = same_rows(x, &args[0], out);
     for (size_t i = 0; i < args[0].count && !err; i++) {
         memcpy(out->rows[i].has, args[0].rows[i].has, x->step_count);
@@ -199,6 +200,12 @@ QUERY__CALL(query__timestamp)
                 bare ? args[0].rows[i].value[s] : query__seconds(query__step_ns(x, s));
     }
     return err;
+}
+
+/* Of anything but a plain selector there is none. */
+QUERY__CALL(query__start_timestamp)
+{
+    return n->args[0]->op == QUERY_INSTANT ? query__timestamp(x, n, args, out) : 0;
 }
 
 /* --- absent --- */

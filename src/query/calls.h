@@ -21,6 +21,7 @@ QUERY__CALL(query__clamp_min);
 QUERY__CALL(query__clamp_max);
 QUERY__CALL(query__round);
 QUERY__CALL(query__timestamp);
+QUERY__CALL(query__start_timestamp);
 QUERY__CALL(query__absent);
 QUERY__CALL(query__sort);
 QUERY__CALL(query__sort_desc);

@@ -34,11 +34,6 @@ static double to_deg(double v)
     {                                                                                              \
         .name = fn_name, .returns = V, .args = {M}, .arg_count = 1, .window = fn, .mixed = with    \
     }
-#define COUNTER(fn_name, fn, with)                                                                 \
-    {                                                                                              \
-        .name = fn_name, .returns = V, .args = {M}, .arg_count = 1, .window = fn, .mixed = with,   \
-        .counter = true                                                                            \
-    }
 #define MATH_OF_HISTOGRAM(fn_name, fn)                                                             \
     {                                                                                              \
         .name = fn_name, .returns = V, .args = {V}, .arg_count = 1, .call = fn                     \
@@ -135,9 +130,17 @@ static const struct query_function functions[] = {
      .window = query__increase,
      .mixed = query__increase_mixed,
      .counter = true,
+     .starts = true,
      .anchored = true,
      .smoothed = true},
-    COUNTER("irate", query__irate, query__irate_mixed),
+    {.name = "irate",
+     .returns = V,
+     .args = {M},
+     .arg_count = 1,
+     .window = query__irate,
+     .mixed = query__irate_mixed,
+     .counter = true,
+     .starts = true},
     {.name = "label_join",
      .returns = V,
      .args = {V, T, T, T},
@@ -206,6 +209,7 @@ static const struct query_function functions[] = {
      .window = query__rate,
      .mixed = query__rate_mixed,
      .counter = true,
+     .starts = true,
      .anchored = true,
      .smoothed = true},
     {.name = "resets",
@@ -214,6 +218,7 @@ static const struct query_function functions[] = {
      .arg_count = 1,
      .window = query__resets,
      .mixed = query__resets_mixed,
+     .starts = true,
      .anchored = true},
     {.name = "round",
      .returns = V,
@@ -254,6 +259,12 @@ static const struct query_function functions[] = {
      .call = query__sort_desc,
      .keeps_name = true},
     MATH("sqrt", sqrt),
+    {.name = "start_timestamp",
+     .returns = V,
+     .args = {V},
+     .arg_count = 1,
+     .call = query__start_timestamp,
+     .experimental = true},
     {.name = "start", .returns = S, .arg_count = 0, .call = query__start, .experimental = true},
     WINDOW("stddev_over_time", query__stddev_over, NULL),
     WINDOW("stdvar_over_time", query__stdvar_over, NULL),

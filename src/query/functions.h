@@ -17,6 +17,8 @@ struct query_window {
     int64_t start_ns, end_ns; /* (start, end] */
     int64_t step_ns;          /* the evaluation time (before offset) */
     double param[2];          /* scalar parameters at this step */
+    const int64_t *start;     /* start timestamps, 0 = unknown; NULL when there are none */
+    bool *overlaps;           /* set when start timestamps contradict each other; may be NULL */
 };
 
 /* The samples of one series, staleness markers left out. */
@@ -38,6 +40,7 @@ struct query_mixed_window {
     const struct data_histogram *const *h; /* NULL for a float */
     size_t count, histograms;              /* of all samples; of histograms among them */
     int64_t start_ns, end_ns;              /* (start, end] */
+    const int64_t *start;                  /* start timestamps; NULL when there are none */
     struct slice metric;
 };
 
@@ -61,6 +64,7 @@ struct query_function {
     /* Everything else: fills *out from the evaluated arguments. */
     int (*call)(struct query_exec *x, const struct query_node *n, struct query_grid *args,
                 struct query_grid *out);
+    bool starts;             /* looks at start timestamps */
     bool counter;            /* wants a counter: others get a hint */
     bool anchored, smoothed; /* takes a selector so modified */
 };

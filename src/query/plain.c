@@ -39,8 +39,11 @@ size_t query__plain_instant(struct query_exec *x, const struct query_node *n,
         if (h ? h->is_stale || data_is_stale(h->sum) : data_is_stale(samples->value[k]))
             continue;
         row->has[s] = 1;
-        row->value[s] = sel->timestamps ? query__seconds(samples->ts[k]) : samples->value[k];
-        if (h && !sel->timestamps && row->histogram)
+        row->value[s] = sel->timestamps  ? query__seconds(samples->ts[k])
+                        : !sel->starts   ? samples->value[k]
+                        : samples->start ? query__seconds(samples->start[k])
+                                         : 0;
+        if (h && !sel->timestamps && !sel->starts && row->histogram)
             row->histogram[s] = data_histogram_copy(x->arena, h);
         found++;
     }
@@ -65,6 +68,8 @@ size_t query__clean(struct store_samples *s, size_t *out_histograms)
         if (s->histogram)
             s->histogram[kept] = h;
         *out_histograms += h != NULL;
+        if (s->start)
+            s->start[kept] = s->start[i];
         s->ts[kept] = s->ts[i];
         s->value[kept++] = s->value[i];
     }
@@ -72,10 +77,13 @@ size_t query__clean(struct store_samples *s, size_t *out_histograms)
 }
 
 /* Runs the function over all windows of one run of samples. */
-static void plain_window(struct query_exec *x, const struct query_node *n, const int64_t *ts,
-                         const double *v, size_t count, const struct query_grid *params,
+static void plain_window(struct query_exec *x, const struct query_node *n,
+                         const struct query_samples *run, const struct query_grid *params,
                          struct query_row *row)
 {
+    const int64_t *ts = run->ts;
+    size_t count = run->count;
+    bool overlaps = false;
     const struct query_selector *sel = &n->selector;
     bool varies =
         params && params[0].count; /* a pinned window may still meet a new parameter each step */
@@ -89,11 +97,13 @@ static void plain_window(struct query_exec *x, const struct query_node *n, const
         if (begin == end)
             continue;
         struct query_window w = {.ts = ts + begin,
-                                 .v = v + begin,
+                                 .v = run->v + begin,
                                  .count = end - begin,
                                  .start_ns = start,
                                  .end_ns = t,
-                                 .step_ns = query__step_ns(x, s)};
+                                 .step_ns = query__step_ns(x, s),
+                                 .start = run->start ? run->start + begin : NULL,
+                                 .overlaps = &overlaps};
         for (size_t p = 0; p < 2 && params && params[p].count; p++)
             w.param[p] = params[p].rows[0].value[s];
         row->has[s] = n->function->window(&w, &row->value[s]);
@@ -102,6 +112,15 @@ static void plain_window(struct query_exec *x, const struct query_node *n, const
         row->has[s] = 1;
         row->value[s] = row->value[0];
     }
+    if (overlaps)
+        query__tell_overlap(x, n, run->metric);
+}
+
+void query__tell_overlap(struct query_exec *x, const struct query_node *n, struct slice metric)
+{
+    query__warn(x, n->args[0],
+                "sample has start time that overlaps with previous sample timestamp%s%.*s%s",
+                metric.len ? " for metric \"" : "", SLICE_FMT(metric), metric.len ? "\"" : "");
 }
 
 /* One window that holds a histogram; a function that knows none sees the floats alone. */
@@ -160,7 +179,8 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
                                  .count = end - begin,
                                  .start_ns = start,
                                  .end_ns = t,
-                                 .step_ns = query__step_ns(x, s)};
+                                 .step_ns = query__step_ns(x, s),
+                                 .start = run->start ? run->start + begin : NULL};
         for (size_t p = 0; p < 2 && params && params[p].count; p++)
             w.param[p] = params[p].rows[0].value[s];
         double out;
@@ -174,6 +194,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
                                                      .histograms = histograms,
                                                      .start_ns = start,
                                                      .end_ns = t,
+                                                     .start = w.start,
                                                      .metric = run->metric};
             err = mixed_window(&mixed, &w, row, s);
         } else if (n->function->window(&w, &out)) {
@@ -189,6 +210,6 @@ int query__plain_windows(struct query_exec *x, const struct query_node *n,
 {
     if (run->h)
         return mixed_windows(x, n, run, params, row);
-    plain_window(x, n, run->ts, run->v, run->count, params, row);
+    plain_window(x, n, run, params, row);
     return 0;
 }

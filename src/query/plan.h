@@ -27,6 +27,7 @@ struct query_selector {
     int64_t at_ns;
     int64_t lookback_ns;
     bool timestamps;  /* the samples' own times instead of their values */
+    bool starts;      /* the samples' start timestamps instead of their values */
     bool anchored;    /* windows begin with the last sample before them */
     bool smoothed;    /* values at the edges are interpolated from the samples around */
     bool find_resets; /* histograms whose hint is unknown are compared with the one before */

@@ -166,7 +166,8 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
     }
     if (slot->err || !w->samples.count)
         return;
-    slot->histograms = w->samples.histogram != NULL || w->samples.count > INT32_MAX;
+    bool starts = w->samples.start && s->node->op == QUERY_WINDOW && s->node->function->starts;
+    slot->histograms = w->samples.histogram != NULL || starts || w->samples.count > INT32_MAX;
     if (slot->histograms)
         return;
     slot->samples =

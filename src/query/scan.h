@@ -13,7 +13,7 @@ struct query__slot {
     size_t series; /* in the selection */
     struct query__row row;
     size_t samples;  /* 0: nothing in the range */
-    bool histograms; /* there are some: the row is not made, the plain way has to */
+    bool histograms; /* or start timestamps that matter: no row is made, the plain way has to */
     int err;
 };
 

@@ -26,7 +26,8 @@ void query__counter_hint(struct query_exec *x, const struct query_node *n,
 
 static bool drops_name(const struct query_node *n)
 {
-    return n->op == QUERY_WINDOW ? !n->function->keeps_name : n->selector.timestamps;
+    return n->op == QUERY_WINDOW ? !n->function->keeps_name
+                                 : n->selector.timestamps || n->selector.starts;
 }
 
 static struct data_labels result_labels(struct query_exec *x, const struct query_node *n,
@@ -61,6 +62,7 @@ static int plain_series(struct query_exec *x, const struct query_node *n,
     const struct query_samples run = {.ts = samples->ts,
                                       .v = samples->value,
                                       .h = histograms ? samples->histogram : NULL,
+                                      .start = samples->start,
                                       .count = count,
                                       .metric = data_labels_get(labels, SLICE(DATA_METRIC_NAME))};
     if (n->op == QUERY_INSTANT && extended) {
@@ -105,7 +107,8 @@ static int eval_selector(struct query_exec *x, const struct query_node *n,
     struct query__scan scan;
     struct store_samples samples = {0};
     struct query__slot *slots = NULL;
-    bool plain = x->env->plain || n->selector.anchored || n->selector.smoothed;
+    bool plain =
+        x->env->plain || n->selector.anchored || n->selector.smoothed || n->selector.starts;
     int err = query__scan_open(x, n, params, &scan);
     size_t wave = err ? 0 : query__scan_wave(&scan);
     if (wave && !(slots = ARENA_ARRAY(x->arena, struct query__slot, wave)))

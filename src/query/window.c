@@ -6,43 +6,78 @@
 
 #include "base/mem.h"
 
+bool query__begins_anew(const int64_t *ts, const int64_t *start, size_t i, bool *overlaps)
+{
+    int64_t now = start[i], before = start[i - 1];
+    if (!now || now >= ts[i])
+        return false; /* unknown, or nonsense */
+    if (now > ts[i - 1])
+        return true;
+    if (now < ts[i - 1] && now != before && overlaps)
+        *overlaps = true;
+    /* Where the sample before ends a new one begins: deltas. Not so when the sample before says
+     * that it knows nothing of its own start. */
+    return now == ts[i - 1] && before && before < ts[i - 1];
+}
+
+static bool is_reset(const struct query_window *w, size_t i)
+{
+    bool anew = w->start && query__begins_anew(w->ts, w->start, i, w->overlaps);
+    return anew || w->v[i] < w->v[i - 1];
+}
+
 /* The increase with counter resets taken out, or the plain difference. */
 static double raw_change(const struct query_window *w, bool counter)
 {
     double change = w->v[w->count - 1] - w->v[0];
     for (size_t i = 1; counter && i < w->count; i++) {
-        if (w->v[i] < w->v[i - 1])
+        if (is_reset(w, i))
             change += w->v[i - 1];
     }
     return change;
 }
 
-double query__extrapolation(const int64_t *ts, size_t count, int64_t start_ns, int64_t end_ns,
-                            bool counter, double first, double change)
+int64_t query__began_within(const int64_t *ts, const int64_t *start, int64_t start_ns)
 {
-    double to_start = query__seconds(ts[0] - start_ns);
-    double to_end = query__seconds(end_ns - ts[count - 1]);
-    double sampled = query__seconds(ts[count - 1] - ts[0]);
-    double average = sampled / (double)(count - 1), threshold = average * 1.1;
+    return start && start[0] > start_ns && start[0] < ts[0] ? start[0] : 0;
+}
+
+double query__extrapolation(const struct query_extrapolation *of, double first, double change)
+{
+    size_t last = of->count - 1;
+    double to_start = query__seconds(of->ts[0] - of->start_ns);
+    double to_end = query__seconds(of->end_ns - of->ts[last]);
+    double sampled = query__seconds(of->ts[last] - of->ts[0]);
+    double average = last ? sampled / (double)last : 0, threshold = average * 1.1;
     if (to_start >= threshold)
         to_start = average / 2;
-    if (counter && change > 0 && first >= 0) {
+    if (of->counter && change > 0 && first >= 0) {
         double to_zero = sampled * (first / change);
         if (to_zero < to_start)
             to_start = to_zero;
     }
     if (to_end >= threshold)
         to_end = average / 2;
+    if (of->began_ns) {
+        sampled = query__seconds(of->ts[last] - of->began_ns);
+        to_start = 0;
+    }
     return (sampled + to_start + to_end) / sampled;
 }
 
 static bool extrapolated(const struct query_window *w, bool counter, bool per_second, double *out)
 {
-    if (w->count < 2)
+    const struct query_extrapolation of = {
+        .ts = w->ts,
+        .count = w->count,
+        .start_ns = w->start_ns,
+        .end_ns = w->end_ns,
+        .counter = counter,
+        .began_ns = counter ? query__began_within(w->ts, w->start, w->start_ns) : 0};
+    if (w->count < 2 && !of.began_ns)
         return false;
-    double change = raw_change(w, counter);
-    double factor =
-        query__extrapolation(w->ts, w->count, w->start_ns, w->end_ns, counter, w->v[0], change);
+    double change = raw_change(w, counter) + (of.began_ns ? w->v[0] : 0);
+    double factor = query__extrapolation(&of, w->v[0], change);
     if (per_second)
         factor /= query__seconds(w->end_ns - w->start_ns);
     *out = change * factor;
@@ -72,7 +107,7 @@ static bool last_two(const struct query_window *w, bool rate, double *out)
     int64_t apart = w->ts[w->count - 1] - w->ts[w->count - 2];
     if (apart == 0)
         return false;
-    *out = rate && last < before ? last : last - before;
+    *out = rate && is_reset(w, w->count - 1) ? last : last - before;
     if (rate)
         *out /= query__seconds(apart);
     return true;
@@ -101,7 +136,7 @@ bool query__resets(const struct query_window *w, double *out)
 {
     size_t n = 0;
     for (size_t i = 1; i < w->count; i++)
-        n += w->v[i] < w->v[i - 1];
+        n += is_reset(w, i);
     *out = (double)n;
     return true;
 }

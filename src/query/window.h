@@ -56,10 +56,25 @@ void query__tell_mixed(const struct query_mixed_window *w);
 void query__tell_incompatible(const struct query_mixed_window *w);
 void query__tell_not(const struct query_mixed_window *w, const char *type);
 
-/* By how much a change between the first and the last sample is stretched to reach over the window
- * as Prometheus has it: at most half an average interval where samples stop short of an edge, and
- * for counters (that began at `first` and rose by `change`) never beyond where they were zero. */
-double query__extrapolation(const int64_t *ts, size_t count, int64_t start_ns, int64_t end_ns,
-                            bool counter, double first, double change);
+/* A window whose change is to be stretched to its edges. */
+struct query_extrapolation {
+    const int64_t *ts;
+    size_t count;
+    int64_t start_ns, end_ns;
+    bool counter;
+    int64_t began_ns; /* query__began_within, 0 for none */
+};
+/* By what to multiply the change between the first and the last sample, as Prometheus has it: at
+ * most half an average interval is added where samples stop short of an edge, and for counters
+ * (that began at `first` and rose by `change`) nothing from before they were zero. */
+double query__extrapolation(const struct query_extrapolation *of, double first, double change);
+/* When the counter began to count, if that is known to lie between the window's start and its first
+ * sample; else 0. `start` may be NULL. */
+int64_t query__began_within(const int64_t *ts, const int64_t *start, int64_t start_ns);
+/* Whether sample i >= 1 counts from anew by its start timestamp. *overlaps (may be NULL) is set
+ * when it claims to have begun before the sample in front of it. */
+bool query__begins_anew(const int64_t *ts, const int64_t *start, size_t i, bool *overlaps);
+/* Annotation for such overlaps. */
+void query__tell_overlap(struct query_exec *x, const struct query_node *n, struct slice metric);
 
 #endif

@@ -63,20 +63,42 @@ static int put_sum(const struct query_mixed_window *w, const struct data_histogr
 
 /* --- rate, increase, delta --- */
 
-/* The change over the window with resets taken out; false when there is none. */
-static bool change_of(const struct query_mixed_window *w, bool counter,
+static bool begins_anew(const struct query_mixed_window *w, size_t i)
+{
+    bool overlaps = false, anew = w->start && query__begins_anew(w->ts, w->start, i, &overlaps);
+    if (overlaps)
+        query__tell_overlap(w->x, w->n, w->metric);
+    return anew;
+}
+
+static bool is_reset(const struct query_mixed_window *w, size_t i,
+                     const struct data_histogram *before)
+{
+    bool anew = begins_anew(w, i);
+    return anew || data_histogram_is_reset(w->h[i], before);
+}
+
+/* A layout without observations: what a counter was before it began. */
+static struct data_histogram nothing_like(const struct data_histogram *h)
+{
+    return (struct data_histogram){.schema = h->schema,
+                                   .zero_threshold = h->zero_threshold,
+                                   .custom_bounds = h->custom_bounds,
+                                   .custom_bound_count = h->custom_bound_count};
+}
+
+/* The change over the window with resets taken out; false when there is none. `began`: it began at
+ * zero within the window. */
+static bool change_of(const struct query_mixed_window *w, bool counter, bool began,
                       struct data_histogram_sum *sum)
 {
     const struct data_histogram *first = w->h[0], *last = w->h[w->count - 1], *prev = first;
-    struct data_histogram nothing = {0};
+    struct data_histogram nothing;
     unsigned flags = 0;
     if (counter && (is_gauge(first) || is_gauge(last)))
         query__tell_not(w, "counter");
-    if (counter && data_histogram_is_reset(w->h[1], first)) {
-        nothing.schema = w->h[1]->schema;
-        nothing.zero_threshold = w->h[1]->zero_threshold;
-        nothing.custom_bounds = w->h[1]->custom_bounds;
-        nothing.custom_bound_count = w->h[1]->custom_bound_count;
+    if (counter && !began && is_reset(w, 1, first)) {
+        nothing = nothing_like(w->h[1]);
         prev = &nothing;
     }
     for (size_t i = 0; i < w->count; i++) {
@@ -89,14 +111,14 @@ static bool change_of(const struct query_mixed_window *w, bool counter,
         }
     }
     data_histogram_sum_start(sum, last);
-    if (data_histogram_sum_add(sum, prev, -1, &flags)) {
+    if (!began && data_histogram_sum_add(sum, prev, -1, &flags)) {
         query__tell_incompatible(w);
         return false;
     }
     tell(w, flags, "subtraction");
     flags = 0;
     for (size_t i = 1; counter && i < w->count; i++) {
-        if (data_histogram_is_reset(w->h[i], prev))
+        if (is_reset(w, i, prev))
             data_histogram_sum_add(sum, prev, 1, &flags);
         prev = w->h[i];
     }
@@ -111,12 +133,18 @@ static int extrapolated(const struct query_mixed_window *w, bool counter, bool p
                         struct query_row *row, size_t step)
 {
     struct data_histogram_sum sum = {0};
+    const struct query_extrapolation of = {
+        .ts = w->ts,
+        .count = w->count,
+        .start_ns = w->start_ns,
+        .end_ns = w->end_ns,
+        .counter = counter,
+        .began_ns = counter ? query__began_within(w->ts, w->start, w->start_ns) : 0};
     int err = 0;
-    if (is_mixed(w) || w->count < 2)
+    if (is_mixed(w) || (w->count < 2 && !of.began_ns))
         return 0;
-    if (change_of(w, counter, &sum)) {
-        double factor = query__extrapolation(w->ts, w->count, w->start_ns, w->end_ns, counter,
-                                             w->h[0]->count, data_kahan_value(&sum.count));
+    if (change_of(w, counter, of.began_ns != 0, &sum)) {
+        double factor = query__extrapolation(&of, w->h[0]->count, data_kahan_value(&sum.count));
         if (per_second)
             factor /= query__seconds(w->end_ns - w->start_ns);
         data_histogram_sum_scale(&sum, factor);
@@ -151,6 +179,7 @@ static int last_two(const struct query_mixed_window *w, bool rate, struct query_
     if (!last && !before) {
         const struct query_window floats = {.ts = w->ts + w->count - 2,
                                             .v = w->v + w->count - 2,
+                                            .start = w->start ? w->start + w->count - 2 : NULL,
                                             .count = 2,
                                             .start_ns = w->start_ns,
                                             .end_ns = w->end_ns};
@@ -171,7 +200,7 @@ static int last_two(const struct query_mixed_window *w, bool rate, struct query_
     unsigned flags = 0;
     int err = 0;
     data_histogram_sum_start(&sum, last);
-    if ((!rate || !data_histogram_is_reset(last, before)) &&
+    if ((!rate || !is_reset(w, w->count - 1, before)) &&
         data_histogram_sum_add(&sum, before, -1, &flags)) {
         query__tell_incompatible(w);
     } else {
@@ -218,7 +247,9 @@ int query__resets_mixed(const struct query_mixed_window *w, struct query_row *ro
     size_t n = 0;
     for (size_t i = 1; i < w->count; i++) {
         const struct data_histogram *a = w->h[i - 1], *b = w->h[i];
-        n += a && b ? data_histogram_is_reset(b, a) : a || b ? true : w->v[i] < w->v[i - 1];
+        n += begins_anew(w, i) || (a && b   ? data_histogram_is_reset(b, a)
+                                   : a || b ? true
+                                            : w->v[i] < w->v[i - 1]);
     }
     query__put_float(row, step, (double)n);
     return 0;

@@ -6,7 +6,7 @@
 #include "data/histogram_math.h"
 
 struct sample {
-    int64_t ts;
+    int64_t ts, start;
     double value;
     const struct data_histogram *histogram;
 };
@@ -83,10 +83,12 @@ static int memory_read(struct store_selection *sel, size_t i, int64_t t_min, int
 {
     (void)diag;
     const struct series *s = sel->series.items[i];
-    bool histograms = false;
-    for (size_t k = 0; k < s->samples.len; k++)
+    bool histograms = false, starts = false;
+    for (size_t k = 0; k < s->samples.len; k++) {
         histograms |= s->samples.items[k].histogram != NULL;
-    store_samples_reserve(out, s->samples.len, histograms, false);
+        starts |= s->samples.items[k].start != 0;
+    }
+    store_samples_reserve(out, s->samples.len, histograms, starts);
     out->count = 0;
     for (size_t k = 0; k < s->samples.len; k++) {
         const struct sample *one = &s->samples.items[k];
@@ -96,6 +98,8 @@ static int memory_read(struct store_selection *sel, size_t i, int64_t t_min, int
         out->value[out->count] = one->value;
         if (histograms)
             out->histogram[out->count] = one->histogram;
+        if (starts)
+            out->start[out->count] = one->start;
         out->count++;
     }
     return 0;
@@ -144,8 +148,7 @@ struct store_source *memory_source_face(struct memory_source *m)
     return &m->face;
 }
 
-void memory_source_add(struct memory_source *m, struct data_labels labels, int64_t ts_ns,
-                       double value, const struct data_histogram *histogram)
+static struct series *series_of(struct memory_source *m, struct data_labels labels)
 {
     struct buf key = {0};
     bool added;
@@ -157,7 +160,14 @@ void memory_source_add(struct memory_source *m, struct data_labels labels, int64
         vec_push(&m->series, s);
         e->value.ptr = s;
     }
-    struct series *s = e->value.ptr;
+    buf_deinit(&key);
+    return e->value.ptr;
+}
+
+void memory_source_add(struct memory_source *m, struct data_labels labels, int64_t ts_ns,
+                       double value, const struct data_histogram *histogram)
+{
+    struct series *s = series_of(m, labels);
     struct data_histogram *own = histogram ? data_histogram_copy(m->arena, histogram) : NULL;
     const struct data_histogram *before =
         s->samples.len ? s->samples.items[s->samples.len - 1].histogram : NULL;
@@ -166,6 +176,11 @@ void memory_source_add(struct memory_source *m, struct data_labels labels, int64
         before->reset_hint != DATA_RESET_GAUGE && own->schema == before->schema &&
         !data_histogram_is_reset(own, before))
         own->reset_hint = DATA_RESET_NO;
-    vec_push(&s->samples, ((struct sample){ts_ns, value, own}));
-    buf_deinit(&key);
+    vec_push(&s->samples, ((struct sample){ts_ns, 0, value, own}));
+}
+
+void memory_source_set_start(struct memory_source *m, struct data_labels labels, int64_t start_ns)
+{
+    struct series *s = series_of(m, labels);
+    s->samples.items[s->samples.len - 1].start = start_ns;
 }

@@ -13,5 +13,7 @@ struct store_source *memory_source_face(struct memory_source *m);
 /* Appends in time order per series; labels are copied. histogram may be NULL and is copied. */
 void memory_source_add(struct memory_source *m, struct data_labels labels, int64_t ts_ns,
                        double value, const struct data_histogram *histogram);
+/* Start timestamp of the sample added last to this series. */
+void memory_source_set_start(struct memory_source *m, struct data_labels labels, int64_t start_ns);
 
 #endif

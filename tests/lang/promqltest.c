@@ -86,8 +86,48 @@ static bool time_of(struct slice w, int64_t *out)
     return true;
 }
 
+/* "-30s-1mx2 _ 0": when samples began, from their own times on. */
+struct starts {
+    VEC(int64_t) offset;
+    VEC(bool) given;
+};
+
+static bool read_starts(struct slice line, struct starts *out)
+{
+    struct slice item;
+    vec_clear(&out->offset);
+    vec_clear(&out->given);
+    while (word(&line, &item)) {
+        uint64_t times = 0;
+        ptrdiff_t x = slice_find(item, SLICE("x"));
+        int64_t at = 0, by = 0;
+        if (x >= 0 && !codec_text_to_uint(slice_from(item, (size_t)x + 1), &times))
+            return false;
+        item = x >= 0 ? slice_first(item, (size_t)x) : item;
+        bool missing = slice_eq_cstr(item, "_");
+        size_t cut = item.len;
+        for (size_t i = 1; i < item.len; i++) {
+            if (item.ptr[i] == '-' || item.ptr[i] == '+')
+                cut = i;
+        }
+        struct slice first = slice_first(item, cut), rest = slice_from(item, cut);
+        if (first.len && first.ptr[0] == '+')
+            first = slice_from(first, 1);
+        if (rest.len && rest.ptr[0] == '+')
+            rest = slice_from(rest, 1);
+        if (!missing && (!time_of(first, &at) || (rest.len && !time_of(rest, &by))))
+            return false;
+        for (uint64_t i = 0; i <= times; i++) {
+            vec_push(&out->offset, at + (int64_t)i * by);
+            vec_push(&out->given, !missing);
+        }
+    }
+    return true;
+}
+
 static void load(struct test *t, struct slice line, bool with_nhcb)
 {
+    struct starts starts = {0};
     struct slice step_word, series;
     int64_t step;
     struct nhcb *nhcb = with_nhcb ? nhcb_new() : NULL;
@@ -98,6 +138,11 @@ static void load(struct test *t, struct slice line, bool with_nhcb)
         struct data_labels labels;
         struct promql_series_value *values;
         size_t count;
+        ptrdiff_t at = slice_find(series, SLICE("@st"));
+        if (at >= 0) { /* of the series on the next line */
+            t->load_failed |= !read_starts(slice_from(series, (size_t)at + 3), &starts);
+            continue;
+        }
         if (promql_parse_series_labels(&series, t->arena, &labels, NULL) ||
             promql_parse_series_values(series, t->arena, &values, &count, NULL)) {
             t->load_failed = true;
@@ -107,10 +152,16 @@ static void load(struct test *t, struct slice line, bool with_nhcb)
             if (!values[i].missing)
                 memory_source_add(t->source, labels, (int64_t)i * step, values[i].value,
                                   values[i].histogram);
+            if (!values[i].missing && i < starts.given.len && starts.given.items[i])
+                memory_source_set_start(t->source, labels,
+                                        (int64_t)i * step + starts.offset.items[i]);
         }
+        vec_clear(&starts.given);
         if (nhcb)
             nhcb_take(nhcb, labels, values, count);
     }
+    vec_free(&starts.offset);
+    vec_free(&starts.given);
     if (nhcb) {
         nhcb_add(nhcb, t->source, step);
         nhcb_free(nhcb);

@@ -132,6 +132,8 @@ static struct query_node *lower_call_args(struct lowering *l, const struct promq
     }
     if (slice_eq_cstr(slice_cstr(f->name), "timestamp") && args[0]->op == QUERY_INSTANT)
         args[0]->selector.timestamps = true;
+    if (slice_eq_cstr(slice_cstr(f->name), "start_timestamp") && args[0]->op == QUERY_INSTANT)
+        args[0]->selector.starts = true;
     set_args(l, n, args, e->arg_count);
     return n;
 }
