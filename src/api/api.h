@@ -12,6 +12,7 @@
 #include "base/task.h"
 #include "codec/json_write.h"
 #include "net/http_server.h"
+#include "pipe/relabel.h"
 #include "pipe/sink.h"
 #include "store/source.h"
 
@@ -29,6 +30,7 @@ struct api_limits {
     int64_t query_queue;       /* queries waiting; more are refused with 503 */
     int64_t lookback_ns;
     bool promql_experimental, promql_delayed_name_removal;
+    bool admin_api; /* prometheus.admin_api */
 };
 
 enum api_door_state { API_DOOR_OPEN, API_DOOR_OFF, API_DOOR_FAILED };
@@ -50,6 +52,16 @@ struct api_target {
     bool dropped;
 };
 
+struct api_pool {
+    struct slice name;
+    size_t dropped; /* targets that relabelling dropped */
+};
+
+struct api_target_metadata {
+    struct data_labels target; /* labels of the target that says so */
+    struct data_batch_metadata metadata;
+};
+
 /* What the server tells the endpoints. All thread-safe; slices are valid during the callback. */
 struct api_host {
     void *ctx;
@@ -61,6 +73,18 @@ struct api_host {
     void (*flags)(void *ctx, void (*each)(void *arg, const char *key, struct slice value),
                   void *arg);
     void (*targets)(void *ctx, void (*each)(void *arg, const struct api_target *t), void *arg);
+    void (*scrape_pools)(void *ctx, void (*each)(void *arg, const struct api_pool *p), void *arg);
+    /* What the targets being scraped say about their metrics; metric.len 0 = all. */
+    void (*target_metadata)(void *ctx, struct slice metric,
+                            void (*each)(void *arg, const struct api_target_metadata *m),
+                            void *arg);
+    /* The relabelling of a pool's targets, rule by rule; ERR_NOT_FOUND. */
+    int (*relabel_rules)(void *ctx, struct slice pool,
+                         void (*each)(void *arg, const struct pipe_relabel_rule *rule), void *arg);
+    /* global.external_labels, in `arena`. */
+    struct data_labels (*external_labels)(void *ctx, struct arena *arena);
+    /* store_delete_metrics of the store; blocks. */
+    int (*delete_metrics)(void *ctx, const struct store_select_req *req, struct diag *diag);
     /* Text exposition of the counters about Pharos itself. */
     void (*metrics)(void *ctx, struct buf *out);
     /* Reads the configuration again; blocks. */
@@ -71,7 +95,7 @@ struct api_host {
     int64_t started_ns, retention_ns;
     const char *version, *revision, *build_date, *hostname, *data_dir, *cwd;
     _Atomic bool reload_ok;
-    _Atomic int64_t reload_ns;
+    _Atomic int64_t reload_ns, reload_failed_ns;
 };
 
 struct api_config {

@@ -53,6 +53,12 @@ enum api_error api__error_of(int err);
 void api__begin(struct codec_json_writer *w, struct buf *out);
 void api__respond(struct net_request *req, struct codec_json_writer *w);
 
+/* key and value as Prometheus' Go spells them: NULL is "", time 0 its zero time. */
+void api__put_text(struct codec_json_writer *w, const char *key, const char *value);
+void api__put_time(struct codec_json_writer *w, const char *key, int64_t ts_ns);
+void api__put_labels(struct codec_json_writer *w, const char *key, struct data_labels labels);
+void api__put_duration(struct codec_json_writer *w, const char *key, int64_t ns);
+
 /* Pages and plain answers of the main door. */
 void api__ui(struct api_call *call);
 void api__respond_json(struct net_request *req, int status, struct slice body);
@@ -74,6 +80,7 @@ void api__prom_label_values(struct api_call *call);
 void api__prom_metadata(struct api_call *call);
 void api__prom_targets(struct api_call *call);
 void api__prom_targets_metadata(struct api_call *call);
+void api__prom_targets_relabel_steps(struct api_call *call);
 void api__prom_scrape_pools(struct api_call *call);
 void api__prom_rules(struct api_call *call);
 void api__prom_alerts(struct api_call *call);
@@ -86,6 +93,10 @@ void api__prom_status_tsdb(struct api_call *call);
 void api__prom_status_walreplay(struct api_call *call);
 void api__prom_features(struct api_call *call);
 void api__prom_notifications(struct api_call *call);
+void api__prom_notifications_live(struct api_call *call);
+void api__prom_admin_delete(struct api_call *call);
+void api__prom_admin_clean(struct api_call *call);
+void api__prom_version(struct api_call *call);
 void api__prom_write(struct api_call *call);
 void api__pharos_explain(struct api_call *call);
 void api__pharos_status(struct api_call *call);

@@ -2,6 +2,8 @@
 #include <stdarg.h>
 
 #include "api/api_priv.h"
+#include "api/prom_encode.h"
+#include "text/duration.h"
 
 static const struct {
     const char *name;
@@ -75,4 +77,38 @@ void api__respond(struct net_request *req, struct codec_json_writer *w)
     codec_json_end_object(w);
     api__respond_json(req, 200, buf_slice(w->out));
     buf_deinit(w->out);
+}
+
+void api__put_text(struct codec_json_writer *w, const char *key, const char *value)
+{
+    codec_json_put_string(w, key, slice_cstr(value ? value : ""));
+}
+
+/* Zero times print as Go's zero time. */
+void api__put_time(struct codec_json_writer *w, const char *key, int64_t ts_ns)
+{
+    struct buf b = {0};
+    if (ts_ns)
+        text_time_print(ts_ns, &b);
+    else
+        buf_append_cstr(&b, "0001-01-01T00:00:00Z");
+    codec_json_put_string(w, key, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+void api__put_labels(struct codec_json_writer *w, const char *key, struct data_labels labels)
+{
+    struct buf b = {0};
+    api_encode_labels(labels, &b);
+    codec_json_key(w, slice_cstr(key));
+    codec_json_raw(w, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+void api__put_duration(struct codec_json_writer *w, const char *key, int64_t ns)
+{
+    struct buf b = {0};
+    text_duration_print(ns, &b);
+    codec_json_put_string(w, key, buf_slice(&b));
+    buf_deinit(&b);
 }

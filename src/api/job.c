@@ -154,7 +154,9 @@ static void deliver(void *ctx)
 {
     struct api_job *job = ctx;
     int status = job->status ? job->status : 200;
-    const char *type = job->content_type ? job->content_type : "application/json";
+    const char *type = status == 204       ? NULL
+                       : job->content_type ? job->content_type
+                                           : "application/json";
     if (!job->begun && job->last) {
         net_respond(job->req, status, type, buf_slice(&job->out));
         job_free(job);

@@ -77,6 +77,15 @@ int api_param_limit(struct net_request *req, const char *name, size_t *out, stru
     return 0;
 }
 
+int api_param_count(struct net_request *req, const char *name, int64_t *out, struct diag *diag)
+{
+    struct slice s = net_request_param(req, name);
+    *out = -1;
+    if (!s.len || codec_text_to_int(s, out))
+        return 0;
+    return diag_set(diag, ERR_INVALID, "%s must be a number", name);
+}
+
 int api_param_bool(struct net_request *req, const char *name, bool *out, struct diag *diag)
 {
     struct slice s = net_request_param(req, name);

@@ -14,6 +14,9 @@ int api_param_duration(struct net_request *req, const char *name, bool required,
                        int64_t fallback_ns, int64_t *out_ns, struct diag *diag);
 /* A count that is not negative; 0 = no limit and the default. */
 int api_param_limit(struct net_request *req, const char *name, size_t *out, struct diag *diag);
+/* The older kind of limit: any whole number, absent = -1; negative = no limit, 0 = nothing at all.
+ * "limit must be a number" */
+int api_param_count(struct net_request *req, const char *name, int64_t *out, struct diag *diag);
 /* "true" or "1"; "false", "0" or absent. */
 int api_param_bool(struct net_request *req, const char *name, bool *out, struct diag *diag);
 /* A name as Prometheus' paths carry it: U__ and its escapes are taken back ("U__http_2e_code" is

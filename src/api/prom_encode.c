@@ -72,7 +72,8 @@ static void put_positive(struct encode *e, const struct data_histogram *h)
             double low = data_histogram_bound(h, index - 1);
             if (!custom && low < h->zero_threshold)
                 low = h->zero_threshold;
-            put_bucket(e, custom && index == 0 ? 3 : 0, low, data_histogram_bound(h, index), h->positive[k]);
+            put_bucket(e, custom && index == 0 ? 3 : 0, low, data_histogram_bound(h, index),
+                       h->positive[k]);
         }
     }
 }

@@ -1,4 +1,6 @@
 /* query, query_range, format_query, and EXPLAIN: parameters -> promql -> query -> JSON in steps. */
+#include <stdio.h>
+
 #include "api/job.h"
 #include "api/params.h"
 #include "api/prom_encode.h"
@@ -16,6 +18,7 @@ struct query_state {
     struct promql_options options;
     size_t limit;
     bool stats, explain;
+    struct slice odd_stats; /* a value of `stats` that Prometheus means to refuse one day */
 
     struct promql_expr *expr;
     struct query_result result;
@@ -46,25 +49,56 @@ static void put_point(const struct query_point *p, struct buf *out)
     buf_append_char(out, ']');
 }
 
-static void put_strings(const char *key, const struct slice *texts, size_t count, const char *more,
-                        const char *kind, struct buf *out)
+struct put_list {
+    struct buf *out;
+    const char *key;
+    bool any;
+};
+
+static void put_string(struct put_list *list, struct slice text)
+{
+    if (list->any)
+        buf_append_char(list->out, ',');
+    else
+        buf_printf(list->out, ",\"%s\":[", list->key);
+    list->any = true;
+    codec_json_append_string(list->out, text);
+}
+
+/* Annotations of the query; too many are counted instead. */
+static void put_annotations(struct put_list *list, const struct slice *texts, size_t count,
+                            const char *kind)
 {
     size_t shown = MIN(count, (size_t)ANNOTATIONS_MAX);
-    if (!count && !more)
-        return;
-    buf_printf(out, ",\"%s\":[", key);
-    for (size_t i = 0; i < shown; i++) {
-        if (i)
-            buf_append_char(out, ',');
-        codec_json_append_string(out, texts[i]);
+    char more[64];
+    for (size_t i = 0; i < shown; i++)
+        put_string(list, texts[i]);
+    if (count > shown) {
+        snprintf(more, sizeof(more), "%zu more %s annotations omitted", count - shown, kind);
+        put_string(list, slice_cstr(more));
     }
-    if (count > shown)
-        buf_printf(out, ",\"%zu more %s annotations omitted\"", count - shown, kind);
-    if (more) {
-        buf_append_cstr(out, shown ? "," : "");
-        codec_json_append_string(out, slice_cstr(more));
+}
+
+static void put_warnings(struct query_state *st, struct buf *out)
+{
+    const struct query_result *r = &st->result;
+    struct put_list warnings = {.out = out, .key = "warnings"};
+    struct put_list infos = {.out = out, .key = "infos"};
+    put_annotations(&warnings, r->warnings, r->warning_count, "warning");
+    if (st->cut)
+        put_string(&warnings, SLICE("results truncated due to limit"));
+    if (st->odd_stats.len) {
+        struct buf text = {0};
+        buf_printf(&text,
+                   "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected in "
+                   "the next major release, use \"true\" or \"all\"",
+                   SLICE_FMT(st->odd_stats));
+        put_string(&warnings, buf_slice(&text));
+        buf_deinit(&text);
     }
-    buf_append_char(out, ']');
+    buf_append_cstr(out, warnings.any ? "]" : "");
+    put_annotations(&infos, r->infos, r->info_count, "info");
+    buf_append_cstr(out, infos.any ? "]" : "");
 }
 
 static void put_seconds(const char *key, int64_t ns, bool first, struct buf *out)
@@ -93,9 +127,7 @@ static void put_tail(struct api_job *job)
                    (unsigned long long)r->stats.peak_samples);
     }
     buf_append_char(out, '}');
-    put_strings("warnings", r->warnings, r->warning_count,
-                st->cut ? "results truncated due to limit" : NULL, "warning", out);
-    put_strings("infos", r->infos, r->info_count, NULL, "info", out);
+    put_warnings(st, out);
     buf_append_char(out, '}');
 }
 
@@ -341,6 +373,8 @@ static void start_query(struct api_call *call, bool range, bool explain)
     if (!st->text.ptr)
         st->text = SLICE("");
     st->stats = stats.len > 0;
+    if (st->stats && !slice_eq_cstr(stats, "true") && !slice_eq_cstr(stats, "all"))
+        st->odd_stats = stats;
     st->explain = explain;
     st->options.experimental = limits.promql_experimental;
     st->options.delayed_name_removal = limits.promql_delayed_name_removal;

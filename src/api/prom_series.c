@@ -68,6 +68,7 @@ static bool produce(struct api_job *job)
 static bool parse_selectors(struct api_job *job)
 {
     struct series_state *st = job->state;
+    const char *prefix = st->kind == KIND_SERIES ? "invalid parameter \"match[]\": " : "";
     st->sets = ARENA_ARRAY(job->call_arena, struct matcher_set, st->selector_count + 1);
     for (size_t i = 0; i < st->selector_count; i++) {
         struct matcher_set *set = &st->sets[i];
@@ -77,7 +78,7 @@ static bool parse_selectors(struct api_job *job)
                                   &diag)) {
             struct buf text = {0};
             promql_error_text(&diag, &text);
-            api_job_error(job, API_BAD_DATA, "invalid parameter \"match[]\": %s", buf_cstr(&text));
+            api_job_error(job, API_BAD_DATA, "%s%s", prefix, buf_cstr(&text));
             buf_deinit(&text);
             return false;
         }
@@ -87,8 +88,7 @@ static bool parse_selectors(struct api_job *job)
             narrow = !store_matcher_matches(&set->items[k], SLICE(""));
         if (!narrow) {
             api_job_error(job, API_BAD_DATA,
-                          "invalid parameter \"match[]\": match[] must contain at least one "
-                          "non-empty matcher");
+                          "%smatch[] must contain at least one non-empty matcher", prefix);
             return false;
         }
     }
@@ -251,6 +251,7 @@ static void put_exemplars(struct api_job *job, const struct store_exemplar *rows
 struct exemplars {
     struct api_job *job;
     VEC(struct store_exemplar) rows;
+    size_t selectors;
     int err;
     struct diag diag;
 };
@@ -270,6 +271,7 @@ static void add_exemplars(void *ctx, const struct store_matcher *matchers, size_
                                    .series_max = (size_t)job->limits.query_series,
                                    .memory = &job->memory,
                                    .cancelled = &job->cancelled};
+    x->selectors++;
     if (x->err)
         return;
     x->err =
@@ -293,11 +295,15 @@ static void exemplars_work(struct api_job *job)
     if (promql_parse(st->selectors[0], &options, job->call_arena, &st->expr, &x.diag)) {
         struct buf text = {0};
         promql_error_text(&x.diag, &text);
-        api_job_error(job, API_BAD_DATA, "invalid parameter \"query\": %s", buf_cstr(&text));
+        api_job_error(job, API_BAD_DATA, "%s", buf_cstr(&text));
         buf_deinit(&text);
         return;
     }
     promql_each_selector(st->expr, add_exemplars, &x);
+    if (!x.selectors) {
+        job->status = 204;
+        return;
+    }
     if (x.err) {
         api_job_fail(job, x.err, &x.diag);
         goto out;
@@ -336,22 +342,20 @@ static void start(struct api_call *call, enum kind kind, struct slice name)
     int err = api_param_time(req, "start", false, API_TIME_MIN_NS, &st->t_min_ns, &diag);
     if (!err)
         err = api_param_time(req, "end", false, API_TIME_MAX_NS, &st->t_max_ns, &diag);
-    if (!err && st->t_max_ns < st->t_min_ns)
-        err = diag_set(&diag, ERR_INVALID,
-                       "invalid parameter \"end\": end timestamp must not be before start time");
+    if (!err && st->t_max_ns < st->t_min_ns && kind == KIND_EXEMPLARS)
+        err = diag_set(&diag, ERR_INVALID, "end timestamp must not be before start timestamp");
     if (!err)
         err = api_param_limit(req, "limit", &st->limit, &diag);
     while (net_request_param_at(req, param, st->selector_count).ptr)
         st->selector_count++;
     if (!err && !st->selector_count && kind == KIND_SERIES)
         err = diag_set(&diag, ERR_INVALID, "no match[] parameter provided");
-    if (!err && kind == KIND_EXEMPLARS && st->selector_count != 1)
-        err = diag_set(&diag, ERR_INVALID, "invalid parameter \"query\": one expression is needed");
     if (err) {
         api__respond_error(req, API_BAD_DATA, "%s", diag.msg);
         return;
     }
     st->selectors = ARENA_ARRAY(arena, struct slice, st->selector_count + 1);
+    st->selectors[0] = SLICE(""); /* an expression that is not given is the empty one */
     for (size_t i = 0; i < st->selector_count; i++)
         st->selectors[i] = net_request_param_at(req, param, i);
     struct api_job *job = api_job_new(call, works[kind]);
@@ -375,7 +379,8 @@ void api__prom_label_values(struct api_call *call)
 {
     struct slice name = api_unescape_name(call->args[0], net_request_arena(call->req));
     if (!codec_utf8_valid(name)) {
-        api__respond_error(call->req, API_BAD_DATA, "invalid label name: it is not UTF-8");
+        api__respond_error(call->req, API_BAD_DATA, "invalid label name: \"%.*s\"",
+                           SLICE_FMT(name));
         return;
     }
     start(call, KIND_VALUES, name);
@@ -384,149 +389,4 @@ void api__prom_label_values(struct api_call *call)
 void api__prom_query_exemplars(struct api_call *call)
 {
     start(call, KIND_EXEMPLARS, SLICE(""));
-}
-
-/* --- status/tsdb: how many series there are by what --- */
-
-struct tsdb_count {
-    struct slice name;
-    uint64_t count;
-};
-
-static int compare_counts(const void *a, const void *b)
-{
-    const struct tsdb_count *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    return slice_cmp(x->name, y->name);
-}
-
-static void put_counts(struct codec_json_writer *w, const char *key, struct tsdb_count *rows,
-                       size_t count, size_t limit)
-{
-    if (count)
-        qsort(rows, count, sizeof(*rows), compare_counts);
-    codec_json_key(w, slice_cstr(key));
-    codec_json_begin_array(w);
-    for (size_t i = 0; i < MIN(count, limit); i++) {
-        codec_json_begin_object(w);
-        codec_json_put_string(w, "name", rows[i].name);
-        codec_json_put_int(w, "value", (int64_t)rows[i].count);
-        codec_json_end_object(w);
-    }
-    codec_json_end_array(w);
-}
-
-static int tsdb_metric_counts(struct api_job *job, struct tsdb_count **out, size_t *out_count,
-                              struct diag *diag)
-{
-    const struct store_source_ops *ops = job->api->source->ops;
-    struct store_select_req req = {.tenant = job->tenant,
-                                   .t_min_ns = INT64_MIN,
-                                   .t_max_ns = INT64_MAX,
-                                   .memory = &job->memory,
-                                   .cancelled = &job->cancelled};
-    struct store_selection *sel = NULL;
-    int err = ops->select(job->api->source, &req, &sel, diag);
-    if (err)
-        return err;
-    size_t series = ops->selection_count(sel), n = 0, cap = 0;
-    struct tsdb_count *rows = NULL;
-    for (size_t i = 0; i < series; i++) {
-        struct slice name = data_labels_get(ops->selection_labels(sel, i), SLICE(DATA_METRIC_NAME));
-        if (n && slice_eq(rows[n - 1].name, name)) { /* sorted by labels: names come together */
-            rows[n - 1].count++;
-            continue;
-        }
-        if (n == cap) {
-            struct tsdb_count *more = arena_alloc(job->arena, (cap * 2 + 64) * sizeof(*more));
-            if (!more) {
-                ops->selection_free(sel);
-                return diag_set(diag, ERR_NOMEM, "limits.query.memory is too small for this");
-            }
-            if (n)
-                memcpy(more, rows, n * sizeof(*rows));
-            rows = more;
-            cap = cap * 2 + 64;
-        }
-        rows[n++] = (struct tsdb_count){arena_slice(job->call_arena, name), 1};
-    }
-    ops->selection_free(sel);
-    *out = rows;
-    *out_count = n;
-    return 0;
-}
-
-static void tsdb_work(struct api_job *job)
-{
-    struct series_state *st = job->state;
-    const struct store_source_ops *ops = job->api->source->ops;
-    struct store_source_stats stats = {0};
-    struct codec_json_writer w;
-    struct tsdb_count *metrics = NULL, *labels;
-    struct slice *names = NULL;
-    size_t metric_count = 0, name_count = 0;
-    bool cut;
-    struct diag diag;
-    struct store_select_req all = {.tenant = job->tenant,
-                                   .t_min_ns = INT64_MIN,
-                                   .t_max_ns = INT64_MAX,
-                                   .memory = &job->memory};
-    diag_init(&diag);
-    ops->stats(job->api->source, &stats);
-    int err = tsdb_metric_counts(job, &metrics, &metric_count, &diag);
-    if (!err)
-        err = ops->label_names(job->api->source, &all, 0, job->arena, &names, &name_count, &cut,
-                               &diag);
-    labels = ARENA_ARRAY(job->call_arena, struct tsdb_count, name_count + 1);
-    for (size_t i = 0; i < name_count && !err; i++) {
-        struct slice *values;
-        labels[i].name = names[i];
-        size_t n = 0;
-        err = ops->label_values(job->api->source, names[i], &all, 0, job->arena, &values, &n, &cut,
-                                &diag);
-        labels[i].count = n;
-    }
-    if (err) {
-        api_job_fail(job, err, &diag);
-        return;
-    }
-    bool empty = stats.t_min_ns > stats.t_max_ns;
-    api__begin(&w, &job->out);
-    codec_json_begin_object(&w);
-    codec_json_key(&w, SLICE("headStats"));
-    codec_json_begin_object(&w);
-    codec_json_put_int(&w, "numSeries", (int64_t)stats.series);
-    codec_json_put_int(&w, "numLabelPairs", (int64_t)stats.label_pairs);
-    codec_json_put_int(&w, "chunkCount", (int64_t)stats.parts);
-    codec_json_put_int(&w, "minTime", empty ? INT64_MAX : stats.t_min_ns / NS_PER_MS);
-    codec_json_put_int(&w, "maxTime", empty ? INT64_MIN : stats.t_max_ns / NS_PER_MS);
-    codec_json_end_object(&w);
-    put_counts(&w, "seriesCountByMetricName", metrics, metric_count, st->limit);
-    put_counts(&w, "labelValueCountByLabelName", labels, name_count, st->limit);
-    put_counts(&w, "memoryInBytesByLabelName", NULL, 0, 0);
-    put_counts(&w, "seriesCountByLabelValuePair", NULL, 0, 0);
-    codec_json_end_object(&w);
-    codec_json_end_object(&w);
-}
-
-void api__prom_status_tsdb(struct api_call *call)
-{
-    struct series_state *st = ARENA_NEW(net_request_arena(call->req), struct series_state);
-    struct slice tenant = api__tenant(call->req);
-    struct diag diag;
-    diag_init(&diag);
-    if (!tenant.ptr)
-        return;
-    if (api_param_limit(call->req, "limit", &st->limit, &diag) || st->limit > 10000) {
-        api__respond_error(call->req, API_BAD_DATA, "%s",
-                           diag.code ? diag.msg : "limit must not exceed 10000");
-        return;
-    }
-    if (!st->limit)
-        st->limit = 10;
-    struct api_job *job = api_job_new(call, tsdb_work);
-    job->tenant = tenant;
-    job->state = st;
-    api_job_start(job, true);
 }

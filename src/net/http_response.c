@@ -94,6 +94,8 @@ static bool is_compressible(const char *type)
     static const char *const prefixes[] = {
         "text/",           "application/json", "application/javascript",
         "application/xml", "image/svg",        "application/openmetrics"};
+    if (strncmp(type, "text/event-stream", 17) == 0)
+        return false; /* a compressor would hold events back */
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (strncmp(type, prefixes[i], strlen(prefixes[i])) == 0)
             return true;

@@ -47,6 +47,7 @@ struct server_config {
     int64_t telemetry_interval_ns;
     const struct text_yaml *scrape_configs, *global;
     const char *prometheus_config_file;
+    int prometheus_admin_api; /* 0 off, 1 on */
 
     int log_level;
     int64_t threads_loops, threads_workers;

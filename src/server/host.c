@@ -36,7 +36,8 @@ static void host_limits(void *ctx, void (*each)(void *arg, const struct api_limi
         {"limits.query.memory_total", "bytes", "memory of all queries together",
          c->query_memory_total, api_queries_memory(s->api)},
         {"limits.query.memory", "bytes", "memory of one query", c->query_memory, -1},
-        {"limits.query.samples", "samples", "samples one query may hold at once", c->query_samples, -1},
+        {"limits.query.samples", "samples", "samples one query may hold at once", c->query_samples,
+         -1},
         {"limits.query.timeout", "ns", "a query that takes longer ends", c->query_timeout_ns, -1},
         {"limits.http.body_bytes", "bytes", "a request's body as sent", c->http_body_bytes, -1},
     };
@@ -67,6 +68,43 @@ static void host_targets(void *ctx, void (*each)(void *arg, const struct api_tar
     struct server *s = ctx;
     if (s->inputs)
         server_inputs_targets(s->inputs, each, arg);
+}
+
+static void host_scrape_pools(void *ctx, void (*each)(void *arg, const struct api_pool *p),
+                              void *arg)
+{
+    struct server *s = ctx;
+    if (s->inputs)
+        server_inputs_pools(s->inputs, each, arg);
+}
+
+static void host_target_metadata(void *ctx, struct slice metric,
+                                 void (*each)(void *arg, const struct api_target_metadata *m),
+                                 void *arg)
+{
+    struct server *s = ctx;
+    if (s->inputs)
+        server_inputs_target_metadata(s->inputs, metric, each, arg);
+}
+
+static int host_relabel_rules(void *ctx, struct slice pool,
+                              void (*each)(void *arg, const struct pipe_relabel_rule *rule),
+                              void *arg)
+{
+    struct server *s = ctx;
+    return s->inputs ? server_inputs_relabel_rules(s->inputs, pool, each, arg) : ERR_NOT_FOUND;
+}
+
+static struct data_labels host_external_labels(void *ctx, struct arena *arena)
+{
+    struct server *s = ctx;
+    return s->inputs ? server_inputs_external_labels(s->inputs, arena) : (struct data_labels){0};
+}
+
+static int host_delete_metrics(void *ctx, const struct store_select_req *req, struct diag *diag)
+{
+    struct server *s = ctx;
+    return store_delete_metrics(s->store, req, diag);
 }
 
 static void host_metrics(void *ctx, struct buf *out)
@@ -101,6 +139,11 @@ void server_host_init(struct server *s)
     s->host.config_yaml = host_config_yaml;
     s->host.flags = host_flags;
     s->host.targets = host_targets;
+    s->host.scrape_pools = host_scrape_pools;
+    s->host.target_metadata = host_target_metadata;
+    s->host.relabel_rules = host_relabel_rules;
+    s->host.external_labels = host_external_labels;
+    s->host.delete_metrics = host_delete_metrics;
     s->host.metrics = host_metrics;
     s->host.reload = host_reload;
     s->host.health = host_health;
@@ -130,6 +173,7 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .lookback_ns = c->lookback_ns,
         .promql_experimental = c->promql_experimental == 1,
         .promql_delayed_name_removal = c->promql_delayed_name_removal == 1,
+        .admin_api = c->prometheus_admin_api == 1,
     };
 }
 
@@ -148,6 +192,7 @@ int server_reload(struct server *s, struct diag *diag)
         err = server_inputs_reload(s->inputs, next, diag);
     if (err) {
         s->host.reload_ok = false;
+        s->host.reload_failed_ns = s->os->ops->now_ns(s->os);
         pthread_mutex_unlock(&s->lock);
         api_auth_free(auth);
         server_config_free(next);

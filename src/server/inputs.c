@@ -181,3 +181,39 @@ void server_inputs_targets(struct server_inputs *in,
     }
     arena_free(arena);
 }
+
+void server_inputs_pools(struct server_inputs *in,
+                         void (*each)(void *arg, const struct api_pool *p), void *arg)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct input_scrape_view view = {0};
+    input_scrape_look(in->scrape, arena, &view);
+    for (size_t i = 0; i < view.pool_count; i++)
+        each(arg, &(struct api_pool){.name = view.pools[i].name, .dropped = view.pools[i].dropped});
+    arena_free(arena);
+}
+
+void server_inputs_target_metadata(struct server_inputs *in, struct slice metric,
+                                   void (*each)(void *arg, const struct api_target_metadata *m),
+                                   void *arg)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct input_scrape_metadata_view *rows = NULL;
+    size_t count = 0;
+    input_scrape_look_metadata(in->scrape, metric, arena, &rows, &count);
+    for (size_t i = 0; i < count; i++)
+        each(arg, &(struct api_target_metadata){rows[i].target, rows[i].metadata});
+    arena_free(arena);
+}
+
+int server_inputs_relabel_rules(struct server_inputs *in, struct slice pool,
+                                void (*each)(void *arg, const struct pipe_relabel_rule *rule),
+                                void *arg)
+{
+    return input_scrape_relabel_rules(in->scrape, pool, each, arg);
+}
+
+struct data_labels server_inputs_external_labels(struct server_inputs *in, struct arena *arena)
+{
+    return input_scrape_external_labels(in->scrape, arena);
+}

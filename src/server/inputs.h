@@ -25,5 +25,14 @@ int server_inputs_reload(struct server_inputs *inputs, const struct server_confi
 void server_inputs_stop(struct server_inputs *inputs); /* NULL is fine */
 void server_inputs_targets(struct server_inputs *inputs,
                            void (*each)(void *arg, const struct api_target *t), void *arg);
+void server_inputs_pools(struct server_inputs *inputs,
+                         void (*each)(void *arg, const struct api_pool *p), void *arg);
+void server_inputs_target_metadata(struct server_inputs *inputs, struct slice metric,
+                                   void (*each)(void *arg, const struct api_target_metadata *m),
+                                   void *arg);
+int server_inputs_relabel_rules(struct server_inputs *inputs, struct slice pool,
+                                void (*each)(void *arg, const struct pipe_relabel_rule *rule),
+                                void *arg);
+struct data_labels server_inputs_external_labels(struct server_inputs *inputs, struct arena *arena);
 
 #endif

@@ -20,9 +20,9 @@ static void fields_are_quoted_when_needed(void **state)
              LOG_FLOAT("ratio", 0.5));
     LOG_DEBUG("store", "not shown");
     log_set_writer(NULL, NULL);
-    assert_true(slice_ends_with(
-        buf_slice(&out),
-        SLICE(" level=warn room=store msg=\"part quarantined\" file=\"a b\\\"c\\n\" bytes=-5 ratio=0.5\n")));
+    assert_true(
+        slice_ends_with(buf_slice(&out), SLICE(" level=warn room=store msg=\"part quarantined\" "
+                                               "file=\"a b\\\"c\\n\" bytes=-5 ratio=0.5\n")));
     assert_int_equal(slice_find(buf_slice(&out), SLICE("not shown")), -1);
     buf_deinit(&out);
 }

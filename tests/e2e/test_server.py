@@ -261,7 +261,6 @@ class BadRequests(pt.Case):
             ({"match[]": "{"}, "series", 400, "bad_data", 'invalid parameter "match[]"'),
             ({"match[]": '{a=""}'}, "series", 400, "bad_data",
              "must contain at least one non-empty matcher"),
-            ({"state": "x"}, "targets", 400, "bad_data", "state"),
             ({}, "nothing", 404, "not_found", "/api/v1/nothing"),
         ]
         for params, path, status, kind, text in rows:

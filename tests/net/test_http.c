@@ -324,7 +324,8 @@ static void a_slow_reader_does_not_fill_memory(void **state)
     int fd = dial();
     big_left = 0;
     send_all(fd, SLICE("GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
-    /* Nothing is read: the handler is made to wait once the sockets and the high-water mark are full. */
+    /* Nothing is read: the handler is made to wait once the sockets and the high-water mark are
+     * full. */
     for (int i = 0; i < 1000 && !big_left; i++)
         usleep(5000);
     assert_true(big_left > 0);
@@ -399,8 +400,7 @@ static void many_idle_connections_are_bounded(void **state)
      * pace, so the limit is reached a moment after the last of them was made. */
     bool told = count != 3000;
     for (int i = 0; !told && i < 200; i++) {
-        struct buf out =
-            talk(SLICE("GET /param HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+        struct buf out = talk(SLICE("GET /param HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
         told = slice_starts_with(buf_slice(&out), SLICE("HTTP/1.1 503")) &&
                strstr(out.ptr, "limits.http.connections");
         buf_deinit(&out);

@@ -352,6 +352,11 @@ void input_scrape_apply(struct input_scrape *s, struct input_scrape_config *conf
     struct apply *a = mem_calloc(1, sizeof(*a));
     a->scrape = s;
     a->config = config;
+    pthread_mutex_lock(&s->lock);
+    struct input_scrape_config *before = s->config;
+    s->config = input__scrape_config_ref(config);
+    pthread_mutex_unlock(&s->lock);
+    input_scrape_config_free(before);
     net_loop_post(s->home, apply_on_home, a);
 }
 
@@ -431,6 +436,7 @@ void input_scrape_stop(struct input_scrape *s)
     wait_for_all(s);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    input_scrape_config_free(s->config);
     mem_free(s->workers);
     mem_free(s);
 }
@@ -512,6 +518,32 @@ void input_scrape_look_metadata(struct input_scrape *s, struct slice metric, str
     *out = arena_dup(arena, all.items, all.len * sizeof(*all.items));
     *out_count = all.len;
     vec_free(&all);
+}
+
+int input_scrape_relabel_rules(struct input_scrape *s, struct slice pool,
+                               void (*each)(void *arg, const struct pipe_relabel_rule *rule),
+                               void *arg)
+{
+    const struct input__scrape_job *job = NULL;
+    pthread_mutex_lock(&s->lock);
+    struct input_scrape_config *config = s->config ? input__scrape_config_ref(s->config) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; config && i < config->job_count && !job; i++)
+        job = slice_eq(config->jobs[i].name, pool) ? &config->jobs[i] : NULL;
+    for (size_t i = 0; job && i < job->relabel.count; i++)
+        each(arg, &job->relabel.rules[i]);
+    input_scrape_config_free(config);
+    return job ? 0 : ERR_NOT_FOUND;
+}
+
+struct data_labels input_scrape_external_labels(struct input_scrape *s, struct arena *arena)
+{
+    struct data_labels labels = {0};
+    pthread_mutex_lock(&s->lock);
+    if (s->config)
+        labels = data_labels_copy(arena, s->config->external_labels);
+    pthread_mutex_unlock(&s->lock);
+    return labels;
 }
 
 /* --- by hand --- */

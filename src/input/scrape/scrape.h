@@ -8,6 +8,7 @@
 
 #include "data/metric_batch.h"
 #include "input/input.h"
+#include "pipe/relabel.h"
 
 struct input_scrape;
 struct input_scrape_config;
@@ -88,6 +89,14 @@ struct input_scrape_metadata_view {
 /* What the targets say about their metrics; `metric` "" = all. Any thread. */
 void input_scrape_look_metadata(struct input_scrape *s, struct slice metric, struct arena *arena,
                                 struct input_scrape_metadata_view **out, size_t *out_count);
+
+/* Calls `each` with the relabelling rules of a pool's targets in order; ERR_NOT_FOUND. Any thread.
+ */
+int input_scrape_relabel_rules(struct input_scrape *s, struct slice pool,
+                               void (*each)(void *arg, const struct pipe_relabel_rule *rule),
+                               void *arg);
+/* global.external_labels in force, in `arena`. Any thread. */
+struct data_labels input_scrape_external_labels(struct input_scrape *s, struct arena *arena);
 
 /* --- for tests --- */
 

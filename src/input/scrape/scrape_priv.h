@@ -154,6 +154,7 @@ struct input_scrape {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     VEC(struct pool *) pools;
+    struct input_scrape_config *config; /* the one applied last, counted; NULL before */
     bool manual, stopping;
     int64_t manual_now_ns;
     size_t waiting_for; /* answers run_once or stop waits for */

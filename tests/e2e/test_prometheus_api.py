@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""The Prometheus door's endpoints about targets, status and administration: shapes and errors."""
+import http.client
+import json
+import signal
+import time
+
+import pharos_test as pt
+
+NOW = int(time.time())
+
+
+class Targets(pt.Case):
+    def setUp(self):
+        super().setUp()
+        self.exporter = self.server(data=self.work / "exporter")
+        address = f"127.0.0.1:{self.exporter.main_port}"
+        config = self.file("pharos.yml", f"""
+global: {{external_labels: {{site: lab}}}}
+scrape_configs:
+- job_name: pharos
+  scrape_interval: 1s
+  static_configs: [{{targets: ['{address}', 'gone.example:1']}}]
+  relabel_configs:
+  - {{source_labels: [__address__], regex: 'gone.*', action: drop}}
+  - {{target_label: zone, replacement: z1}}
+- {{job_name: empty, static_configs: []}}
+""")
+        self.pharos = self.server(config=config)
+        pt.wait_for("the first scrape", lambda: [
+            t for t in self.pharos.prom("targets").json()["data"]["activeTargets"]
+            if t["health"] == "up"])
+
+    def test_states(self):
+        both = self.pharos.prom("targets").json()["data"]
+        self.assertEqual(len(both["activeTargets"]), 1)
+        target = both["activeTargets"][0]
+        self.assertEqual(target["labels"], {"instance": f"127.0.0.1:{self.exporter.main_port}",
+                                            "job": "pharos", "zone": "z1"})
+        self.assertEqual(target["scrapeInterval"], "1s")
+        self.assertEqual(target["health"], "up")
+        self.assertIsInstance(target["lastScrapeDuration"], float)
+        self.assertEqual([t["scrapePool"] for t in both["droppedTargets"]], ["pharos"])
+        self.assertEqual(both["droppedTargetCounts"], {"pharos": 1, "empty": 0})
+        active = self.pharos.prom("targets", {"state": "Active"}).json()["data"]
+        self.assertEqual((len(active["activeTargets"]), active["droppedTargets"],
+                          active["droppedTargetCounts"]), (1, [], None))
+        dropped = self.pharos.prom("targets", {"state": "dropped"}).json()["data"]
+        self.assertEqual((dropped["activeTargets"], len(dropped["droppedTargets"])), ([], 1))
+        none = self.pharos.prom("targets", {"state": "odd"}).json()["data"]
+        self.assertEqual((none["activeTargets"], none["droppedTargets"]), ([], []))
+        other = self.pharos.prom("targets", {"scrapePool": "empty"}).json()["data"]
+        self.assertEqual((other["activeTargets"], other["droppedTargets"]), ([], []))
+
+    def test_pools(self):
+        self.assertEqual(self.pharos.prom("scrape_pools").json()["data"],
+                         {"scrapePools": ["empty", "pharos"]})
+
+    def test_metadata(self):
+        target = {"instance": f"127.0.0.1:{self.exporter.main_port}", "job": "pharos",
+                  "zone": "z1"}
+        ask = lambda **params: self.pharos.prom("targets/metadata", params).json()["data"]
+        rows = ask(metric="pharos_queries_total")
+        self.assertEqual(rows, [{"target": target, "type": "counter", "help": "Queries answered.",
+                                 "unit": ""}])
+        self.assertEqual(ask(metric="pharos_queries_total", match_target='{zone="z1"}'), rows)
+        self.assertEqual(ask(metric="pharos_queries_total", match_target='{job="x"}'), [])
+        self.assertEqual(ask(metric="nothing"), [])
+        self.assertEqual(len(ask(limit=2)), 2)
+        self.assertIn("metric", ask(limit=1)[0])
+        for params, words in (({"limit": "x"}, "limit must be a number"),
+                              ({"match_target": "{"}, 'invalid parameter "match_target": 1:2:')):
+            answer = self.pharos.prom("targets/metadata", params)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(words, answer.json()["error"])
+        # The same by metric.
+        ask = lambda **params: self.pharos.prom("metadata", params).json()["data"]
+        self.assertEqual(ask(metric="pharos_queries_total")["pharos_queries_total"],
+                         [{"type": "counter", "help": "Queries answered.", "unit": ""}])
+        self.assertEqual(len(ask(limit=3)), 3)
+        self.assertEqual(ask(limit=0), {})
+        self.assertTrue(len(ask(limit=-1)) > 3)
+
+    def test_relabel_steps(self):
+        ask = lambda **params: self.pharos.prom("targets/relabel_steps", params)
+        steps = ask(scrapePool="pharos", labels='{"__address__":"a:1"}').json()["data"]["steps"]
+        self.assertEqual([(s["keep"], s["output"]) for s in steps],
+                         [(True, {"__address__": "a:1"}),
+                          (True, {"__address__": "a:1", "zone": "z1"})])
+        self.assertEqual(steps[0]["rule"], {"source_labels": ["__address__"], "separator": ";",
+                                            "regex": "gone.*", "replacement": "$1",
+                                            "action": "drop"})
+        steps = ask(scrapePool="pharos", labels='{"__address__":"gone"}').json()["data"]["steps"]
+        self.assertEqual([(s["keep"], s["output"]) for s in steps], [(False, {}), (False, {})])
+        for params, words in (({"labels": "{}"}, "no scrapePool parameter provided"),
+                              ({"scrapePool": "pharos"}, "no labels parameter provided"),
+                              ({"scrapePool": "x", "labels": "{}"}, "error retrieving scrape config"),
+                              ({"scrapePool": "pharos", "labels": "{"}, "error parsing labels")):
+            answer = ask(**params)
+            self.assertEqual((answer.status, answer.json()["errorType"]), (400, "bad_data"))
+            self.assertIn(words, answer.json()["error"])
+
+
+class Status(pt.Case):
+    def test_about_itself(self):
+        server = self.server()
+        build = server.prom("status/buildinfo").json()["data"]
+        self.assertEqual(set(build) - {"pharosVersion"},
+                         {"version", "revision", "branch", "buildUser", "buildDate", "goVersion"})
+        self.assertEqual(pt.request(server.prometheus_url + "/version").json(), build)
+        flags = server.prom("status/flags").json()["data"]
+        self.assertEqual((flags["query.lookback-delta"], flags["web.enable-admin-api"],
+                          flags["query.max-concurrency"]), ("5m", "false", "20"))
+        features = server.prom("features").json()["data"]
+        self.assertEqual((features["api"]["admin"], features["promql"]["at_modifier"]),
+                         (False, True))
+        self.assertEqual(server.prom("status/walreplay").json()["data"],
+                         {"min": 0, "max": 0, "current": 0})
+
+    def test_tsdb(self):
+        server = self.server("telemetry.interval=1h")
+        server.write([({"__name__": "m", "i": str(i), "long": "xxxx"}, [(NOW * 1000, i)])
+                      for i in range(12)])
+        ask = lambda **params: server.prom("status/tsdb", params, headers={"X-Scope-OrgID": "default"})
+        data = ask(limit=100).json()["data"]
+        rows = lambda key: {r["name"]: r["value"] for r in data[key]}
+        self.assertEqual(rows("seriesCountByMetricName")["m"], 12)
+        self.assertEqual(rows("labelValueCountByLabelName")["i"], 12)
+        self.assertEqual(rows("memoryInBytesByLabelName")["i"], 14)
+        self.assertEqual(rows("seriesCountByLabelValuePair")["long=xxxx"], 12)
+        self.assertEqual(len(ask().json()["data"]["seriesCountByLabelValuePair"]), 10)
+        for limit, words in (("0", "limit must be a positive number"),
+                             ("x", "limit must be a positive number"),
+                             ("10001", "limit must not exceed 10000")):
+            answer = ask(limit=limit)
+            self.assertEqual((answer.status, answer.json()["error"]), (400, words))
+
+    def test_stats(self):
+        server = self.server()
+        stats = lambda value: server.prom("query", {"query": "1", "stats": value}).json()
+        self.assertEqual(set(stats("all")["data"]["stats"]), {"timings", "samples"})
+        self.assertNotIn("warnings", stats("true"))
+        self.assertIn('value "yes" for parameter "stats" is deprecated', stats("yes")["warnings"][0])
+        self.assertNotIn("stats", stats("")["data"])
+
+
+class Notifications(pt.Case):
+    def test_a_failed_reload(self):
+        config = self.file("pharos.yml", "log: {level: info}\n")
+        server = self.server(config=config)
+        self.assertEqual(server.prom("notifications").json()["data"], [])
+        live = http.client.HTTPConnection("127.0.0.1", server.prometheus_port, timeout=30)
+        self.addCleanup(live.close)
+        live.request("GET", "/api/v1/notifications/live", headers={"Accept-Encoding": "gzip"})
+        answer = live.getresponse()
+        self.assertEqual((answer.status, answer.headers["Content-Type"],
+                          answer.headers["Content-Encoding"]), (200, "text/event-stream", None))
+        config.write_text("log: {level: loud}\n")
+        server.process.send_signal(signal.SIGHUP)
+        event = json.loads(answer.readline().removeprefix(b"data: "))
+        self.assertEqual((event["text"], event["active"]),
+                         ("Configuration reload has failed.", True))
+        self.assertEqual(answer.readline(), b"\n")
+        self.assertEqual(server.prom("notifications").json()["data"], [event])
+        config.write_text("log: {level: info}\n")
+        server.process.send_signal(signal.SIGHUP)
+        event = json.loads(answer.readline().removeprefix(b"data: "))
+        self.assertFalse(event["active"])
+        self.assertEqual(server.prom("notifications").json()["data"], [])
+        self.assertEqual(server.stop(), 0)
+
+
+class Admin(pt.Case):
+    PATH = "/api/v1/admin/tsdb/"
+
+    def ask(self, server, path, method="POST"):
+        return pt.request(server.prometheus_url + self.PATH + path, method=method)
+
+    def test_closed_unless_opened(self):
+        server = self.server()
+        for path in ("delete_series?match[]=m", "clean_tombstones"):
+            answer = self.ask(server, path)
+            self.assertEqual((answer.status, answer.json()["errorType"]), (503, "unavailable"))
+            self.assertIn("admin APIs disabled", answer.json()["error"])
+
+    def test_delete(self):
+        server = self.server("prometheus.admin_api=on")
+        t = NOW * 1000
+        server.write([({"__name__": "m", "i": str(i)}, [(t - 20000, 1), (t - 10000, 2), (t, 3)])
+                      for i in range(3)])
+        count = lambda: {r["metric"]["i"]: r["value"][1]
+                         for r in server.query("count_over_time(m[1m])", at=NOW)}
+        self.assertEqual(count(), {"0": "3", "1": "3", "2": "3"})
+        answer = self.ask(server, 'delete_series?match[]=m{i="0"}&match[]=nothing')
+        self.assertEqual((answer.status, answer.body), (204, b""))
+        self.assertEqual(count(), {"1": "3", "2": "3"})
+        answer = self.ask(server, f'delete_series?match[]=m{{i="1"}}&start={NOW - 15}&end={NOW - 5}',
+                          method="PUT")
+        self.assertEqual(answer.status, 204)
+        self.assertEqual(count(), {"1": "2", "2": "3"})
+        self.assertEqual(self.ask(server, "clean_tombstones").status, 204)
+        for path, words in (("delete_series", "no match[] parameter provided"),
+                            ("delete_series?match[]=%7B", 'invalid parameter "match[]": 1:2:'),
+                            ("delete_series?match[]=m&start=x", 'invalid parameter "start"')):
+            answer = self.ask(server, path)
+            self.assertEqual((answer.status, answer.json()["errorType"]), (400, "bad_data"))
+            self.assertIn(words, answer.json()["error"])
+        self.assertEqual(self.ask(server, "delete_series?match[]=m", method="GET").status, 405)
+        server.kill()
+        server.start()
+        self.assertEqual(count(), {"1": "2", "2": "3"})
+
+
+class Exemplars(pt.Case):
+    def test_errors(self):
+        server = self.server()
+        self.assertEqual(server.prom("query_exemplars", {"query": "1 + 1"}).status, 204)
+        answer = server.prom("query_exemplars", {"query": "m", "start": 2, "end": 1})
+        self.assertEqual((answer.status, answer.json()["error"]),
+                         (400, "end timestamp must not be before start timestamp"))
+        self.assertEqual(server.prom("query_exemplars", {"query": "m"}).json()["data"], [])
+        self.assertEqual(server.prom("series", {"match[]": "m", "start": 2, "end": 1}).json()["data"],
+                         [])
+
+
+if __name__ == "__main__":
+    pt.main()
