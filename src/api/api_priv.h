@@ -97,6 +97,7 @@ void api__prom_notifications_live(struct api_call *call);
 void api__prom_admin_delete(struct api_call *call);
 void api__prom_admin_clean(struct api_call *call);
 void api__prom_version(struct api_call *call);
+void api__prom_federate(struct api_call *call);
 void api__prom_write(struct api_call *call);
 void api__pharos_explain(struct api_call *call);
 void api__pharos_status(struct api_call *call);

@@ -30,6 +30,7 @@ static const struct api_route prometheus_routes[] = {
     {API_POST | API_PUT, "/api/v1/admin/tsdb/clean_tombstones", api__prom_admin_clean},
     {API_POST, "/api/v1/write", api__prom_write},
     {API_GET, "/version", api__prom_version},
+    {API_GET, "/federate", api__prom_federate},
     {API_GET, "/-/healthy", api__healthy},
     {API_GET, "/-/ready", api__ready},
     {API_POST | API_PUT, "/-/reload", api__reload},
