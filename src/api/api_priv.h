@@ -98,6 +98,7 @@ void api__prom_admin_delete(struct api_call *call);
 void api__prom_admin_clean(struct api_call *call);
 void api__prom_version(struct api_call *call);
 void api__prom_federate(struct api_call *call);
+void api__prom_read(struct api_call *call);
 void api__prom_write(struct api_call *call);
 void api__pharos_explain(struct api_call *call);
 void api__pharos_status(struct api_call *call);

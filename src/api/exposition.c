@@ -273,9 +273,9 @@ static void begin_text(struct api_exposition *e, struct buf *out)
         buf_append_slice(out, buf_slice(&e->name));
     else
         put_quoted(buf_slice(&e->name), out);
-    buf_append_cstr(out, !e->histogram     ? om ? " unknown\n" : " untyped\n"
-                         : e->gauge && om  ? " gaugehistogram\n"
-                                           : " histogram\n");
+    buf_append_cstr(out, !e->histogram    ? om ? " unknown\n" : " untyped\n"
+                         : e->gauge && om ? " gaugehistogram\n"
+                                          : " histogram\n");
 }
 
 /* --- protobuf --- */
@@ -348,9 +348,10 @@ static void begin_pb(struct api_exposition *e)
 {
     buf_clear(&e->family);
     codec_pb_put_bytes(&e->family, 1, buf_slice(&e->name));
-    codec_pb_put_varint(&e->family, 3, !e->histogram ? PB_UNTYPED
-                                       : e->gauge    ? PB_GAUGE_HISTOGRAM
-                                                     : PB_HISTOGRAM);
+    codec_pb_put_varint(&e->family, 3,
+                        !e->histogram ? PB_UNTYPED
+                        : e->gauge    ? PB_GAUGE_HISTOGRAM
+                                      : PB_HISTOGRAM);
 }
 
 static void end_family(struct api_exposition *e, struct buf *out)

@@ -157,6 +157,8 @@ static void deliver(void *ctx)
     const char *type = status == 204       ? NULL
                        : job->content_type ? job->content_type
                                            : "application/json";
+    if (!job->begun && job->content_encoding)
+        net_response_header(job->req, "Content-Encoding", slice_cstr(job->content_encoding));
     if (!job->begun && job->last) {
         net_respond(job->req, status, type, buf_slice(&job->out));
         job_free(job);

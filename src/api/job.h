@@ -25,8 +25,9 @@ struct api_job {
     void *state;                     /* of the endpoint */
 
     /* Set by work: */
-    int status;               /* 0 = 200 */
-    const char *content_type; /* NULL = application/json */
+    int status;                   /* 0 = 200 */
+    const char *content_type;     /* NULL = application/json */
+    const char *content_encoding; /* the answer is in it already; NULL = as the client likes */
     struct buf out;
     /* Appends more to `out`; true when that was the last. Called on a worker while out is small. */
     bool (*produce)(struct api_job *job);

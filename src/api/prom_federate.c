@@ -154,8 +154,8 @@ static void work(struct api_job *job)
     f->external = host->external_labels(host->ctx, job->call_arena);
     if (!data_labels_get(f->external, SLICE("instance")).ptr) {
         /* An empty one keeps the scraper from putting its own name for this server there. */
-        struct data_label *items = ARENA_ARRAY(job->call_arena, struct data_label,
-                                               f->external.count + 1);
+        struct data_label *items =
+            ARENA_ARRAY(job->call_arena, struct data_label, f->external.count + 1);
         size_t n = 0;
         while (n < f->external.count &&
                slice_cmp(f->external.items[n].name, SLICE("instance")) < 0) {
@@ -176,8 +176,7 @@ static void work(struct api_job *job)
                                        .series_max = (size_t)job->limits.query_series,
                                        .memory = &job->memory,
                                        .cancelled = &job->cancelled};
-        int err =
-            job->api->source->ops->select(job->api->source, &req, &f->selections[i], &diag);
+        int err = job->api->source->ops->select(job->api->source, &req, &f->selections[i], &diag);
         if (!err)
             err = read_newest(job, f->selections[i], req.t_min_ns, req.t_max_ns, &diag);
         if (err) {

@@ -4,6 +4,7 @@
     prometheus_peer.write_both(server, peer, series)
 """
 import shutil
+import struct
 import subprocess
 import time
 
@@ -44,13 +45,19 @@ def zigzag(n):
     return n << 1 ^ n >> 63
 
 
-def histogram(ms, count, total, schema, zero, spans, deltas, zero_threshold=0.001, hint=0):
-    """An integer native histogram of remote write: positive spans (offset, length), deltas."""
-    body = pt.field(1, count) + pt.field(3, float(total)) + pt.field(4, zigzag(schema))
-    body += pt.field(5, float(zero_threshold)) + pt.field(6, zero)
+def histogram(ms, count, total, schema, zero, spans, buckets, zero_threshold=0.001, hint=0):
+    """A native histogram of remote write: positive spans (offset, length), and the buckets: floats
+    are counts, integers differences to the bucket before."""
+    floats = isinstance(count, float)
+    body = pt.field(2 if floats else 1, count) + pt.field(3, float(total))
+    body += pt.field(4, zigzag(schema)) + pt.field(5, float(zero_threshold))
+    body += pt.field(7 if floats else 6, zero)
     for offset, length in spans:
         body += pt.field(11, pt.field(1, zigzag(offset)) + pt.field(2, length))
-    body += pt.field(12, b"".join(pt.varint(zigzag(d)) for d in deltas))
+    if floats:
+        body += pt.field(13, b"".join(struct.pack("<d", b) for b in buckets))
+    else:
+        body += pt.field(12, b"".join(pt.varint(zigzag(b)) for b in buckets))
     return body + pt.field(14, hint) + pt.field(15, ms)
 
 
