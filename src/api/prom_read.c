@@ -49,8 +49,8 @@ static void fail(struct api_job *job, int err, const struct diag *diag)
     job->content_encoding = NULL;
     job->content_type = "text/plain; charset=utf-8";
     job->status = err == ERR_INVALID || err == ERR_LIMIT || err == ERR_TOO_LARGE ? 400
-                  : err == ERR_AGAIN                                            ? 503
-                                                                                : 500;
+                  : err == ERR_AGAIN                                             ? 503
+                                                                                 : 500;
     buf_append_cstr(&job->out, diag->code ? diag->msg : err_name(err));
     buf_append_char(&job->out, '\n');
 }
@@ -61,8 +61,8 @@ static int64_t to_ns(int64_t ms)
     return __builtin_mul_overflow(ms, NS_PER_MS, &ns) ? ms < 0 ? INT64_MIN : INT64_MAX : ns;
 }
 
-static int compile_matchers(struct read *rd, const struct decode_read_query *q,
-                            struct arena *arena, struct diag *diag)
+static int compile_matchers(struct read *rd, const struct decode_read_query *q, struct arena *arena,
+                            struct diag *diag)
 {
     static const enum store_match_op ops[] = {[DECODE_READ_EQ] = STORE_MATCH_EQ,
                                               [DECODE_READ_NE] = STORE_MATCH_NE,

@@ -274,8 +274,8 @@ static void put_integers(struct bits *b, const int64_t *ts_ns,
     mem_free(state);
 }
 
-static void put_doubles(struct bits *b, const int64_t *ts_ns,
-                        const struct data_histogram *const *h, size_t count)
+static void put_doubles(struct bits *b, const int64_t *ts_ns, const struct data_histogram *const *h,
+                        size_t count)
 {
     uint32_t buckets = h[0]->positive_count + h[0]->negative_count;
     struct xor_state *state = mem_calloc(buckets + 3u, sizeof(*state));
@@ -292,7 +292,7 @@ static void put_doubles(struct bits *b, const int64_t *ts_ns,
         for (uint32_t k = 0; k < 3 + buckets; k++) {
             uint32_t n = k - 3;
             struct xor_state *x = k < 3 ? heads[k].state : &state[n];
-            double v = k < 3                        ? heads[k].value
+            double v = k < 3                      ? heads[k].value
                        : n < h[i]->positive_count ? h[i]->positive[n]
                                                   : h[i]->negative[n - h[i]->positive_count];
             if (i) {
@@ -428,8 +428,9 @@ int decode_chunk_read_floats(struct slice chunk,
         if (!r.failed)
             each(ctx, (int64_t)ts, x.value);
     }
-    return r.failed ? diag_set(diag, ERR_CORRUPT, "an XOR chunk ends early or contradicts itself "
-                                                  "at bit %zu of %zu",
+    return r.failed ? diag_set(diag, ERR_CORRUPT,
+                               "an XOR chunk ends early or contradicts itself "
+                               "at bit %zu of %zu",
                                r.at, chunk.len * 8)
                     : 0;
 }

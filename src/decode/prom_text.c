@@ -24,6 +24,7 @@ struct decode_text {
     struct buf name;                     /* scratch: an unescaped quoted name */
     struct data_labels_builder exemplar; /* scratch */
     struct buf text;                     /* scratch */
+    struct decode__proto proto;
 };
 
 struct decode_text *decode_text_new(struct decode_text_cache *cache)
@@ -43,7 +44,14 @@ void decode_text_free(struct decode_text *p)
     buf_deinit(&p->name);
     data_labels_builder_deinit(&p->exemplar);
     buf_deinit(&p->text);
+    decode__proto_deinit(&p->proto);
     mem_free(p);
+}
+
+void decode_text_set_histograms(struct decode_text *p,
+                                const struct decode_text_histograms *histograms)
+{
+    p->proto.options = *histograms;
 }
 
 void decode_text_begin(struct decode_text *p, enum decode_text_format format, bool strict,
@@ -59,6 +67,8 @@ void decode_text_begin(struct decode_text *p, enum decode_text_format format, bo
     buf_clear(&p->family);
     if (p->strict)
         decode__checker_begin(&p->checker);
+    if (format == DECODE_TEXT_PROTOBUF)
+        decode__proto_begin(&p->proto, body);
     p->cache->generation++;
 }
 
@@ -470,6 +480,11 @@ static int take_sample(struct decode_text *p, struct decode_text_item *out, stru
 
 int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct diag *diag)
 {
+    if (p->format == DECODE_TEXT_PROTOBUF && !p->done) {
+        int got = decode__proto_next(&p->proto, p->cache, out, diag);
+        p->done = got != 1;
+        return got;
+    }
     while (!p->done) {
         bool om = p->format == DECODE_TEXT_OPENMETRICS;
         if (!om)
@@ -508,11 +523,11 @@ int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct
 static const struct {
     struct slice protocol;
     const char *media_type;
-    int format; /* -1: not parsed here */
+    enum decode_text_format format;
 } protocols[] = {
     {SLICE_INIT("PrometheusProto"),
      "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
-     -1},
+     DECODE_TEXT_PROTOBUF},
     {SLICE_INIT("OpenMetricsText1.0.0"),
      "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", DECODE_TEXT_OPENMETRICS},
     {SLICE_INIT("OpenMetricsText0.0.1"), "application/openmetrics-text;version=0.0.1",
@@ -546,9 +561,19 @@ int decode_text_negotiate(struct slice content_type, const char *fallback,
         *out = DECODE_TEXT_PLAIN;
         return 0;
     }
+    if (slice_eq_nocase(type, SLICE("application/vnd.google.protobuf")) &&
+        slice_find(content_type, SLICE("io.prometheus.client.MetricFamily")) > 0) {
+        if (slice_find(content_type, SLICE("delimited")) < 0)
+            return diag_set(
+                diag, ERR_UNSUPPORTED,
+                "Content-Type \"%.*s\": of the protobuf encodings only delimited is read",
+                SLICE_FMT(slice_first(content_type, 200)));
+        *out = DECODE_TEXT_PROTOBUF;
+        return 0;
+    }
     for (size_t i = 0; fallback && i < ARRAY_LEN(protocols); i++) {
-        if (slice_eq_cstr(protocols[i].protocol, fallback) && protocols[i].format >= 0) {
-            *out = (enum decode_text_format)protocols[i].format;
+        if (slice_eq_cstr(protocols[i].protocol, fallback)) {
+            *out = protocols[i].format;
             return 0;
         }
     }
@@ -575,9 +600,10 @@ int decode_text_body(enum decode_text_format format, struct slice body, int64_t 
     size_t group_begin = 0; /* first sample of the group, for _created */
     uint64_t group = 0;
     int got;
+    decode_text_set_histograms(p, &(struct decode_text_histograms){.native = true});
     decode_text_begin(p, format, true, body);
     while ((got = decode_text_next(p, &item, diag)) == 1) {
-        if (item.kind != DECODE_TEXT_SAMPLE) {
+        if (item.kind != DECODE_TEXT_SAMPLE && item.kind != DECODE_TEXT_EXEMPLAR) {
             if (!slice_eq(buf_slice(&family), item.family)) {
                 if (family.len)
                     data_metric_batch_add_metadata(batch, buf_slice(&family), type,
@@ -607,7 +633,12 @@ int decode_text_body(enum decode_text_format format, struct slice body, int64_t 
             item.series->user = (void *)((uintptr_t)series + 1);
         }
         int64_t at = item.has_ts ? item.ts_ns : ts_ns;
-        data_metric_batch_add_sample(batch, series, at, item.value);
+        if (item.histogram)
+            data_metric_batch_add_histogram(batch, series, at, item.histogram);
+        else if (item.kind == DECODE_TEXT_SAMPLE)
+            data_metric_batch_add_sample(batch, series, at, item.value);
+        if (item.start_ns && item.kind == DECODE_TEXT_SAMPLE)
+            data_metric_batch_set_start(batch, item.start_ns);
         if (item.has_exemplar)
             data_metric_batch_add_exemplar(batch, series,
                                            item.exemplar_has_ts ? item.exemplar_ts_ns : at,

@@ -1,5 +1,5 @@
-/* Prometheus' text exposition formats: text 0.0.4 (and 1.0.0, the same with quoted names) and
- * OpenMetrics 1.0.
+/* Prometheus' exposition formats: text 0.0.4 (and 1.0.0, the same with quoted names), OpenMetrics
+ * 1.0, and the delimited protobuf messages.
  * Specifications: prometheus.io/docs/instrumenting/exposition_formats, and
  * prometheus.io/docs/specs/om/open_metrics_spec.
  *
@@ -17,7 +17,7 @@
 #include "data/labels.h"
 #include "data/metric_batch.h"
 
-enum decode_text_format { DECODE_TEXT_PLAIN, DECODE_TEXT_OPENMETRICS };
+enum decode_text_format { DECODE_TEXT_PLAIN, DECODE_TEXT_OPENMETRICS, DECODE_TEXT_PROTOBUF };
 
 /* Which format a Content-Type names. An unknown or missing one is ERR_UNSUPPORTED, unless
  * `fallback` (a format name as scrape configurations spell it: "PrometheusText0.0.4",
@@ -58,7 +58,20 @@ struct decode_text_series *decode_text_cache_next(const struct decode_text_cache
 
 /* --- parser --- */
 
-enum decode_text_kind { DECODE_TEXT_SAMPLE, DECODE_TEXT_TYPE, DECODE_TEXT_HELP, DECODE_TEXT_UNIT };
+enum decode_text_kind {
+    DECODE_TEXT_SAMPLE,
+    DECODE_TEXT_TYPE,
+    DECODE_TEXT_HELP,
+    DECODE_TEXT_UNIT,
+    DECODE_TEXT_EXEMPLAR /* one more of the series before, without a sample */
+};
+
+/* What becomes of histograms in protobuf; all false = classic ones only. */
+struct decode_text_histograms {
+    bool native;      /* native ones instead of classic ones where there are any */
+    bool custom;      /* classic ones as native ones with custom buckets */
+    bool classic_too; /* the classic series beside either */
+};
 
 /* Everything in it lives until the next call; the series as long as the cache keeps it. */
 struct decode_text_item {
@@ -69,6 +82,8 @@ struct decode_text_item {
     /* samples */
     struct decode_text_series *series;
     double value;
+    const struct data_histogram *histogram; /* instead of the value; NULL = a float */
+    int64_t start_ns;                       /* 0 = not given with the sample */
     bool has_ts, is_created; /* is_created: <family>_created of a counter, histogram or summary */
     int64_t ts_ns;           /* saturated when it does not fit */
     uint64_t
@@ -83,13 +98,17 @@ struct decode_text;
 /* `strict` concerns OpenMetrics: false leaves out the checks across lines, as Prometheus does. */
 struct decode_text *decode_text_new(struct decode_text_cache *cache);
 void decode_text_free(struct decode_text *p); /* NULL is fine */
+/* For the bodies to come. */
+void decode_text_set_histograms(struct decode_text *p,
+                                const struct decode_text_histograms *histograms);
 /* Starts on a body, which must stay until its end; a new generation of the cache. */
 void decode_text_begin(struct decode_text *p, enum decode_text_format format, bool strict,
                        struct slice body);
 /* 1: *out is filled. 0: the end. ERR_INVALID: diag has line and column; the parser is done. */
 int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct diag *diag);
 
-/* A whole body into a batch; samples without a timestamp get `ts_ns`. The batch owns all of it. */
+/* A whole body into a batch, native histograms as they are; samples without a timestamp get
+ * `ts_ns`. The batch owns all of it. */
 int decode_text_body(enum decode_text_format format, struct slice body, int64_t ts_ns,
                      struct data_metric_batch *batch, struct diag *diag);
 

@@ -3,6 +3,7 @@
 #define DECODE_PROM_TEXT_PRIV_H
 
 #include "base/map.h"
+#include "codec/pb.h"
 #include "decode/prom_text.h"
 
 /* A set of 64-bit hashes that empties in constant time. */
@@ -55,6 +56,46 @@ int decode__checker_end(struct decode__checker *c, struct diag *diag);
 
 /* What a type appends to its family's name; NULL-terminated. */
 const char *const *decode__type_suffixes(enum data_metric_type type);
+
+/* --- the protobuf format (prom_proto.c) --- */
+
+/* One sample of the metric in hand. */
+struct decode__proto_sample {
+    const char *suffix, *bound_name; /* bound_name NULL: no le or quantile */
+    double bound, value;
+    const struct data_histogram *histogram;
+    struct slice exemplar; /* its message, or ptr NULL */
+    bool only_exemplar;
+};
+
+struct decode__proto {
+    struct decode_text_histograms options;
+    struct slice body, rest;
+    enum {
+        DECODE__PROTO_NEXT_FAMILY,
+        DECODE__PROTO_HELP,
+        DECODE__PROTO_UNIT,
+        DECODE__PROTO_METRICS
+    } stage;
+    /* the family in hand */
+    struct codec_pb_reader family;
+    struct slice name, help, unit;
+    int type;
+    /* the metric in hand */
+    struct arena *arena; /* its histograms */
+    VEC(struct decode__proto_sample) pending;
+    size_t next;
+    struct buf labels, raw; /* as text */
+    bool has_ts;
+    int64_t ts_ns, start_ns;
+    struct data_labels_builder exemplar;
+};
+
+void decode__proto_begin(struct decode__proto *p, struct slice body);
+void decode__proto_deinit(struct decode__proto *p);
+/* As decode_text_next; errors name the byte. */
+int decode__proto_next(struct decode__proto *p, struct decode_text_cache *cache,
+                       struct decode_text_item *out, struct diag *diag);
 
 /* --- cache and label sets (prom_text_series.c) --- */
 

@@ -54,8 +54,7 @@ static int take_query(struct slice message, struct slice body, struct arena *are
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
     int err = 0;
-    out->matchers =
-        ARENA_ARRAY(arena, struct decode_read_matcher, count_fields(message, 3) + 1);
+    out->matchers = ARENA_ARRAY(arena, struct decode_read_matcher, count_fields(message, 3) + 1);
     if (!out->matchers)
         return diag_set(diag, ERR_NOMEM, "the request is larger than limits.query.memory");
     while (!err && codec_pb_next(&r, &f)) {
@@ -91,9 +90,9 @@ int decode_remote_read(struct slice body, size_t inflated_bytes_max, struct aren
     buf_deinit(&raw);
     if (err)
         return err;
-    out->queries = message.ptr ? ARENA_ARRAY(arena, struct decode_read_query,
-                                             count_fields(message, 1) + 1)
-                               : NULL;
+    out->queries = message.ptr
+                       ? ARENA_ARRAY(arena, struct decode_read_query, count_fields(message, 1) + 1)
+                       : NULL;
     if (!out->queries)
         return diag_set(diag, ERR_NOMEM, "the request is larger than limits.query.memory");
     struct codec_pb_reader r = codec_pb_reader(message);

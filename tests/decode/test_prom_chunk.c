@@ -54,9 +54,9 @@ static void check_round_trip(const int64_t *ts_ms, const double *value, size_t c
         diag_init(&diag);
         vec_clear(&seen.ts);
         vec_clear(&seen.value);
-        assert_int_equal(decode_chunk_read_floats(slice_first(buf_slice(&chunk), n), see, &seen,
-                                                  &diag),
-                         ERR_CORRUPT);
+        assert_int_equal(
+            decode_chunk_read_floats(slice_first(buf_slice(&chunk), n), see, &seen, &diag),
+            ERR_CORRUPT);
     }
     vec_free(&seen.ts);
     vec_free(&seen.value);
@@ -68,7 +68,7 @@ static void floats_read_back(void **state)
 {
     (void)state;
     /* Steps of every class, at its edges. */
-    static const int64_t steps[] = {1,      0,       8192,   8193,    -8191, -8192, 65536,
+    static const int64_t steps[] = {1,      0,       8192,   8193,    -8191,  -8192,   65536,
                                     65537,  -65535,  -65536, 524288,  524289, -524287, -524288,
                                     900000, -900000, 5,      1 << 30, 7};
     int64_t ts[ARRAY_LEN(steps) + 1] = {1700000000123};

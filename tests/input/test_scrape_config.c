@@ -74,7 +74,9 @@ static void a_whole_file(void **state)
     assert_int_equal(a->sample_limit, 1500);
     assert_int_equal(a->body_size_limit, 15 << 20);
     assert_true(a->honor_labels && a->honor_timestamps && a->compression);
-    assert_string_equal(a->accept, "text/plain;version=0.0.4;q=0.6,*/*;q=0.5");
+    assert_string_equal(a->accept, "application/vnd.google.protobuf;proto=io.prometheus.client."
+                                   "MetricFamily;encoding=delimited;q=0.6,"
+                                   "text/plain;version=0.0.4;q=0.5,*/*;q=0.4");
     assert_int_equal(a->groups[0].target_count, 2);
     assert_string_equal(a->file_sd[0].patterns[0], "/etc/prometheus/foo/*.slow.json");
     assert_string_equal(a->file_sd[0].patterns[1], "/abs/single.yml");

@@ -455,23 +455,16 @@ static int read_discovery(struct parser *p, const struct text_yaml *map,
 static int read_protocols(struct parser *p, const struct text_yaml *list,
                           struct input__scrape_job *j)
 {
-    static const char *const order[] = {"OpenMetricsText1.0.0", "OpenMetricsText0.0.1",
-                                        "PrometheusText1.0.0", "PrometheusText0.0.4", NULL};
     static const char *const known[] = {"PrometheusProto",      "OpenMetricsText1.0.0",
                                         "OpenMetricsText0.0.1", "PrometheusText1.0.0",
                                         "PrometheusText0.0.4",  NULL};
-    struct slice names[8];
-    size_t count = 0;
-    if (!list) {
-        while (order[count]) {
-            names[count] = slice_cstr(order[count]);
-            count++;
-        }
-    } else if (list->kind != TEXT_YAML_LIST || !list->count) {
+    if (!list)
+        return 0;
+    if (list->kind != TEXT_YAML_LIST || !list->count)
         return text_yaml_error(list, p->diag, ERR_INVALID,
                                "scrape_protocols takes a list of at least one protocol");
-    }
-    for (size_t i = 0; list && i < list->count; i++) {
+    j->protocol_count = 0;
+    for (size_t i = 0; i < list->count; i++) {
         struct slice s;
         TRY(text_yaml_string(list->items[i], &s, p->diag));
         if (!decode_text_media_type(s)) {
@@ -480,29 +473,72 @@ static int read_protocols(struct parser *p, const struct text_yaml *list,
                 list->items[i], p->diag, ERR_INVALID, "unknown scrape protocol \"%.*s\"%s%s%s",
                 SLICE_FMT(s), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
-        for (size_t k = 0; k < count; k++) {
-            if (slice_eq(names[k], s))
+        for (size_t k = 0; k < j->protocol_count; k++) {
+            if (slice_eq(j->protocols[k], s))
                 return text_yaml_error(list->items[i], p->diag, ERR_INVALID,
                                        "duplicated protocol \"%.*s\" in scrape_protocols",
                                        SLICE_FMT(s));
         }
-        if (slice_eq_cstr(s, "PrometheusProto")) {
-            if (list->count == 1)
-                return text_yaml_error(list->items[i], p->diag, ERR_UNSUPPORTED,
-                                       "the protobuf exposition format is not read: add a text "
-                                       "protocol");
-            continue; /* the server has others to offer */
-        }
-        names[count++] = s;
+        j->protocols[j->protocol_count++] = arena_slice(p->arena, s);
     }
-    /* Weights as Prometheus gives them: from one above the number of known protocols, falling. */
+    return 0;
+}
+
+/* The header Accept: protocols with falling weights, from one above the number of known ones. */
+static void make_accept(struct parser *p, struct input__scrape_job *j)
+{
+    static const struct slice order[] = {
+        SLICE_INIT("PrometheusProto"), SLICE_INIT("OpenMetricsText1.0.0"),
+        SLICE_INIT("OpenMetricsText0.0.1"), SLICE_INIT("PrometheusText1.0.0"),
+        SLICE_INIT("PrometheusText0.0.4")};
+    static const struct slice allow = SLICE_INIT(";escaping=allow-utf-8");
+    bool native = j->histograms.native; /* they have no text */
+    const struct slice *names = j->protocol_count ? j->protocols : native ? order : order + 1;
+    size_t count = j->protocol_count ? j->protocol_count : native ? 5 : 4;
+    const char *escaping = j->escaping ? j->escaping : j->legacy_names ? "underscores" : NULL;
     struct buf accept = {0};
     int weight = 6;
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&accept, "%s;q=0.%d,", decode_text_media_type(names[i]), weight--);
+    for (size_t i = 0; i < count; i++) {
+        struct slice type = slice_cstr(decode_text_media_type(names[i]));
+        bool escapes = slice_ends_with(type, allow);
+        if (escaping && escapes)
+            type = slice_first(type, type.len - allow.len);
+        buf_append_slice(&accept, type);
+        if (escaping && escapes)
+            buf_printf(&accept, ";escaping=%s", escaping);
+        buf_printf(&accept, ";q=0.%d,", weight--);
+    }
     buf_printf(&accept, "*/*;q=0.%d", weight);
     j->accept = arena_strdup(p->arena, buf_cstr(&accept));
     buf_deinit(&accept);
+}
+
+static int read_names(struct parser *p, const struct text_yaml *map, struct input__scrape_job *j)
+{
+    static const char *const escapings[] = {"allow-utf-8", "underscores", "dots", "values"};
+    const struct text_yaml *n = given(map, "metric_name_validation_scheme");
+    if (n) {
+        j->legacy_names = slice_eq_cstr(n->value, "legacy");
+        if (!j->legacy_names && !slice_eq_cstr(n->value, "utf8"))
+            return text_yaml_error(n, p->diag, ERR_INVALID,
+                                   "metric_name_validation_scheme is utf8 or legacy");
+    }
+    n = given(map, "metric_name_escaping_scheme");
+    if (!n)
+        return 0;
+    j->escaping = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(escapings); i++) {
+        if (slice_eq_cstr(n->value, escapings[i]))
+            j->escaping = escapings[i];
+    }
+    if (!j->escaping)
+        return text_yaml_error(n, p->diag, ERR_INVALID,
+                               "metric_name_escaping_scheme is allow-utf-8, underscores, dots or "
+                               "values");
+    if (j->legacy_names && j->escaping == escapings[0])
+        return text_yaml_error(n, p->diag, ERR_INVALID,
+                               "utf8 metric names requested but validation scheme is not set to "
+                               "utf8");
     return 0;
 }
 
@@ -517,26 +553,20 @@ static int read_common(struct parser *p, const struct text_yaml *map, struct inp
     TRY(read_count(p, map, "target_limit", &j->target_limit));
     TRY(read_count(p, map, "keep_dropped_targets", &j->keep_dropped_targets));
     TRY(read_bool(p, map, "extra_scrape_metrics", &j->extra_metrics));
-    if (given(map, "scrape_protocols") || !j->accept)
-        TRY(read_protocols(p, given(map, "scrape_protocols"), j));
     TRY(refuse_unbuilt(p, map, "scrape_failure_log_file",
                        "failures are in the log and on the targets page"));
-    bool flag;
-    static const char *const only_false[] = {"scrape_native_histograms",
-                                             "convert_classic_histograms_to_nhcb"};
-    for (size_t i = 0; i < ARRAY_LEN(only_false); i++) {
-        flag = false;
-        TRY(read_bool(p, map, only_false[i], &flag));
-        if (flag)
-            TRY(refuse_unbuilt(p, map, only_false[i], ""));
+    TRY(read_protocols(p, given(map, "scrape_protocols"), j));
+    TRY(read_bool(p, map, "scrape_native_histograms", &j->histograms.native));
+    TRY(read_bool(p, map, "always_scrape_classic_histograms", &j->histograms.classic_too));
+    TRY(read_bool(p, map, "convert_classic_histograms_to_nhcb", &j->histograms.custom));
+    bool proto_first = j->protocol_count ? slice_eq_cstr(j->protocols[0], "PrometheusProto")
+                                         : j->histograms.native;
+    if (j->histograms.custom && !proto_first) {
+        TRY(refuse_unbuilt(p, map, "convert_classic_histograms_to_nhcb",
+                           "text is not converted; put PrometheusProto first in scrape_protocols"));
     }
-    TRY(read_bool(p, map, "always_scrape_classic_histograms", &flag)); /* they always are */
-    const struct text_yaml *n = given(map, "metric_name_validation_scheme");
-    if (n && !slice_eq_cstr(n->value, "utf8"))
-        TRY(refuse_unbuilt(p, map, "metric_name_validation_scheme", "names may be any UTF-8"));
-    n = given(map, "metric_name_escaping_scheme");
-    if (n && !slice_eq_cstr(n->value, "allow-utf-8"))
-        TRY(refuse_unbuilt(p, map, "metric_name_escaping_scheme", "names are kept as they are"));
+    TRY(read_names(p, map, j));
+    make_accept(p, j);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "decode/prom_text.h"
 #include "input/scrape/scrape.h"
 #include "net/http_client.h"
 #include "pipe/relabel.h"
@@ -50,7 +51,12 @@ struct input__scrape_job {
     int64_t interval_ns, timeout_ns;
     struct slice interval_text, timeout_text;
     struct slice metrics_path, scheme;
-    const char *accept; /* header */
+    const char *accept;        /* header */
+    struct slice protocols[8]; /* what it is made of: scrape_protocols, none = the default ones */
+    size_t protocol_count;
+    const char *escaping; /* of names; NULL = as the validation scheme has it */
+    struct decode_text_histograms histograms;
+    bool legacy_names; /* metric_name_validation_scheme */
     const char *fallback_protocol;
     bool honor_labels, honor_timestamps, track_timestamps_staleness, compression, extra_metrics,
         strict_openmetrics;

@@ -103,6 +103,7 @@ struct target *input__target_new(struct worker *w, struct input_scrape_config *c
     t->key = arena_slice(t->arena, key);
     t->cache = decode_text_cache_new(drop_series, NULL);
     t->parser = decode_text_new(t->cache);
+    decode_text_set_histograms(t->parser, &job->histograms);
     t->families = map_new();
     for (int i = 0; i < REPORT_COUNT; i++)
         t->report_keys[i] = make_report_key(t, report_names[i]);
@@ -221,6 +222,22 @@ static int check_label_limits(const struct input__scrape_job *job, struct data_l
     return 0;
 }
 
+static int check_names(const struct input__scrape_job *job, struct data_labels l, struct diag *diag)
+{
+    if (!job->legacy_names)
+        return 0;
+    for (size_t i = 0; i < l.count; i++) {
+        struct slice name = l.items[i].name, value = l.items[i].value;
+        bool is_name = slice_eq_cstr(name, DATA_METRIC_NAME);
+        if (is_name ? !data_metric_name_is_legacy(value) : !data_label_name_is_legacy(name))
+            return diag_set(diag, ERR_INVALID,
+                            "invalid %s name \"%.*s\"; metric_name_validation_scheme is legacy",
+                            is_name ? "metric" : "label",
+                            SLICE_FMT(slice_first(is_name ? value : name, 100)));
+    }
+    return 0;
+}
+
 /* Labels a series seen for the first time. */
 static int resolve(struct target *t, struct decode_text_series *s, struct diag *diag)
 {
@@ -238,7 +255,7 @@ static int resolve(struct target *t, struct decode_text_series *s, struct diag *
             err =
                 diag_set(diag, ERR_INVALID, "%.*s has no metric name after metric_relabel_configs",
                          SLICE_FMT(slice_first(s->raw, 200)));
-        else
+        else if (!(err = check_names(t->job, l, diag)))
             err = check_label_limits(t->job, l, diag);
     }
     if (!err) {
@@ -305,6 +322,14 @@ struct tally {
     size_t scraped, kept, added, live, carried, families_before;
 };
 
+static void add_exemplar(struct target *t, const struct decode_text_item *item, uint32_t series,
+                         int64_t at_ns)
+{
+    data_metric_batch_add_exemplar(t->worker->batch, series,
+                                   item->exemplar_has_ts ? item->exemplar_ts_ns : at_ns,
+                                   item->exemplar_value, item->exemplar_labels);
+}
+
 static int take_sample(struct target *t, const struct decode_text_item *item, int64_t ts,
                        uint64_t generation, struct tally *n, struct diag *diag)
 {
@@ -345,10 +370,14 @@ static int take_sample(struct target *t, const struct decode_text_item *item, in
     n->added += is_new;
     uint32_t series = data_metric_batch_add_series_key(b, u->key);
     int64_t at = own_ts ? item->ts_ns : ts;
-    data_metric_batch_add_sample(b, series, at, item->value);
+    if (item->histogram)
+        data_metric_batch_add_histogram(b, series, at, item->histogram);
+    else
+        data_metric_batch_add_sample(b, series, at, item->value);
+    if (item->start_ns)
+        data_metric_batch_set_start(b, item->start_ns);
     if (item->has_exemplar)
-        data_metric_batch_add_exemplar(b, series, item->exemplar_has_ts ? item->exemplar_ts_ns : at,
-                                       item->exemplar_value, item->exemplar_labels);
+        add_exemplar(t, item, series, at);
     return 0;
 }
 
@@ -368,6 +397,12 @@ static int take_body(struct target *t, const struct net_client_response *resp, i
     decode_text_begin(t->parser, format, t->job->strict_openmetrics, resp->body);
     uint64_t generation = decode_text_cache_generation(t->cache);
     while ((got = decode_text_next(t->parser, &item, diag)) == 1) {
+        if (item.kind == DECODE_TEXT_EXEMPLAR) { /* of the series just taken */
+            struct series *u = item.series->user;
+            if (u && !u->dropped && b->series.len)
+                add_exemplar(t, &item, (uint32_t)b->series.len - 1, ts);
+            continue;
+        }
         if (item.kind != DECODE_TEXT_SAMPLE) {
             note_metadata(t, &item);
             metadata = true;
