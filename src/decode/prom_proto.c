@@ -324,22 +324,22 @@ static int make_native(struct decode__proto *p, struct histogram *h, struct diag
 {
     bool floats = h->count_float > 0 || h->zero_count_float > 0;
     struct side *n = &h->sides[0], *s = &h->sides[1];
-    struct data_histogram made = {
-        .schema = h->schema,
-        .reset_hint = p->type == PB_GAUGE_HISTOGRAM ? DATA_RESET_GAUGE : DATA_RESET_UNKNOWN,
-        .is_integer = !floats,
-        .zero_threshold = h->zero_threshold,
-        .zero_count = floats ? h->zero_count_float : h->zero_count,
-        .count = floats ? h->count_float : h->count,
-        .sum = h->sum,
-        .negative_spans = n->spans.items,
-        .negative_span_count = (uint32_t)n->spans.len,
-        .negative = n->counts.items,
-        .negative_count = (uint32_t)n->counts.len,
-        .positive_spans = s->spans.items,
-        .positive_span_count = (uint32_t)s->spans.len,
-        .positive = s->counts.items,
-        .positive_count = (uint32_t)s->counts.len};
+    struct data_histogram made = {.schema = h->schema,
+                                  .reset_hint = p->type == PB_GAUGE_HISTOGRAM ? DATA_RESET_GAUGE
+                                                                              : DATA_RESET_UNKNOWN,
+                                  .is_integer = !floats,
+                                  .zero_threshold = h->zero_threshold,
+                                  .zero_count = floats ? h->zero_count_float : h->zero_count,
+                                  .count = floats ? h->count_float : h->count,
+                                  .sum = h->sum,
+                                  .negative_spans = n->spans.items,
+                                  .negative_span_count = (uint32_t)n->spans.len,
+                                  .negative = n->counts.items,
+                                  .negative_count = (uint32_t)n->counts.len,
+                                  .positive_spans = s->spans.items,
+                                  .positive_span_count = (uint32_t)s->spans.len,
+                                  .positive = s->counts.items,
+                                  .positive_count = (uint32_t)s->counts.len};
     struct diag why;
     diag_init(&why);
     const struct data_histogram *kept = NULL;
@@ -370,18 +370,18 @@ static int make_custom(struct decode__proto *p, struct histogram *h, struct diag
     }
     vec_push(&counts, count - last);
     struct data_histogram_span span = {0, (uint32_t)counts.len};
-    struct data_histogram made = {
-        .schema = DATA_HISTOGRAM_SCHEMA_CUSTOM,
-        .reset_hint = p->type == PB_GAUGE_HISTOGRAM ? DATA_RESET_GAUGE : DATA_RESET_UNKNOWN,
-        .is_integer = h->count_float <= 0,
-        .count = count,
-        .sum = h->sum,
-        .positive_spans = &span,
-        .positive_span_count = 1,
-        .positive = counts.items,
-        .positive_count = (uint32_t)counts.len,
-        .custom_bounds = bounds.items,
-        .custom_bound_count = (uint32_t)bounds.len};
+    struct data_histogram made = {.schema = DATA_HISTOGRAM_SCHEMA_CUSTOM,
+                                  .reset_hint = p->type == PB_GAUGE_HISTOGRAM ? DATA_RESET_GAUGE
+                                                                              : DATA_RESET_UNKNOWN,
+                                  .is_integer = h->count_float <= 0,
+                                  .count = count,
+                                  .sum = h->sum,
+                                  .positive_spans = &span,
+                                  .positive_span_count = 1,
+                                  .positive = counts.items,
+                                  .positive_count = (uint32_t)counts.len,
+                                  .custom_bounds = bounds.items,
+                                  .custom_bound_count = (uint32_t)bounds.len};
     int err = data_histogram_check(&made, &why);
     if (err)
         err = diag_set(diag, ERR_INVALID, "histogram %.*s: %s", SLICE_FMT(p->name), why.msg);
@@ -422,8 +422,8 @@ static int take_histogram(struct decode__proto *p, struct slice message, struct 
         err = damaged(p, message.ptr, diag);
         goto out;
     }
-    bool is_native = h.any_span || h.zero_threshold > 0 || h.zero_count > 0 ||
-                     h.zero_count_float > 0;
+    bool is_native =
+        h.any_span || h.zero_threshold > 0 || h.zero_count > 0 || h.zero_count_float > 0;
     bool native = is_native && p->options.native;
     bool custom = !native && p->options.custom && h.buckets.len;
     if (native)
@@ -445,9 +445,9 @@ out:
 static int take_metric(struct decode__proto *p, struct slice message, struct diag *diag)
 {
     /* The field that holds the value, by type. */
-    static const uint32_t fields[] = {[PB_COUNTER] = 3, [PB_GAUGE] = 2,
-                                      [PB_SUMMARY] = 4, [PB_UNTYPED] = 5,
-                                      [PB_HISTOGRAM] = 7, [PB_GAUGE_HISTOGRAM] = 7};
+    static const uint32_t fields[] = {
+        [PB_COUNTER] = 3, [PB_GAUGE] = 2,     [PB_SUMMARY] = 4,
+        [PB_UNTYPED] = 5, [PB_HISTOGRAM] = 7, [PB_GAUGE_HISTOGRAM] = 7};
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
     int err = 0;
@@ -546,13 +546,13 @@ static int emit_sample(struct decode__proto *p, struct decode_text_cache *cache,
 {
     const struct decode__proto_sample *s = &p->pending.items[p->next++];
     size_t at;
-    *out = (struct decode_text_item){
-        .kind = s->only_exemplar ? DECODE_TEXT_EXEMPLAR : DECODE_TEXT_SAMPLE,
-        .value = s->value,
-        .histogram = s->histogram,
-        .has_ts = p->has_ts,
-        .ts_ns = p->ts_ns,
-        .start_ns = p->start_ns};
+    *out = (struct decode_text_item){.kind = s->only_exemplar ? DECODE_TEXT_EXEMPLAR
+                                                              : DECODE_TEXT_SAMPLE,
+                                     .value = s->value,
+                                     .histogram = s->histogram,
+                                     .has_ts = p->has_ts,
+                                     .ts_ns = p->ts_ns,
+                                     .start_ns = p->start_ns};
     make_raw(p, s);
     int err = decode__series(cache, DECODE_TEXT_PLAIN, buf_slice(&p->raw), types[p->type],
                              &out->series, &at, diag);

@@ -59,6 +59,11 @@ bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
         return false;
     if (arg->op == QUERY_INSTANT)
         return true;
+    /* A group by the name, or what goes with it, lives on until these are removed, or not. */
+    if (drops_name(arg) && !n->without &&
+        (is_named(n, SLICE(DATA_METRIC_NAME)) || is_named(n, SLICE("__type__")) ||
+         is_named(n, SLICE("__unit__"))))
+        return false;
     /* Where names go at once, series that differ in nothing else are an error to be found. */
     return arg->op == QUERY_WINDOW && !arg->subquery && arg->arg_count == 1 &&
            (!drops_name(arg) || query__one_metric(&arg->selector) || delayed_name_removal);
