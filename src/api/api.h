@@ -62,6 +62,36 @@ struct api_target_metadata {
     struct data_batch_metadata metadata;
 };
 
+/* --- the Pushgateway's paths --- */
+enum api_push_action { API_PUSH_REPLACE, API_PUSH_MERGE, API_PUSH_DELETE };
+
+struct api_push_request {
+    enum api_push_action action;
+    struct slice tenant;
+    struct data_labels grouping;
+    struct slice content_type, body;
+};
+
+struct api_push_series {
+    struct data_labels labels;
+    double value;
+    const struct data_histogram *histogram; /* NULL: a float */
+};
+
+struct api_push_family {
+    struct slice name, help;
+    enum data_metric_type type;
+    const struct api_push_series *series;
+    size_t series_count;
+};
+
+struct api_push_group {
+    struct data_labels labels;
+    int64_t pushed_ns, failed_ns; /* 0 = never */
+    const struct api_push_family *families;
+    size_t family_count;
+};
+
 /* What the server tells the endpoints. All thread-safe; slices are valid during the callback. */
 struct api_host {
     void *ctx;
@@ -83,6 +113,11 @@ struct api_host {
                          void (*each)(void *arg, const struct pipe_relabel_rule *rule), void *arg);
     /* global.external_labels, in `arena`. */
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
+    /* Changes a group of pushed metrics; blocks. ERR_INVALID: the push is bad. */
+    int (*push)(void *ctx, const struct api_push_request *req, struct diag *diag);
+    int (*push_wipe)(void *ctx, struct slice tenant, struct diag *diag);
+    void (*push_groups)(void *ctx, struct slice tenant,
+                        void (*each)(void *arg, const struct api_push_group *g), void *arg);
     /* store_delete_metrics of the store; blocks. */
     int (*delete_metrics)(void *ctx, const struct store_select_req *req, struct diag *diag);
     /* Text exposition of the counters about Pharos itself. */

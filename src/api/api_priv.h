@@ -100,6 +100,12 @@ void api__prom_version(struct api_call *call);
 void api__prom_federate(struct api_call *call);
 void api__prom_read(struct api_call *call);
 void api__prom_write(struct api_call *call);
+/* push.c: the Pushgateway's paths */
+void api__push_put(struct api_call *call);
+void api__push_post(struct api_call *call);
+void api__push_delete(struct api_call *call);
+void api__push_wipe(struct api_call *call);
+void api__push_list(struct api_call *call);
 void api__pharos_explain(struct api_call *call);
 void api__pharos_status(struct api_call *call);
 

@@ -600,7 +600,8 @@ int decode_text_body(enum decode_text_format format, struct slice body, int64_t 
     size_t group_begin = 0; /* first sample of the group, for _created */
     uint64_t group = 0;
     int got;
-    decode_text_set_histograms(p, &(struct decode_text_histograms){.native = true});
+    decode_text_set_histograms(
+        p, &(struct decode_text_histograms){.native = true, .classic_too = true});
     decode_text_begin(p, format, true, body);
     while ((got = decode_text_next(p, &item, diag)) == 1) {
         if (item.kind != DECODE_TEXT_SAMPLE && item.kind != DECODE_TEXT_EXEMPLAR) {

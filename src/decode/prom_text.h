@@ -107,7 +107,7 @@ void decode_text_begin(struct decode_text *p, enum decode_text_format format, bo
 /* 1: *out is filled. 0: the end. ERR_INVALID: diag has line and column; the parser is done. */
 int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct diag *diag);
 
-/* A whole body into a batch, native histograms as they are; samples without a timestamp get
+/* A whole body into a batch, native histograms beside classic ones; samples without a timestamp get
  * `ts_ns`. The batch owns all of it. */
 int decode_text_body(enum decode_text_format format, struct slice body, int64_t ts_ns,
                      struct data_metric_batch *batch, struct diag *diag);

@@ -48,6 +48,7 @@ struct server_config {
     const struct text_yaml *scrape_configs, *global;
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
+    int64_t push_interval_ns;
 
     int log_level;
     int64_t threads_loops, threads_workers;

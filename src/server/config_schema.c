@@ -86,6 +86,7 @@ const struct text_conf_field server_config_fields[] = {
 
     {"prometheus.config_file", TEXT_CONF_STRING, AT(prometheus_config_file), "", 0, 0, NULL, "a prometheus.yml whose scrape_configs are used", true, false},
     {"prometheus.admin_api", TEXT_CONF_CHOICE, AT(prometheus_admin_api), "off", 0, 0, off_on, "the endpoints of /api/v1/admin/tsdb that delete data, as Prometheus' --web.enable-admin-api", true, false},
+    {"prometheus.push_interval", TEXT_CONF_DURATION, AT(push_interval_ns), "15s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often metrics pushed to the Pushgateway's paths (/metrics/job/...) are stored again, until they are deleted", true, false},
     {"global", TEXT_CONF_NODE, AT(global), NULL, 0, 0, NULL, "Prometheus' section global, for scrape_configs below", true, false},
     {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, true},
 

@@ -12,7 +12,7 @@
 /* clang-format off */
 const struct server_door server_doors[SERVER_DOOR_COUNT] = {
     [SERVER_DOOR_MAIN] = {"main", 3000, "", "the web UI, Pharos' own API, every HTTP door under its prefix", true, NULL},
-    [SERVER_DOOR_PROMETHEUS] = {"prometheus", 9090, "/prometheus", "query API, remote write 1.0 and 2.0", true, &api_door_prometheus},
+    [SERVER_DOOR_PROMETHEUS] = {"prometheus", 9090, "/prometheus", "query API, remote write and read, federation, Pushgateway paths", true, &api_door_prometheus},
     [SERVER_DOOR_ALERTMANAGER] = {"alertmanager", 9093, "/alertmanager", "Alertmanager API v2", false, NULL},
     [SERVER_DOOR_LOKI] = {"loki", 3100, "/loki", "push, query, tail", false, NULL},
     [SERVER_DOOR_TEMPO] = {"tempo", 3200, "/tempo", "search, trace by id, TraceQL", false, NULL},

@@ -107,6 +107,30 @@ static int host_delete_metrics(void *ctx, const struct store_select_req *req, st
     return store_delete_metrics(s->store, req, diag);
 }
 
+static int host_push(void *ctx, const struct api_push_request *req, struct diag *diag)
+{
+    struct server *s = ctx;
+    if (!s->inputs)
+        return diag_set(diag, ERR_AGAIN, "not ready yet");
+    return server_inputs_push(s->inputs, req, diag);
+}
+
+static int host_push_wipe(void *ctx, struct slice tenant, struct diag *diag)
+{
+    struct server *s = ctx;
+    if (!s->inputs)
+        return diag_set(diag, ERR_AGAIN, "not ready yet");
+    return server_inputs_push_wipe(s->inputs, tenant, diag);
+}
+
+static void host_push_groups(void *ctx, struct slice tenant,
+                             void (*each)(void *arg, const struct api_push_group *g), void *arg)
+{
+    struct server *s = ctx;
+    if (s->inputs)
+        server_inputs_push_groups(s->inputs, tenant, each, arg);
+}
+
 static void host_metrics(void *ctx, struct buf *out)
 {
     struct server *s = ctx;
@@ -144,6 +168,9 @@ void server_host_init(struct server *s)
     s->host.relabel_rules = host_relabel_rules;
     s->host.external_labels = host_external_labels;
     s->host.delete_metrics = host_delete_metrics;
+    s->host.push = host_push;
+    s->host.push_wipe = host_push_wipe;
+    s->host.push_groups = host_push_groups;
     s->host.metrics = host_metrics;
     s->host.reload = host_reload;
     s->host.health = host_health;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "input/host/host.h"
+#include "input/push/push.h"
 #include "input/scrape/scrape.h"
 #include "server/version.h"
 
@@ -14,6 +15,7 @@
 struct server_inputs {
     struct input_env env;
     struct input_scrape *scrape;
+    struct input_push *push;
     struct input_host *host; /* NULL: not collected */
 };
 
@@ -109,8 +111,12 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
                                  .version = SERVER_VERSION};
     *out = NULL;
     int err = parse_scrape(config, false, &scrape, diag);
+    char dir[4200];
+    snprintf(dir, sizeof(dir), "%s/pushed", env->data_dir);
     if (!err)
-        err = input_scrape_new(&in->env, &in->scrape, diag);
+        err = input_push_new(&in->env, dir, config->push_interval_ns, &in->push, diag);
+    if (!err && (err = input_scrape_new(&in->env, &in->scrape, diag)))
+        input_push_stop(in->push);
     if (err) {
         input_scrape_config_free(scrape);
         mem_free(in);
@@ -138,6 +144,7 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
     if (err)
         return err;
     input_scrape_apply(in->scrape, scrape);
+    input_push_set_interval(in->push, config->push_interval_ns);
     if (in->host)
         input_host_set_interval(in->host, config->host_interval_ns);
     return 0;
@@ -149,6 +156,7 @@ void server_inputs_stop(struct server_inputs *in)
         return;
     input_host_stop(in->host);
     input_host_free(in->host);
+    input_push_stop(in->push);
     input_scrape_stop(in->scrape);
     mem_free(in);
 }
@@ -216,4 +224,54 @@ int server_inputs_relabel_rules(struct server_inputs *in, struct slice pool,
 struct data_labels server_inputs_external_labels(struct server_inputs *in, struct arena *arena)
 {
     return input_scrape_external_labels(in->scrape, arena);
+}
+
+int server_inputs_push(struct server_inputs *in, const struct api_push_request *req,
+                       struct diag *diag)
+{
+    static const enum input_push_action actions[] = {[API_PUSH_REPLACE] = INPUT_PUSH_REPLACE,
+                                                     [API_PUSH_MERGE] = INPUT_PUSH_MERGE,
+                                                     [API_PUSH_DELETE] = INPUT_PUSH_DELETE};
+    struct input_push_request to = {.action = actions[req->action],
+                                    .tenant = req->tenant,
+                                    .grouping = req->grouping,
+                                    .content_type = req->content_type,
+                                    .body = req->body};
+    return input_push_apply(in->push, &to, diag);
+}
+
+int server_inputs_push_wipe(struct server_inputs *in, struct slice tenant, struct diag *diag)
+{
+    return input_push_wipe(in->push, tenant, diag);
+}
+
+static void show_group(const struct input_push_group *from, struct arena *arena,
+                       void (*each)(void *arg, const struct api_push_group *g), void *arg)
+{
+    struct api_push_family *families =
+        ARENA_ARRAY(arena, struct api_push_family, from->family_count + 1);
+    for (size_t i = 0; i < from->family_count; i++) {
+        const struct input_push_family *f = &from->families[i];
+        struct api_push_series *series =
+            ARENA_ARRAY(arena, struct api_push_series, f->series_count + 1);
+        for (size_t k = 0; k < f->series_count; k++)
+            series[k] = (struct api_push_series){f->series[k].labels, f->series[k].value,
+                                                 f->series[k].histogram};
+        families[i] = (struct api_push_family){f->name, f->help, f->type, series, f->series_count};
+    }
+    struct api_push_group to = {from->labels, from->pushed_ns, from->failed_ns, families,
+                                from->family_count};
+    each(arg, &to);
+}
+
+void server_inputs_push_groups(struct server_inputs *in, struct slice tenant,
+                               void (*each)(void *arg, const struct api_push_group *g), void *arg)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct input_push_group *groups = NULL;
+    size_t count = 0;
+    input_push_look(in->push, tenant, arena, &groups, &count);
+    for (size_t i = 0; i < count; i++)
+        show_group(&groups[i], arena, each, arg);
+    arena_free(arena);
 }

@@ -13,6 +13,7 @@ struct server_inputs_env {
     struct pipe_sink *sink;
     struct os *os;
     const char *hostname;
+    const char *data_dir;
 };
 
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
@@ -34,5 +35,11 @@ int server_inputs_relabel_rules(struct server_inputs *inputs, struct slice pool,
                                 void (*each)(void *arg, const struct pipe_relabel_rule *rule),
                                 void *arg);
 struct data_labels server_inputs_external_labels(struct server_inputs *inputs, struct arena *arena);
+
+int server_inputs_push(struct server_inputs *inputs, const struct api_push_request *req,
+                       struct diag *diag);
+int server_inputs_push_wipe(struct server_inputs *inputs, struct slice tenant, struct diag *diag);
+void server_inputs_push_groups(struct server_inputs *inputs, struct slice tenant,
+                               void (*each)(void *arg, const struct api_push_group *g), void *arg);
 
 #endif

@@ -140,7 +140,8 @@ static int start(struct server *s, struct diag *diag)
                                     .pool = s->pool,
                                     .sink = &s->sink.sink,
                                     .os = s->os,
-                                    .hostname = s->hostname};
+                                    .hostname = s->hostname,
+                                    .data_dir = s->data_dir};
     if ((err = server_inputs_start(&env, c, &s->inputs, diag)))
         return err;
     server_telemetry_start(s->telemetry);
