@@ -16,7 +16,8 @@ static struct slice decode_value(struct slice raw, bool base64, struct arena *ar
         return (struct slice){NULL, 0};
     if (!base64)
         return text;
-    while (text.len && text.ptr[text.len - 1] == '=') /* "=" alone is how an empty value is written */
+    while (text.len &&
+           text.ptr[text.len - 1] == '=') /* "=" alone is how an empty value is written */
         text.len--;
     int err = codec_base64_decode(text, &bytes);
     struct slice value = err ? (struct slice){NULL, 0} : arena_slice(arena, buf_slice(&bytes));
@@ -250,12 +251,12 @@ static void put_metric(struct codec_json_writer *w, const struct api_push_family
 static void put_family(struct codec_json_writer *w, const struct api_push_family *f,
                        int64_t pushed_ns)
 {
-    static const char *const types[DATA_METRIC_TYPE_COUNT] = {
-        [DATA_METRIC_COUNTER] = "COUNTER",
-        [DATA_METRIC_GAUGE] = "GAUGE",
-        [DATA_METRIC_HISTOGRAM] = "HISTOGRAM",
-        [DATA_METRIC_GAUGE_HISTOGRAM] = "GAUGE_HISTOGRAM",
-        [DATA_METRIC_SUMMARY] = "SUMMARY"};
+    static const char *const types[DATA_METRIC_TYPE_COUNT] = {[DATA_METRIC_COUNTER] = "COUNTER",
+                                                              [DATA_METRIC_GAUGE] = "GAUGE",
+                                                              [DATA_METRIC_HISTOGRAM] = "HISTOGRAM",
+                                                              [DATA_METRIC_GAUGE_HISTOGRAM] =
+                                                                  "GAUGE_HISTOGRAM",
+                                                              [DATA_METRIC_SUMMARY] = "SUMMARY"};
     codec_json_key(w, f->name);
     codec_json_begin_object(w);
     api__put_time(w, "time_stamp", pushed_ns);

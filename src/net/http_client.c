@@ -35,7 +35,7 @@ struct net_client_call {
     struct net_client *client;
     struct net_client_call *prev, *next;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     struct buf send, body, head;
     size_t body_max;
     bool too_large;
@@ -95,6 +95,44 @@ static struct slice no_header(const struct net_client_response *resp, const char
     return (struct slice){NULL, 0};
 }
 
+/* curl takes the name for TLS from the URL: the URL gets that name, the connection goes to the
+ * host that was there, which also stays in the header Host. */
+static void set_server_name(struct net_client_call *call, const char *url, const char *name)
+{
+    CURLU *u = curl_url();
+    char *host = NULL, *port = NULL, *renamed = NULL;
+    struct buf line = {0};
+    if (curl_url_set(u, CURLUPART_URL, url, 0) || curl_url_get(u, CURLUPART_HOST, &host, 0) ||
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ||
+        curl_url_set(u, CURLUPART_HOST, name, 0) || curl_url_get(u, CURLUPART_URL, &renamed, 0))
+        goto out; /* a bad URL has its own error */
+    buf_printf(&line, "%s:%s:%s:%s", name, port, host, port);
+    call->connect_to = curl_slist_append(NULL, buf_cstr(&line));
+    buf_clear(&line);
+    buf_printf(&line, "Host: %s:%s", host, port);
+    call->headers = curl_slist_append(call->headers, buf_cstr(&line));
+    curl_easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
+    curl_easy_setopt(call->easy, CURLOPT_URL, renamed);
+out:
+    buf_deinit(&line);
+    curl_free(host);
+    curl_free(port);
+    curl_free(renamed);
+    curl_url_cleanup(u);
+}
+
+static void set_tls_versions(CURL *easy, int min, int max)
+{
+    static const long mins[] = {CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1,
+                                CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3};
+    static const long maxes[] = {CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1,
+                                 CURL_SSLVERSION_MAX_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_3};
+    long version = min ? mins[min - 10] : CURL_SSLVERSION_DEFAULT;
+    if (max)
+        version |= maxes[max - 10];
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, version);
+}
+
 static void set_up(struct net_client_call *call, const struct net_client_request *req)
 {
     CURL *e = call->easy;
@@ -137,6 +175,8 @@ static void set_up(struct net_client_call *call, const struct net_client_request
         call->headers = curl_slist_append(call->headers, buf_cstr(&line));
         buf_deinit(&line);
     }
+    if (req->tls && req->tls->server_name && strncmp(req->url, "https:", 6) == 0)
+        set_server_name(call, req->url, req->tls->server_name);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
     if (req->username) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
@@ -148,6 +188,8 @@ static void set_up(struct net_client_call *call, const struct net_client_request
     }
     const struct net_client_tls *tls = req->tls;
     if (tls) {
+        if (tls->min_version || tls->max_version)
+            set_tls_versions(e, tls->min_version, tls->max_version);
         if (tls->ca_file)
             curl_easy_setopt(e, CURLOPT_CAINFO, tls->ca_file);
         if (tls->cert_file)
@@ -176,6 +218,7 @@ static void free_call(struct net_client_call *call)
 {
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->connect_to);
     buf_deinit(&call->send);
     buf_deinit(&call->body);
     buf_deinit(&call->head);

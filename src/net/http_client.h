@@ -11,7 +11,10 @@ struct net_client;
 struct net_client_call;
 
 struct net_client_tls {
-    const char *ca_file, *cert_file, *key_file, *server_name; /* any may be NULL */
+    const char *ca_file, *cert_file, *key_file; /* any may be NULL */
+    /* Asked for and checked instead of the URL's host; NULL = the URL's. */
+    const char *server_name;
+    int min_version, max_version; /* 10 to 13 for TLS 1.0 to 1.3; 0 = the library's */
     bool insecure_skip_verify;
 };
 

@@ -15,7 +15,8 @@ class ScrapeTls(pt.Case):
             self.skipTest("the program openssl is not installed")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1,DNS:inner.example", "-keyout",
                         self.work / "key.pem", "-out", self.work / "cert.pem"],
                        check=True, capture_output=True)
         (self.work / "wrong").write_text("not the token")
@@ -42,6 +43,11 @@ class ScrapeTls(pt.Case):
             "unchecked": f"authorization: {{credentials_file: {self.work}/token}}\n"
                          "    tls_config: {insecure_skip_verify: true}",
         }
+        trusted = (f"authorization: {{credentials_file: {self.work}/token}}\n"
+                   f"    tls_config: {{ca_file: {self.work}/cert.pem, ")
+        jobs["named"] = trusted + "server_name: inner.example, min_version: TLS12}"
+        jobs["misnamed"] = trusted + "server_name: other.example}"
+        jobs["outdated"] = trusted + "min_version: TLS10, max_version: TLS10}"
         config = "scrape_configs:\n"
         for name, how in jobs.items():
             config += (f"  - job_name: {name}\n    scheme: https\n    scrape_interval: 1s\n"
@@ -51,12 +57,15 @@ class ScrapeTls(pt.Case):
         path.write_text(config)
         self.scraper = self.server(config=path, data=self.work / "scraper")
         want = {"good": "1", "unchecked": "1", "wrong_token": "0", "wrong_password": "0",
-                "untrusted": "0"}
+                "untrusted": "0", "named": "1", "misnamed": "0", "outdated": "0"}
         pt.wait_for("every job", lambda: {j: self.scraped(j) for j in want} == want)
         pages = {t["scrapePool"]: t for t in
                  self.scraper.prom("targets").json()["data"]["activeTargets"]}
         self.assertIn("401", pages["wrong_token"]["lastError"])
         self.assertIn("certificate", pages["untrusted"]["lastError"])
+        self.assertIn("other.example", pages["misnamed"]["lastError"])
+        self.assertEqual(pages["named"]["scrapeUrl"],
+                         f"https://127.0.0.1:{target.prometheus_port}/metrics")
         self.assertEqual(pages["good"]["lastError"], "")
         self.assertTrue(self.scraper.query('pharos_build_info{job="good"}'))
 

@@ -298,8 +298,7 @@ static int read_body(const struct input_push_request *req, struct push__group *o
             continue; /* the gateway's own */
         data_labels_builder_from(&b, labels);
         for (size_t k = 0; k < req->grouping.count; k++)
-            data_labels_builder_set(&b, req->grouping.items[k].name,
-                                    req->grouping.items[k].value);
+            data_labels_builder_set(&b, req->grouping.items[k].name, req->grouping.items[k].value);
         if ((err = data_labels_builder_finish(&b, &labels, diag)))
             break;
         uint32_t series = data_metric_batch_add_series(batch, labels);
@@ -412,8 +411,7 @@ static int change(struct input_push *p, const struct input_push_request *req,
     return 0;
 }
 
-int input_push_apply(struct input_push *p, const struct input_push_request *req,
-                     struct diag *diag)
+int input_push_apply(struct input_push *p, const struct input_push_request *req, struct diag *diag)
 {
     struct push__group *next = input__push_group_new(req->tenant, req->grouping);
     bool is_delete = req->action == INPUT_PUSH_DELETE, taken = false;
@@ -583,7 +581,8 @@ static void look_group(const struct push__group *g, struct arena *arena,
         for (size_t k = 0; k < f->series.len; k++) {
             const struct push__series *s = &f->series.items[k];
             to->series[k].value = s->value;
-            to->series[k].histogram = s->histogram ? data_histogram_copy(arena, s->histogram) : NULL;
+            to->series[k].histogram =
+                s->histogram ? data_histogram_copy(arena, s->histogram) : NULL;
             (void)!data_labels_decode(arena_slice(arena, s->key), arena, &to->series[k].labels);
         }
     }

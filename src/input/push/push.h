@@ -36,8 +36,7 @@ struct input_push_request {
 /* Blocks until the group is on the disk. ERR_INVALID: the body is no exposition, has timestamps,
  * gives a series twice, or gives a metric another type than a group that exists (then the group's
  * push_failure_time_seconds tells). Any thread but a loop's. */
-int input_push_apply(struct input_push *p, const struct input_push_request *req,
-                     struct diag *diag);
+int input_push_apply(struct input_push *p, const struct input_push_request *req, struct diag *diag);
 /* Deletes all groups of the tenant. */
 int input_push_wipe(struct input_push *p, struct slice tenant, struct diag *diag);
 

@@ -53,8 +53,7 @@ void input__push_encode(const struct push__group *g, struct buf *out)
         arena_reset(arena);
     }
     codec_pb_end(out, request);
-    codec_store32(out->ptr + begin - 4,
-                  codec_crc32c(slice_from(buf_slice(out), begin)));
+    codec_store32(out->ptr + begin - 4, codec_crc32c(slice_from(buf_slice(out), begin)));
     arena_free(arena);
 }
 
@@ -106,7 +105,8 @@ int input__push_decode(struct slice text, struct push__group **out, struct diag 
         err = diag_set(diag, ERR_CORRUPT, "its protobuf is damaged");
     if (!err && data_labels_builder_finish(&b, &labels, diag))
         err = ERR_CORRUPT;
-    if (!err && (decode_remote_write_v1(request, batch, &result, diag) || result.first_refusal.code))
+    if (!err &&
+        (decode_remote_write_v1(request, batch, &result, diag) || result.first_refusal.code))
         err = diag_set(diag, ERR_CORRUPT, "its samples are damaged: %s", result.first_refusal.msg);
     if (!err) {
         *out = input__push_group_new(tenant, labels);
@@ -127,8 +127,7 @@ static void file_name(const char *dir, const struct push__group *g, const char *
              (unsigned long long)h.lo, suffix);
 }
 
-int input__push_save(struct os *os, const char *dir, const struct push__group *g,
-                     struct diag *diag)
+int input__push_save(struct os *os, const char *dir, const struct push__group *g, struct diag *diag)
 {
     char path[4352], temporary[4352];
     struct os_file *file = NULL;
@@ -188,8 +187,8 @@ static int load_one(struct os *os, const char *path, struct push__group **out, s
     return err;
 }
 
-int input__push_load(struct os *os, const char *dir,
-                     void (*each)(void *ctx, struct push__group *g), void *ctx, struct diag *diag)
+int input__push_load(struct os *os, const char *dir, void (*each)(void *ctx, struct push__group *g),
+                     void *ctx, struct diag *diag)
 {
     struct names names = {0};
     int err = os->ops->list(os, dir, add_name, &names, diag);

@@ -22,7 +22,7 @@ struct push__family {
 struct push__group {
     struct slice tenant;
     struct data_labels labels;
-    struct slice id; /* tenant and canonical labels: its key in the map */
+    struct slice id;     /* tenant and canonical labels: its key in the map */
     struct arena *names; /* of the three above */
     struct arena *arena; /* of the families */
     VEC(struct push__family) families;
@@ -41,8 +41,8 @@ int input__push_remove(struct os *os, const char *dir, const struct push__group 
                        struct diag *diag);
 /* Calls `each` with every group in the directory, which takes it over. Damaged files are renamed to
  * .damaged. */
-int input__push_load(struct os *os, const char *dir,
-                     void (*each)(void *ctx, struct push__group *g), void *ctx, struct diag *diag);
+int input__push_load(struct os *os, const char *dir, void (*each)(void *ctx, struct push__group *g),
+                     void *ctx, struct diag *diag);
 /* The content of a file; ERR_CORRUPT. */
 int input__push_decode(struct slice text, struct push__group **out, struct diag *diag);
 void input__push_encode(const struct push__group *g, struct buf *out);

@@ -1,4 +1,4 @@
-#include "input/scrape/config.h"
+#include "input/scrape/config_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,116 +11,6 @@
 
 #define FILE_SD_REFRESH_NS (300 * NS_PER_SEC)
 #define HTTP_SD_REFRESH_NS (60 * NS_PER_SEC)
-
-struct parser {
-    const struct input_scrape_source *source;
-    struct arena *arena;
-    struct input_scrape_config *config;
-    struct input__scrape_job defaults; /* from global */
-    struct diag *diag;
-};
-
-/* --- small readers --- */
-
-static const struct text_yaml *given(const struct text_yaml *map, const char *key)
-{
-    const struct text_yaml *n = text_yaml_get(map, key);
-    return text_yaml_is_null(n) ? NULL : n;
-}
-
-static int read_text(struct parser *p, const struct text_yaml *map, const char *key,
-                     struct slice *out)
-{
-    const struct text_yaml *n = given(map, key);
-    if (!n)
-        return 0;
-    struct slice s;
-    int err = text_yaml_string(n, &s, p->diag);
-    if (!err)
-        *out = arena_slice(p->arena, s);
-    return err;
-}
-
-static int read_cstr(struct parser *p, const struct text_yaml *map, const char *key,
-                     const char **out)
-{
-    struct slice s = {NULL, 0};
-    int err = read_text(p, map, key, &s);
-    if (!err && s.ptr)
-        *out = s.ptr;
-    return err;
-}
-
-/* A path, relative ones from the configuration's folder. */
-static int read_path(struct parser *p, const struct text_yaml *map, const char *key,
-                     const char **out)
-{
-    const char *path = NULL;
-    int err = read_cstr(p, map, key, &path);
-    if (err || !path)
-        return err;
-    if (path[0] != '/' && path[0] && p->source->base_dir)
-        path = arena_printf(p->arena, "%s/%s", p->source->base_dir, path).ptr;
-    *out = path;
-    return 0;
-}
-
-static int read_bool(struct parser *p, const struct text_yaml *map, const char *key, bool *out)
-{
-    const struct text_yaml *n = given(map, key);
-    return n ? text_yaml_bool(n, out, p->diag) : 0;
-}
-
-static int read_count(struct parser *p, const struct text_yaml *map, const char *key, int64_t *out)
-{
-    const struct text_yaml *n = given(map, key);
-    return n ? text_yaml_int(n, 0, INT64_MAX, out, p->diag) : 0;
-}
-
-static int read_duration(struct parser *p, const struct text_yaml *map, const char *key,
-                         int64_t *out)
-{
-    const struct text_yaml *n = given(map, key);
-    return n ? text_yaml_duration(n, out, p->diag) : 0;
-}
-
-static int read_size(struct parser *p, const struct text_yaml *map, const char *key, int64_t *out)
-{
-    const struct text_yaml *n = given(map, key);
-    if (!n)
-        return 0;
-    struct slice v = n->value;
-    /* Prometheus means powers of 1024 by KB, MB and GB. */
-    if (n->kind == TEXT_YAML_SCALAR && v.len > 2 && v.ptr[v.len - 1] == 'B' &&
-        v.ptr[v.len - 2] >= 'A' && v.ptr[v.len - 2] <= 'Z')
-        v = arena_printf(p->arena, "%.*siB", SLICE_FMT(slice_first(v, v.len - 1)));
-    if (n->kind != TEXT_YAML_SCALAR || text_size_parse(v, out))
-        return text_yaml_error(n, p->diag, ERR_INVALID, "%s takes a size like 10MB, not \"%.*s\"",
-                               key, SLICE_FMT(n->value));
-    return 0;
-}
-
-/* What Prometheus has and Pharos has not: refused, or left out with a warning. */
-static int refuse_unbuilt(struct parser *p, const struct text_yaml *map, const char *key,
-                          const char *why)
-{
-    const struct text_yaml *n = given(map, key);
-    if (!n || (n->kind != TEXT_YAML_SCALAR && !n->count))
-        return 0;
-    if (!p->source->ignore_unsupported)
-        return text_yaml_error(n, p->diag, ERR_UNSUPPORTED, "%s is not supported%s%s", key,
-                               why[0] ? ": " : "", why);
-    LOG_WARN("input", "setting of the scrape configuration is left out", LOG_STR("key", key),
-             LOG_INT("line", n->line));
-    return 0;
-}
-
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        int try_err_ = (call);                                                                     \
-        if (try_err_)                                                                              \
-            return try_err_;                                                                       \
-    } while (0)
 
 /* --- target groups --- */
 
@@ -172,7 +62,7 @@ int input__scrape_groups_yaml(const struct text_yaml *list, struct arena *arena,
             return text_yaml_error(map, diag, ERR_INVALID,
                                    "a target group is a map with targets and labels");
         TRY(text_yaml_check_keys(map, "a target group", keys, diag));
-        const struct text_yaml *targets = given(map, "targets");
+        const struct text_yaml *targets = input__conf_given(map, "targets");
         groups[i].source = arena_printf(arena, "%.*s:%zu", SLICE_FMT(source), i);
         if (targets && targets->kind != TEXT_YAML_LIST)
             return text_yaml_error(targets, diag, ERR_INVALID,
@@ -189,7 +79,7 @@ int input__scrape_groups_yaml(const struct text_yaml *list, struct arena *arena,
         }
         groups[i].targets = addresses;
         groups[i].target_count = targets ? targets->count : 0;
-        TRY(read_labels(given(map, "labels"), arena, &groups[i].labels, diag));
+        TRY(read_labels(input__conf_given(map, "labels"), arena, &groups[i].labels, diag));
     }
     *out = groups;
     *out_count = list->count;
@@ -197,171 +87,6 @@ int input__scrape_groups_yaml(const struct text_yaml *list, struct arena *arena,
 }
 
 /* --- http_config --- */
-
-static int read_basic_auth(struct parser *p, const struct text_yaml *n,
-                           struct input__scrape_http *h)
-{
-    static const char *const keys[] = {"username", "username_file", "password", "password_file",
-                                       NULL};
-    if (!n)
-        return 0;
-    if (n->kind != TEXT_YAML_MAP)
-        return text_yaml_error(n, p->diag, ERR_INVALID, "basic_auth is a map");
-    TRY(text_yaml_check_keys(n, "basic_auth", keys, p->diag));
-    h->username = "";
-    TRY(read_cstr(p, n, "username", &h->username));
-    TRY(read_path(p, n, "username_file", &h->username_file));
-    TRY(read_cstr(p, n, "password", &h->password));
-    TRY(read_path(p, n, "password_file", &h->password_file));
-    if (h->username[0] && h->username_file)
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "at most one of basic_auth username & username_file must be "
-                               "configured");
-    if (h->password && h->password_file)
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "at most one of basic_auth password & password_file must be "
-                               "configured");
-    return 0;
-}
-
-static int read_authorization(struct parser *p, const struct text_yaml *map,
-                              struct input__scrape_http *h)
-{
-    static const char *const keys[] = {"type", "credentials", "credentials_file", NULL};
-    const struct text_yaml *n = given(map, "authorization");
-    const char *token = NULL, *token_file = NULL;
-    TRY(read_cstr(p, map, "bearer_token", &token));
-    TRY(read_path(p, map, "bearer_token_file", &token_file));
-    if (!n) {
-        h->auth_type = token || token_file ? "Bearer" : NULL;
-        h->credentials = token;
-        h->credentials_file = token_file;
-        if (token && token_file)
-            return text_yaml_error(map, p->diag, ERR_INVALID,
-                                   "at most one of bearer_token & bearer_token_file must be "
-                                   "configured");
-        return 0;
-    }
-    if (n->kind != TEXT_YAML_MAP)
-        return text_yaml_error(n, p->diag, ERR_INVALID, "authorization is a map");
-    TRY(text_yaml_check_keys(n, "authorization", keys, p->diag));
-    if (token || token_file)
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "authorization is not compatible with bearer_token & "
-                               "bearer_token_file");
-    h->auth_type = "Bearer";
-    TRY(read_cstr(p, n, "type", &h->auth_type));
-    TRY(read_cstr(p, n, "credentials", &h->credentials));
-    TRY(read_path(p, n, "credentials_file", &h->credentials_file));
-    if (h->credentials && h->credentials_file)
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "at most one of authorization credentials & credentials_file must "
-                               "be configured");
-    if (slice_eq_nocase(slice_trim(slice_cstr(h->auth_type)), SLICE("basic")))
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "authorization type cannot be set to \"basic\", use \"basic_auth\" "
-                               "instead");
-    return 0;
-}
-
-static int read_tls(struct parser *p, const struct text_yaml *n, struct input__scrape_http *h)
-{
-    static const char *const keys[] = {
-        "ca_file", "cert_file", "key_file",    "server_name", "ca",
-        "cert",    "key",       "min_version", "max_version", "insecure_skip_verify",
-        "ca_ref",  "cert_ref",  "key_ref",     NULL};
-    static const char *const unbuilt[] = {"ca",          "cert",        "key",
-                                          "min_version", "max_version", "server_name",
-                                          "ca_ref",      "cert_ref",    "key_ref"};
-    if (!n)
-        return 0;
-    if (n->kind != TEXT_YAML_MAP)
-        return text_yaml_error(n, p->diag, ERR_INVALID, "tls_config is a map");
-    TRY(text_yaml_check_keys(n, "tls_config", keys, p->diag));
-    for (size_t i = 0; i < ARRAY_LEN(unbuilt); i++)
-        TRY(refuse_unbuilt(p, n, unbuilt[i], i < 3 ? "give the certificate or key as a file" : ""));
-    h->has_tls = true;
-    TRY(read_path(p, n, "ca_file", &h->tls.ca_file));
-    TRY(read_path(p, n, "cert_file", &h->tls.cert_file));
-    TRY(read_path(p, n, "key_file", &h->tls.key_file));
-    TRY(read_bool(p, n, "insecure_skip_verify", &h->tls.insecure_skip_verify));
-    if ((h->tls.cert_file != NULL) != (h->tls.key_file != NULL))
-        return text_yaml_error(n, p->diag, ERR_INVALID,
-                               "exactly one of key_file and cert_file is configured; a client "
-                               "certificate needs both");
-    return 0;
-}
-
-static int read_headers(struct parser *p, const struct text_yaml *map, struct input__scrape_http *h)
-{
-    static const char *const keys[] = {"values", "secrets", "files", NULL};
-    VEC(struct net_client_header) all = {0};
-    int err = 0;
-    if (!map)
-        return 0;
-    if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID,
-                               "http_headers maps a header's name to {values: [...]}");
-    for (size_t i = 0; !err && i < map->count; i++) {
-        const struct text_yaml *n = map->items[i];
-        err = n->kind != TEXT_YAML_MAP
-                  ? text_yaml_error(n, p->diag, ERR_INVALID, "{values: [...]} is expected")
-                  : text_yaml_check_keys(n, "http_headers", keys, p->diag);
-        if (!err)
-            err = refuse_unbuilt(p, n, "files", "");
-        for (int k = 0; !err && k < 2; k++) {
-            const struct text_yaml *list = given(n, keys[k]);
-            if (list && list->kind != TEXT_YAML_LIST)
-                err = text_yaml_error(list, p->diag, ERR_INVALID, "%s takes a list", keys[k]);
-            for (size_t v = 0; !err && list && v < list->count; v++) {
-                struct slice value;
-                err = text_yaml_string(list->items[v], &value, p->diag);
-                if (!err &&
-                    (slice_find_char(value, '\n') >= 0 || slice_find_char(value, '\r') >= 0))
-                    err = text_yaml_error(list->items[v], p->diag, ERR_INVALID,
-                                          "a header's value is one line");
-                if (!err)
-                    vec_push(&all,
-                             ((struct net_client_header){arena_slice(p->arena, map->keys[i]->value),
-                                                         arena_slice(p->arena, value)}));
-            }
-        }
-    }
-    h->headers = arena_dup(p->arena, all.items, all.len * sizeof(*all.items));
-    h->header_count = all.len;
-    vec_free(&all);
-    return err;
-}
-
-static int read_http(struct parser *p, const struct text_yaml *map, struct input__scrape_http *h)
-{
-    bool flag = false;
-    h->follow_redirects = true;
-    TRY(read_basic_auth(p, given(map, "basic_auth"), h));
-    TRY(read_authorization(p, map, h));
-    if (h->username && h->auth_type)
-        return text_yaml_error(map, p->diag, ERR_INVALID,
-                               "at most one of basic_auth, oauth2, bearer_token & authorization "
-                               "must be configured");
-    TRY(read_tls(p, given(map, "tls_config"), h));
-    TRY(read_headers(p, given(map, "http_headers"), h));
-    TRY(read_cstr(p, map, "proxy_url", &h->proxy_url));
-    TRY(read_bool(p, map, "follow_redirects", &h->follow_redirects));
-    TRY(read_bool(p, map, "enable_http2", &flag)); /* HTTP/1.1 is always right */
-    TRY(refuse_unbuilt(p, map, "oauth2", ""));
-    TRY(refuse_unbuilt(p, map, "no_proxy", ""));
-    TRY(refuse_unbuilt(p, map, "proxy_connect_header", ""));
-    flag = false;
-    TRY(read_bool(p, map, "proxy_from_environment", &flag));
-    if (flag)
-        TRY(refuse_unbuilt(p, map, "proxy_from_environment", "name the proxy in proxy_url"));
-    return 0;
-}
-
-#define HTTP_KEYS                                                                                  \
-    "basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "tls_config",    \
-        "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "http_headers", \
-        "follow_redirects", "enable_http2"
 
 /* --- discovery --- */
 
@@ -375,14 +100,14 @@ static bool is_sd_pattern(const char *path)
     return kind && (!star || (star >= name && !strchr(star + 1, '*')));
 }
 
-static int read_file_sd(struct parser *p, const struct text_yaml *map,
+static int read_file_sd(struct input__conf *p, const struct text_yaml *map,
                         struct input__scrape_file_sd *sd)
 {
     static const char *const keys[] = {"files", "refresh_interval", NULL};
     if (map->kind != TEXT_YAML_MAP)
         return text_yaml_error(map, p->diag, ERR_INVALID, "a file_sd_config is a map with files");
     TRY(text_yaml_check_keys(map, "file_sd_configs", keys, p->diag));
-    const struct text_yaml *files = given(map, "files");
+    const struct text_yaml *files = input__conf_given(map, "files");
     if (!files || files->kind != TEXT_YAML_LIST || !files->count)
         return text_yaml_error(files ? files : map, p->diag, ERR_INVALID,
                                "file service discovery config must contain at least one path name");
@@ -402,34 +127,37 @@ static int read_file_sd(struct parser *p, const struct text_yaml *map,
         sd->patterns[i] = path;
     }
     sd->refresh_ns = FILE_SD_REFRESH_NS;
-    return read_duration(p, map, "refresh_interval", &sd->refresh_ns);
+    return input__conf_duration(p, map, "refresh_interval", &sd->refresh_ns);
 }
 
-static int read_http_sd(struct parser *p, const struct text_yaml *map,
+static int read_http_sd(struct input__conf *p, const struct text_yaml *map,
                         struct input__scrape_http_sd *sd)
 {
     static const char *const keys[] = {"url", "refresh_interval", HTTP_KEYS, NULL};
     if (map->kind != TEXT_YAML_MAP)
         return text_yaml_error(map, p->diag, ERR_INVALID, "an http_sd_config is a map with a url");
     TRY(text_yaml_check_keys(map, "http_sd_configs", keys, p->diag));
-    TRY(read_cstr(p, map, "url", &sd->url));
+    TRY(input__conf_cstr(p, map, "url", &sd->url));
     if (!sd->url || (strncmp(sd->url, "http://", 7) != 0 && strncmp(sd->url, "https://", 8) != 0))
         return text_yaml_error(map, p->diag, ERR_INVALID,
                                "http_sd_configs needs a url that begins with http:// or https://");
     sd->refresh_ns = HTTP_SD_REFRESH_NS;
-    TRY(read_duration(p, map, "refresh_interval", &sd->refresh_ns));
+    TRY(input__conf_duration(p, map, "refresh_interval", &sd->refresh_ns));
     if (sd->refresh_ns <= 0)
         return text_yaml_error(map, p->diag, ERR_INVALID, "refresh_interval must be above 0");
-    return read_http(p, map, &sd->http);
+    TRY(input__conf_unbuilt(p, map, "oauth2", "of discovery only"));
+    int err = input__conf_http(p, map, &sd->http);
+    sd->http.oauth2 = NULL;
+    return err;
 }
 
-static int read_discovery(struct parser *p, const struct text_yaml *map,
+static int read_discovery(struct input__conf *p, const struct text_yaml *map,
                           struct input__scrape_job *j)
 {
-    const struct text_yaml *list = given(map, "static_configs");
+    const struct text_yaml *list = input__conf_given(map, "static_configs");
     TRY(input__scrape_groups_yaml(list, p->arena, arena_printf(p->arena, "static"), &j->groups,
                                   &j->group_count, p->diag));
-    list = given(map, "file_sd_configs");
+    list = input__conf_given(map, "file_sd_configs");
     if (list && list->kind != TEXT_YAML_LIST)
         return text_yaml_error(list, p->diag, ERR_INVALID, "file_sd_configs takes a list");
     struct input__scrape_file_sd *files =
@@ -438,7 +166,7 @@ static int read_discovery(struct parser *p, const struct text_yaml *map,
     j->file_sd_count = list ? list->count : 0;
     for (size_t i = 0; i < j->file_sd_count; i++)
         TRY(read_file_sd(p, list->items[i], &files[i]));
-    list = given(map, "http_sd_configs");
+    list = input__conf_given(map, "http_sd_configs");
     if (list && list->kind != TEXT_YAML_LIST)
         return text_yaml_error(list, p->diag, ERR_INVALID, "http_sd_configs takes a list");
     struct input__scrape_http_sd *urls =
@@ -452,7 +180,7 @@ static int read_discovery(struct parser *p, const struct text_yaml *map,
 
 /* --- jobs and global --- */
 
-static int read_protocols(struct parser *p, const struct text_yaml *list,
+static int read_protocols(struct input__conf *p, const struct text_yaml *list,
                           struct input__scrape_job *j)
 {
     static const char *const known[] = {"PrometheusProto",      "OpenMetricsText1.0.0",
@@ -485,7 +213,7 @@ static int read_protocols(struct parser *p, const struct text_yaml *list,
 }
 
 /* The header Accept: protocols with falling weights, from one above the number of known ones. */
-static void make_accept(struct parser *p, struct input__scrape_job *j)
+static void make_accept(struct input__conf *p, struct input__scrape_job *j)
 {
     static const struct slice order[] = {
         SLICE_INIT("PrometheusProto"), SLICE_INIT("OpenMetricsText1.0.0"),
@@ -513,17 +241,18 @@ static void make_accept(struct parser *p, struct input__scrape_job *j)
     buf_deinit(&accept);
 }
 
-static int read_names(struct parser *p, const struct text_yaml *map, struct input__scrape_job *j)
+static int read_names(struct input__conf *p, const struct text_yaml *map,
+                      struct input__scrape_job *j)
 {
     static const char *const escapings[] = {"allow-utf-8", "underscores", "dots", "values"};
-    const struct text_yaml *n = given(map, "metric_name_validation_scheme");
+    const struct text_yaml *n = input__conf_given(map, "metric_name_validation_scheme");
     if (n) {
         j->legacy_names = slice_eq_cstr(n->value, "legacy");
         if (!j->legacy_names && !slice_eq_cstr(n->value, "utf8"))
             return text_yaml_error(n, p->diag, ERR_INVALID,
                                    "metric_name_validation_scheme is utf8 or legacy");
     }
-    n = given(map, "metric_name_escaping_scheme");
+    n = input__conf_given(map, "metric_name_escaping_scheme");
     if (!n)
         return 0;
     j->escaping = NULL;
@@ -543,27 +272,29 @@ static int read_names(struct parser *p, const struct text_yaml *map, struct inpu
 }
 
 /* What global and a job have in common. */
-static int read_common(struct parser *p, const struct text_yaml *map, struct input__scrape_job *j)
+static int read_common(struct input__conf *p, const struct text_yaml *map,
+                       struct input__scrape_job *j)
 {
-    TRY(read_size(p, map, "body_size_limit", &j->body_size_limit));
-    TRY(read_count(p, map, "sample_limit", &j->sample_limit));
-    TRY(read_count(p, map, "label_limit", &j->label_limit));
-    TRY(read_count(p, map, "label_name_length_limit", &j->label_name_length_limit));
-    TRY(read_count(p, map, "label_value_length_limit", &j->label_value_length_limit));
-    TRY(read_count(p, map, "target_limit", &j->target_limit));
-    TRY(read_count(p, map, "keep_dropped_targets", &j->keep_dropped_targets));
-    TRY(read_bool(p, map, "extra_scrape_metrics", &j->extra_metrics));
-    TRY(refuse_unbuilt(p, map, "scrape_failure_log_file",
-                       "failures are in the log and on the targets page"));
-    TRY(read_protocols(p, given(map, "scrape_protocols"), j));
-    TRY(read_bool(p, map, "scrape_native_histograms", &j->histograms.native));
-    TRY(read_bool(p, map, "always_scrape_classic_histograms", &j->histograms.classic_too));
-    TRY(read_bool(p, map, "convert_classic_histograms_to_nhcb", &j->histograms.custom));
+    TRY(input__conf_size(p, map, "body_size_limit", &j->body_size_limit));
+    TRY(input__conf_count(p, map, "sample_limit", &j->sample_limit));
+    TRY(input__conf_count(p, map, "label_limit", &j->label_limit));
+    TRY(input__conf_count(p, map, "label_name_length_limit", &j->label_name_length_limit));
+    TRY(input__conf_count(p, map, "label_value_length_limit", &j->label_value_length_limit));
+    TRY(input__conf_count(p, map, "target_limit", &j->target_limit));
+    TRY(input__conf_count(p, map, "keep_dropped_targets", &j->keep_dropped_targets));
+    TRY(input__conf_bool(p, map, "extra_scrape_metrics", &j->extra_metrics));
+    TRY(input__conf_unbuilt(p, map, "scrape_failure_log_file",
+                            "failures are in the log and on the targets page"));
+    TRY(read_protocols(p, input__conf_given(map, "scrape_protocols"), j));
+    TRY(input__conf_bool(p, map, "scrape_native_histograms", &j->histograms.native));
+    TRY(input__conf_bool(p, map, "always_scrape_classic_histograms", &j->histograms.classic_too));
+    TRY(input__conf_bool(p, map, "convert_classic_histograms_to_nhcb", &j->histograms.custom));
     bool proto_first = j->protocol_count ? slice_eq_cstr(j->protocols[0], "PrometheusProto")
                                          : j->histograms.native;
     if (j->histograms.custom && !proto_first) {
-        TRY(refuse_unbuilt(p, map, "convert_classic_histograms_to_nhcb",
-                           "text is not converted; put PrometheusProto first in scrape_protocols"));
+        TRY(input__conf_unbuilt(
+            p, map, "convert_classic_histograms_to_nhcb",
+            "text is not converted; put PrometheusProto first in scrape_protocols"));
     }
     TRY(read_names(p, map, j));
     make_accept(p, j);
@@ -580,7 +311,7 @@ static int read_common(struct parser *p, const struct text_yaml *map, struct inp
         "native_histogram_min_bucket_factor", "scrape_interval", "scrape_timeout"
 
 /* ${VAR} and $VAR of external labels come from the environment; $$ is a dollar sign. */
-static struct slice expand_environment(struct parser *p, struct slice s)
+static struct slice expand_environment(struct input__conf *p, struct slice s)
 {
     struct buf out = {0};
     for (size_t i = 0; i < s.len; i++) {
@@ -618,7 +349,7 @@ static struct slice expand_environment(struct parser *p, struct slice s)
     return done;
 }
 
-static int read_global(struct parser *p, const struct text_yaml *map)
+static int read_global(struct input__conf *p, const struct text_yaml *map)
 {
     static const char *const keys[] = {COMMON_KEYS,         "evaluation_interval",
                                        "rule_query_offset", "external_labels",
@@ -631,25 +362,27 @@ static int read_global(struct parser *p, const struct text_yaml *map)
         return text_yaml_error(map, p->diag, ERR_INVALID, "global is a map of settings");
     if (map)
         TRY(text_yaml_check_keys(map, "global", keys, p->diag));
-    TRY(read_duration(p, map, "scrape_interval", &d->interval_ns));
-    bool has_timeout = given(map, "scrape_timeout") != NULL;
-    TRY(read_duration(p, map, "scrape_timeout", &d->timeout_ns));
+    TRY(input__conf_duration(p, map, "scrape_interval", &d->interval_ns));
+    bool has_timeout = input__conf_given(map, "scrape_timeout") != NULL;
+    TRY(input__conf_duration(p, map, "scrape_timeout", &d->timeout_ns));
     if (has_timeout && d->timeout_ns > d->interval_ns)
-        return text_yaml_error(given(map, "scrape_timeout"), p->diag, ERR_INVALID,
+        return text_yaml_error(input__conf_given(map, "scrape_timeout"), p->diag, ERR_INVALID,
                                "global scrape timeout greater than scrape interval");
     if (!d->interval_ns)
         d->interval_ns = 60 * NS_PER_SEC;
     if (!has_timeout || !d->timeout_ns)
         d->timeout_ns = MIN(10 * NS_PER_SEC, d->interval_ns);
-    TRY(read_duration(p, map, "evaluation_interval", &p->config->evaluation_interval_ns));
-    TRY(read_labels(given(map, "external_labels"), p->arena, &p->config->external_labels, p->diag));
+    TRY(input__conf_duration(p, map, "evaluation_interval", &p->config->evaluation_interval_ns));
+    TRY(read_labels(input__conf_given(map, "external_labels"), p->arena,
+                    &p->config->external_labels, p->diag));
     struct data_label *labels = (struct data_label *)(uintptr_t)p->config->external_labels.items;
     for (size_t i = 0; i < p->config->external_labels.count; i++)
         labels[i].value = expand_environment(p, labels[i].value);
     return read_common(p, map, d);
 }
 
-static int read_params(struct parser *p, const struct text_yaml *map, struct input__scrape_job *j)
+static int read_params(struct input__conf *p, const struct text_yaml *map,
+                       struct input__scrape_job *j)
 {
     if (!map)
         return 0;
@@ -734,7 +467,7 @@ static const char *const unbuilt_sd[] = {
     "stackit_sd_configs",     "triton_sd_configs",    "uyuni_sd_configs",
     "vultr_sd_configs"};
 
-static int read_job(struct parser *p, const struct text_yaml *map, struct input__scrape_job *j)
+static int read_job(struct input__conf *p, const struct text_yaml *map, struct input__scrape_job *j)
 {
     *j = p->defaults;
     j->metrics_path = SLICE("/metrics");
@@ -748,18 +481,18 @@ static int read_job(struct parser *p, const struct text_yaml *map, struct input_
     keys[ARRAY_LEN(keys) - 1] = NULL;
     TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(unbuilt_sd); i++)
-        TRY(refuse_unbuilt(p, map, unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
-    TRY(read_text(p, map, "job_name", &j->name));
+        TRY(input__conf_unbuilt(p, map, unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
+    TRY(input__conf_text(p, map, "job_name", &j->name));
     if (!j->name.len)
         return text_yaml_error(map, p->diag, ERR_INVALID, "job_name is empty");
     TRY(read_common(p, map, j));
-    const struct text_yaml *interval = given(map, "scrape_interval"),
-                           *timeout = given(map, "scrape_timeout");
-    TRY(read_duration(p, map, "scrape_interval", &j->interval_ns));
+    const struct text_yaml *interval = input__conf_given(map, "scrape_interval"),
+                           *timeout = input__conf_given(map, "scrape_timeout");
+    TRY(input__conf_duration(p, map, "scrape_interval", &j->interval_ns));
     if (!j->interval_ns)
         j->interval_ns = p->defaults.interval_ns;
     j->timeout_ns = 0;
-    TRY(read_duration(p, map, "scrape_timeout", &j->timeout_ns));
+    TRY(input__conf_duration(p, map, "scrape_timeout", &j->timeout_ns));
     if (j->timeout_ns > j->interval_ns)
         return text_yaml_error(timeout ? timeout : interval, p->diag, ERR_INVALID,
                                "scrape timeout greater than scrape interval for scrape config with "
@@ -778,26 +511,28 @@ static int read_job(struct parser *p, const struct text_yaml *map, struct input_
     print_tree(map, &text);
     j->identity = arena_slice(p->arena, buf_slice(&text));
     buf_deinit(&text);
-    TRY(read_text(p, map, "metrics_path", &j->metrics_path));
-    TRY(read_text(p, map, "scheme", &j->scheme));
-    TRY(read_bool(p, map, "honor_labels", &j->honor_labels));
-    TRY(read_bool(p, map, "honor_timestamps", &j->honor_timestamps));
-    TRY(read_bool(p, map, "track_timestamps_staleness", &j->track_timestamps_staleness));
-    TRY(read_bool(p, map, "enable_compression", &j->compression));
-    TRY(read_bool(p, map, "openmetrics_strict", &j->strict_openmetrics));
-    TRY(read_cstr(p, map, "fallback_scrape_protocol", &j->fallback_protocol));
+    TRY(input__conf_text(p, map, "metrics_path", &j->metrics_path));
+    TRY(input__conf_text(p, map, "scheme", &j->scheme));
+    TRY(input__conf_bool(p, map, "honor_labels", &j->honor_labels));
+    TRY(input__conf_bool(p, map, "honor_timestamps", &j->honor_timestamps));
+    TRY(input__conf_bool(p, map, "track_timestamps_staleness", &j->track_timestamps_staleness));
+    TRY(input__conf_bool(p, map, "enable_compression", &j->compression));
+    TRY(input__conf_bool(p, map, "openmetrics_strict", &j->strict_openmetrics));
+    TRY(input__conf_cstr(p, map, "fallback_scrape_protocol", &j->fallback_protocol));
     if (j->fallback_protocol && !decode_text_media_type(slice_cstr(j->fallback_protocol)))
-        return text_yaml_error(given(map, "fallback_scrape_protocol"), p->diag, ERR_INVALID,
-                               "invalid fallback_scrape_protocol \"%s\"", j->fallback_protocol);
-    TRY(read_params(p, given(map, "params"), j));
-    TRY(read_http(p, map, &j->http));
+        return text_yaml_error(input__conf_given(map, "fallback_scrape_protocol"), p->diag,
+                               ERR_INVALID, "invalid fallback_scrape_protocol \"%s\"",
+                               j->fallback_protocol);
+    TRY(read_params(p, input__conf_given(map, "params"), j));
+    TRY(input__conf_http(p, map, &j->http));
     TRY(read_discovery(p, map, j));
-    TRY(pipe_relabel_parse(given(map, "relabel_configs"), p->arena, &j->relabel, p->diag));
-    return pipe_relabel_parse(given(map, "metric_relabel_configs"), p->arena, &j->metric_relabel,
-                              p->diag);
+    TRY(pipe_relabel_parse(input__conf_given(map, "relabel_configs"), p->arena, &j->relabel,
+                           p->diag));
+    return pipe_relabel_parse(input__conf_given(map, "metric_relabel_configs"), p->arena,
+                              &j->metric_relabel, p->diag);
 }
 
-static int parse(struct parser *p)
+static int parse(struct input__conf *p)
 {
     const struct text_yaml *list = p->source->scrape_configs;
     TRY(read_global(p, text_yaml_is_null(p->source->global) ? NULL : p->source->global));
@@ -827,7 +562,7 @@ int input_scrape_config_parse(const struct input_scrape_source *source,
     diag_init(&inner);
     c->arena = arena_new(0, NULL);
     atomic_init(&c->refs, 1);
-    struct parser p = {.source = source, .arena = c->arena, .config = c, .diag = &inner};
+    struct input__conf p = {.source = source, .arena = c->arena, .config = c, .diag = &inner};
     int err = parse(&p);
     if (err) {
         if (source->file)

@@ -14,11 +14,21 @@ struct input__scrape_param {
     struct slice name, value;
 };
 
+/* OAuth 2 client credentials (RFC 6749, section 4.4): where a token comes from. */
+struct input__scrape_oauth2 {
+    const char *client_id, *client_secret, *client_secret_file, *token_url;
+    const char *form; /* the request's body but for the credentials */
+    const char *proxy_url;
+    bool has_tls;
+    struct net_client_tls tls;
+};
+
 /* How to reach a server; the same for targets and for HTTP discovery. */
 struct input__scrape_http {
     const char *username, *password, *password_file, *username_file;
     const char *auth_type; /* "Bearer" */
     const char *credentials, *credentials_file;
+    const struct input__scrape_oauth2 *oauth2; /* NULL: none */
     const char *proxy_url;
     bool has_tls, follow_redirects;
     struct net_client_tls tls;

@@ -384,6 +384,7 @@ static void worker_end(void *ctx)
     while (w->targets)
         input__target_end(w->targets, false);
     net_client_free(w->client);
+    input__oauth_free(w);
     data_metric_batch_free(w->batch);
     arena_free(w->arena);
     input__scrape_arrived(w->scrape);

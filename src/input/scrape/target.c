@@ -541,10 +541,13 @@ static void on_response(const struct net_client_response *resp, void *ctx)
         }
         return;
     }
+    if (!resp->err && resp->status == 401 && t->job->http.oauth2)
+        input__oauth_reject(t);
     finish(t, resp, &diag);
 }
 
-void input__target_scrape(struct target *t, int64_t ts_ns)
+/* `token` is one of OAuth 2, or empty. */
+static void fetch(struct target *t, struct slice token)
 {
     struct worker *w = t->worker;
     struct input_scrape *s = w->scrape;
@@ -554,14 +557,6 @@ void input__target_scrape(struct target *t, int64_t ts_ns)
     struct slice auth;
     struct diag diag;
     diag_init(&diag);
-    t->scheduled_ns = ts_ns;
-    t->begin_mono_ns = os->ops->monotonic_ns(os);
-    if (t->over_limit) {
-        diag_set(&diag, ERR_LIMIT, "target_limit exceeded (limit: %lld)",
-                 (long long)job->target_limit);
-        finish(t, NULL, &diag);
-        return;
-    }
     struct net_client_request req = {
         .url = t->what.url.ptr,
         .accept_compressed = job->compression,
@@ -571,6 +566,8 @@ void input__target_scrape(struct target *t, int64_t ts_ns)
         finish(t, NULL, &diag);
         return;
     }
+    if (token.len)
+        auth = arena_printf(w->arena, "Bearer %.*s", SLICE_FMT(token));
     size_t n = 0;
     headers[n++] = (struct net_client_header){SLICE("Accept"), slice_cstr(job->accept)};
     headers[n++] = (struct net_client_header){
@@ -592,6 +589,37 @@ void input__target_scrape(struct target *t, int64_t ts_ns)
     req.header_count = n + job->http.header_count;
     t->call = net_client_send(w->client, &req, on_response, t);
     arena_reset(w->arena);
+}
+
+void input__target_authorized(struct target *t, struct slice token, const struct diag *diag)
+{
+    struct diag own;
+    if (!diag) {
+        fetch(t, token);
+        return;
+    }
+    own = *diag;
+    finish(t, NULL, &own);
+}
+
+void input__target_scrape(struct target *t, int64_t ts_ns)
+{
+    struct os *os = t->worker->scrape->env.os;
+    struct slice token = SLICE("");
+    struct diag diag;
+    diag_init(&diag);
+    t->scheduled_ns = ts_ns;
+    t->begin_mono_ns = os->ops->monotonic_ns(os);
+    int err = 0;
+    if (t->over_limit)
+        err = diag_set(&diag, ERR_LIMIT, "target_limit exceeded (limit: %lld)",
+                       (long long)t->job->target_limit);
+    else if (t->job->http.oauth2)
+        err = input__oauth_token(t, &token, &diag);
+    if (!err)
+        fetch(t, token);
+    else if (err != ERR_AGAIN)
+        finish(t, NULL, &diag);
 }
 
 /* --- the clock --- */
@@ -619,7 +647,7 @@ static void on_tick(void *ctx)
         schedule(t);
         return;
     }
-    if (!t->call)
+    if (!t->call && !t->waits_for)
         input__target_scrape(t, off <= tolerance && off >= -tolerance ? ideal : now);
     schedule(t);
 }
@@ -649,6 +677,12 @@ void input__target_end(struct target *t, bool markers)
     net_timer_stop(t->timer);
     if (t->call)
         net_client_cancel(t->call);
+    if (t->waits_for) {
+        input__oauth_forget(t);
+        if (t->waited_for)
+            input__scrape_arrived(w->scrape);
+        t->waited_for = false;
+    }
     if (t->prev)
         t->prev->next = t->next;
     else
