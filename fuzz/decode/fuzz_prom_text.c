@@ -1,5 +1,6 @@
-/* First byte: text 0.0.4 or OpenMetrics, strict or not. Whatever comes ends, in items or in an
- * error with a place; what is accepted has canonical keys. */
+/* First byte: text 0.0.4 or OpenMetrics, strict or not, classic histograms as native ones, and
+ * both. Whatever comes ends, in items or in an error with a place; what is accepted has canonical
+ * keys. */
 #include "base/assert.h"
 #include "decode/prom_text.h"
 
@@ -16,13 +17,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct decode_text *p = decode_text_new(cache);
     struct decode_text_item item;
     struct diag diag;
+    bool custom = data[0] & 4;
+    decode_text_set_histograms(
+        p, &(struct decode_text_histograms){.custom = custom, .classic_too = data[0] & 8});
     for (int round = 0; round < 2; round++) { /* the second time from the cache */
         int got;
         diag_init(&diag);
         decode_text_begin(p, format, data[0] & 2, slice_make(body, size - 1));
         while ((got = decode_text_next(p, &item, &diag)) == 1)
             base_assert(item.kind != DECODE_TEXT_SAMPLE || item.series->metric.len);
-        base_assert(got == 0 || (diag.line && diag.col));
+        base_assert(got == 0 || custom || (diag.line && diag.col));
     }
     decode_text_free(p);
     decode_text_cache_free(cache);

@@ -56,7 +56,7 @@ static int64_t take_time(struct slice message)
 
 /* --- label sets as text, which is what the series cache is keyed by --- */
 
-static void put_quoted(struct slice s, struct buf *out)
+void decode__put_quoted(struct slice s, struct buf *out)
 {
     buf_append_char(out, '"');
     for (size_t i = 0; i < s.len; i++) {
@@ -92,9 +92,9 @@ static bool add_label(struct decode__proto *p, struct slice message)
     if (!take_pair(message, &name, &value))
         return false;
     buf_append_char(&p->labels, ',');
-    put_quoted(name, &p->labels);
+    decode__put_quoted(name, &p->labels);
     buf_append_char(&p->labels, '=');
-    put_quoted(value, &p->labels);
+    decode__put_quoted(value, &p->labels);
     return true;
 }
 
@@ -103,7 +103,7 @@ static void make_raw(struct decode__proto *p, const struct decode__proto_sample 
     struct buf *raw = &p->raw;
     buf_clear(raw);
     buf_append_cstr(raw, "{");
-    put_quoted(p->name, raw);
+    decode__put_quoted(p->name, raw);
     if (s->suffix[0]) {
         raw->len--; /* into the quotes */
         buf_append_cstr(raw, s->suffix);

@@ -25,6 +25,7 @@ struct decode_text {
     struct data_labels_builder exemplar; /* scratch */
     struct buf text;                     /* scratch */
     struct decode__proto proto;
+    struct decode__custom custom;
 };
 
 struct decode_text *decode_text_new(struct decode_text_cache *cache)
@@ -45,6 +46,7 @@ void decode_text_free(struct decode_text *p)
     data_labels_builder_deinit(&p->exemplar);
     buf_deinit(&p->text);
     decode__proto_deinit(&p->proto);
+    decode__custom_deinit(&p->custom);
     mem_free(p);
 }
 
@@ -69,6 +71,8 @@ void decode_text_begin(struct decode_text *p, enum decode_text_format format, bo
         decode__checker_begin(&p->checker);
     if (format == DECODE_TEXT_PROTOBUF)
         decode__proto_begin(&p->proto, body);
+    else if (p->proto.options.custom)
+        decode__custom_begin(&p->custom);
     p->cache->generation++;
 }
 
@@ -478,13 +482,8 @@ static int take_sample(struct decode_text *p, struct decode_text_item *out, stru
     return 1;
 }
 
-int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct diag *diag)
+static int next_line_item(struct decode_text *p, struct decode_text_item *out, struct diag *diag)
 {
-    if (p->format == DECODE_TEXT_PROTOBUF && !p->done) {
-        int got = decode__proto_next(&p->proto, p->cache, out, diag);
-        p->done = got != 1;
-        return got;
-    }
     while (!p->done) {
         bool om = p->format == DECODE_TEXT_OPENMETRICS;
         if (!om)
@@ -516,6 +515,19 @@ int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct
             return got;
     }
     return 0;
+}
+
+int decode_text_next(struct decode_text *p, struct decode_text_item *out, struct diag *diag)
+{
+    if (p->format == DECODE_TEXT_PROTOBUF) {
+        int got = p->done ? 0 : decode__proto_next(&p->proto, p->cache, out, diag);
+        p->done = got != 1;
+        return got;
+    }
+    if (p->proto.options.custom)
+        return decode__custom_next(&p->custom, p->proto.options.classic_too, next_line_item, p,
+                                   p->cache, out, diag);
+    return next_line_item(p, out, diag);
 }
 
 /* --- negotiation --- */

@@ -66,7 +66,7 @@ enum decode_text_kind {
     DECODE_TEXT_EXEMPLAR /* one more of the series before, without a sample */
 };
 
-/* What becomes of histograms in protobuf; all false = classic ones only. */
+/* What becomes of histograms; all false = classic ones only. `native` concerns protobuf. */
 struct decode_text_histograms {
     bool native;      /* native ones instead of classic ones where there are any */
     bool custom;      /* classic ones as native ones with custom buckets */

@@ -97,6 +97,45 @@ void decode__proto_deinit(struct decode__proto *p);
 int decode__proto_next(struct decode__proto *p, struct decode_text_cache *cache,
                        struct decode_text_item *out, struct diag *diag);
 
+/* --- classic histograms as native ones (prom_custom.c) --- */
+
+struct decode__custom_exemplar {
+    double value;
+    int64_t ts_ns;
+    bool has_ts;
+    struct data_labels labels;
+};
+
+struct decode__custom {
+    struct arena *arena; /* of the histogram in hand */
+    bool open, held;
+    struct decode_text_item item; /* read too far: the next one, when held */
+    /* the histogram in hand */
+    struct buf family, raw; /* its name, and its series as text */
+    uint64_t group;
+    enum data_metric_type type;
+    VEC(double) bounds;
+    VEC(double) counts; /* cumulative */
+    double sum, count;  /* NaN until seen */
+    bool has_ts;
+    int64_t ts_ns, start_ns;
+    VEC(struct decode__custom_exemplar) exemplars;
+    size_t exemplar; /* the next to be told */
+    struct decode_text_series *series;
+};
+
+void decode__custom_begin(struct decode__custom *c);
+void decode__custom_deinit(struct decode__custom *c);
+/* As decode_text_next, over `next`. */
+int decode__custom_next(struct decode__custom *c, bool classic_too,
+                        int (*next)(struct decode_text *p, struct decode_text_item *out,
+                                    struct diag *diag),
+                        struct decode_text *p, struct decode_text_cache *cache,
+                        struct decode_text_item *out, struct diag *diag);
+
+/* A name or value in quotes, escaped as the text format has it. */
+void decode__put_quoted(struct slice s, struct buf *out);
+
 /* --- cache and label sets (prom_text_series.c) --- */
 
 struct decode_text_cache {

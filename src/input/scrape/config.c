@@ -289,13 +289,6 @@ static int read_common(struct input__conf *p, const struct text_yaml *map,
     TRY(input__conf_bool(p, map, "scrape_native_histograms", &j->histograms.native));
     TRY(input__conf_bool(p, map, "always_scrape_classic_histograms", &j->histograms.classic_too));
     TRY(input__conf_bool(p, map, "convert_classic_histograms_to_nhcb", &j->histograms.custom));
-    bool proto_first = j->protocol_count ? slice_eq_cstr(j->protocols[0], "PrometheusProto")
-                                         : j->histograms.native;
-    if (j->histograms.custom && !proto_first) {
-        TRY(input__conf_unbuilt(
-            p, map, "convert_classic_histograms_to_nhcb",
-            "text is not converted; put PrometheusProto first in scrape_protocols"));
-    }
     TRY(read_names(p, map, j));
     make_accept(p, j);
     return 0;

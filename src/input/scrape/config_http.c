@@ -99,7 +99,8 @@ static int read_tls(struct input__conf *p, const struct text_yaml *n, struct net
         return text_yaml_error(n, p->diag, ERR_INVALID, "tls_config is a map");
     TRY(text_yaml_check_keys(n, "tls_config", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(unbuilt); i++)
-        TRY(input__conf_unbuilt(p, n, unbuilt[i], i < 3 ? "give the certificate or key as a file" : ""));
+        TRY(input__conf_unbuilt(p, n, unbuilt[i],
+                                i < 3 ? "give the certificate or key as a file" : ""));
     *has_tls = true;
     TRY(input__conf_path(p, n, "ca_file", &tls->ca_file));
     TRY(input__conf_path(p, n, "cert_file", &tls->cert_file));
@@ -131,7 +132,8 @@ static void add_form(struct buf *out, struct slice name, struct slice value)
 static int read_oauth2_form(struct input__conf *p, const struct text_yaml *map,
                             struct input__scrape_oauth2 *o)
 {
-    const struct text_yaml *scopes = input__conf_given(map, "scopes"), *more = input__conf_given(map, "endpoint_params");
+    const struct text_yaml *scopes = input__conf_given(map, "scopes"),
+                           *more = input__conf_given(map, "endpoint_params");
     struct buf form = {0}, scope = {0};
     struct slice text;
     int err = 0;
@@ -159,13 +161,23 @@ static int read_oauth2_form(struct input__conf *p, const struct text_yaml *map,
     return err;
 }
 
-static int read_oauth2(struct input__conf *p, const struct text_yaml *map, struct input__scrape_http *h)
+static int read_oauth2(struct input__conf *p, const struct text_yaml *map,
+                       struct input__scrape_http *h)
 {
-    static const char *const keys[] = {
-        "client_id",   "client_secret", "client_secret_file",   "client_secret_ref",
-        "scopes",      "token_url",     "endpoint_params",      "tls_config",
-        "proxy_url",   "no_proxy",      "proxy_from_environment", "proxy_connect_header",
-        "grant_type",  NULL};
+    static const char *const keys[] = {"client_id",
+                                       "client_secret",
+                                       "client_secret_file",
+                                       "client_secret_ref",
+                                       "scopes",
+                                       "token_url",
+                                       "endpoint_params",
+                                       "tls_config",
+                                       "proxy_url",
+                                       "no_proxy",
+                                       "proxy_from_environment",
+                                       "proxy_connect_header",
+                                       "grant_type",
+                                       NULL};
     static const char *const unbuilt[] = {"client_secret_ref", "no_proxy", "proxy_connect_header",
                                           "grant_type"};
     if (!map)
@@ -195,7 +207,8 @@ static int read_oauth2(struct input__conf *p, const struct text_yaml *map, struc
     return 0;
 }
 
-static int read_headers(struct input__conf *p, const struct text_yaml *map, struct input__scrape_http *h)
+static int read_headers(struct input__conf *p, const struct text_yaml *map,
+                        struct input__scrape_http *h)
 {
     static const char *const keys[] = {"values", "secrets", "files", NULL};
     VEC(struct net_client_header) all = {0};
@@ -236,7 +249,8 @@ static int read_headers(struct input__conf *p, const struct text_yaml *map, stru
     return err;
 }
 
-int input__conf_http(struct input__conf *p, const struct text_yaml *map, struct input__scrape_http *h)
+int input__conf_http(struct input__conf *p, const struct text_yaml *map,
+                     struct input__scrape_http *h)
 {
     bool flag = false;
     h->follow_redirects = true;

@@ -22,7 +22,7 @@ struct input__conf {
     } while (0)
 
 /* The keys input__conf_http reads. */
-#define HTTP_KEYS                                                                                \
+#define HTTP_KEYS                                                                                  \
     "basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2", "tls_config",    \
         "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "http_headers", \
         "follow_redirects", "enable_http2"
@@ -36,7 +36,8 @@ int input__conf_cstr(struct input__conf *p, const struct text_yaml *map, const c
 /* A path, relative ones from the configuration's folder. */
 int input__conf_path(struct input__conf *p, const struct text_yaml *map, const char *key,
                      const char **out);
-int input__conf_bool(struct input__conf *p, const struct text_yaml *map, const char *key, bool *out);
+int input__conf_bool(struct input__conf *p, const struct text_yaml *map, const char *key,
+                     bool *out);
 int input__conf_count(struct input__conf *p, const struct text_yaml *map, const char *key,
                       int64_t *out);
 int input__conf_duration(struct input__conf *p, const struct text_yaml *map, const char *key,

@@ -51,7 +51,8 @@ int input__conf_bool(struct input__conf *p, const struct text_yaml *map, const c
     return n ? text_yaml_bool(n, out, p->diag) : 0;
 }
 
-int input__conf_count(struct input__conf *p, const struct text_yaml *map, const char *key, int64_t *out)
+int input__conf_count(struct input__conf *p, const struct text_yaml *map, const char *key,
+                      int64_t *out)
 {
     const struct text_yaml *n = input__conf_given(map, key);
     return n ? text_yaml_int(n, 0, INT64_MAX, out, p->diag) : 0;
@@ -64,7 +65,8 @@ int input__conf_duration(struct input__conf *p, const struct text_yaml *map, con
     return n ? text_yaml_duration(n, out, p->diag) : 0;
 }
 
-int input__conf_size(struct input__conf *p, const struct text_yaml *map, const char *key, int64_t *out)
+int input__conf_size(struct input__conf *p, const struct text_yaml *map, const char *key,
+                     int64_t *out)
 {
     const struct text_yaml *n = input__conf_given(map, key);
     if (!n)
@@ -81,7 +83,7 @@ int input__conf_size(struct input__conf *p, const struct text_yaml *map, const c
 }
 
 int input__conf_unbuilt(struct input__conf *p, const struct text_yaml *map, const char *key,
-                          const char *why)
+                        const char *why)
 {
     const struct text_yaml *n = input__conf_given(map, key);
     if (!n || (n->kind != TEXT_YAML_SCALAR && !n->count))

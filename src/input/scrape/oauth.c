@@ -143,8 +143,8 @@ static int ask(struct oauth *o, struct diag *diag)
         buf_append_cstr(&secret, from->client_secret ? from->client_secret : "");
     if (err)
         goto out;
-    struct slice plain = from->client_secret_file ? slice_trim(buf_slice(&secret))
-                                                  : buf_slice(&secret);
+    struct slice plain =
+        from->client_secret_file ? slice_trim(buf_slice(&secret)) : buf_slice(&secret);
     net_url_encode(slice_cstr(from->client_id), &id);
     net_url_encode(plain, &password);
     buf_append_cstr(&body, from->form);
