@@ -47,5 +47,6 @@ QUERY__CALL(query__histogram_stddev);
 QUERY__CALL(query__histogram_stdvar);
 QUERY__CALL(query__min_of);
 QUERY__CALL(query__max_of);
+QUERY__CALL(query__info_labels);
 
 #endif

@@ -9,7 +9,8 @@ static int eval_call(struct query_exec *x, const struct query_node *n, struct qu
 {
     struct query_grid *args = ARENA_ARRAY(x->arena, struct query_grid, n->arg_count + 1);
     int err = args ? 0 : query__no_memory(x);
-    for (size_t i = 0; i < n->arg_count && !err; i++)
+    size_t count = n->function->joins_info ? 1 : n->arg_count;
+    for (size_t i = 0; i < count && !err; i++)
         err = query__eval(x, n->args[i], &args[i]);
     if (err)
         return err;

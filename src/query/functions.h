@@ -64,6 +64,7 @@ struct query_function {
     /* Everything else: fills *out from the evaluated arguments. */
     int (*call)(struct query_exec *x, const struct query_node *n, struct query_grid *args,
                 struct query_grid *out);
+    bool joins_info;         /* evaluates its second argument, a selector, by itself */
     bool starts;             /* looks at start timestamps */
     bool counter;            /* wants a counter: others get a hint */
     bool anchored, smoothed; /* takes a selector so modified */

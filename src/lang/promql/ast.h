@@ -60,6 +60,7 @@ struct promql_expr {
     struct slice name; /* as written in front of the braces; also among the matchers */
     struct store_matcher *matchers;
     size_t matcher_count;
+    size_t implied_count; /* of them, the last ones, which were not written */
 
     /* MATRIX, SUBQUERY */
     struct promql_duration *range, *step; /* step: NULL when not given */

@@ -64,11 +64,16 @@ static void set_time(struct lowering *l, struct query_selector *sel,
                                               : timed->at_ns;
 }
 
+static int64_t lookback_of(const struct lowering *l)
+{
+    return l->options->lookback_ns ? l->options->lookback_ns : LOOKBACK_DEFAULT;
+}
+
 static void set_selector(struct lowering *l, struct query_node *n, const struct promql_expr *e)
 {
     n->selector.matchers = e->matchers;
     n->selector.matcher_count = e->matcher_count;
-    n->selector.lookback_ns = l->options->lookback_ns ? l->options->lookback_ns : LOOKBACK_DEFAULT;
+    n->selector.lookback_ns = lookback_of(l);
     n->selector.find_resets = l->find_resets;
     n->selector.anchored = e->anchored;
     n->selector.smoothed = e->smoothed;
@@ -104,6 +109,48 @@ static struct query_node *lower_window(struct lowering *l, const struct promql_e
     return n;
 }
 
+/* When the first selector below looks: what is asked about it is asked as of that time. */
+static bool find_time(struct lowering *l, const struct promql_expr *e, struct query_selector *out)
+{
+    struct query_selector own = *out, here = {0};
+    if (e->kind == PROMQL_SELECTOR || e->kind == PROMQL_SUBQUERY) {
+        set_time(l, &here, e);
+        if (here.has_at)
+            own = here;
+        else
+            own.offset_ns += here.offset_ns;
+    }
+    if (e->kind == PROMQL_SELECTOR)
+        *out = own;
+    bool found = e->kind == PROMQL_SELECTOR;
+    for (size_t i = 0; i < e->arg_count && !found; i++) {
+        struct query_selector below = own;
+        found = find_time(l, e->args[i], &below);
+        if (found)
+            *out = below;
+    }
+    return found;
+}
+
+/* info(): the info series are looked up at the times of what they are asked for. */
+static struct query_node *lower_info(struct lowering *l, const struct promql_expr *e)
+{
+    static const struct store_matcher target_info = {.op = STORE_MATCH_EQ,
+                                                     .name = SLICE_INIT(DATA_METRIC_NAME),
+                                                     .value = SLICE_INIT("target_info")};
+    struct query_node *n = node(l, e, QUERY_CALL), *args[2];
+    n->function = e->function;
+    args[0] = lower(l, e->args[0]);
+    args[1] = node(l, e, QUERY_INSTANT);
+    args[1]->is_scalar = false;
+    find_time(l, e->args[0], &args[1]->selector);
+    args[1]->selector.lookback_ns = lookback_of(l);
+    args[1]->selector.matchers = e->arg_count > 1 ? e->args[1]->matchers : &target_info;
+    args[1]->selector.matcher_count = e->arg_count > 1 ? e->args[1]->matcher_count : 1;
+    set_args(l, n, args, 2);
+    return n;
+}
+
 static struct query_node *lower_call_args(struct lowering *l, const struct promql_expr *e)
 {
     const struct query_function *f = e->function;
@@ -119,6 +166,8 @@ static struct query_node *lower_call_args(struct lowering *l, const struct promq
         }
         return lower_window(l, e, f, range, params, count);
     }
+    if (f->joins_info)
+        return lower_info(l, e);
     struct query_node *n = node(l, e, QUERY_CALL);
     struct query_node **args = ARENA_ARRAY(l->arena, struct query_node *, e->arg_count);
     n->function = f;

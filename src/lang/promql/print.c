@@ -42,7 +42,7 @@ static void print_selector(const struct promql_expr *e, struct buf *out)
     bool bare = e->name.len && data_metric_name_is_legacy(e->name), first = true;
     if (bare)
         buf_append_slice(out, e->name);
-    for (size_t i = 0; i < e->matcher_count; i++) {
+    for (size_t i = 0; i + e->implied_count < e->matcher_count; i++) {
         const struct store_matcher *m = &e->matchers[i];
         bool name =
             e->name.len && slice_eq_cstr(m->name, DATA_METRIC_NAME) && m->op == STORE_MATCH_EQ;
