@@ -74,6 +74,7 @@ void api__prom_query(struct api_call *call);
 void api__prom_query_range(struct api_call *call);
 void api__prom_query_exemplars(struct api_call *call);
 void api__prom_format_query(struct api_call *call);
+void api__prom_parse_query(struct api_call *call);
 void api__prom_series(struct api_call *call);
 void api__prom_labels(struct api_call *call);
 void api__prom_label_values(struct api_call *call);

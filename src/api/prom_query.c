@@ -1,4 +1,4 @@
-/* query, query_range, format_query, and EXPLAIN: parameters -> promql -> query -> JSON in steps. */
+/* query, query_range, and EXPLAIN: parameters -> promql -> query -> JSON in steps. */
 #include <stdio.h>
 
 #include "api/job.h"
@@ -399,35 +399,4 @@ void api__prom_query_range(struct api_call *call)
 void api__pharos_explain(struct api_call *call)
 {
     start_query(call, net_request_param(call->req, "start").len > 0, true);
-}
-
-static void format_work(struct api_job *job)
-{
-    struct query_state *st = job->state;
-    struct codec_json_writer w;
-    struct buf text = {0};
-    struct diag diag;
-    diag_init(&diag);
-    if (promql_parse(st->text, &st->options, job->arena, &st->expr, &diag)) {
-        parse_failed(job, &diag);
-        return;
-    }
-    promql_print(st->expr, &text);
-    api__begin(&w, &job->out);
-    codec_json_string(&w, buf_slice(&text));
-    codec_json_end_object(&w);
-    buf_deinit(&text);
-}
-
-void api__prom_format_query(struct api_call *call)
-{
-    struct query_state *st = ARENA_NEW(net_request_arena(call->req), struct query_state);
-    st->text = net_request_param(call->req, "query");
-    if (!st->text.ptr)
-        st->text = SLICE("");
-    st->options.experimental = true;
-    struct api_job *job = api_job_new(call, format_work);
-    job->state = st;
-    job->cleanup = cleanup;
-    api_job_start(job, false);
 }

@@ -6,6 +6,7 @@ static const struct api_route prometheus_routes[] = {
     {API_GET | API_POST, "/api/v1/query_range", api__prom_query_range},
     {API_GET | API_POST, "/api/v1/query_exemplars", api__prom_query_exemplars},
     {API_GET | API_POST, "/api/v1/format_query", api__prom_format_query},
+    {API_GET | API_POST, "/api/v1/parse_query", api__prom_parse_query},
     {API_GET | API_POST, "/api/v1/series", api__prom_series},
     {API_GET | API_POST, "/api/v1/labels", api__prom_labels},
     {API_GET, "/api/v1/label/:name/values", api__prom_label_values},

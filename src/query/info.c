@@ -41,8 +41,7 @@ static bool is_info(const struct info *f, struct data_labels labels)
 {
     struct slice name = value_of(labels, SLICE(DATA_METRIC_NAME));
     for (size_t i = 0; i < f->asked->matcher_count; i++) {
-        if (is_name(&f->asked->matchers[i]) &&
-            !store_matcher_matches(&f->asked->matchers[i], name))
+        if (is_name(&f->asked->matchers[i]) && !store_matcher_matches(&f->asked->matchers[i], name))
             return false;
     }
     return true;
@@ -179,9 +178,8 @@ static int pick(struct info *f, size_t first, size_t s)
                             "info(): \"%.*s\" is no info metric, its samples are histograms",
                             SLICE_FMT(name));
         size_t i = 0;
-        while (i < f->picked.len &&
-               !slice_eq(name, value_of(f->picked.items[i]->values->labels,
-                                        SLICE(DATA_METRIC_NAME))))
+        while (i < f->picked.len && !slice_eq(name, value_of(f->picked.items[i]->values->labels,
+                                                             SLICE(DATA_METRIC_NAME))))
             i++;
         if (i == f->picked.len) {
             vec_push(&f->picked, r);
@@ -252,8 +250,7 @@ static int join_series(struct info *f, const struct query_row *base, struct quer
     struct query_row *row = NULL;
     info_list before = {0};
     int err = 0;
-    struct map_entry *e =
-        make_key(f, base->labels) ? map_get(f->by_id, buf_slice(&f->key)) : NULL;
+    struct map_entry *e = make_key(f, base->labels) ? map_get(f->by_id, buf_slice(&f->key)) : NULL;
     for (size_t s = 0; s < f->x->step_count && !err; s++) {
         if (!base->has[s] || (err = pick(f, e ? (size_t)e->value.u64 : 0, s)))
             continue;

@@ -76,7 +76,9 @@ static bool extrapolated(const struct query_window *w, bool counter, bool per_se
         .began_ns = counter ? query__began_within(w->ts, w->start, w->start_ns) : 0};
     if (w->count < 2 && !of.began_ns)
         return false;
-    double change = raw_change(w, counter) + (of.began_ns ? w->v[0] : 0);
+    double change = raw_change(w, counter);
+    if (of.began_ns) /* adding nothing would lose the sign of a zero */
+        change += w->v[0];
     double factor = query__extrapolation(&of, w->v[0], change);
     if (per_second)
         factor /= query__seconds(w->end_ns - w->start_ns);

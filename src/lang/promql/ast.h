@@ -51,13 +51,15 @@ struct promql_expr {
     enum query_type type;
     size_t begin, end; /* in the text */
     uint32_t line, col;
+    unsigned depth; /* of the tree below */
 
     double number;
     bool is_duration; /* the number was written as one: 5m */
     struct slice string;
 
     /* SELECTOR, and the selector of a MATRIX (in args[0]) */
-    struct slice name; /* as written in front of the braces; also among the matchers */
+    struct slice name; /* of the metric, when written as one; also among the matchers */
+    bool name_inside;  /* of the braces, in quotes; else it is in front, and the first matcher */
     struct store_matcher *matchers;
     size_t matcher_count;
     size_t implied_count; /* of them, the last ones, which were not written */
@@ -96,8 +98,14 @@ bool promql__duration_varies(const struct promql_duration *d);
  */
 int promql__duration_value(const struct promql_duration *d, const struct query_steps *steps,
                            int64_t *out_ns, struct diag *diag);
+/* A number or duration, maybe with a sign: nothing that is calculated. */
+bool promql__duration_is_plain(const struct promql_duration *d);
+const char *promql__duration_op_name(enum promql_duration_op op);
 void promql__duration_print(const struct promql_duration *d, struct buf *out);
 
+const char *promql__operator_name(enum query_binary_op op);
+const char *promql__aggregate_name(enum query_aggregate aggregate);
+const char *promql__match_name(enum store_match_op op);
 /* "instant vector", "range vector", ... as messages have it. */
 const char *promql__type_name(enum query_type type);
 

@@ -44,8 +44,9 @@ int promql__parse_names(struct promql_parser *p, struct slice **out, size_t *out
         vec_push(&names, arena_slice(p->arena, p->now.text));
         err = promql__advance(p);
         if (!err && !promql__is_op(p, ")"))
-            err = promql__is_op(p, ",") ? promql__advance(p)
-                                : promql__unexpected(p, "grouping opts, expected \",\" or \")\"");
+            err = promql__is_op(p, ",")
+                      ? promql__advance(p)
+                      : promql__unexpected(p, "grouping opts, expected \",\" or \")\"");
     }
     if (!err)
         err = promql__advance(p);
@@ -61,7 +62,8 @@ static int parse_args(struct promql_parser *p, struct promql_expr *e, const char
     int err = promql__expect_op(p, "(", context);
     while (!err && !promql__is_op(p, ")")) {
         struct promql_expr *arg;
-        p->labels_only = e->function && e->function->joins_info && args.len == 1 && promql__is_op(p, "{");
+        p->labels_only =
+            e->function && e->function->joins_info && args.len == 1 && promql__is_op(p, "{");
         if ((err = promql__parse_expr(p, 0, &arg)))
             break;
         vec_push(&args, arg);
@@ -70,7 +72,7 @@ static int parse_args(struct promql_parser *p, struct promql_expr *e, const char
             err = promql__advance(p);
             if (!err && promql__is_op(p, ")"))
                 err = promql__fail_at(p, begin, p->now.end,
-                              "trailing commas not allowed in function call args");
+                                      "trailing commas not allowed in function call args");
         } else if (!promql__is_op(p, ")")) {
             err = promql__unexpected(p, context);
         }
@@ -114,7 +116,8 @@ int promql__parse_aggregate(struct promql_parser *p, int which, struct promql_ex
     *out = e;
     size_t want = aggregates[which].has_param ? 2 : 1;
     if (!e->arg_count)
-        return promql__fail_at(p, e->begin, e->end, "no arguments for aggregate expression provided");
+        return promql__fail_at(p, e->begin, e->end,
+                               "no arguments for aggregate expression provided");
     if (e->arg_count != want)
         return promql__fail_at(
             p, e->begin, e->end,
@@ -122,8 +125,8 @@ int promql__parse_aggregate(struct promql_parser *p, int which, struct promql_ex
             want, e->arg_count);
     if (aggregates[which].experimental && !p->options->experimental)
         return promql__fail_at(p, e->begin, e->end,
-                       "%s() is experimental and must be enabled with promql.experimental",
-                       aggregates[which].name);
+                               "%s() is experimental and must be enabled with promql.experimental",
+                               aggregates[which].name);
     if (want == 2) {
         struct promql_expr *param = e->args[0];
         e->args[0] = e->args[1];
@@ -132,13 +135,13 @@ int promql__parse_aggregate(struct promql_parser *p, int which, struct promql_ex
             e->aggregate == QUERY_COUNT_VALUES ? QUERY_TYPE_STRING : QUERY_TYPE_SCALAR;
         if (param->type != type)
             return promql__fail_at(p, param->begin, param->end,
-                           "expected type %s in aggregation parameter, got %s",
-                           promql__type_name(type), promql__type_name(param->type));
+                                   "expected type %s in aggregation parameter, got %s",
+                                   promql__type_name(type), promql__type_name(param->type));
     }
     if (e->args[0]->type != QUERY_TYPE_VECTOR)
         return promql__fail_at(p, e->args[0]->begin, e->args[0]->end,
-                       "expected type instant vector in aggregation expression, got %s",
-                       promql__type_name(e->args[0]->type));
+                               "expected type instant vector in aggregation expression, got %s",
+                               promql__type_name(e->args[0]->type));
     return 0;
 }
 
@@ -150,9 +153,10 @@ static int check_info(struct promql_parser *p, struct promql_expr *e)
     struct promql_expr *sel = e->args[1];
     bool named = false, positive = false;
     if (sel->kind != PROMQL_SELECTOR || sel->name.len || sel->offset || sel->at != PROMQL_AT_NONE)
-        return promql__fail_at(p, sel->begin, sel->end,
-                       "expected label selectors only, like {k8s_cluster=~\".+\"}, as the second "
-                       "argument of info()");
+        return promql__fail_at(
+            p, sel->begin, sel->end,
+            "expected label selectors only, like {k8s_cluster=~\".+\"}, as the second "
+            "argument of info()");
     for (size_t i = 0; i < sel->matcher_count; i++) {
         const struct store_matcher *m = &sel->matchers[i];
         bool name = slice_eq_cstr(m->name, DATA_METRIC_NAME);
@@ -162,10 +166,10 @@ static int check_info(struct promql_parser *p, struct promql_expr *e)
     if (positive)
         return 0;
     sel->implied_count = 1;
-    return named ? promql__add_matcher(p, sel, STORE_MATCH_RE, SLICE(DATA_METRIC_NAME), SLICE(".+_info"),
-                               sel->begin)
+    return named ? promql__add_matcher(p, sel, STORE_MATCH_RE, SLICE(DATA_METRIC_NAME),
+                                       SLICE(".+_info"), sel->begin)
                  : promql__add_matcher(p, sel, STORE_MATCH_EQ, SLICE(DATA_METRIC_NAME),
-                               SLICE("target_info"), sel->begin);
+                                       SLICE("target_info"), sel->begin);
 }
 
 static int check_call(struct promql_parser *p, struct promql_expr *e)
@@ -176,8 +180,9 @@ static int check_call(struct promql_parser *p, struct promql_expr *e)
     if (e->arg_count < least || e->arg_count > most) {
         const char *how = f->variadic ? (e->arg_count < least ? "at least " : "at most ") : "";
         size_t want = e->arg_count < least ? least : most;
-        return promql__fail_at(p, e->begin, e->end, "expected %s%zu argument(s) in call to \"%s\", got %zu",
-                       how, want, f->name, e->arg_count);
+        return promql__fail_at(p, e->begin, e->end,
+                               "expected %s%zu argument(s) in call to \"%s\", got %zu", how, want,
+                               f->name, e->arg_count);
     }
     for (size_t i = 0; i < e->arg_count; i++) {
         const struct promql_expr *of = promql__timed(e->args[i]);
@@ -192,9 +197,9 @@ static int check_call(struct promql_parser *p, struct promql_expr *e)
         size_t slot = MIN(i, least);
         if (e->args[i]->type != f->args[slot])
             return promql__fail_at(p, e->args[i]->begin, e->args[i]->end,
-                           "expected type %s in call to function \"%s\", got %s",
-                           promql__type_name(f->args[slot]), f->name,
-                           promql__type_name(e->args[i]->type));
+                                   "expected type %s in call to function \"%s\", got %s",
+                                   promql__type_name(f->args[slot]), f->name,
+                                   promql__type_name(e->args[i]->type));
     }
     return 0;
 }
@@ -205,7 +210,7 @@ int promql__parse_call(struct promql_parser *p, struct promql_expr **out)
     const struct query_function *f = query_function_find(name.text);
     if (!f)
         return promql__fail_at(p, name.begin, name.end, "unknown function with name \"%.*s\"",
-                       SLICE_FMT(name.text));
+                               SLICE_FMT(name.text));
     struct promql_expr *e = promql__new_expr(p, PROMQL_CALL, f->returns, name.begin);
     e->function = f;
     int err = promql__advance(p);

@@ -61,11 +61,26 @@ int promql__duration_value(const struct promql_duration *d, const struct query_s
     return 0;
 }
 
+bool promql__duration_is_plain(const struct promql_duration *d)
+{
+    if (d->op == PROMQL_D_NEGATE || d->op == PROMQL_D_PLUS)
+        d = d->left;
+    return d->op == PROMQL_D_NUMBER;
+}
+
+const char *promql__duration_op_name(enum promql_duration_op op)
+{
+    static const char *const names[] = {
+        [PROMQL_D_NUMBER] = "",    [PROMQL_D_STEP] = "step",  [PROMQL_D_RANGE] = "range",
+        [PROMQL_D_MIN] = "min_of", [PROMQL_D_MAX] = "max_of", [PROMQL_D_NEGATE] = "-",
+        [PROMQL_D_PLUS] = "+",     [PROMQL_D_PAREN] = "",     [PROMQL_D_ADD] = "+",
+        [PROMQL_D_SUB] = "-",      [PROMQL_D_MUL] = "*",      [PROMQL_D_DIV] = "/",
+        [PROMQL_D_MOD] = "%",      [PROMQL_D_POW] = "^"};
+    return names[op];
+}
+
 static void print(const struct promql_duration *d, bool top, struct buf *out)
 {
-    static const char *const signs[] = {
-        [PROMQL_D_ADD] = " + ", [PROMQL_D_SUB] = " - ", [PROMQL_D_MUL] = " * ",
-        [PROMQL_D_DIV] = " / ", [PROMQL_D_MOD] = " % ", [PROMQL_D_POW] = " ^ "};
     switch (d->op) {
     case PROMQL_D_NUMBER:
         if (d->is_duration || top)
@@ -73,21 +88,21 @@ static void print(const struct promql_duration *d, bool top, struct buf *out)
         else
             codec_append_double(out, d->seconds, CODEC_DOUBLE_PLAIN);
         return;
-    case PROMQL_D_STEP: buf_append_cstr(out, "step()"); return;
-    case PROMQL_D_RANGE: buf_append_cstr(out, "range()"); return;
+    case PROMQL_D_STEP:
+    case PROMQL_D_RANGE: buf_printf(out, "%s()", promql__duration_op_name(d->op)); return;
     case PROMQL_D_MIN:
     case PROMQL_D_MAX:
-        buf_append_cstr(out, d->op == PROMQL_D_MIN ? "min_of(" : "max_of(");
+        buf_printf(out, "%s(", promql__duration_op_name(d->op));
         print(d->left, false, out);
         buf_append_cstr(out, ", ");
         print(d->right, false, out);
         buf_append_char(out, ')');
         return;
     case PROMQL_D_NEGATE:
-    case PROMQL_D_PLUS:
-        buf_append_char(out, d->op == PROMQL_D_NEGATE ? '-' : '+');
-        print(d->left, false, out);
+        buf_append_char(out, '-');
+        print(d->left, top && d->left->op == PROMQL_D_NUMBER, out);
         return;
+    case PROMQL_D_PLUS: print(d->left, top && d->left->op == PROMQL_D_NUMBER, out); return;
     case PROMQL_D_PAREN:
         buf_append_char(out, '(');
         print(d->left, false, out);
@@ -95,7 +110,7 @@ static void print(const struct promql_duration *d, bool top, struct buf *out)
         return;
     default:
         print(d->left, false, out);
-        buf_append_cstr(out, signs[d->op]);
+        buf_printf(out, " %s ", promql__duration_op_name(d->op));
         print(d->right, false, out);
     }
 }

@@ -237,13 +237,6 @@ static struct query_node *lower_unary(struct lowering *l, const struct promql_ex
     struct query_node *inner = lower(l, e->args[0]);
     if (!e->negative)
         return inner;
-    if (inner->op == QUERY_NUMBER) {
-        inner->number = -inner->number;
-        inner->pos_begin = e->begin;
-        inner->line = e->line;
-        inner->col = e->col;
-        return inner;
-    }
     struct query_node *n = node(l, e, QUERY_BINARY), *minus = node(l, e, QUERY_NUMBER),
                       *args[2] = {minus, inner};
     minus->number = -1;

@@ -17,7 +17,8 @@ static int parse_duration_expr(struct promql_parser *p, int min_precedence, cons
                                struct promql_duration **out);
 
 /* step(), range(), min_of(a, b), max_of(a, b) */
-static int parse_duration_call(struct promql_parser *p, const char *context, struct promql_duration **out)
+static int parse_duration_call(struct promql_parser *p, const char *context,
+                               struct promql_duration **out)
 {
     static const struct {
         const char *name;
@@ -57,7 +58,8 @@ static int parse_duration_unit(struct promql_parser *p, const char *context, int
     int err;
     if (++p->depth > PROMQL__DEPTH_MAX)
         return promql__fail_at(p, p->now.begin, p->now.end,
-                       "the expression is nested too deeply (%d levels at most)", PROMQL__DEPTH_MAX);
+                               "the expression is nested too deeply (%d levels at most)",
+                               PROMQL__DEPTH_MAX);
     if (promql__is_op(p, "-") || promql__is_op(p, "+")) {
         d = new_duration(p, promql__is_op(p, "-") ? PROMQL_D_NEGATE : PROMQL_D_PLUS, p->now.begin);
         err = promql__advance(p);
@@ -99,7 +101,8 @@ static int parse_duration_expr(struct promql_parser *p, int min_precedence, cons
         if (which < 0 || promql__operators[which].op > QUERY_POW ||
             promql__operators[which].precedence < min_precedence)
             break;
-        struct promql_duration *d = new_duration(p, ops[promql__operators[which].op], (*out)->begin);
+        struct promql_duration *d =
+            new_duration(p, ops[promql__operators[which].op], (*out)->begin);
         d->left = *out;
         int next = promql__operators[which].precedence + (d->op == PROMQL_D_POW ? 0 : 1);
         if ((err = promql__advance(p)) || (err = parse_duration_expr(p, next, context, &d->right)))
@@ -144,8 +147,8 @@ static int parse_range(struct promql_parser *p, struct promql_expr **io)
         err = promql__expect_op(p, "]", "range specification");
     if (err)
         return err;
-    struct promql_expr *e =
-        promql__new_expr(p, subquery ? PROMQL_SUBQUERY : PROMQL_MATRIX, QUERY_TYPE_MATRIX, inner->begin);
+    struct promql_expr *e = promql__new_expr(p, subquery ? PROMQL_SUBQUERY : PROMQL_MATRIX,
+                                             QUERY_TYPE_MATRIX, inner->begin);
     e->range = range;
     e->step = step;
     e->end = p->last_end;
@@ -154,17 +157,20 @@ static int parse_range(struct promql_parser *p, struct promql_expr **io)
     if (subquery) {
         if (inner->type != QUERY_TYPE_VECTOR && inner->type != QUERY_TYPE_SCALAR)
             return promql__fail_at(p, inner->begin, inner->end,
-                           "subquery is only allowed on instant vector, got %s instead",
-                           promql__type_name(inner->type));
+                                   "subquery is only allowed on instant vector, got %s instead",
+                                   promql__type_name(inner->type));
         if (inner->type == QUERY_TYPE_SCALAR && inner->kind != PROMQL_PAREN &&
             inner->kind != PROMQL_CALL)
-            return promql__fail_at(p, inner->begin, inner->end,
-                           "subquery is only allowed on instant vector, got scalar instead");
+            return promql__fail_at(
+                p, inner->begin, inner->end,
+                "subquery is only allowed on instant vector, got scalar instead");
     } else {
         if (inner->kind != PROMQL_SELECTOR)
-            return promql__fail_at(p, inner->begin, e->end, "ranges only allowed for vector selectors");
+            return promql__fail_at(p, inner->begin, e->end,
+                                   "ranges only allowed for vector selectors");
         if (inner->offset)
-            return promql__fail_at(p, inner->begin, e->end, "no offset modifiers allowed before range");
+            return promql__fail_at(p, inner->begin, e->end,
+                                   "no offset modifiers allowed before range");
         if (inner->at != PROMQL_AT_NONE)
             return promql__fail_at(p, inner->begin, e->end, "no @ modifiers allowed before range");
     }
@@ -198,9 +204,10 @@ static int parse_offset(struct promql_parser *p, struct promql_expr *e)
         return err;
     struct promql_expr *to = promql__timed(e);
     if (!to)
-        return promql__fail_at(p, begin, p->last_end,
-                       "offset modifier must be preceded by an instant vector selector or range "
-                       "vector selector or a subquery");
+        return promql__fail_at(
+            p, begin, p->last_end,
+            "offset modifier must be preceded by an instant vector selector or range "
+            "vector selector or a subquery");
     if (to->offset)
         return promql__fail_at(p, begin, p->last_end, "offset may not be set multiple times");
     to->offset = offset;
@@ -228,8 +235,9 @@ static int parse_at(struct promql_parser *p, struct promql_expr *e)
             seconds = negative ? -p->now.number : p->now.number;
             err = promql__advance(p);
         } else if (!err && (promql__is_word(p, "inf") || promql__is_word(p, "nan"))) {
-            return promql__fail_at(p, begin, p->now.end, "timestamp out of bounds for @ modifier: %.*s",
-                           SLICE_FMT(p->now.text));
+            return promql__fail_at(p, begin, p->now.end,
+                                   "timestamp out of bounds for @ modifier: %.*s",
+                                   SLICE_FMT(p->now.text));
         } else if (!err) {
             return promql__unexpected(p, "@, expected timestamp");
         }
@@ -238,14 +246,16 @@ static int parse_at(struct promql_parser *p, struct promql_expr *e)
         return err;
     struct promql_expr *to = promql__timed(e);
     if (!to)
-        return promql__fail_at(p, begin, p->last_end,
-                       "@ modifier must be preceded by an instant vector selector or range vector "
-                       "selector or a subquery");
+        return promql__fail_at(
+            p, begin, p->last_end,
+            "@ modifier must be preceded by an instant vector selector or range vector "
+            "selector or a subquery");
     if (to->at != PROMQL_AT_NONE)
-        return promql__fail_at(p, begin, p->last_end, "@ <timestamp> may not be set multiple times");
+        return promql__fail_at(p, begin, p->last_end,
+                               "@ <timestamp> may not be set multiple times");
     if (fabs(seconds) > 9.2e9)
         return promql__fail_at(p, begin, p->last_end, "timestamp out of bounds for @ modifier: %f",
-                       seconds);
+                               seconds);
     to->at = at;
     to->at_ns = (int64_t)llround(seconds * 1000) * NS_PER_MS;
     e->end = p->last_end;
@@ -258,19 +268,21 @@ static int parse_extended(struct promql_parser *p, struct promql_expr *e)
     bool smoothed = promql__is_word(p, "smoothed");
     const char *word = smoothed ? "smoothed" : "anchored";
     if (!p->options->experimental)
-        return promql__fail_at(p, p->now.begin, p->now.end,
-                       "the modifiers anchored and smoothed are experimental and must be enabled "
-                       "with promql.experimental");
+        return promql__fail_at(
+            p, p->now.begin, p->now.end,
+            "the modifiers anchored and smoothed are experimental and must be enabled "
+            "with promql.experimental");
     struct promql_expr *to = promql__timed(e);
     if (!to || to->kind == PROMQL_SUBQUERY)
         return promql__fail_at(p, e->begin, p->now.end,
-                       "%s modifier can only be used with vector or range vector selectors", word);
+                               "%s modifier can only be used with vector or range vector selectors",
+                               word);
     if (!smoothed && e->kind != PROMQL_MATRIX)
         return promql__fail_at(p, e->begin, p->now.end,
-                       "anchored modifier can only be used with range vector selectors");
+                               "anchored modifier can only be used with range vector selectors");
     if (to->anchored || to->smoothed)
         return promql__fail_at(p, e->begin, p->now.end,
-                       "anchored and smoothed modifiers cannot be used together");
+                               "anchored and smoothed modifiers cannot be used together");
     to->smoothed = smoothed;
     to->anchored = !smoothed;
     int err = promql__advance(p);

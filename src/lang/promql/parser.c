@@ -7,6 +7,8 @@
 #include "lang/promql/parser.h"
 #include "text/regex.h"
 
+#define CHAIN_MAX 1000 /* a + b + ...: as deep a tree, which is walked recursively */
+
 const char *promql__type_name(enum query_type type)
 {
     static const char *const names[] = {"scalar", "instant vector", "range vector", "string"};
@@ -85,6 +87,8 @@ void promql__set_args(struct promql_parser *p, struct promql_expr *e, struct pro
 {
     e->args = arena_dup(p->arena, args, count * sizeof(*args));
     e->arg_count = count;
+    for (size_t i = 0; i < count; i++)
+        e->depth = MAX(e->depth, args[i]->depth + 1);
 }
 
 /* What comes behind the word, without taking anything. */
@@ -163,6 +167,7 @@ static int parse_matchers(struct promql_parser *p, struct promql_expr *e)
                                        "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
                                        SLICE_FMT(e->name), SLICE_FMT(name.text));
             e->name = name.text;
+            e->name_inside = true;
             err = promql__add_matcher(p, e, STORE_MATCH_EQ, SLICE(DATA_METRIC_NAME), name.text,
                                       name.begin);
             if (!err && promql__is_op(p, ","))
@@ -324,6 +329,14 @@ static int parse_unary(struct promql_parser *p, struct promql_expr **out)
         err = promql__parse_expr(p, 6, &inner);
     if (err)
         return err;
+    if (inner->kind == PROMQL_NUMBER) { /* a signed number is one */
+        inner->number = e->negative ? -inner->number : inner->number;
+        inner->begin = e->begin;
+        inner->line = e->line;
+        inner->col = e->col;
+        *out = inner;
+        return 0;
+    }
     if (inner->type != QUERY_TYPE_SCALAR && inner->type != QUERY_TYPE_VECTOR)
         return promql__fail_at(
             p, inner->begin, inner->end,
@@ -479,7 +492,11 @@ int promql__parse_expr(struct promql_parser *p, int min_precedence, struct promq
             break;
         promql__set_args(p, e, sides, 2);
         e->end = sides[1]->end;
-        err = check_binary(p, e);
+        err = e->depth > CHAIN_MAX
+                  ? promql__fail_at(p, e->begin, e->end,
+                                    "the expression chains too many operators (%d at most)",
+                                    CHAIN_MAX)
+                  : check_binary(p, e);
         *out = e;
     }
     p->depth--;

@@ -38,6 +38,11 @@ void promql_expr_free(struct promql_expr *expr); /* NULL is fine */
 
 /* The expression as Prometheus prints it, on one line. */
 void promql_print(const struct promql_expr *expr, struct buf *out);
+/* The same broken into indented lines where it is longer than 100 bytes, as /api/v1/format_query.
+ */
+void promql_format(const struct promql_expr *expr, struct buf *out);
+/* The syntax tree as JSON, as the data of /api/v1/parse_query. */
+void promql_ast_json(const struct promql_expr *expr, struct buf *out);
 
 /* Lowers to a plan over these steps. ERR_INVALID when a range query's expression is neither scalar
  * nor vector. The plan refers to the expression: keep it until the plan has run. */
