@@ -128,4 +128,15 @@ static inline bool codec_take_varint(struct slice *s, uint64_t *out)
     return false;
 }
 
+/* Cuts a varint length and so many bytes off the front; false when there are fewer. */
+static inline bool codec_take_text(struct slice *s, struct slice *out)
+{
+    uint64_t len;
+    if (!codec_take_varint(s, &len) || len > s->len)
+        return false;
+    *out = slice_first(*s, (size_t)len);
+    *s = slice_from(*s, (size_t)len);
+    return true;
+}
+
 #endif

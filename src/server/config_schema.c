@@ -59,6 +59,7 @@ const struct text_conf_field server_config_fields[] = {
     {"store.disk_reserve", TEXT_CONF_SIZE, AT(disk_reserve_bytes), "256MiB", 0, 0, NULL, "writes are refused with 503 while less is free; reads go on, and writes again when there is space", false, false},
 
     {"limits.series", TEXT_CONF_INT, AT(series_max), "5000000", 1, INT64_MAX, NULL, "active series; samples of new ones beyond are refused, the others go on", false, false},
+    {"limits.exemplars", TEXT_CONF_INT, AT(exemplars_max), "100000", 0, INT64_MAX, NULL, "exemplars in memory before they are written out; the oldest give way; 0 = keep none", false, false},
     {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
     {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},

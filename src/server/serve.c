@@ -75,6 +75,7 @@ static int open_store(struct server *s, struct diag *diag)
     sc.retention_bytes = c->retention_bytes;
     sc.future_ns = c->future_ns;
     sc.series_max = (size_t)c->series_max;
+    sc.exemplars_max = (size_t)c->exemplars_max;
     sc.label_count_max = (size_t)c->label_count_max;
     sc.label_bytes_max = (size_t)c->label_bytes_max;
     sc.flush_interval_ns = c->flush_interval_ns;

@@ -1,4 +1,4 @@
-/* The way in: limits, head, log, acknowledgement; and the log's way back at start. */
+/* The way in: limits, head, log, acknowledgement. */
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -29,16 +29,6 @@ static void ticket_done(void *arg, int err)
         mem_free(t);
     }
 }
-
-/* What one batch holds of one shard, on its way into the log. */
-struct record {
-    struct buf defs, rows;
-    size_t def_count, row_count;
-    int64_t last_ts;
-    uint32_t last_ref;
-};
-
-enum { ROW_HISTOGRAM = 1 };
 
 static void refuse(struct store_append_result *r, enum store_refusal why, size_t count,
                    const char *text, struct slice labels_key, const char *setting)
@@ -91,201 +81,242 @@ static int check_labels(const struct store *s, struct slice key, struct store_ap
     return bad;
 }
 
-static void put_row(struct record *rec, const struct store__series *series, int64_t ts,
-                    double value, struct slice histogram)
+struct store_series *store__register(struct store *s, struct store__shard *shard, struct hash128 id,
+                                     struct slice tenant, struct slice labels_key)
 {
-    char *begin = buf_reserve(&rec->rows, 32), *at = begin;
-    at = codec_put_varint(at, codec_zigzag((int64_t)series->ref - (int64_t)rec->last_ref) << 1 |
-                                  (histogram.ptr ? ROW_HISTOGRAM : 0));
-    at = codec_put_varint(at, codec_zigzag((int64_t)((uint64_t)ts - (uint64_t)rec->last_ts)));
-    codec_store64(at, codec_double_bits(value));
-    at += 8;
-    rec->rows.len += (size_t)(at - begin);
-    if (histogram.ptr) {
-        codec_append_varint(&rec->rows, histogram.len);
-        buf_append_slice(&rec->rows, histogram);
+    struct arena *arena = arena_new(1024, NULL);
+    struct data_labels labels;
+    struct store_series *series = NULL;
+    if (!data_labels_decode(labels_key, arena, &labels)) {
+        series = store_shard_add(&shard->head, id, tenant, labels);
+        series->ref = s->next_ref++;
+        counter_set(&store__counters[STORE__SERIES], (int64_t)++s->series_count);
     }
-    rec->last_ref = series->ref;
-    rec->last_ts = ts;
-    rec->row_count++;
+    arena_free(arena);
+    return series;
 }
 
-static void define(struct record *rec, struct store__series *series, uint64_t segment)
+static struct store_series refused_series; /* stands for a series that may not be */
+
+/* One batch on its way into one shard. */
+struct share {
+    struct store *s;
+    struct store__shard *shard;
+    const struct data_metric_batch *b;
+    const struct hash128 *ids;
+    struct store_series **resolved;
+    int64_t now, oldest, newest;
+    uint64_t segment;
+    struct ticket *ticket;
+    struct store__record rec;
+    struct buf histogram;
+};
+
+/* NULL, and counted by the caller, when the series may not be. */
+static struct store_series *resolve(struct share *x, uint32_t index)
 {
-    if (series->wal_segment == segment)
+    struct store *s = x->s;
+    struct store_series *series = store_shard_find(&x->shard->head, x->ids[index]);
+    if (series)
+        return series;
+    if (check_labels(s, x->b->series.items[index].key, &x->ticket->result, 0) ||
+        s->series_count >= s->config.series_max)
+        return NULL;
+    return store__register(s, x->shard, x->ids[index], x->b->tenant, x->b->series.items[index].key);
+}
+
+static void append_row(struct share *x, uint32_t row)
+{
+    const struct data_metric_batch *b = x->b;
+    struct store_append_result *r = &x->ticket->result;
+    uint32_t index = b->sample_series.items[row];
+    int64_t ts = b->sample_ts.items[row];
+    struct store_series *series = x->resolved[index];
+    if (BASE_UNLIKELY(series == &refused_series)) {
+        struct slice key = b->series.items[index].key;
+        if (!check_labels(x->s, key, r, 1))
+            refuse(r, STORE_REFUSED_SERIES_LIMIT, 1, "a new series is over the limit", key,
+                   "limits.series");
         return;
-    series->wal_segment = segment;
-    codec_append_varint(&rec->defs, series->ref);
-    codec_append_varint(&rec->defs, series->key.len);
-    buf_append_slice(&rec->defs, series->key);
-    rec->def_count++;
-}
-
-static void frame_record(const struct record *rec, struct buf *out)
-{
-    buf_clear(out);
-    codec_append_varint(out, rec->def_count);
-    buf_append_slice(out, buf_slice(&rec->defs));
-    codec_append_varint(out, rec->row_count);
-    buf_append_slice(out, buf_slice(&rec->rows));
-}
-
-/* The samples of `batch` that belong to `shard`. */
-static void append_shard(struct store *s, struct store__shard *shard,
-                         const struct data_metric_batch *b, struct store__series **resolved,
-                         const uint32_t *rows, size_t row_count, int64_t now, struct ticket *t)
-{
-    static struct store__series refused_series; /* stands for a series that may not be */
-    struct store_append_result *r = &t->result;
-    struct record rec = {0};
-    struct buf payload = {0}, histogram = {0};
-    int64_t oldest = s->config.retention_ns == INT64_MAX ? INT64_MIN : now - s->config.retention_ns,
-            newest;
-    if (__builtin_add_overflow(now, s->config.future_ns, &newest))
-        newest = INT64_MAX;
-    pthread_mutex_lock(&shard->lock);
-    uint64_t segment = store_wal_segment(s->wal);
-    for (size_t k = 0; k < row_count; k++) {
-        uint32_t row = rows[k], index = b->sample_series.items[row];
-        int64_t ts = b->sample_ts.items[row];
-        struct slice labels_key = b->series.items[index].key;
-        struct store__series *series = resolved[index];
-        if (!series) {
-            struct hash128 id = store__series_id(b->tenant, b->series.items[index].id);
-            series = store__head_find(shard, id);
-            if (!series) {
-                if (check_labels(s, labels_key, r, 0))
-                    series = &refused_series;
-                else if (s->series_count >= s->config.series_max)
-                    series = NULL;
-                else
-                    series = store__head_add(s, shard, id, b->tenant, labels_key);
-            }
-            resolved[index] = series ? series : &refused_series;
-            if (!series) {
-                /* Counted row by row below; the reason is told apart by the labels being fine. */
-                refuse(r, STORE_REFUSED_SERIES_LIMIT, 1, "a new series is over the limit",
-                       labels_key, "limits.series");
-                continue;
-            }
-        }
-        if (series == &refused_series) {
-            if (!check_labels(s, labels_key, r, 1))
-                refuse(r, STORE_REFUSED_SERIES_LIMIT, 1, "a new series is over the limit",
-                       labels_key, "limits.series");
-            continue;
-        }
-        if (ts < oldest) {
-            refuse(r, STORE_REFUSED_TOO_OLD, 1, "a sample is older than the retention", labels_key,
-                   "retention.metrics");
-            continue;
-        }
-        if (ts > newest) {
-            refuse(r, STORE_REFUSED_TOO_NEW, 1, "a sample is too far in the future", labels_key,
-                   "limits.future");
-            continue;
-        }
-        struct slice packed = {NULL, 0};
-        double value = b->sample_value.items[row];
-        const struct data_histogram *h =
-            b->sample_histogram.len ? b->sample_histogram.items[row] : NULL;
-        if (h) {
-            buf_clear(&histogram);
-            store_histogram_encode(h, &histogram);
-            packed = buf_slice(&histogram);
-            r->histograms_accepted++;
-        } else {
-            r->samples_accepted++;
-        }
-        define(&rec, series, segment);
-        put_row(&rec, series, ts, value, packed);
-        store__head_push(shard, series, ts, value, packed);
-        series->last_append_ns = now;
     }
-    counter_add(&store__counters[STORE__APPENDED], (int64_t)rec.row_count);
-    if (rec.row_count) {
-        t->left++;
-        frame_record(&rec, &payload);
-        int err;
-        while ((err = store_wal_append(s->wal, segment, STORE_WAL_SAMPLES, buf_slice(&payload),
-                                       ticket_done, t)) == ERR_AGAIN) {
-            /* The segment changed under us: its successor has to know the series too. */
-            segment = store_wal_segment(s->wal);
-            buf_clear(&rec.defs);
-            rec.def_count = 0;
-            for (size_t k = 0; k < row_count; k++) {
-                struct store__series *series = resolved[b->sample_series.items[rows[k]]];
-                if (series && series != &refused_series)
-                    define(&rec, series, segment);
-            }
-            frame_record(&rec, &payload);
+    if (BASE_UNLIKELY(ts < x->oldest)) {
+        refuse(r, STORE_REFUSED_TOO_OLD, 1, "a sample is older than the retention",
+               b->series.items[index].key, "retention.metrics");
+        return;
+    }
+    if (BASE_UNLIKELY(ts > x->newest)) {
+        refuse(r, STORE_REFUSED_TOO_NEW, 1, "a sample is too far in the future",
+               b->series.items[index].key, "limits.future");
+        return;
+    }
+    struct slice packed = {NULL, 0};
+    double value = b->sample_value.items[row];
+    int64_t start = b->sample_start.len ? b->sample_start.items[row] : 0;
+    const struct data_histogram *h =
+        b->sample_histogram.len ? b->sample_histogram.items[row] : NULL;
+    if (h) {
+        buf_clear(&x->histogram);
+        store_histogram_encode(h, &x->histogram);
+        packed = buf_slice(&x->histogram);
+        r->histograms_accepted++;
+    } else {
+        r->samples_accepted++;
+    }
+    store__record_define(&x->rec, &x->shard->head, series, x->segment);
+    store__record_row(&x->rec, series, ts, value, packed, start);
+    store_shard_push(&x->shard->head, series, ts, value, packed, start);
+    series->last_append_s = (uint32_t)(x->now / NS_PER_SEC);
+}
+
+/* A series lies in three places far apart in memory: its table's slot, its record, its tail. They
+ * are asked for together, a few series ahead of their use. */
+#define AHEAD 16
+
+static void append_rows(struct share *x, const uint32_t *rows, size_t count)
+{
+    const uint32_t *series_of = x->b->sample_series.items;
+    struct store_shard *head = &x->shard->head;
+    for (size_t i = 0; i < count; i += AHEAD) {
+        size_t end = MIN(i + AHEAD, count);
+        for (size_t k = i; k < end && head->table_size; k++)
+            __builtin_prefetch(&head->table[store_shard_slot(head, x->ids[series_of[rows[k]]])]);
+        for (size_t k = i; k < end && head->table_size; k++) {
+            uint32_t slot = head->table[store_shard_slot(head, x->ids[series_of[rows[k]]])];
+            if (slot)
+                __builtin_prefetch(
+                    &head->pages.items[(slot - 1) / STORE__PAGE][(slot - 1) % STORE__PAGE]);
         }
+        for (size_t k = i; k < end; k++) {
+            uint32_t index = series_of[rows[k]];
+            if (!x->resolved[index]) {
+                struct store_series *series = resolve(x, index);
+                x->resolved[index] = series ? series : &refused_series;
+            }
+            const char *tail = (const char *)x->resolved[index]->now;
+            if (tail) {
+                __builtin_prefetch(tail, 1);
+                __builtin_prefetch(tail + 64, 1);
+                __builtin_prefetch(tail + 128, 1);
+            }
+        }
+        for (size_t k = i; k < end; k++)
+            append_row(x, rows[k]);
+    }
+}
+
+/* The record goes into the segment in which its series are defined; when that changed meanwhile,
+ * they are defined again. */
+static void log_rows(struct share *x, const uint32_t *rows, size_t count)
+{
+    struct buf payload = {0};
+    int err;
+    x->ticket->left++;
+    store__record_frame(&x->rec, &payload);
+    while ((err = store_wal_append(x->s->wal, x->segment, STORE_WAL_SAMPLES, buf_slice(&payload),
+                                   ticket_done, x->ticket)) == ERR_AGAIN) {
+        x->segment = store_wal_segment(x->s->wal);
+        buf_clear(&x->rec.defs);
+        x->rec.def_count = 0;
+        for (size_t k = 0; k < count; k++) {
+            struct store_series *series = x->resolved[x->b->sample_series.items[rows[k]]];
+            if (series && series != &refused_series)
+                store__record_define(&x->rec, &x->shard->head, series, x->segment);
+        }
+        store__record_frame(&x->rec, &payload);
+    }
+    if (err) {
+        /* Not logged: what it would have defined has to be defined again. */
+        for (size_t k = 0; k < count; k++) {
+            struct store_series *series = x->resolved[x->b->sample_series.items[rows[k]]];
+            if (series && series != &refused_series)
+                series->wal_segment = UINT32_MAX;
+        }
+        ticket_done(x->ticket, err);
+    }
+    buf_deinit(&payload);
+}
+
+/* An exemplar without a time of its own has that of its series' last sample in the batch. */
+static int64_t exemplar_time(const struct data_metric_batch *b, const struct data_batch_exemplar *e,
+                             int64_t now)
+{
+    if (e->ts_ns)
+        return e->ts_ns;
+    for (size_t i = b->sample_ts.len; i-- > 0;) {
+        if (b->sample_series.items[i] == e->series)
+            return b->sample_ts.items[i];
+    }
+    return now;
+}
+
+/* As in Prometheus, an exemplar that cannot be kept is counted, but fails nothing. */
+static bool take_exemplar(struct share *x, const struct data_batch_exemplar *e, struct buf *labels,
+                          struct buf *payload)
+{
+    struct store_shard *head = &x->shard->head;
+    struct store_series *series = store_shard_find(head, x->ids[e->series]);
+    int64_t ts = exemplar_time(x->b, e, x->now);
+    size_t max = x->s->config.exemplars_max / x->s->shard_count, dropped = 0;
+    buf_clear(labels);
+    data_labels_encode(e->labels, labels);
+    if (!series || !max || ts < x->oldest || ts > x->newest ||
+        labels->len > x->s->config.label_bytes_max)
+        return false;
+    if (store_shard_push_exemplar(head, store_shard_slot_of(head, series->id), ts, e->value,
+                                  buf_slice(labels), x->segment, max, &dropped))
+        store__record_exemplar(payload, head, series, ts, e->value, buf_slice(labels));
+    counter_add(&store__counters[STORE__EXEMPLARS_DROPPED], (int64_t)dropped);
+    series->last_append_s = (uint32_t)(x->now / NS_PER_SEC);
+    return true;
+}
+
+static void append_exemplars(struct share *x)
+{
+    const struct data_metric_batch *b = x->b;
+    struct buf payload = {0}, labels = {0};
+    size_t count = 0;
+    x->segment = store_wal_segment(x->s->wal);
+    for (size_t i = 0; i < b->exemplars.len; i++) {
+        const struct data_batch_exemplar *e = &b->exemplars.items[i];
+        if (&x->s->shards[store__shard_index(x->s, x->ids[e->series])] != x->shard)
+            continue;
+        bool taken = take_exemplar(x, e, &labels, &payload);
+        counter_add(&store__counters[taken ? STORE__EXEMPLARS : STORE__EXEMPLARS_REFUSED], 1);
+        count += taken;
+    }
+    x->ticket->result.exemplars_accepted += count;
+    if (count) {
+        /* Those that were there before are acknowledged with what wrote them: in this segment. */
+        int err;
+        x->ticket->left++;
+        while ((err = store_wal_append(x->s->wal, x->segment, STORE_WAL_EXEMPLARS,
+                                       buf_slice(&payload), ticket_done, x->ticket)) == ERR_AGAIN)
+            x->segment = store_wal_segment(x->s->wal);
         if (err) {
-            /* Not logged: what it would have defined has to be defined again. */
-            for (size_t k = 0; k < row_count; k++) {
-                struct store__series *series = resolved[b->sample_series.items[rows[k]]];
-                if (series && series != &refused_series)
-                    series->wal_segment = UINT64_MAX;
-            }
-            ticket_done(t, err);
+            map_clear(x->shard->head.last_exemplar);
+            ticket_done(x->ticket, err);
         }
     }
-    pthread_mutex_unlock(&shard->lock);
-    buf_deinit(&rec.defs);
-    buf_deinit(&rec.rows);
     buf_deinit(&payload);
-    buf_deinit(&histogram);
+    buf_deinit(&labels);
 }
 
-static void append_metadata(struct store *s, const struct data_metric_batch *b, struct ticket *t)
+static void append_shard(struct store *s, struct share *x, const uint32_t *rows, size_t count,
+                         bool exemplars)
 {
-    struct buf payload = {0}, key = {0};
-    pthread_mutex_lock(&s->parts_lock);
-    for (size_t i = 0; i < b->metadata.len; i++) {
-        const struct data_batch_metadata *m = &b->metadata.items[i];
-        bool added;
-        buf_clear(&key);
-        buf_append_slice(&key, b->tenant);
-        buf_append_char(&key, '\0');
-        buf_append_slice(&key, m->metric);
-        t->result.metadata_accepted++;
-        if (map_count(s->metadata) > s->config.series_max)
-            continue;
-        struct map_entry *e = map_put(s->metadata, buf_slice(&key), &added);
-        struct store_metadata *old = e->value.ptr;
-        if (old && old->type == m->type && slice_eq(old->unit, m->unit) &&
-            slice_eq(old->help, m->help))
-            continue;
-        if (old) {
-            mem_free((void *)(uintptr_t)old->help.ptr);
-            mem_free((void *)(uintptr_t)old->unit.ptr);
-        } else {
-            old = mem_calloc(1, sizeof(*old));
-            e->value.ptr = old;
-        }
-        old->type = m->type;
-        old->help = slice_make(mem_dup(m->help.ptr, m->help.len), m->help.len);
-        old->unit = slice_make(mem_dup(m->unit.ptr, m->unit.len), m->unit.len);
-        const struct slice parts[] = {buf_slice(&key), m->unit, m->help};
-        buf_append_char(&payload, (char)m->type);
-        for (size_t k = 0; k < ARRAY_LEN(parts); k++) {
-            codec_append_varint(&payload, parts[k].len);
-            buf_append_slice(&payload, parts[k]);
-        }
-    }
-    if (payload.len) {
-        t->left++;
-        int err;
-        do {
-            err = store_wal_append(s->wal, store_wal_segment(s->wal), STORE_WAL_METADATA,
-                                   buf_slice(&payload), ticket_done, t);
-        } while (err == ERR_AGAIN);
-        if (err)
-            ticket_done(t, err);
-    }
-    pthread_mutex_unlock(&s->parts_lock);
-    buf_deinit(&payload);
-    buf_deinit(&key);
+    pthread_mutex_lock(&x->shard->lock);
+    x->segment = store_wal_segment(s->wal);
+    buf_reserve(&x->rec.rows, count * 8);
+    append_rows(x, rows, count);
+    counter_add(&store__counters[STORE__APPENDED], (int64_t)x->rec.row_count);
+    if (x->rec.row_count)
+        log_rows(x, rows, count);
+    if (exemplars)
+        append_exemplars(x);
+    pthread_mutex_unlock(&x->shard->lock);
+    buf_deinit(&x->rec.defs);
+    buf_deinit(&x->rec.rows);
+    buf_deinit(&x->histogram);
 }
 
 int store_health(struct store *s, struct diag *diag)
@@ -334,16 +365,21 @@ void store_append_metrics(struct store *s, const struct data_metric_batch *b,
         ticket_done(t, ERR_NOSPACE);
         return;
     }
-    int64_t now = s->os->ops->now_ns(s->os);
+    struct share x = {.s = s, .b = b, .now = s->os->ops->now_ns(s->os), .ticket = t};
     size_t rows = b->sample_ts.len;
-    struct store__series **resolved = mem_calloc(b->series.len, sizeof(*resolved));
+    x.oldest = s->config.retention_ns == INT64_MAX ? INT64_MIN : x.now - s->config.retention_ns;
+    if (__builtin_add_overflow(x.now, s->config.future_ns, &x.newest))
+        x.newest = INT64_MAX;
+    struct store_series **resolved = mem_calloc(b->series.len, sizeof(*resolved));
+    struct hash128 *ids = mem_alloc(b->series.len * sizeof(*ids));
     uint32_t *order = mem_alloc(rows * sizeof(*order)),
              *begin = mem_calloc(s->shard_count + 2, sizeof(*begin));
     /* Counting sort by shard; the order within a shard stays. */
     uint32_t *shard_of = mem_alloc(b->series.len * sizeof(*shard_of));
-    for (size_t i = 0; i < b->series.len; i++)
-        shard_of[i] =
-            (uint32_t)(store__series_id(b->tenant, b->series.items[i].id).hi % s->shard_count);
+    for (size_t i = 0; i < b->series.len; i++) {
+        ids[i] = store__series_id(b->tenant, b->series.items[i].id);
+        shard_of[i] = (uint32_t)store__shard_index(s, ids[i]);
+    }
     for (size_t i = 0; i < rows; i++)
         begin[shard_of[b->sample_series.items[i]] + 2]++;
     for (size_t i = 2; i < s->shard_count + 2; i++)
@@ -351,158 +387,24 @@ void store_append_metrics(struct store *s, const struct data_metric_batch *b,
     for (size_t i = 0; i < rows; i++)
         order[begin[shard_of[b->sample_series.items[i]] + 1]++] = (uint32_t)i;
     for (size_t i = 0; i < s->shard_count; i++) {
-        if (begin[i + 1] > begin[i])
-            append_shard(s, &s->shards[i], b, resolved, order + begin[i], begin[i + 1] - begin[i],
-                         now, t);
+        struct share one = x;
+        one.shard = &s->shards[i];
+        one.ids = ids;
+        one.resolved = resolved;
+        if (begin[i + 1] > begin[i] || b->exemplars.len)
+            append_shard(s, &one, order + begin[i], begin[i + 1] - begin[i], b->exemplars.len > 0);
     }
-    if (b->metadata.len)
-        append_metadata(s, b, t);
+    if (b->metadata.len) {
+        t->result.metadata_accepted = b->metadata.len;
+        t->left++;
+        int err = store__metadata_append(s, b, ticket_done, t);
+        if (err)
+            ticket_done(t, err);
+    }
     mem_free(resolved);
+    mem_free(ids);
     mem_free(order);
     mem_free(begin);
     mem_free(shard_of);
     ticket_done(t, 0);
-}
-
-/* --- replay --- */
-
-struct replay_ref {
-    struct store__series *series;
-    struct store__shard *shard;
-};
-
-#define REF_PAGE 1024
-
-/* What the references of a segment stand for, in pages: after long churn only few of a great range
- * of numbers are in use. */
-struct replay_refs {
-    uint64_t segment;
-    VEC(struct replay_ref *) pages; /* NULL or REF_PAGE items */
-};
-static _Thread_local struct replay_refs replaying;
-
-static void forget_refs(void)
-{
-    for (size_t i = 0; i < replaying.pages.len; i++)
-        mem_free(replaying.pages.items[i]);
-    vec_clear(&replaying.pages);
-}
-
-void store__replay_end(void)
-{
-    forget_refs();
-    vec_free(&replaying.pages);
-    replaying.segment = 0;
-}
-
-static void set_ref(uint32_t ref, struct replay_ref to)
-{
-    size_t page = ref / REF_PAGE;
-    while (replaying.pages.len <= page)
-        vec_push(&replaying.pages, NULL);
-    if (!replaying.pages.items[page])
-        replaying.pages.items[page] = mem_calloc(REF_PAGE, sizeof(struct replay_ref));
-    replaying.pages.items[page][ref % REF_PAGE] = to;
-}
-
-/* NULL when nothing defined it. */
-static const struct replay_ref *get_ref(int64_t ref)
-{
-    if (ref < 0 || (uint64_t)ref / REF_PAGE >= replaying.pages.len)
-        return NULL;
-    const struct replay_ref *page = replaying.pages.items[ref / REF_PAGE];
-    return page && page[ref % REF_PAGE].series ? &page[ref % REF_PAGE] : NULL;
-}
-
-static bool take_text(struct slice *in, struct slice *out)
-{
-    uint64_t len;
-    if (!codec_take_varint(in, &len) || len > in->len)
-        return false;
-    *out = slice_first(*in, (size_t)len);
-    *in = slice_from(*in, (size_t)len);
-    return true;
-}
-
-static bool replay_samples(struct store *s, struct slice in)
-{
-    uint64_t count, ref, zz;
-    if (!codec_take_varint(&in, &count))
-        return false;
-    for (uint64_t i = 0; i < count; i++) {
-        struct slice key, tenant, labels_key;
-        if (!codec_take_varint(&in, &ref) || ref > UINT32_MAX || !take_text(&in, &key) ||
-            !store_series_key_split(key, &tenant, &labels_key))
-            return false;
-        struct hash128 id = store__series_id(tenant, data_labels_key_hash(labels_key));
-        struct store__shard *shard = store__shard_of(s, id);
-        struct store__series *series = store__head_find(shard, id);
-        if (!series)
-            series = store__head_add(s, shard, id, tenant, labels_key);
-        if (!series)
-            return false;
-        set_ref((uint32_t)ref, (struct replay_ref){series, shard});
-    }
-    if (!codec_take_varint(&in, &count))
-        return false;
-    int64_t last_ref = 0, last_ts = 0, now = s->os->ops->now_ns(s->os);
-    for (uint64_t i = 0; i < count; i++) {
-        if (!codec_take_varint(&in, &zz))
-            return false;
-        bool histogram = zz & ROW_HISTOGRAM;
-        last_ref += codec_unzigzag(zz >> 1);
-        if (!codec_take_varint(&in, &zz) || in.len < 8)
-            return false;
-        last_ts = (int64_t)((uint64_t)last_ts + (uint64_t)codec_unzigzag(zz));
-        double value = codec_load_double(in.ptr);
-        in = slice_from(in, 8);
-        struct slice packed = {NULL, 0};
-        if (histogram && !take_text(&in, &packed))
-            return false;
-        const struct replay_ref *to = get_ref(last_ref);
-        if (!to)
-            continue; /* its definition was lost with a damaged record: reported by the log */
-        store__head_push(to->shard, to->series, last_ts, value, packed);
-        to->series->last_append_ns = now;
-    }
-    return true;
-}
-
-static bool replay_metadata(struct store *s, struct slice in)
-{
-    while (in.len) {
-        enum data_metric_type type = (enum data_metric_type)(unsigned char)in.ptr[0];
-        struct slice key, unit, help;
-        in = slice_from(in, 1);
-        if (type >= DATA_METRIC_TYPE_COUNT || !take_text(&in, &key) || !take_text(&in, &unit) ||
-            !take_text(&in, &help))
-            return false;
-        struct map_entry *e = map_put(s->metadata, key, NULL);
-        struct store_metadata *m = e->value.ptr;
-        if (m) {
-            mem_free((void *)(uintptr_t)m->unit.ptr);
-            mem_free((void *)(uintptr_t)m->help.ptr);
-        } else {
-            m = mem_calloc(1, sizeof(*m));
-            e->value.ptr = m;
-        }
-        m->type = type;
-        m->unit = slice_make(mem_dup(unit.ptr, unit.len), unit.len);
-        m->help = slice_make(mem_dup(help.ptr, help.len), help.len);
-    }
-    return true;
-}
-
-int store__replay(enum store_wal_type type, uint64_t segment, struct slice payload, void *arg)
-{
-    struct store *s = arg;
-    if (replaying.segment != segment) {
-        forget_refs();
-        replaying.segment = segment;
-    }
-    switch (type) {
-    case STORE_WAL_SAMPLES: return replay_samples(s, payload) ? 0 : ERR_CORRUPT;
-    case STORE_WAL_METADATA: return replay_metadata(s, payload) ? 0 : ERR_CORRUPT;
-    }
-    return 0; /* a later version's record: nothing of ours */
 }

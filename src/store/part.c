@@ -1,222 +1,15 @@
-/* Layout: header | blocks | series table | label index | footer | trailer.
- *   header   "PHPART\x01\0", u64 random
- *   block    bytes of store_block_encode
- *   series   per series: varint key length, key, varint block count, per block:
- *            varint length, varint samples, zigzag first time, varint (last - first), u32 checksum
- *   index    pairs sorted by name, value: varint lengths and bytes, varint count, delta varints of
- * ordinals footer   u64 each: blocks end, series begin, series bytes, index begin, index bytes,
- * series count, pair count, samples, t_min, t_max, sum(series), sum(index) trailer  u64 footer
- * begin, u64 sum(footer), "PHPEND\x01\0" */
+/* Reading a part. Everything is looked up in the mapping; besides that an open part takes a few
+ * hundred bytes of memory and a byte a page. */
 #include "store/part.h"
 
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "codec/bytes.h"
-
-#define MAGIC         "PHPART\x01\0"
-#define END_MAGIC     "PHPEND\x01\0"
-#define HEADER_BYTES  16
-#define FOOTER_WORDS  12
-#define TRAILER_BYTES 24
-#define WRITE_BYTES   ((size_t)1 << 20)
-
-typedef VEC(uint32_t) ordinal_list;
-
-struct store_part_writer {
-    struct os *os;
-    struct os_file *file;
-    uint64_t offset; /* of out's begin in the file */
-    struct buf out, series, block;
-    struct map *pairs; /* name \0 value -> ordinal_list * */
-    struct arena *arena;
-    uint32_t count;
-    uint64_t samples;
-    int64_t t_min, t_max;
-};
-
-static int drain(struct store_part_writer *w, bool all, struct diag *diag)
-{
-    if (!w->out.len || (!all && w->out.len < WRITE_BYTES))
-        return 0;
-    int err = w->os->ops->write_at(w->file, w->offset, w->out.ptr, w->out.len, diag);
-    w->offset += w->out.len;
-    buf_clear(&w->out);
-    return err;
-}
-
-int store_part_create(struct os *os, const char *path, struct store_part_writer **out,
-                      struct diag *diag)
-{
-    struct os_file *f;
-    int err = os->ops->open(os, path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNC, &f, diag);
-    if (err)
-        return err;
-    struct store_part_writer *w = mem_calloc(1, sizeof(*w));
-    *w = (struct store_part_writer){.os = os,
-                                    .file = f,
-                                    .pairs = map_new(),
-                                    .arena = arena_new(0, NULL),
-                                    .t_min = INT64_MAX,
-                                    .t_max = INT64_MIN};
-    char header[HEADER_BYTES] = MAGIC;
-    os->ops->random(os, header + 8, 8);
-    buf_append(&w->out, header, sizeof(header));
-    *out = w;
-    return 0;
-}
-
-static void index_labels(struct store_part_writer *w, struct slice labels_key, uint32_t ordinal)
-{
-    struct data_labels labels;
-    arena_reset(w->arena);
-    if (data_labels_decode(labels_key, w->arena, &labels))
-        return;
-    struct buf pair = {0};
-    for (size_t i = 0; i < labels.count; i++) {
-        buf_clear(&pair);
-        buf_append_slice(&pair, labels.items[i].name);
-        buf_append_char(&pair, '\0');
-        buf_append_slice(&pair, labels.items[i].value);
-        bool added;
-        struct map_entry *e = map_put(w->pairs, buf_slice(&pair), &added);
-        if (added)
-            e->value.ptr = mem_calloc(1, sizeof(ordinal_list));
-        ordinal_list *list = e->value.ptr;
-        vec_push(list, ordinal);
-    }
-    buf_deinit(&pair);
-}
-
-int store_part_add(struct store_part_writer *w, struct slice key, const struct store_run *run,
-                   struct diag *diag)
-{
-    struct slice tenant, labels_key;
-    if (!run->len || !store_series_key_split(key, &tenant, &labels_key))
-        return 0;
-    size_t blocks = (run->len + STORE_BLOCK_SAMPLES - 1) / STORE_BLOCK_SAMPLES;
-    codec_append_varint(&w->series, key.len);
-    buf_append_slice(&w->series, key);
-    codec_append_varint(&w->series, w->offset + w->out.len);
-    codec_append_varint(&w->series, blocks);
-    for (size_t i = 0; i < run->len; i += STORE_BLOCK_SAMPLES) {
-        size_t n = MIN(run->len - i, (size_t)STORE_BLOCK_SAMPLES);
-        buf_clear(&w->block);
-        store_block_encode(run, i, n, &w->block);
-        codec_append_varint(&w->series, w->block.len);
-        codec_append_varint(&w->series, n);
-        codec_append_varint(&w->series, codec_zigzag(run->ts[i]));
-        codec_append_varint(&w->series, (uint64_t)run->ts[i + n - 1] - (uint64_t)run->ts[i]);
-        codec_append32(&w->series, (uint32_t)hash64(w->block.ptr, w->block.len, 0));
-        buf_append_slice(&w->out, buf_slice(&w->block));
-    }
-    index_labels(w, labels_key, w->count++);
-    w->samples += run->len;
-    w->t_min = MIN(w->t_min, run->ts[0]);
-    w->t_max = MAX(w->t_max, run->ts[run->len - 1]);
-    return drain(w, false, diag);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    return slice_cmp((*(struct map_entry *const *)a)->key, (*(struct map_entry *const *)b)->key);
-}
-
-static void write_index(struct store_part_writer *w, struct buf *out)
-{
-    size_t count = map_count(w->pairs), pos = 0, n = 0;
-    struct map_entry **all = mem_calloc(count, sizeof(*all));
-    for (struct map_entry *e; (e = map_next(w->pairs, &pos));)
-        all[n++] = e;
-    if (count)
-        qsort(all, count, sizeof(*all), by_key);
-    for (size_t i = 0; i < count; i++) {
-        struct slice value = all[i]->key, name;
-        slice_split(&value, '\0', &name);
-        codec_append_varint(out, name.len);
-        buf_append_slice(out, name);
-        codec_append_varint(out, value.len);
-        buf_append_slice(out, value);
-        const ordinal_list *list = all[i]->value.ptr;
-        codec_append_varint(out, list->len);
-        uint32_t before = 0;
-        for (size_t k = 0; k < list->len; k++) {
-            codec_append_varint(out, list->items[k] - before);
-            before = list->items[k];
-        }
-    }
-    mem_free(all);
-}
-
-void store_part_abandon(struct store_part_writer *w)
-{
-    if (!w)
-        return;
-    size_t pos = 0;
-    for (struct map_entry *e; (e = map_next(w->pairs, &pos));) {
-        ordinal_list *list = e->value.ptr;
-        vec_free(list);
-        mem_free(list);
-    }
-    map_free(w->pairs);
-    arena_free(w->arena);
-    buf_deinit(&w->out);
-    buf_deinit(&w->series);
-    buf_deinit(&w->block);
-    w->os->ops->close(w->file);
-    mem_free(w);
-}
-
-int store_part_finish(struct store_part_writer *w, struct store_part_info *info, struct diag *diag)
-{
-    struct buf index = {0};
-    uint64_t words[FOOTER_WORDS];
-    write_index(w, &index);
-    words[0] = w->offset + w->out.len;
-    words[1] = words[0];
-    words[2] = w->series.len;
-    words[3] = words[1] + words[2];
-    words[4] = index.len;
-    words[5] = w->count;
-    words[6] = map_count(w->pairs);
-    words[7] = w->samples;
-    words[8] = (uint64_t)w->t_min;
-    words[9] = (uint64_t)w->t_max;
-    words[10] = hash64(w->series.ptr, w->series.len, 0);
-    words[11] = hash64(index.ptr, index.len, 0);
-    uint64_t footer = words[3] + words[4], sum = hash64(words, sizeof(words), footer);
-    buf_append_slice(&w->out, buf_slice(&w->series));
-    buf_append_slice(&w->out, buf_slice(&index));
-    buf_append(&w->out, words, sizeof(words));
-    codec_append64(&w->out, footer);
-    codec_append64(&w->out, sum);
-    buf_append(&w->out, END_MAGIC, 8);
-    int err = drain(w, true, diag);
-    if (!err)
-        err = w->os->ops->sync(w->file, diag);
-    info->series = w->count;
-    info->samples = w->samples;
-    info->t_min_ns = w->t_min;
-    info->t_max_ns = w->t_max;
-    info->bytes = w->offset;
-    info->footer_sum = sum;
-    buf_deinit(&index);
-    store_part_abandon(w);
-    return err;
-}
-
-/* --- reading --- */
-
-struct pair {
-    struct slice name, value;
-    struct slice postings; /* delta varints */
-    uint32_t count;
-};
+#include "codec/column.h"
+#include "store/part_priv.h"
 
 struct store_part {
     struct os *os;
@@ -224,102 +17,171 @@ struct store_part {
     char *path;
     struct store_part_info info;
     struct slice bytes; /* the whole file */
-    struct slice series_table;
-    uint64_t *rows; /* offset of each series' row in the table */
-    size_t series_count;
-    struct pair *pairs;
-    size_t pair_count;
+    uint64_t seed, body_end;
+    struct slice sections[STORE__SECTION_END];
+    size_t series, pairs, names, pages, times;
+    size_t exemplars;
+    _Atomic uint8_t *page_checked;
     _Atomic uint32_t refs;
     _Atomic bool doomed;
 };
 
-static int read_series_table(struct store_part *p, size_t count)
+static void at_entry(const struct store_part *p, enum store__section section, size_t i, void *out,
+                     size_t size)
 {
-    struct slice rest = p->series_table;
-    uint64_t n, len;
-    /* A row takes at least eight bytes, so that a lying count cannot ask for much. */
-    if (count > rest.len / 8)
-        return ERR_CORRUPT;
-    p->rows = mem_alloc(count * sizeof(*p->rows));
-    for (size_t i = 0; i < count; i++) {
-        p->rows[i] = (uint64_t)(rest.ptr - p->series_table.ptr);
-        if (!codec_take_varint(&rest, &len) || len > rest.len)
-            return ERR_CORRUPT;
-        rest = slice_from(rest, (size_t)len);
-        if (!codec_take_varint(&rest, &n) || !codec_take_varint(&rest, &n))
-            return ERR_CORRUPT;
-        for (uint64_t b = 0; b < n; b++) {
-            uint64_t skip;
-            for (int k = 0; k < 4; k++) {
-                if (!codec_take_varint(&rest, &skip))
-                    return ERR_CORRUPT;
-            }
-            if (rest.len < 4)
-                return ERR_CORRUPT;
-            rest = slice_from(rest, 4);
-        }
-    }
-    p->series_count = count;
-    return rest.len ? ERR_CORRUPT : 0;
+    memcpy(out, p->sections[section].ptr + i * size, size);
 }
 
-static bool take_text(struct slice *rest, struct slice *out)
+static struct store__pair pair_at(const struct store_part *p, size_t i)
 {
-    uint64_t len;
-    if (!codec_take_varint(rest, &len) || len > rest->len)
+    struct store__pair out;
+    at_entry(p, STORE__SECTION_PAIRS, i, &out, sizeof(out));
+    return out;
+}
+
+static struct store__name name_at(const struct store_part *p, size_t i)
+{
+    struct store__name out;
+    at_entry(p, STORE__SECTION_NAMES, i, &out, sizeof(out));
+    return out;
+}
+
+static struct store__times times_at(const struct store_part *p, size_t i)
+{
+    struct store__times out;
+    at_entry(p, STORE__SECTION_TIMES, i, &out, sizeof(out));
+    return out;
+}
+
+static struct store__page page_at(const struct store_part *p, size_t i)
+{
+    struct store__page out;
+    at_entry(p, STORE__SECTION_PAGES, i, &out, sizeof(out));
+    return out;
+}
+
+static struct slice string_at(const struct store_part *p, uint32_t at, uint32_t len)
+{
+    return slice_make(p->sections[STORE__SECTION_STRINGS].ptr + at, len);
+}
+
+/* --- opening --- */
+
+static bool counts(const struct store_part *p, enum store__section section, size_t size,
+                   size_t *out)
+{
+    *out = p->sections[section].len / size;
+    return p->sections[section].len % size == 0;
+}
+
+/* What later lookups rely on: every offset and number lies where it should. */
+static bool tables_are_sound(struct store_part *p)
+{
+    struct store__stats stats;
+    size_t groups, n;
+    const struct slice *s = p->sections;
+    if (!counts(p, STORE__SECTION_STATS, sizeof(stats), &n) || n != 1 ||
+        !counts(p, STORE__SECTION_PAIRS, sizeof(struct store__pair), &p->pairs) ||
+        !counts(p, STORE__SECTION_NAMES, sizeof(struct store__name), &p->names) ||
+        !counts(p, STORE__SECTION_PAGES, sizeof(struct store__page), &p->pages) ||
+        !counts(p, STORE__SECTION_TIMES, sizeof(struct store__times), &p->times) ||
+        !counts(p, STORE__SECTION_GROUPS, 4, &groups))
         return false;
-    *out = slice_first(*rest, (size_t)len);
-    *rest = slice_from(*rest, (size_t)len);
-    return true;
-}
-
-static int read_index(struct store_part *p, struct slice rest, size_t count)
-{
-    if (count > rest.len / 3)
-        return ERR_CORRUPT;
-    p->pairs = mem_alloc(count * sizeof(*p->pairs));
-    for (size_t i = 0; i < count; i++) {
-        struct pair *pair = &p->pairs[i];
-        uint64_t n, delta, at = 0;
-        if (!take_text(&rest, &pair->name) || !take_text(&rest, &pair->value) ||
-            !codec_take_varint(&rest, &n))
-            return ERR_CORRUPT;
-        const char *begin = rest.ptr;
-        for (uint64_t k = 0; k < n; k++) {
-            if (!codec_take_varint(&rest, &delta) || (at += delta) >= p->series_count)
-                return ERR_CORRUPT;
-        }
-        pair->postings = slice_make(begin, (size_t)(rest.ptr - begin));
-        pair->count = (uint32_t)n;
+    at_entry(p, STORE__SECTION_STATS, 0, &stats, sizeof(stats));
+    p->series = (size_t)stats.series;
+    p->exemplars = (size_t)stats.exemplars;
+    /* A row takes at least two bytes. */
+    if (stats.pairs != p->pairs || stats.series > s[STORE__SECTION_SERIES].len ||
+        groups != (stats.series + STORE__PART_GROUP - 1) / STORE__PART_GROUP)
+        return false;
+    for (size_t i = 0; i < groups; i++) {
+        if (codec_load32(s[STORE__SECTION_GROUPS].ptr + 4 * i) >= s[STORE__SECTION_SERIES].len)
+            return false;
     }
-    p->pair_count = count;
-    return rest.len ? ERR_CORRUPT : 0;
+    uint64_t end = STORE__PART_HEADER;
+    for (size_t i = 0; i < p->pages; i++) {
+        struct store__page page = page_at(p, i);
+        if (page.end <= end || page.end > p->body_end)
+            return false;
+        end = page.end;
+    }
+    if (end != p->body_end)
+        return false;
+    for (size_t i = 0; i < p->times; i++) {
+        struct store__times t = times_at(p, i);
+        if (t.offset < STORE__PART_HEADER || t.offset > end || t.len > end - t.offset || !t.count ||
+            t.count > STORE_BLOCK_SAMPLES || t.first > t.last)
+            return false;
+    }
+    for (size_t i = 0; i < p->pairs; i++) {
+        struct store__pair pair = pair_at(p, i);
+        if ((uint64_t)pair.string + pair.len > s[STORE__SECTION_STRINGS].len ||
+            pair.postings > s[STORE__SECTION_POSTINGS].len || !pair.series ||
+            pair.series > p->series)
+            return false;
+    }
+    uint32_t next = 0;
+    for (size_t i = 0; i < p->names; i++) {
+        struct store__name name = name_at(p, i);
+        if ((uint64_t)name.string + name.len > s[STORE__SECTION_STRINGS].len ||
+            name.first_pair >= p->pairs || (i ? name.first_pair < next : name.first_pair != 0))
+            return false;
+        next = name.first_pair + 1;
+    }
+    return !p->pairs == !p->names;
 }
 
-static int check_and_load(struct store_part *p)
+/* Begin and end say so both; when only one does, a byte of it is damaged. */
+static bool is_other_version(struct slice b)
+{
+    return b.len >= STORE__PART_HEADER && memcmp(b.ptr, STORE__PART_MAGIC, 6) == 0 &&
+           memcmp(b.ptr + b.len - 8, STORE__PART_END, 6) == 0 && b.ptr[6] == b.ptr[b.len - 2] &&
+           b.ptr[6] != STORE__PART_MAGIC[6];
+}
+
+static int check_and_load(struct store_part *p, struct diag *diag)
 {
     struct slice b = p->bytes;
-    uint64_t words[FOOTER_WORDS];
-    if (b.len < HEADER_BYTES + sizeof(words) + TRAILER_BYTES || memcmp(b.ptr, MAGIC, 8) != 0)
-        return ERR_CORRUPT;
-    const char *trailer = b.ptr + b.len - TRAILER_BYTES;
-    uint64_t footer = codec_load64(trailer);
-    if (memcmp(trailer + 16, END_MAGIC, 8) != 0 || footer != b.len - TRAILER_BYTES - sizeof(words))
-        return ERR_CORRUPT;
-    memcpy(words, b.ptr + footer, sizeof(words));
-    if (codec_load64(trailer + 8) != hash64(words, sizeof(words), footer) ||
-        p->info.footer_sum != codec_load64(trailer + 8))
-        return ERR_CORRUPT;
-    if (words[1] < HEADER_BYTES || words[1] > footer || words[2] > footer - words[1] ||
-        words[3] != words[1] + words[2] || words[4] != footer - words[3])
-        return ERR_CORRUPT;
-    p->series_table = slice_make(b.ptr + words[1], (size_t)words[2]);
-    struct slice index = slice_make(b.ptr + words[3], (size_t)words[4]);
-    if (words[10] != hash64(p->series_table.ptr, p->series_table.len, 0) ||
-        words[11] != hash64(index.ptr, index.len, 0))
-        return ERR_CORRUPT;
-    int err = read_series_table(p, (size_t)words[5]);
-    return err ? err : read_index(p, index, (size_t)words[6]);
+    if (is_other_version(b))
+        return diag_set(diag, ERR_UNSUPPORTED,
+                        "part %s has format version %d, this program reads version %d: use the "
+                        "program that wrote it, or begin in a new directory",
+                        p->path, b.ptr[6], STORE__PART_MAGIC[6]);
+    int bad = diag_set(diag, ERR_CORRUPT, "part %s is damaged", p->path);
+    if (b.len < STORE__PART_HEADER + STORE__PART_TRAILER || b.len != p->info.bytes ||
+        memcmp(b.ptr, STORE__PART_MAGIC, 8) != 0)
+        return bad;
+    const char *trailer = b.ptr + b.len - STORE__PART_TRAILER;
+    uint64_t at = codec_load64(trailer), entries = codec_load64(trailer + 8),
+             room = b.len - STORE__PART_TRAILER;
+    p->seed = codec_load64(b.ptr + 8);
+    if (memcmp(trailer + 24, STORE__PART_END, 8) != 0 || at > room ||
+        (room - at) % STORE__PART_ENTRY || (room - at) / STORE__PART_ENTRY != entries)
+        return bad;
+    uint64_t sum = codec_load64(trailer + 16);
+    if (sum != p->info.footer_sum || sum != hash64(b.ptr + at, (size_t)(room - at), p->seed ^ at))
+        return bad;
+    p->body_end = at;
+    for (uint64_t i = 0; i < entries; i++) {
+        const char *e = b.ptr + at + i * STORE__PART_ENTRY;
+        uint32_t id = codec_load32(e), flags = codec_load32(e + 4);
+        uint64_t offset = codec_load64(e + 8), len = codec_load64(e + 16);
+        if (offset < STORE__PART_HEADER || offset > at || len > at - offset)
+            return bad;
+        p->body_end = MIN(p->body_end, offset);
+        if (!(id & 0xffff) || (id & 0xffff) >= STORE__SECTION_END || id >> 16 != 1) {
+            if (flags & STORE__SECTION_CRITICAL)
+                return diag_set(diag, ERR_UNSUPPORTED,
+                                "part %s has a section this program does not know (%u): it was "
+                                "written by a later version",
+                                p->path, id);
+            continue;
+        }
+        if (codec_load64(e + 24) != hash64(b.ptr + offset, (size_t)len, p->seed ^ (id & 0xffff)))
+            return bad;
+        p->sections[id & 0xffff] = slice_make(b.ptr + offset, (size_t)len);
+    }
+    return tables_are_sound(p) ? 0 : bad;
 }
 
 static void close_part(struct store_part *p)
@@ -329,8 +191,7 @@ static void close_part(struct store_part *p)
     p->os->ops->close(p->file);
     if (p->doomed)
         p->os->ops->unlink(p->os, p->path, NULL);
-    mem_free(p->rows);
-    mem_free(p->pairs);
+    mem_free((void *)(uintptr_t)p->page_checked);
     mem_free(p->path);
     mem_free(p);
 }
@@ -339,6 +200,8 @@ int store_part_open(struct os *os, const char *path, const struct store_part_inf
                     struct store_part **out, struct diag *diag)
 {
     struct os_file *f;
+    struct diag d;
+    diag_init(&d);
     int err = os->ops->open(os, path, OS_READ, &f, diag);
     if (err)
         return err;
@@ -349,12 +212,13 @@ int store_part_open(struct os *os, const char *path, const struct store_part_inf
     p->info = *info;
     p->refs = 1;
     err = os->ops->map(f, &p->bytes, diag);
-    if (!err && check_and_load(p))
-        err = diag_set(diag, ERR_CORRUPT, "part %s is damaged", path);
+    if (!err && (err = check_and_load(p, &d)))
+        diag_set(diag, err, "%s", d.msg);
     if (err) {
         close_part(p);
         return err;
     }
+    p->page_checked = mem_calloc(p->pages + 1, 1);
     *out = p;
     return 0;
 }
@@ -381,186 +245,258 @@ void store_part_doom(struct store_part *p)
     p->doomed = true;
 }
 
+/* --- names and values --- */
+
 size_t store_part_series_count(const struct store_part *p)
 {
-    return p->series_count;
+    return p->series;
 }
 
-static struct slice row_at(const struct store_part *p, size_t series)
+size_t store_part_exemplar_count(const struct store_part *p)
 {
-    return slice_from(p->series_table, (size_t)p->rows[series]);
+    return p->exemplars;
 }
 
-struct slice store_part_key(const struct store_part *p, size_t series)
+size_t store_part_name_count(const struct store_part *p)
 {
-    struct slice row = row_at(p, series), key;
-    return take_text(&row, &key) ? key : (struct slice){NULL, 0};
+    return p->names;
 }
 
-/* One block of a row; the table was checked when the part was opened. */
-struct block_ref {
-    uint64_t len, samples;
-    int64_t first, last;
-    uint32_t sum;
-};
-
-static void take_block(struct slice *row, struct block_ref *b)
+size_t store_part_pair_count(const struct store_part *p)
 {
-    uint64_t zz = 0, span = 0;
-    codec_take_varint(row, &b->len);
-    codec_take_varint(row, &b->samples);
-    codec_take_varint(row, &zz);
-    codec_take_varint(row, &span);
-    b->first = codec_unzigzag(zz);
-    b->last = (int64_t)((uint64_t)b->first + span);
-    b->sum = codec_load32(row->ptr);
-    *row = slice_from(*row, 4);
+    return p->pairs;
 }
 
-int store_part_read(const struct store_part *p, size_t series, int64_t t_min, int64_t t_max,
-                    struct store_run *out)
+struct slice store_part_name(const struct store_part *p, size_t i, uint32_t *begin, uint32_t *end)
 {
-    struct slice row = row_at(p, series), key;
-    uint64_t offset = 0, count = 0;
-    take_text(&row, &key);
-    codec_take_varint(&row, &offset);
-    codec_take_varint(&row, &count);
-    for (uint64_t i = 0; i < count; i++) {
-        struct block_ref b;
-        take_block(&row, &b);
-        if (b.last >= t_min && b.first <= t_max) {
-            if (offset > p->bytes.len || b.len > p->bytes.len - offset)
-                return ERR_CORRUPT;
-            struct slice bytes = slice_make(p->bytes.ptr + offset, (size_t)b.len);
-            if ((uint32_t)hash64(bytes.ptr, bytes.len, 0) != b.sum)
-                return ERR_CORRUPT;
-            int err = store_block_decode(bytes, out);
-            if (err)
-                return err;
-        }
-        offset += b.len;
-    }
-    return 0;
+    struct store__name name = name_at(p, i);
+    *begin = name.first_pair;
+    *end = i + 1 < p->names ? name_at(p, i + 1).first_pair : (uint32_t)p->pairs;
+    return string_at(p, name.string, name.len);
 }
 
-void store_part_series_range(const struct store_part *p, size_t series, int64_t *t_min,
-                             int64_t *t_max)
+size_t store_part_name_find(const struct store_part *p, struct slice name)
 {
-    struct slice row = row_at(p, series), key;
-    uint64_t offset = 0, count = 0;
-    take_text(&row, &key);
-    codec_take_varint(&row, &offset);
-    codec_take_varint(&row, &count);
-    *t_min = INT64_MAX;
-    *t_max = INT64_MIN;
-    for (uint64_t i = 0; i < count; i++) {
-        struct block_ref b;
-        take_block(&row, &b);
-        *t_min = MIN(*t_min, b.first);
-        *t_max = MAX(*t_max, b.last);
-    }
-}
-
-/* First pair whose name is not before `name`. */
-static size_t name_begin(const struct store_part *p, struct slice name)
-{
-    size_t lo = 0, hi = p->pair_count;
+    size_t lo = 0, hi = p->names;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (slice_cmp(p->pairs[mid].name, name) < 0)
+        struct store__name n = name_at(p, mid);
+        int c = slice_cmp(string_at(p, n.string, n.len), name);
+        if (!c)
+            return mid;
+        if (c < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo;
+    return SIZE_MAX;
 }
 
-/* marks[i] counts the matchers series i has satisfied so far: after matcher k it has to be k + 1.
- */
-static void mark(const struct pair *pair, uint32_t *marks, uint32_t from)
+struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal)
 {
-    struct slice rest = pair->postings;
-    uint64_t delta = 0, at = 0;
-    for (uint32_t i = 0; i < pair->count; i++) {
-        codec_take_varint(&rest, &delta);
-        at += delta;
-        if (marks[at] == from)
-            marks[at] = from + 1;
+    size_t lo = 0, hi = p->names;
+    while (hi - lo > 1) {
+        size_t mid = (lo + hi) / 2;
+        if (name_at(p, mid).first_pair <= ordinal)
+            lo = mid;
+        else
+            hi = mid;
     }
+    struct store__name name = name_at(p, lo);
+    struct store__pair pair = pair_at(p, ordinal);
+    return (struct data_label){string_at(p, name.string, name.len),
+                               string_at(p, pair.string, pair.len)};
 }
 
-int store_part_match(const struct store_part *p, struct slice tenant,
-                     const struct store_matcher *matchers, size_t count, uint32_t **out,
-                     size_t *out_count)
+uint32_t store_part_pair_series(const struct store_part *p, uint32_t ordinal)
 {
-    size_t n = p->series_count;
-    uint32_t *marks = mem_calloc(n, sizeof(*marks));
-    for (size_t m = 0; m < count; m++) {
-        const struct store_matcher *matcher = &matchers[m];
-        uint32_t from = (uint32_t)m;
-        bool takes_missing = store_matcher_matches(matcher, SLICE(""));
-        if (takes_missing) {
-            /* Everything, but for the series whose value does not match: mark those out. */
-            for (size_t i = 0; i < n; i++)
-                marks[i] = marks[i] == from ? from + 1 : marks[i];
-        }
-        for (size_t i = name_begin(p, matcher->name);
-             i < p->pair_count && slice_eq(p->pairs[i].name, matcher->name); i++) {
-            if (matcher->op == STORE_MATCH_EQ && !takes_missing) {
-                int c = slice_cmp(p->pairs[i].value, matcher->value);
-                if (c > 0)
-                    break;
-                if (c < 0)
-                    continue;
-            }
-            bool matches = store_matcher_matches(matcher, p->pairs[i].value);
-            if (matches && !takes_missing) {
-                mark(&p->pairs[i], marks, from);
-            } else if (!matches && takes_missing) {
-                struct slice rest = p->pairs[i].postings;
-                uint64_t delta = 0, at = 0;
-                for (uint32_t k = 0; k < p->pairs[i].count; k++) {
-                    codec_take_varint(&rest, &delta);
-                    at += delta;
-                    if (marks[at] == from + 1)
-                        marks[at] = UINT32_MAX;
-                }
-            }
-        }
+    return pair_at(p, ordinal).series;
+}
+
+void store__part_postings(const struct store_part *p, uint32_t ordinal, struct slice *out,
+                          uint32_t *out_count)
+{
+    struct store__pair pair = pair_at(p, ordinal);
+    *out = slice_from(p->sections[STORE__SECTION_POSTINGS], pair.postings);
+    *out_count = pair.series;
+}
+
+/* --- series --- */
+
+static int take_row(struct store_part_cursor *c, struct slice *in, bool first)
+{
+    const struct store_part *p = c->part;
+    uint64_t shared, rest, delta, blocks, ref, len;
+    if (!codec_take_varint(in, &shared) || !codec_take_varint(in, &rest) ||
+        shared > (first ? 0 : c->pairs.len) || rest > in->len)
+        return ERR_CORRUPT;
+    c->pairs.len = (size_t)shared;
+    uint64_t at = shared ? c->pairs.items[shared - 1] : 0;
+    vec_reserve(&c->pairs, (size_t)rest);
+    for (uint64_t i = 0; i < rest; i++) {
+        if (!codec_take_varint(in, &delta) || delta > p->pairs || (at += delta) >= p->pairs)
+            return ERR_CORRUPT;
+        c->pairs.items[c->pairs.len++] = (uint32_t)at;
     }
-    VEC(uint32_t) found = {0};
-    for (size_t i = 0; i < n; i++) {
-        struct slice series_tenant, labels_key;
-        if (marks[i] != count)
-            continue;
-        if (store_series_key_split(store_part_key(p, i), &series_tenant, &labels_key) &&
-            slice_eq(series_tenant, tenant))
-            vec_push(&found, (uint32_t)i);
+    if (!codec_take_varint(in, &blocks) || blocks >> 1 > in->len / 2 ||
+        !codec_take_varint(in, &c->rows.offset))
+        return ERR_CORRUPT;
+    c->has_exemplars = blocks & 1;
+    c->rows.blocks = (uint32_t)(blocks >> 1);
+    c->rows.at = (uint32_t)(in->ptr - p->sections[STORE__SECTION_SERIES].ptr);
+    c->t_min = INT64_MAX;
+    c->t_max = INT64_MIN;
+    for (uint32_t i = 0; i < c->rows.blocks; i++) {
+        if (!codec_take_varint(in, &ref) || ref >= p->times || !codec_take_varint(in, &len))
+            return ERR_CORRUPT;
+        struct store__times t = times_at(p, (size_t)ref);
+        c->t_min = MIN(c->t_min, t.first);
+        c->t_max = MAX(c->t_max, t.last);
     }
-    mem_free(marks);
-    *out = found.items;
-    *out_count = found.len;
+    if (c->has_exemplars && !codec_take_varint(in, &len))
+        return ERR_CORRUPT;
     return 0;
 }
 
-bool store_part_is_of(const struct store_part *p, struct slice tenant)
+bool store_part_next(struct store_part_cursor *c, int *out_err)
 {
-    /* Keys begin with the tenant: between two of one tenant there is no other. */
-    const size_t ends[] = {0, p->series_count - 1};
-    for (size_t i = 0; p->series_count && i < ARRAY_LEN(ends); i++) {
-        struct slice whose, labels_key;
-        if (!store_series_key_split(store_part_key(p, ends[i]), &whose, &labels_key) ||
-            !slice_eq(whose, tenant))
-            return false;
+    const struct store_part *p = c->part;
+    if (c->next >= p->series)
+        return false;
+    bool first = c->next % STORE__PART_GROUP == 0;
+    struct slice table = p->sections[STORE__SECTION_SERIES];
+    if (first)
+        c->at = codec_load32(p->sections[STORE__SECTION_GROUPS].ptr +
+                             4 * (c->next / STORE__PART_GROUP));
+    struct slice in = slice_from(table, c->at);
+    int err = take_row(c, &in, first);
+    if (err) {
+        *out_err = err;
+        return false;
     }
+    c->at = (size_t)(in.ptr - table.ptr);
+    c->next++;
     return true;
 }
 
-void store_part_each_pair(const struct store_part *p,
-                          bool (*fn)(struct slice name, struct slice value, void *ctx), void *ctx)
+int store_part_seek(struct store_part_cursor *c, size_t series)
 {
-    for (size_t i = 0; i < p->pair_count; i++) {
-        if (!fn(p->pairs[i].name, p->pairs[i].value, ctx))
-            return;
+    int err = 0;
+    if (series >= c->part->series)
+        return ERR_CORRUPT;
+    if (series < c->next || series / STORE__PART_GROUP != c->next / STORE__PART_GROUP)
+        c->next = series / STORE__PART_GROUP * STORE__PART_GROUP;
+    while (c->next <= series && !err) {
+        if (!store_part_next(c, &err) && !err)
+            err = ERR_CORRUPT;
     }
+    return err;
+}
+
+void store_part_cursor_deinit(struct store_part_cursor *c)
+{
+    vec_free(&c->pairs);
+}
+
+int store_ordinals_cmp(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+    size_t n = MIN(a_count, b_count);
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i])
+            return a[i] < b[i] ? -1 : 1;
+    }
+    return (a_count > b_count) - (a_count < b_count);
+}
+
+/* --- data --- */
+
+/* Bytes of the body; the page they lie in is checked when it is touched first. */
+static int piece(const struct store_part *p, uint64_t offset, uint64_t len, struct slice *out)
+{
+    size_t lo = 0, hi = p->pages;
+    if (offset < STORE__PART_HEADER || offset > p->body_end || len > p->body_end - offset)
+        return ERR_CORRUPT;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (page_at(p, mid).end <= offset)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == p->pages)
+        return ERR_CORRUPT;
+    struct store__page page = page_at(p, lo);
+    uint64_t begin = lo ? page_at(p, lo - 1).end : STORE__PART_HEADER;
+    if (offset + len > page.end)
+        return ERR_CORRUPT;
+    if (!atomic_load_explicit(&p->page_checked[lo], memory_order_relaxed)) {
+        if (hash64(p->bytes.ptr + begin, (size_t)(page.end - begin), p->seed ^ begin) != page.sum)
+            return ERR_CORRUPT;
+        atomic_store_explicit(&p->page_checked[lo], 1, memory_order_relaxed);
+    }
+    *out = slice_make(p->bytes.ptr + offset, (size_t)len);
+    return 0;
+}
+
+static int read_block(const struct store_part *p, const struct store__times *t, uint64_t offset,
+                      uint64_t len, struct store_run *out)
+{
+    struct slice times, values;
+    if (piece(p, t->offset, t->len, &times) || piece(p, offset, len, &values))
+        return ERR_CORRUPT;
+    store_run_reserve(out, t->count);
+    if (codec_ints_decode(&times, out->ts + out->len, t->count) || times.len ||
+        store_values_decode(values, out, out->len, t->count))
+        return ERR_CORRUPT;
+    out->len += t->count;
+    return 0;
+}
+
+int store_part_read(const struct store_part *p, const struct store_part_rows *rows, int64_t t_min,
+                    int64_t t_max, struct store_run *out)
+{
+    struct slice in = slice_from(p->sections[STORE__SECTION_SERIES], rows->at);
+    uint64_t offset = rows->offset, ref, len;
+    for (uint32_t i = 0; i < rows->blocks; i++) {
+        if (!codec_take_varint(&in, &ref) || ref >= p->times || !codec_take_varint(&in, &len))
+            return ERR_CORRUPT;
+        struct store__times t = times_at(p, (size_t)ref);
+        if (t.last >= t_min && t.first <= t_max) {
+            int err = read_block(p, &t, offset, len, out);
+            if (err)
+                return err;
+        }
+        if (__builtin_add_overflow(offset, len, &offset))
+            return ERR_CORRUPT;
+    }
+    return 0;
+}
+
+int store_part_exemplars(const struct store_part *p, const struct store_part_rows *rows,
+                         store_part_exemplar_list *out)
+{
+    struct slice in = slice_from(p->sections[STORE__SECTION_SERIES], rows->at), data;
+    uint64_t offset = rows->offset, len, count, zz;
+    for (uint32_t i = 0; i < rows->blocks; i++) {
+        if (!codec_take_varint(&in, &len) || !codec_take_varint(&in, &len) ||
+            __builtin_add_overflow(offset, len, &offset))
+            return ERR_CORRUPT;
+    }
+    if (!codec_take_varint(&in, &len) || piece(p, offset, len, &data) ||
+        !codec_take_varint(&data, &count))
+        return ERR_CORRUPT;
+    for (uint64_t i = 0; i < count; i++) {
+        struct store_part_exemplar e;
+        if (!codec_take_varint(&data, &zz) || data.len < 8)
+            return ERR_CORRUPT;
+        e.ts = codec_unzigzag(zz);
+        e.value = codec_load_double(data.ptr);
+        data = slice_from(data, 8);
+        if (!codec_take_varint(&data, &len) || len > data.len)
+            return ERR_CORRUPT;
+        e.labels = slice_first(data, (size_t)len);
+        data = slice_from(data, (size_t)len);
+        vec_push(out, e);
+    }
+    return data.len ? ERR_CORRUPT : 0;
 }

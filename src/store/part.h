@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include "base/budget.h"
+#include "base/vec.h"
 #include "data/labels.h"
 #include "os/os.h"
 #include "store/run.h"
@@ -25,20 +25,37 @@ struct store_part_info {
     uint64_t footer_sum; /* of the file, checked when it is opened */
 };
 
-/* --- writing: series in ascending key order, each with its samples in time order --- */
+/* One exemplar as it is kept: its labels as a canonical key. */
+struct store_part_exemplar {
+    int64_t ts;
+    double value;
+    struct slice labels;
+};
+
+/* Label pairs in order of name and value; a series is a list of ascending ordinals into such a
+ * list, the tenant's pair (with an empty name) first. Comparing two series' ordinals compares their
+ * tenants and then their labels as data_labels_cmp does. */
+struct store_pairs {
+    VEC(struct data_label) items;
+};
+int store_ordinals_cmp(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count);
+
+/* --- writing --- */
 struct store_part_writer;
-int store_part_create(struct os *os, const char *path, struct store_part_writer **out,
-                      struct diag *diag);
-/* key: tenant and labels, as store_series_key makes it. */
-int store_part_add(struct store_part_writer *w, struct slice key, const struct store_run *run,
-                   struct diag *diag);
-/* Index, footer, sync. Fills all of info but id, level and day. Frees the writer. */
+/* `pairs` outlives the writer; those no series uses are left out of the file. */
+int store_part_create(struct os *os, const char *path, const struct store_pairs *pairs,
+                      struct store_part_writer **out, struct diag *diag);
+/* Series in ascending order, each with its samples in time order and maybe exemplars. */
+int store_part_add(struct store_part_writer *w, const uint32_t *ordinals, size_t count,
+                   const struct store_run *run, const struct store_part_exemplar *exemplars,
+                   size_t exemplar_count, struct diag *diag);
+/* Index, footer, sync. Fills all of info but id, order, level and day. Frees the writer. */
 int store_part_finish(struct store_part_writer *w, struct store_part_info *info, struct diag *diag);
 /* Gives up: the file stays for its caller to remove. Frees the writer. */
 void store_part_abandon(struct store_part_writer *w);
 
 /* --- reading; thread-safe, counted references --- */
-/* ERR_CORRUPT when header, footer or index do not check. */
+/* ERR_CORRUPT when header, footer or index do not check, ERR_UNSUPPORTED for another version. */
 int store_part_open(struct os *os, const char *path, const struct store_part_info *info,
                     struct store_part **out, struct diag *diag);
 struct store_part *store_part_ref(struct store_part *p);
@@ -48,25 +65,58 @@ const struct store_part_info *store_part_info(const struct store_part *p);
 void store_part_doom(struct store_part *p);
 
 size_t store_part_series_count(const struct store_part *p);
-/* The series' key, in the mapping. */
-struct slice store_part_key(const struct store_part *p, size_t series);
-/* Appends the series' samples in [t_min, t_max] and possibly some around. ERR_CORRUPT for a damaged
- * block. */
-int store_part_read(const struct store_part *p, size_t series, int64_t t_min_ns, int64_t t_max_ns,
-                    struct store_run *out);
-/* Time range of the series. */
-void store_part_series_range(const struct store_part *p, size_t series, int64_t *t_min_ns,
-                             int64_t *t_max_ns);
+size_t store_part_exemplar_count(const struct store_part *p);
+size_t store_part_name_count(const struct store_part *p);
+size_t store_part_pair_count(const struct store_part *p);
+/* In the mapping; ERR_CORRUPT is impossible once the part is open. */
+struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal);
+/* Pairs [*begin, *end) have the i-th name. */
+struct slice store_part_name(const struct store_part *p, size_t i, uint32_t *begin, uint32_t *end);
+/* Index of a name, or SIZE_MAX. */
+size_t store_part_name_find(const struct store_part *p, struct slice name);
 
-/* Sorted ordinals of the series that match; *out by mem_free. */
+/* Where a series' samples lie. */
+struct store_part_rows {
+    uint64_t offset; /* of the first piece */
+    uint32_t at;     /* in the series table */
+    uint32_t blocks;
+};
+
+/* Goes over the series in their order. Zero it, then set `part`. */
+struct store_part_cursor {
+    const struct store_part *part;
+    size_t next;                 /* index of the series that comes next */
+    size_t at;                   /* its place in the table, when it is no group's first */
+    VEC(uint32_t) pairs;         /* ordinals of the current one */
+    struct store_part_rows rows; /* of the current one */
+    int64_t t_min, t_max;        /* of its samples; t_min > t_max = none */
+    bool has_exemplars;
+};
+/* False at the end, and for a table that contradicts itself (*out_err then). */
+bool store_part_next(struct store_part_cursor *c, int *out_err);
+/* The current series becomes number `series` (ascending calls are cheap). */
+int store_part_seek(struct store_part_cursor *c, size_t series);
+void store_part_cursor_deinit(struct store_part_cursor *c);
+
+/* Appends the series' samples in [t_min, t_max] and possibly some around. ERR_CORRUPT for damage.
+ */
+int store_part_read(const struct store_part *p, const struct store_part_rows *rows,
+                    int64_t t_min_ns, int64_t t_max_ns, struct store_run *out);
+typedef VEC(struct store_part_exemplar) store_part_exemplar_list;
+/* Appends the series' exemplars; their labels lie in the mapping. */
+int store_part_exemplars(const struct store_part *p, const struct store_part_rows *rows,
+                         store_part_exemplar_list *out);
+
+/* Sorted numbers of the series that match; *out by mem_free. */
 int store_part_match(const struct store_part *p, struct slice tenant,
                      const struct store_matcher *matchers, size_t count, uint32_t **out,
                      size_t *out_count);
-/* All its series belong to this tenant. */
-bool store_part_is_of(const struct store_part *p, struct slice tenant);
-/* Every (name, value) pair of the index, in order: fn returns false to stop. */
-void store_part_each_pair(const struct store_part *p,
-                          bool (*fn)(struct slice name, struct slice value, void *ctx), void *ctx);
+/* All of the pair's series are marked: bit i for series i. */
+int store_part_mark(const struct store_part *p, uint32_t ordinal, uint64_t *bits);
+/* One of the pair's series is marked. */
+bool store_part_meets(const struct store_part *p, uint32_t ordinal, const uint64_t *bits);
+/* Number of the pair's series. */
+uint32_t store_part_pair_series(const struct store_part *p, uint32_t ordinal);
 
 /* varint(tenant length) tenant, then the canonical label key. */
 void store_series_key(struct slice tenant, struct slice labels_key, struct buf *out);

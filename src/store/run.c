@@ -6,46 +6,76 @@
 #include "codec/bytes.h"
 #include "codec/column.h"
 
-enum { BLOCK_HAS_HISTOGRAMS = 1 };
+enum { VALUES_HISTOGRAMS = 1, VALUES_STARTS = 2 };
 
 void store_run_free(struct store_run *r)
 {
     mem_free(r->ts);
     mem_free(r->value);
     mem_free(r->hist);
+    mem_free(r->start);
     *r = (struct store_run){0};
 }
 
 void store_run_clear(struct store_run *r)
 {
     r->len = 0;
-    if (r->hist) {
-        mem_free(r->hist);
-        r->hist = NULL;
-    }
+    mem_free(r->hist);
+    mem_free(r->start);
+    r->hist = NULL;
+    r->start = NULL;
 }
 
-static void grow(struct store_run *r, size_t need)
+void store_run_reserve(struct store_run *r, size_t extra)
 {
+    size_t need = r->len + extra;
     if (need <= r->cap)
         return;
-    r->cap = MAX(need, r->cap ? r->cap + r->cap / 2 : 4);
+    r->cap = MAX(need, r->cap ? r->cap + r->cap / 2 : 16);
     r->ts = mem_realloc(r->ts, r->cap * sizeof(*r->ts));
     r->value = mem_realloc(r->value, r->cap * sizeof(*r->value));
     if (r->hist)
         r->hist = mem_realloc(r->hist, r->cap * sizeof(*r->hist));
+    if (r->start)
+        r->start = mem_realloc(r->start, r->cap * sizeof(*r->start));
 }
 
-void store_run_push(struct store_run *r, int64_t ts, double value, struct slice hist)
+/* The rarer columns begin with the first sample that has something in them. */
+static void with_hist(struct store_run *r)
 {
-    grow(r, r->len + 1);
-    if (hist.ptr && !r->hist)
+    if (!r->hist)
         r->hist = mem_calloc(r->cap, sizeof(*r->hist));
+}
+
+static void with_start(struct store_run *r)
+{
+    if (!r->start)
+        r->start = mem_calloc(r->cap, sizeof(*r->start));
+}
+
+void store_run_push(struct store_run *r, int64_t ts, double value, struct slice hist, int64_t start)
+{
+    store_run_reserve(r, 1);
+    if (hist.ptr)
+        with_hist(r);
+    if (start)
+        with_start(r);
     r->ts[r->len] = ts;
     r->value[r->len] = value;
     if (r->hist)
         r->hist[r->len] = hist;
+    if (r->start)
+        r->start[r->len] = start;
     r->len++;
+}
+
+struct store_run store_run_slice(const struct store_run *r, size_t from, size_t count)
+{
+    return (struct store_run){.ts = r->ts + from,
+                              .value = r->value + from,
+                              .hist = r->hist ? r->hist + from : NULL,
+                              .start = r->start ? r->start + from : NULL,
+                              .len = count};
 }
 
 struct order {
@@ -73,9 +103,11 @@ void store_run_sort(struct store_run *r)
         order[i] = (struct order){r->ts[i], i};
     qsort(order, r->len, sizeof(*order), by_time);
     struct store_run out = {0};
-    grow(&out, r->len);
+    store_run_reserve(&out, r->len);
     if (r->hist)
-        out.hist = mem_calloc(out.cap, sizeof(*out.hist));
+        with_hist(&out);
+    if (r->start)
+        with_start(&out);
     for (size_t i = 0; i < r->len; i++) {
         size_t from = order[i].index;
         if (i + 1 < r->len && order[i + 1].ts == order[i].ts)
@@ -84,6 +116,8 @@ void store_run_sort(struct store_run *r)
         out.value[out.len] = r->value[from];
         if (out.hist)
             out.hist[out.len] = r->hist[from];
+        if (out.start)
+            out.start[out.len] = r->start[from];
         out.len++;
     }
     mem_free(order);
@@ -91,17 +125,20 @@ void store_run_sort(struct store_run *r)
     *r = out;
 }
 
-/* flags, varint count, times, values, then for histograms: a bit a sample and the packed ones, each
- * with its length. */
-void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out)
+/* u8 flags | doubles | [ints: start timestamps] | [per sample: varint 0 for a float, or length + 1
+ * and the packed histogram] */
+void store_values_encode(const struct store_run *r, size_t from, size_t count, struct buf *out)
 {
-    bool histograms = false;
+    bool histograms = false, starts = false;
     for (size_t i = 0; r->hist && i < count && !histograms; i++)
         histograms = r->hist[from + i].ptr != NULL;
-    buf_append_char(out, histograms ? BLOCK_HAS_HISTOGRAMS : 0);
-    codec_append_varint(out, count);
-    codec_ints_encode(r->ts + from, count, out);
+    for (size_t i = 0; r->start && i < count && !starts; i++)
+        starts = r->start[from + i] != 0;
+    buf_append_char(out,
+                    (char)((histograms ? VALUES_HISTOGRAMS : 0) | (starts ? VALUES_STARTS : 0)));
     codec_doubles_encode(r->value + from, count, out);
+    if (starts)
+        codec_ints_encode(r->start + from, count, out);
     for (size_t i = 0; histograms && i < count; i++) {
         struct slice h = r->hist[from + i];
         codec_append_varint(out, h.ptr ? h.len + 1 : 0);
@@ -109,38 +146,61 @@ void store_block_encode(const struct store_run *r, size_t from, size_t count, st
     }
 }
 
-int store_block_decode(struct slice block, struct store_run *r)
+int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count)
 {
-    uint64_t count, len;
+    uint64_t len;
     if (!block.len)
         return ERR_CORRUPT;
     unsigned flags = (unsigned char)block.ptr[0];
     block = slice_from(block, 1);
-    if (flags > BLOCK_HAS_HISTOGRAMS || !codec_take_varint(&block, &count) ||
-        count > STORE_BLOCK_SAMPLES)
+    if (flags & ~(unsigned)(VALUES_HISTOGRAMS | VALUES_STARTS) ||
+        codec_doubles_decode(&block, r->value + at, count))
         return ERR_CORRUPT;
-    size_t at = r->len;
-    grow(r, at + (size_t)count);
-    if (codec_ints_decode(&block, r->ts + at, (size_t)count) ||
-        codec_doubles_decode(&block, r->value + at, (size_t)count))
-        return ERR_CORRUPT;
-    if ((flags & BLOCK_HAS_HISTOGRAMS) && !r->hist)
-        r->hist = mem_calloc(r->cap, sizeof(*r->hist));
+    if (flags & VALUES_STARTS) {
+        with_start(r);
+        if (codec_ints_decode(&block, r->start + at, count))
+            return ERR_CORRUPT;
+    } else if (r->start) {
+        memset(r->start + at, 0, count * sizeof(*r->start));
+    }
+    if (!(flags & VALUES_HISTOGRAMS)) {
+        if (r->hist)
+            memset(r->hist + at, 0, count * sizeof(*r->hist));
+        return block.len ? ERR_CORRUPT : 0;
+    }
+    with_hist(r);
     for (size_t i = 0; i < count; i++) {
         struct slice h = {NULL, 0};
-        if (flags & BLOCK_HAS_HISTOGRAMS) {
-            if (!codec_take_varint(&block, &len) || len > block.len + 1)
-                return ERR_CORRUPT;
-            if (len) {
-                h = slice_first(block, (size_t)len - 1);
-                block = slice_from(block, (size_t)len - 1);
-            }
+        if (!codec_take_varint(&block, &len) || len > block.len + 1)
+            return ERR_CORRUPT;
+        if (len) {
+            h = slice_first(block, (size_t)len - 1);
+            block = slice_from(block, (size_t)len - 1);
         }
-        if (r->hist)
-            r->hist[at + i] = h;
+        r->hist[at + i] = h;
     }
-    r->len = at + (size_t)count;
-    return 0;
+    return block.len ? ERR_CORRUPT : 0;
+}
+
+void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out)
+{
+    codec_append_varint(out, count);
+    codec_ints_encode(r->ts + from, count, out);
+    store_values_encode(r, from, count, out);
+}
+
+int store_block_decode(struct slice block, struct store_run *r)
+{
+    uint64_t count;
+    if (!codec_take_varint(&block, &count) || count > STORE_BLOCK_SAMPLES)
+        return ERR_CORRUPT;
+    store_run_reserve(r, (size_t)count);
+    if (codec_ints_decode(&block, r->ts + r->len, (size_t)count))
+        return ERR_CORRUPT;
+    int err = store_values_decode(block, r, r->len, (size_t)count);
+    if (!err)
+        r->len += (size_t)count;
+    return err;
 }
 
 /* --- histograms --- */

@@ -11,22 +11,36 @@
 #define STORE_BLOCK_SAMPLES 1024 /* at most, in one block */
 
 /* Columns of `len` samples. hist is NULL when all are floats, else one entry a sample: the packed
- * histogram, or ptr NULL for a float. */
+ * histogram, or ptr NULL for a float. start is NULL when no sample has a start timestamp, else one
+ * entry a sample, 0 for none. */
 struct store_run {
     int64_t *ts;
     double *value;
     struct slice *hist;
+    int64_t *start;
     size_t len, cap;
 };
 
 void store_run_free(struct store_run *r);
 void store_run_clear(struct store_run *r);
-void store_run_push(struct store_run *r, int64_t ts, double value, struct slice hist);
+void store_run_push(struct store_run *r, int64_t ts, double value, struct slice hist,
+                    int64_t start);
+/* Room for `extra` samples behind len. */
+void store_run_reserve(struct store_run *r, size_t extra);
+/* `count` samples from `from` on, in place. */
+struct store_run store_run_slice(const struct store_run *r, size_t from, size_t count);
 
 /* Sorts by time; of several samples with one timestamp the last pushed stays. */
 void store_run_sort(struct store_run *r);
 
-/* Appends samples [from, from + count) as one block; count <= STORE_BLOCK_SAMPLES. */
+/* What a block holds beside the times, which many series share: values, start timestamps,
+ * histograms of samples [from, from + count). */
+void store_values_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);
+/* Fills in what belongs to the `count` samples from index `at` on, whose times are there already;
+ * r->len stays. Histograms point into `block`. ERR_CORRUPT when it is damaged. */
+int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count);
+
+/* Times and values together: samples [from, from + count); count <= STORE_BLOCK_SAMPLES. */
 void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);
 /* Appends the block's samples to `r`; histograms point into `block`. ERR_CORRUPT when it is
  * damaged. */

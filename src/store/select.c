@@ -1,32 +1,24 @@
 /* The way out: a selection is a snapshot. What the head holds of the matching series is copied
- * (packed blocks and the open run) under the shard's lock, parts are pinned; after that reading
+ * (its tails) under the shard's lock, parts are pinned; after that reading
  * needs no lock. The head is taken first: what a flush moves meanwhile is then seen twice, never
  * missed. */
 #include <stdlib.h>
 
 #include "store/store_priv.h"
-#include "text/regex.h"
 
 #define CANCEL_EVERY 1024
 
 struct part_ref {
-    uint32_t part, ordinal;
-};
-
-/* What the head had pending; in the selection's arena. */
-struct pending_copy {
-    struct slice *blocks; /* oldest first */
-    size_t block_count;
-    struct store_run run; /* behind the blocks */
+    uint32_t part;
+    struct store_part_rows rows;
 };
 
 struct selected {
-    struct hash128 id; /* of the key */
-    struct slice key;  /* in the arena or a pinned part */
-    struct data_labels labels;
-    struct part_ref *parts; /* oldest first */
+    struct hash128 id;
+    struct data_labels labels; /* strings in the arena or a pinned part */
+    struct part_ref *parts;    /* oldest first */
     uint32_t part_count, part_cap;
-    struct pending_copy *head; /* [2], flushing then now; NULL when the head has nothing */
+    const struct store_tail *head[2]; /* copies in the arena: flushing, then now */
 };
 
 struct store_selection {
@@ -71,48 +63,24 @@ static void grow_table(struct store_selection *sel)
         sel->table[slot_of(sel, sel->found.items[i]->id)] = sel->found.items[i];
 }
 
-/* A key in a pinned part is used where it is. */
-static struct selected *get_series(struct store_selection *sel, struct slice key, bool pinned)
+/* One that is new has no labels yet. */
+static struct selected *get_series(struct store_selection *sel, struct hash128 id)
 {
     if (sel->found.len * 2 >= sel->table_size)
         grow_table(sel);
-    struct hash128 id = hash128(key.ptr, key.len);
     size_t slot = slot_of(sel, id);
     if (sel->table[slot])
         return sel->table[slot];
     struct selected *one = ARENA_NEW(sel->arena, struct selected);
-    struct slice tenant, labels_key;
     one->id = id;
-    one->key = pinned ? key : arena_slice(sel->arena, key);
-    store_series_key_split(one->key, &tenant, &labels_key);
-    data_labels_decode(labels_key, sel->arena, &one->labels);
     vec_push(&sel->found, one);
     sel->table[slot] = one;
     return one;
 }
 
-static void copy_pending(struct arena *arena, const struct store__pending *from,
-                         struct pending_copy *to)
+static bool overlaps(const struct store_tail *t, int64_t t_min, int64_t t_max)
 {
-    to->block_count = from->blocks.len;
-    to->blocks = ARENA_ARRAY(arena, struct slice, from->blocks.len);
-    for (size_t i = 0; i < from->blocks.len; i++)
-        to->blocks[i] = arena_slice(arena, from->blocks.items[i]);
-    to->run.len = from->run.len;
-    to->run.ts = arena_dup(arena, from->run.ts, from->run.len * sizeof(*from->run.ts));
-    to->run.value = arena_dup(arena, from->run.value, from->run.len * sizeof(*from->run.value));
-    if (!from->run.hist)
-        return;
-    to->run.hist = ARENA_ARRAY(arena, struct slice, from->run.len);
-    for (size_t i = 0; i < from->run.len; i++) {
-        if (from->run.hist[i].ptr)
-            to->run.hist[i] = arena_slice(arena, from->run.hist[i]);
-    }
-}
-
-static bool overlaps(const struct store__pending *p, int64_t t_min, int64_t t_max)
-{
-    return p->samples && p->t_max >= t_min && p->t_min <= t_max;
+    return t && t->t_max >= t_min && t->t_min <= t_max;
 }
 
 static int check_limits(struct store_selection *sel, const struct store_select_req *req,
@@ -134,29 +102,43 @@ static int check_limits(struct store_selection *sel, const struct store_select_r
     return 0;
 }
 
+static void select_tails(struct store_selection *sel, const struct store_shard *head,
+                         const struct store_series *series, const struct store_select_req *req,
+                         struct buf *key)
+{
+    const struct store_tail *tails[] = {series->flushing, series->now};
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++)
+        any |= overlaps(tails[i], req->t_min_ns, req->t_max_ns);
+    if (!any)
+        return;
+    struct selected *one = get_series(sel, series->id);
+    struct slice tenant, labels;
+    buf_clear(key);
+    store_shard_key(head, series, key);
+    store_series_key_split(arena_slice(sel->arena, buf_slice(key)), &tenant, &labels);
+    data_labels_decode(labels, sel->arena, &one->labels);
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        if (overlaps(tails[i], req->t_min_ns, req->t_max_ns))
+            one->head[i] = store_tail_copy(tails[i], sel->arena);
+    }
+}
+
 static int select_head(struct store_selection *sel, const struct store_select_req *req,
                        struct diag *diag)
 {
     struct store *s = sel->store;
-    store__series_list found = {0};
+    store_slot_list found = {0};
+    struct buf key = {0};
     int err = 0;
     for (size_t i = 0; i < s->shard_count && !err; i++) {
         struct store__shard *shard = &s->shards[i];
         vec_clear(&found);
         pthread_mutex_lock(&shard->lock);
-        store__head_match(shard, req->tenant, req->matchers, req->matcher_count, &found);
+        store_shard_match(&shard->head, req->tenant, req->matchers, req->matcher_count, &found);
         for (size_t k = 0; k < found.len && !err; k++) {
-            const struct store__series *series = found.items[k];
-            bool flushing = overlaps(&series->flushing, req->t_min_ns, req->t_max_ns);
-            bool now = overlaps(&series->now, req->t_min_ns, req->t_max_ns);
-            if (!flushing && !now)
-                continue;
-            struct selected *one = get_series(sel, series->key, false);
-            one->head = ARENA_ARRAY(sel->arena, struct pending_copy, 2);
-            if (flushing)
-                copy_pending(sel->arena, &series->flushing, &one->head[0]);
-            if (now)
-                copy_pending(sel->arena, &series->now, &one->head[1]);
+            select_tails(sel, &shard->head, store_shard_series(&shard->head, found.items[k]), req,
+                         &key);
             if (k % CANCEL_EVERY == 0)
                 err = check_limits(sel, req, diag);
         }
@@ -165,6 +147,7 @@ static int select_head(struct store_selection *sel, const struct store_select_re
             err = check_limits(sel, req, diag);
     }
     vec_free(&found);
+    buf_deinit(&key);
     return err;
 }
 
@@ -181,34 +164,67 @@ static void add_part(struct store_selection *sel, struct selected *one, struct p
     one->parts[one->part_count++] = ref;
 }
 
+/* The series the cursor stands on. */
+static struct selected *part_series(struct store_selection *sel, const struct store_part_cursor *c,
+                                    struct buf *key)
+{
+    struct data_label pairs[64], *own = NULL, *all = pairs;
+    size_t count = c->pairs.len - 1;
+    if (count > ARRAY_LEN(pairs))
+        all = own = mem_alloc(count * sizeof(*own));
+    for (size_t i = 0; i < count; i++)
+        all[i] = store_part_pair(c->part, c->pairs.items[i + 1]);
+    struct data_labels labels = {all, count};
+    buf_clear(key);
+    data_labels_encode(labels, key);
+    struct slice tenant = store_part_pair(c->part, c->pairs.items[0]).value;
+    struct selected *one =
+        get_series(sel, store__series_id(tenant, data_labels_key_hash(buf_slice(key))));
+    if (!one->labels.items)
+        one->labels = (struct data_labels){arena_dup(sel->arena, all, count * sizeof(*all)), count};
+    mem_free(own);
+    return one;
+}
+
+static int select_part(struct store_selection *sel, uint32_t part,
+                       const struct store_select_req *req, struct buf *key, struct diag *diag)
+{
+    struct store_part *p = sel->parts.items[part];
+    struct store_part_cursor cursor = {.part = p};
+    uint32_t *series = NULL;
+    size_t count = 0;
+    int err = 0;
+    bool damaged =
+        store_part_match(p, req->tenant, req->matchers, req->matcher_count, &series, &count) != 0;
+    for (size_t k = 0; k < count && !err && !damaged; k++) {
+        damaged = store_part_seek(&cursor, series[k]) != 0;
+        if (damaged || cursor.t_max < req->t_min_ns || cursor.t_min > req->t_max_ns)
+            continue;
+        struct selected *one = part_series(sel, &cursor, key);
+        if (!one->part_count)
+            vec_push(&sel->series, one);
+        add_part(sel, one, (struct part_ref){part, cursor.rows});
+        if (k % CANCEL_EVERY == 0)
+            err = check_limits(sel, req, diag);
+    }
+    if (damaged)
+        store__quarantine(sel->store, p); /* what was found is served */
+    store_part_cursor_deinit(&cursor);
+    mem_free(series);
+    return err ? err : check_limits(sel, req, diag);
+}
+
 static int select_parts(struct store_selection *sel, const struct store_select_req *req,
                         struct diag *diag)
 {
+    struct buf key = {0};
     int err = 0;
     for (size_t i = 0; i < sel->parts.len && !err; i++) {
-        const struct store_part *p = sel->parts.items[i];
-        const struct store_part_info *info = store_part_info(p);
-        uint32_t *ordinals;
-        size_t count;
-        if (info->t_max_ns < req->t_min_ns || info->t_min_ns > req->t_max_ns)
-            continue;
-        store_part_match(p, req->tenant, req->matchers, req->matcher_count, &ordinals, &count);
-        for (size_t k = 0; k < count && !err; k++) {
-            int64_t t_min, t_max;
-            store_part_series_range(p, ordinals[k], &t_min, &t_max);
-            if (t_max < req->t_min_ns || t_min > req->t_max_ns)
-                continue;
-            struct selected *one = get_series(sel, store_part_key(p, ordinals[k]), true);
-            if (!one->part_count)
-                vec_push(&sel->series, one);
-            add_part(sel, one, (struct part_ref){(uint32_t)i, ordinals[k]});
-            if (k % CANCEL_EVERY == 0)
-                err = check_limits(sel, req, diag);
-        }
-        mem_free(ordinals);
-        if (!err)
-            err = check_limits(sel, req, diag);
+        const struct store_part_info *info = store_part_info(sel->parts.items[i]);
+        if (info->t_max_ns >= req->t_min_ns && info->t_min_ns <= req->t_max_ns)
+            err = select_part(sel, (uint32_t)i, req, &key, diag);
     }
+    buf_deinit(&key);
     return err;
 }
 
@@ -218,16 +234,17 @@ static int by_labels(const void *a, const void *b)
                            (*(struct selected *const *)b)->labels);
 }
 
-static int by_key(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
-    return slice_cmp((*(struct selected *const *)a)->key, (*(struct selected *const *)b)->key);
+    struct hash128 x = (*(struct selected *const *)a)->id, y = (*(struct selected *const *)b)->id;
+    return x.hi != y.hi ? (x.hi > y.hi) - (x.hi < y.hi) : (x.lo > y.lo) - (x.lo < y.lo);
 }
 
-/* Parts give their series by key, so that those of the head alone come last; where parts agree on
- * the series there is nothing left to sort. */
+/* Parts give their series by labels, so that those of the head alone come last; where parts agree
+ * on the series there is nothing left to sort. */
 static void sort_series(struct store_selection *sel, bool any_order)
 {
-    int (*order)(const void *, const void *) = any_order ? by_key : by_labels;
+    int (*order)(const void *, const void *) = any_order ? by_id : by_labels;
     bool sorted = true;
     for (size_t i = 0; i < sel->found.len; i++) {
         if (!sel->found.items[i]->part_count)
@@ -272,17 +289,6 @@ static size_t selection_count(const struct store_selection *sel)
 static struct data_labels selection_labels(const struct store_selection *sel, size_t i)
 {
     return sel->series.items[i]->labels;
-}
-
-static int read_pending(const struct pending_copy *p, struct store_run *out)
-{
-    int err = 0;
-    for (size_t i = 0; i < p->block_count && !err; i++)
-        err = store_block_decode(p->blocks[i], out);
-    for (size_t i = 0; i < p->run.len && !err; i++)
-        store_run_push(out, p->run.ts[i], p->run.value[i],
-                       p->run.hist ? p->run.hist[i] : (struct slice){NULL, 0});
-    return err;
 }
 
 /* Each time is behind the one before, as it nearly always is. Times are far from overflow. */
@@ -340,15 +346,17 @@ static int selection_read(struct store_selection *sel, size_t i, int64_t t_min, 
     for (size_t k = 0; k < one->part_count; k++) {
         struct store_part *part = sel->parts.items[one->parts[k].part];
         size_t before = run.len;
-        if (store_part_read(part, one->parts[k].ordinal, t_min, t_max, &run)) {
+        if (store_part_read(part, &one->parts[k].rows, t_min, t_max, &run)) {
             /* The rest goes on being served; the damage is reported once, and its file kept aside.
              */
             run.len = before;
             store__quarantine(sel->store, part);
         }
     }
-    for (size_t k = 0; one->head && k < 2 && !err; k++)
-        err = read_pending(&one->head[k], &run);
+    for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
+        if (one->head[k])
+            err = store_tail_read(one->head[k], &run);
+    }
     if (err)
         diag_set(diag, err, "samples in memory are damaged");
     if (!ascending(run.ts, run.len))
@@ -364,6 +372,9 @@ static int selection_read(struct store_selection *sel, size_t i, int64_t t_min, 
     if (!err && run.hist && (err = give_histograms(run.hist + begin, out)))
         diag_set(diag, err, "a stored histogram is damaged");
     mem_free(run.hist);
+    if (run.start && begin)
+        memmove(run.start, run.start + begin, out->count * sizeof(*run.start));
+    out->start = run.start;
     return err;
 }
 
@@ -399,167 +410,6 @@ void store_samples_reserve(struct store_samples *s, size_t count, bool with_hist
     }
 }
 
-/* --- names and values --- */
-
-struct collector {
-    struct map *seen;
-    struct slice name; /* ptr NULL: names are collected */
-};
-
-static bool collect_pair(struct slice name, struct slice value, void *ctx)
-{
-    struct collector *c = ctx;
-    if (!c->name.ptr)
-        map_put(c->seen, name, NULL);
-    else if (slice_eq(name, c->name))
-        map_put(c->seen, value, NULL);
-    return true;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-static void give(struct collector *c, size_t limit, struct arena *arena, struct slice **out,
-                 size_t *out_count, bool *out_cut)
-{
-    size_t count = map_count(c->seen), pos = 0, n = 0;
-    struct slice *list = ARENA_ARRAY(arena, struct slice, count);
-    for (struct map_entry *e; (e = map_next(c->seen, &pos));)
-        list[n++] = arena_slice(arena, e->key);
-    if (count)
-        qsort(list, count, sizeof(*list), by_bytes);
-    *out_cut = limit && count > limit;
-    *out = list;
-    *out_count = *out_cut ? limit : count;
-    map_free(c->seen);
-}
-
-/* Without matchers, straight from the indexes. False when somewhere another tenant's series are
- * among them, whose labels are nobody else's business: then the series tell. */
-static bool collect_from_indexes(struct store *s, const struct store_select_req *req,
-                                 struct collector *c)
-{
-    bool sole = true;
-    for (size_t i = 0; i < s->shard_count && sole; i++) {
-        struct store__shard *shard = &s->shards[i];
-        pthread_mutex_lock(&shard->lock);
-        sole = !shard->has_tenants;
-        size_t pos = 0;
-        for (struct map_entry *e; sole && (e = map_next(shard->names, &pos));) {
-            if (!c->name.ptr) {
-                map_put(c->seen, e->key, NULL);
-            } else if (slice_eq(e->key, c->name)) {
-                size_t at = 0;
-                struct store__name_index *index = e->value.ptr;
-                for (struct map_entry *v; (v = map_next(index->values, &at));)
-                    map_put(c->seen, v->key, NULL);
-            }
-        }
-        pthread_mutex_unlock(&shard->lock);
-    }
-    store__part_list parts = store__pin_parts(s);
-    for (size_t i = 0; i < parts.len && sole; i++) {
-        const struct store_part_info *info = store_part_info(parts.items[i]);
-        if (info->t_max_ns < req->t_min_ns || info->t_min_ns > req->t_max_ns)
-            continue;
-        sole = store_part_is_of(parts.items[i], req->tenant);
-        if (sole)
-            store_part_each_pair(parts.items[i], collect_pair, c);
-    }
-    store__unpin_parts(&parts);
-    return sole;
-}
-
-static int collect(struct store_source *src, const struct store_select_req *req, struct slice name,
-                   size_t limit, struct arena *arena, struct slice **out, size_t *out_count,
-                   bool *out_cut, struct diag *diag)
-{
-    struct collector c = {.seen = map_new(), .name = name};
-    if (req->matcher_count || !slice_eq_cstr(req->tenant, "default") ||
-        !collect_from_indexes(store_of(src), req, &c)) {
-        map_clear(c.seen);
-        struct store_selection *sel;
-        int err = source_select(src, req, &sel, diag);
-        if (err) {
-            map_free(c.seen);
-            return err;
-        }
-        for (size_t i = 0; i < sel->series.len; i++) {
-            struct data_labels labels = sel->series.items[i]->labels;
-            for (size_t k = 0; k < labels.count; k++)
-                collect_pair(labels.items[k].name, labels.items[k].value, &c);
-        }
-        selection_free(sel);
-    }
-    give(&c, limit, arena, out, out_count, out_cut);
-    return 0;
-}
-
-static int source_label_names(struct store_source *src, const struct store_select_req *req,
-                              size_t limit, struct arena *arena, struct slice **out,
-                              size_t *out_count, bool *out_cut, struct diag *diag)
-{
-    return collect(src, req, (struct slice){NULL, 0}, limit, arena, out, out_count, out_cut, diag);
-}
-
-static int source_label_values(struct store_source *src, struct slice name,
-                               const struct store_select_req *req, size_t limit,
-                               struct arena *arena, struct slice **out, size_t *out_count,
-                               bool *out_cut, struct diag *diag)
-{
-    return collect(src, req, name, limit, arena, out, out_count, out_cut, diag);
-}
-
-static int by_metric(const void *a, const void *b)
-{
-    return slice_cmp(((const struct store_metadata *)a)->metric,
-                     ((const struct store_metadata *)b)->metric);
-}
-
-static int source_metadata(struct store_source *src, struct slice tenant, struct slice metric,
-                           struct arena *arena, struct store_metadata **out, size_t *out_count,
-                           struct diag *diag)
-{
-    struct store *s = store_of(src);
-    (void)diag;
-    pthread_mutex_lock(&s->parts_lock);
-    struct store_metadata *list = ARENA_ARRAY(arena, struct store_metadata, map_count(s->metadata));
-    size_t n = 0, pos = 0;
-    for (struct map_entry *e; (e = map_next(s->metadata, &pos));) {
-        struct slice rest = e->key, whose;
-        slice_split(&rest, '\0', &whose);
-        if (!slice_eq(whose, tenant) || (metric.ptr && !slice_eq(rest, metric)))
-            continue;
-        const struct store_metadata *m = e->value.ptr;
-        list[n++] = (struct store_metadata){.metric = arena_slice(arena, rest),
-                                            .unit = arena_slice(arena, m->unit),
-                                            .help = arena_slice(arena, m->help),
-                                            .type = m->type};
-    }
-    pthread_mutex_unlock(&s->parts_lock);
-    if (n)
-        qsort(list, n, sizeof(*list), by_metric);
-    *out = list;
-    *out_count = n;
-    return 0;
-}
-
-/* Exemplars are not kept yet (docs/roadmap.md). */
-static int source_exemplars(struct store_source *src, const struct store_select_req *req,
-                            struct arena *arena, struct store_exemplar **out, size_t *out_count,
-                            struct diag *diag)
-{
-    (void)src;
-    (void)req;
-    (void)arena;
-    (void)diag;
-    *out = NULL;
-    *out_count = 0;
-    return 0;
-}
-
 static void source_stats(struct store_source *src, struct store_source_stats *out)
 {
     struct store *s = store_of(src);
@@ -570,21 +420,12 @@ static void source_stats(struct store_source *src, struct store_source_stats *ou
     for (size_t i = 0; i < s->shard_count; i++) {
         struct store__shard *shard = &s->shards[i];
         pthread_mutex_lock(&shard->lock);
-        out->head_samples += shard->samples;
-        out->memory_bytes += shard->bytes;
-        for (size_t k = 0; k < shard->series.len; k++) {
-            const struct store__pending *pending[] = {&shard->series.items[k]->now,
-                                                      &shard->series.items[k]->flushing};
-            for (size_t p = 0; p < ARRAY_LEN(pending); p++) {
-                if (pending[p]->samples) {
-                    out->t_min_ns = MIN(out->t_min_ns, pending[p]->t_min);
-                    out->t_max_ns = MAX(out->t_max_ns, pending[p]->t_max);
-                }
-            }
-        }
-        size_t pos = 0;
-        for (struct map_entry *e; (e = map_next(shard->names, &pos));)
-            out->label_pairs += map_count(((struct store__name_index *)e->value.ptr)->values);
+        const struct store_shard *head = &shard->head;
+        out->head_samples += head->samples + head->flushing_samples;
+        out->memory_bytes += head->bytes;
+        out->t_min_ns = MIN(out->t_min_ns, MIN(head->t_min, head->flushing_t_min));
+        out->t_max_ns = MAX(out->t_max_ns, MAX(head->t_max, head->flushing_t_max));
+        out->label_pairs += head->pairs.len;
         pthread_mutex_unlock(&shard->lock);
     }
     out->samples = out->head_samples;
@@ -607,9 +448,9 @@ const struct store_source_ops store__source_ops = {
     .selection_labels = selection_labels,
     .selection_read = selection_read,
     .selection_free = selection_free,
-    .label_names = source_label_names,
-    .label_values = source_label_values,
-    .metadata = source_metadata,
-    .exemplars = source_exemplars,
+    .label_names = store__list_names,
+    .label_values = store__list_values,
+    .metadata = store__list_metadata,
+    .exemplars = store__list_exemplars,
     .stats = source_stats,
 };

@@ -25,6 +25,24 @@ struct counter store__counters[STORE__COUNTER_COUNT] = {
     [STORE__REFUSED_LABEL_LIMIT] = {.name = "pharos_store_samples_refused_total",
                                     .help = "Samples refused, by reason.",
                                     .labels = "reason=\"label_limit\""},
+    [STORE__EXEMPLARS] = {.name = "pharos_store_exemplars_appended_total",
+                          .help = "Exemplars taken in."},
+    [STORE__EXEMPLARS_REFUSED] = {.name = "pharos_store_exemplars_refused_total",
+                                  .help = "Exemplars that were not kept: too old, too far ahead, "
+                                          "too long, of a series without samples, or none are to "
+                                          "be kept (limits.exemplars)."},
+    [STORE__EXEMPLARS_DROPPED] = {.name = "pharos_store_exemplars_dropped_total",
+                                  .help = "Exemplars that gave way to later ones in memory."},
+    [STORE__FLUSH_BYTES] = {.name = "pharos_store_flush_bytes_total",
+                            .help = "Bytes of parts written by flushes."},
+    [STORE__FLUSH_NS] = {.name = "pharos_store_flush_seconds_total",
+                         .help = "Time spent in flushes.",
+                         .scale = 1e-9},
+    [STORE__MERGE_BYTES] = {.name = "pharos_store_merge_bytes_total",
+                            .help = "Bytes of parts written by merges and deletions."},
+    [STORE__MERGE_NS] = {.name = "pharos_store_merge_seconds_total",
+                         .help = "Time spent in merges.",
+                         .scale = 1e-9},
     [STORE__FLUSHES] = {.name = "pharos_store_flushes_total",
                         .help = "Flushes of the head to parts."},
     [STORE__MERGES] = {.name = "pharos_store_merges_total", .help = "Merges of parts."},
@@ -50,6 +68,7 @@ void store_config_init(struct store_config *c)
         .retention_ns = 90 * 86400 * NS_PER_SEC,
         .future_ns = 600 * NS_PER_SEC,
         .series_max = 5000000,
+        .exemplars_max = 100000,
         .label_count_max = 64,
         .label_bytes_max = 16 << 10,
         .flush_interval_ns = 600 * NS_PER_SEC,
@@ -73,25 +92,17 @@ static int lock_dir(struct store *s, struct diag *diag)
     return err ? err : s->os->ops->lock(s->lock_file, diag);
 }
 
-static void free_metadata(struct store *s)
-{
-    size_t pos = 0;
-    for (struct map_entry *e; (e = map_next(s->metadata, &pos));) {
-        struct store_metadata *m = e->value.ptr;
-        mem_free((void *)(uintptr_t)m->unit.ptr);
-        mem_free((void *)(uintptr_t)m->help.ptr);
-        mem_free(m);
-    }
-    map_free(s->metadata);
-}
-
 static void free_store(struct store *s)
 {
     for (size_t i = 0; i < s->parts.len; i++)
         store_part_unref(s->parts.items[i]);
     vec_free(&s->parts);
-    store__head_free(s);
-    free_metadata(s);
+    for (size_t i = 0; i < s->shard_count; i++) {
+        store_shard_deinit(&s->shards[i].head);
+        pthread_mutex_destroy(&s->shards[i].lock);
+    }
+    mem_free(s->shards);
+    store__metadata_free(s);
     store_manifest_free(&s->manifest);
     if (s->lock_file)
         s->os->ops->close(s->lock_file);
@@ -121,13 +132,18 @@ static int open_parts_and_log(struct store *s, struct diag *diag)
     if (!err)
         err = store__load_parts(s, diag);
     if (!err && s->manifest.metadata.len)
-        err = store__replay(STORE_WAL_METADATA, 0, buf_slice(&s->manifest.metadata), s);
-    if (!err)
-        err = store_wal_open(s->os, &wal, s->manifest.wal_low_water, store__replay, s, &s->wal,
-                             &replay, diag);
+        err = store__replay(STORE_WAL_METADATA, UINT64_MAX, buf_slice(&s->manifest.metadata), s);
+    if (!err && (err = store_wal_open(s->os, &wal, s->manifest.wal_low_water, store__replay, s,
+                                      &s->wal, &replay, diag)) == ERR_UNSUPPORTED)
+        diag_set(diag, err,
+                 "the write-ahead log in %s has records of format version 1, this program reads "
+                 "version 2: use the program that wrote it, or begin in a new directory",
+                 dir);
     store__replay_end();
     if (err)
-        return diag_set(diag, err, "the data in %s cannot be read", s->config.dir);
+        return diag && diag->code
+                   ? err
+                   : diag_set(diag, err, "the data in %s cannot be read", s->config.dir);
     if (replay.torn_bytes || replay.corrupt_segments)
         LOG_WARN("store", "the write-ahead log did not end cleanly",
                  LOG_INT("torn_bytes", replay.torn_bytes),
@@ -153,10 +169,10 @@ int store_open(const struct store_config *config, struct os *os, struct task_poo
     pthread_cond_init(&s->thread_cond, NULL);
     s->shard_count = config->shard_count ? config->shard_count
                                          : (size_t)MAX(2 * sysconf(_SC_NPROCESSORS_ONLN), 1);
-    s->shards = mem_calloc(s->shard_count, sizeof(*s->shards));
+    s->shards = mem_alloc_aligned(64, s->shard_count * sizeof(*s->shards));
     for (size_t i = 0; i < s->shard_count; i++) {
         pthread_mutex_init(&s->shards[i].lock, NULL);
-        s->shards[i].names = map_new();
+        store_shard_init(&s->shards[i].head);
     }
     int err = open_parts_and_log(s, diag);
     s->last_flush_ns = s->last_merge_ns = os->ops->now_ns(os);

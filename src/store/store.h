@@ -24,6 +24,7 @@ struct store_config {
     int64_t retention_bytes;    /* 0 = unlimited: the oldest partitions go first */
     int64_t future_ns;          /* how far ahead of the clock a sample may be; default 10 min */
     size_t series_max;          /* active series; default 5,000,000 */
+    size_t exemplars_max;       /* in memory, not yet in parts; default 100,000; 0 = none kept */
     size_t label_count_max;     /* default 64 */
     size_t label_bytes_max;     /* of one name or value; default 16 KiB */
     int64_t flush_interval_ns;  /* head -> part; default 10 min */

@@ -14,7 +14,12 @@
 
 struct store_wal;
 
-enum store_wal_type { STORE_WAL_SAMPLES = 1, STORE_WAL_METADATA = 2 };
+enum store_wal_type {
+    STORE_WAL_SAMPLES_1 = 1,
+    STORE_WAL_METADATA = 2,
+    STORE_WAL_SAMPLES = 3,
+    STORE_WAL_EXEMPLARS = 4
+};
 
 struct store_wal_config {
     const char *dir; /* exists */

@@ -28,8 +28,16 @@ struct write {
     uint32_t number; /* in the order of appending */
 };
 
+/* What metadata said of a metric, as often as it did. */
+struct told {
+    enum data_metric_type type;
+    bool acked;
+    uint32_t number;
+};
+
 struct model {
     VEC(struct write) writes[SERIES];
+    VEC(struct told) told;
     uint32_t next_number;
     size_t acked; /* appends */
 };
@@ -70,6 +78,22 @@ static void on_ack(void *ctx, int err, const struct store_append_result *result)
                 w->acked = true;
         }
     }
+    for (size_t i = 0; !err && i < a->world->model.told.len; i++) {
+        struct told *t = &a->world->model.told.items[i];
+        t->acked |= t->number >= a->first && t->number <= a->last;
+    }
+}
+
+/* What goes with a write follows from its number: whether there is a start timestamp, and whether
+ * there is an exemplar. */
+static int64_t start_of(const struct write *w)
+{
+    return w->number % 3 ? w->ts - (int64_t)(w->number % 7) * NS_PER_SEC : 0;
+}
+
+static bool has_exemplar(const struct write *w)
+{
+    return w->number % 4 == 0;
 }
 
 static int open_store(struct world *w)
@@ -120,8 +144,23 @@ static void append_some(struct world *w)
             struct write one = {
                 .ts = ts, .value = (double)(rnd(w) % 1000) / 4, .number = w->model.next_number++};
             data_metric_batch_add_sample(b, index, one.ts, one.value);
+            if (start_of(&one))
+                data_metric_batch_set_start(b, start_of(&one));
+            if (has_exemplar(&one)) {
+                char number[16];
+                snprintf(number, sizeof(number), "%u", one.number);
+                struct data_label l = {SLICE("number"), slice_cstr(number)};
+                data_metric_batch_add_exemplar(b, index, one.ts, one.value,
+                                               (struct data_labels){&l, 1});
+            }
             vec_push(&w->model.writes[s], one);
         }
+    }
+    if (rnd(w) % 4 == 0) {
+        struct told t = {(enum data_metric_type)(rnd(w) % DATA_METRIC_TYPE_COUNT), false,
+                         w->model.next_number++};
+        data_metric_batch_add_metadata(b, SLICE("m"), t.type, SLICE("s"), SLICE("help"));
+        vec_push(&w->model.told, t);
     }
     a->last = w->model.next_number - 1;
     store_append_metrics(w->store, b, on_ack, a);
@@ -132,6 +171,62 @@ static void append_some(struct world *w)
         mem_free(a);
     else
         (void)!store_sync(w->store), mem_free(a); /* later than the append, but before a is gone */
+}
+
+/* Every acknowledged exemplar is there, once, and none that nobody wrote. */
+static void check_exemplars(struct world *w, const struct store_select_req *req)
+{
+    struct store_source *src = store_metrics(w->store);
+    struct arena *arena = arena_new(0, NULL);
+    struct store_exemplar *found;
+    size_t count;
+    struct diag d;
+    diag_init(&d);
+    assert_int_equal(src->ops->exemplars(src, req, arena, &found, &count, &d), 0);
+    bool *explained = mem_calloc(count, sizeof(*explained));
+    for (int s = 0; s < SERIES; s++) {
+        for (size_t i = 0; i < w->model.writes[s].len; i++) {
+            const struct write *one = &w->model.writes[s].items[i];
+            size_t here = 0;
+            for (size_t k = 0; k < count && has_exemplar(one); k++) {
+                struct slice n = data_labels_get(found[k].series, SLICE("n"));
+                struct slice number = data_labels_get(found[k].labels, SLICE("number"));
+                if (n.ptr[1] - '0' != s || strtoull(number.ptr, NULL, 10) != one->number)
+                    continue;
+                assert_true(found[k].ts_ns == one->ts && found[k].value == one->value);
+                explained[k] = true;
+                here++;
+            }
+            if (here > 1 || (has_exemplar(one) && one->acked && !here))
+                fail_msg("seed %llu: series %d has %zu exemplars of write %u",
+                         (unsigned long long)w->seed, s, here, one->number);
+        }
+    }
+    for (size_t k = 0; k < count; k++)
+        assert_true(explained[k]);
+    mem_free(explained);
+    arena_free(arena);
+}
+
+/* The metadata is what was said last, or later than what was acknowledged last. */
+static void check_metadata(struct world *w)
+{
+    struct store_source *src = store_metrics(w->store);
+    struct arena *arena = arena_new(0, NULL);
+    struct store_metadata *found;
+    size_t count, from = 0;
+    assert_int_equal(
+        src->ops->metadata(src, SLICE("default"), SLICE("m"), arena, &found, &count, NULL), 0);
+    for (size_t i = 0; i < w->model.told.len; i++) {
+        if (w->model.told.items[i].acked)
+            from = i + 1;
+    }
+    bool fits = !count && !from;
+    for (size_t i = from ? from - 1 : 0; i < w->model.told.len && count; i++)
+        fits |= w->model.told.items[i].type == found[0].type;
+    if (!fits)
+        fail_msg("seed %llu: metadata nobody explains", (unsigned long long)w->seed);
+    arena_free(arena);
 }
 
 static void check(struct world *w)
@@ -163,7 +258,8 @@ static void check(struct world *w)
                 const struct write *one = &w->model.writes[s].items[j];
                 if (one->ts != samples.ts[k])
                     continue;
-                if (one->value == samples.value[k])
+                if (one->value == samples.value[k] &&
+                    start_of(one) == (samples.start ? samples.start[k] : 0))
                     found = one;
                 else if (one->acked && found)
                     found = NULL;
@@ -192,6 +288,8 @@ static void check(struct world *w)
     }
     store_samples_free(&samples);
     src->ops->selection_free(sel);
+    check_exemplars(w, &req);
+    check_metadata(w);
 }
 
 static void count_files(const char *name, void *ctx)
@@ -256,6 +354,7 @@ static void end_world(struct world *w)
 {
     for (int s = 0; s < SERIES; s++)
         vec_free(&w->model.writes[s]);
+    vec_free(&w->model.told);
     os_sim_free(w->sim);
 }
 

@@ -1,0 +1,284 @@
+#include "store/tail.h"
+
+#include <math.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "codec/bytes.h"
+#include "codec/decimal.h"
+
+#define STREAM_SEAL_BYTES ((size_t)32 << 10)
+#define STREAM_BEGIN      36u
+#define SAMPLE_MAX        48u /* bytes of a sample without its histogram */
+#define DECIMALS_TRY      9   /* more are no measurement's, and raw bytes are as short */
+
+struct store_tail_blocks {
+    size_t count, samples;
+    struct slice items[]; /* owned */
+};
+
+/* A sample of the stream: u8 control, then what it says. Bits 0-1 time, 2-4 value, 5 start. */
+enum {
+    TIME_STEADY, /* as far from the one before as that from its own */
+    TIME_MS,     /* zigzag varint: change of the distance in ms */
+    TIME_NS,
+    TIME_MASK = 3,
+
+    VALUE_SAME = 0 << 2,
+    VALUE_DECIMAL = 1 << 2, /* zigzag varint: difference of the decimal integers */
+    VALUE_SHIFT = 2 << 2,   /* u8 decimals from now on, then the integer itself as zigzag varint */
+    VALUE_RAW = 3 << 2,
+    VALUE_HISTOGRAM = 4 << 2, /* varint length, bytes */
+    VALUE_MASK = 7 << 2,
+
+    START_CHANGED = 1 << 5, /* zigzag varint: difference to the last one */
+};
+
+static struct store_tail *resize(struct store_tail *t, size_t cap)
+{
+    t = mem_realloc(t, sizeof(*t) + cap);
+    t->cap = (uint32_t)cap;
+    return t;
+}
+
+static void add_block(struct store_tail *t, struct slice block, size_t samples)
+{
+    size_t count = t->blocks ? t->blocks->count : 0;
+    struct store_tail_blocks *b =
+        mem_realloc(t->blocks, sizeof(*b) + (count + 1) * sizeof(b->items[0]));
+    if (!count)
+        *b = (struct store_tail_blocks){0};
+    b->items[b->count++] = block;
+    b->samples += samples;
+    t->blocks = b;
+}
+
+static int read_stream(const struct store_tail *t, struct store_run *out);
+
+/* Packs the stream away. */
+static size_t seal(struct store_tail *t)
+{
+    struct store_run run = {0};
+    size_t bytes = 0;
+    int err = read_stream(t, &run);
+    base_assert(!err);
+    for (size_t i = 0; i < run.len; i += STORE_BLOCK_SAMPLES) {
+        struct buf block = {0};
+        size_t n = MIN(run.len - i, (size_t)STORE_BLOCK_SAMPLES);
+        store_block_encode(&run, i, n, &block);
+        add_block(t, slice_make(mem_realloc(block.ptr, block.len), block.len), n);
+        bytes += block.len + sizeof(struct slice);
+    }
+    store_run_free(&run);
+    t->len = 0;
+    t->stream_samples = 0;
+    t->last_ts = t->last_delta = t->last_start = t->last_decimal = 0;
+    t->last_value = 0;
+    t->decimals = 0;
+    return bytes;
+}
+
+static char *put_value(struct store_tail *t, double value, char *at, unsigned *control)
+{
+    if (codec_double_bits(value) == codec_double_bits(t->last_value) && t->stream_samples)
+        return at;
+    int64_t m;
+    int decimals = t->decimals;
+    if (codec_decimal_from(value, decimals, &m)) {
+        int64_t d = (int64_t)((uint64_t)m - (uint64_t)t->last_decimal);
+        if (codec_zigzag(d) < UINT64_C(1) << 49) {
+            *control |= VALUE_DECIMAL;
+            t->last_decimal = m;
+            return codec_put_varint(at, codec_zigzag(d));
+        }
+    } else {
+        do
+            decimals++;
+        while (decimals <= DECIMALS_TRY && !codec_decimal_from(value, decimals, &m));
+        if (decimals <= DECIMALS_TRY && codec_zigzag(m) < UINT64_C(1) << 42) {
+            *control |= VALUE_SHIFT;
+            t->decimals = (uint8_t)decimals;
+            t->last_decimal = m;
+            *at++ = (char)decimals;
+            return codec_put_varint(at, codec_zigzag(m));
+        }
+    }
+    *control |= VALUE_RAW;
+    codec_store64(at, codec_double_bits(value));
+    return at + 8;
+}
+
+size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct slice hist,
+                       int64_t start)
+{
+    struct store_tail *t = *to;
+    size_t grown = 0;
+    if (!t) {
+        t = mem_alloc(sizeof(*t) + STREAM_BEGIN);
+        *t = (struct store_tail){.t_min = ts, .t_max = ts, .cap = STREAM_BEGIN};
+        grown = sizeof(*t) + STREAM_BEGIN;
+    }
+    char bytes[SAMPLE_MAX], *at = bytes + 1;
+    unsigned control = 0;
+    int64_t delta = (int64_t)((uint64_t)ts - (uint64_t)t->last_ts),
+            dod = (int64_t)((uint64_t)delta - (uint64_t)t->last_delta);
+    if (dod) {
+        bool ms = dod % NS_PER_MS == 0;
+        control = ms ? TIME_MS : TIME_NS;
+        at = codec_put_varint(at, codec_zigzag(ms ? dod / NS_PER_MS : dod));
+    }
+    /* The very first distance is the time itself: the next one has nothing to do with it. */
+    t->last_delta = t->stream_samples ? delta : 0;
+    t->last_ts = ts;
+    if (start != t->last_start) {
+        control |= START_CHANGED;
+        at = codec_put_varint(at,
+                              codec_zigzag((int64_t)((uint64_t)start - (uint64_t)t->last_start)));
+        t->last_start = start;
+    }
+    if (hist.ptr) {
+        control |= VALUE_HISTOGRAM;
+        at = codec_put_varint(at, hist.len);
+        t->last_value = 0;
+    } else {
+        at = put_value(t, value, at, &control);
+        t->last_value = value;
+    }
+    bytes[0] = (char)control;
+    size_t len = (size_t)(at - bytes), need = t->len + len + (hist.ptr ? hist.len : 0);
+    if (need > t->cap) {
+        size_t before = t->cap;
+        t = resize(t, MAX(need, before + before / 4 + 12));
+        grown += t->cap - before;
+    }
+    memcpy(t->stream + t->len, bytes, len);
+    if (hist.len)
+        memcpy(t->stream + t->len + len, hist.ptr, hist.len);
+    t->len = (uint32_t)need;
+    t->stream_samples++;
+    t->t_min = MIN(t->t_min, ts);
+    t->t_max = MAX(t->t_max, ts);
+    if (t->stream_samples >= STORE_TAIL_SEAL_SAMPLES || t->len >= STREAM_SEAL_BYTES)
+        grown += seal(t);
+    *to = t;
+    return grown;
+}
+
+/* Every append made these bytes: they are not checked again. */
+static int read_stream(const struct store_tail *t, struct store_run *out)
+{
+    struct slice in = slice_make(t->stream, t->len);
+    int64_t ts = 0, delta = 0, start = 0, decimal = 0;
+    double value = 0;
+    int decimals = 0;
+    store_run_reserve(out, t->stream_samples);
+    for (unsigned i = 0; i < t->stream_samples; i++) {
+        uint64_t v = 0;
+        if (!in.len)
+            return ERR_CORRUPT;
+        unsigned control = (unsigned char)in.ptr[0];
+        in = slice_from(in, 1);
+        if ((control & TIME_MASK) && !codec_take_varint(&in, &v))
+            return ERR_CORRUPT;
+        uint64_t dod = (uint64_t)codec_unzigzag(v);
+        delta =
+            (int64_t)((uint64_t)delta + ((control & TIME_MASK) == TIME_MS ? dod * NS_PER_MS : dod));
+        ts = (int64_t)((uint64_t)ts + (uint64_t)delta);
+        if (!i)
+            delta = 0;
+        if (control & START_CHANGED) {
+            if (!codec_take_varint(&in, &v))
+                return ERR_CORRUPT;
+            start = (int64_t)((uint64_t)start + (uint64_t)codec_unzigzag(v));
+        }
+        struct slice hist = {NULL, 0};
+        switch (control & VALUE_MASK) {
+        case VALUE_SAME: break;
+        case VALUE_SHIFT:
+            if (!in.len || (unsigned char)in.ptr[0] > CODEC_DECIMALS_MAX)
+                return ERR_CORRUPT;
+            decimals = (unsigned char)in.ptr[0];
+            decimal = 0;
+            in = slice_from(in, 1);
+            /* fall through */
+        case VALUE_DECIMAL:
+            if (!codec_take_varint(&in, &v))
+                return ERR_CORRUPT;
+            decimal = (int64_t)((uint64_t)decimal + (uint64_t)codec_unzigzag(v));
+            value = codec_decimal_value(decimal, decimals);
+            break;
+        case VALUE_RAW:
+            if (in.len < 8)
+                return ERR_CORRUPT;
+            value = codec_load_double(in.ptr);
+            in = slice_from(in, 8);
+            break;
+        case VALUE_HISTOGRAM:
+            if (!codec_take_varint(&in, &v) || v > in.len)
+                return ERR_CORRUPT;
+            hist = slice_first(in, (size_t)v);
+            in = slice_from(in, (size_t)v);
+            value = 0;
+            break;
+        default: return ERR_CORRUPT;
+        }
+        store_run_push(out, ts, value, hist, start);
+    }
+    return 0;
+}
+
+int store_tail_read(const struct store_tail *t, struct store_run *out)
+{
+    for (size_t i = 0; t->blocks && i < t->blocks->count; i++) {
+        int err = store_block_decode(t->blocks->items[i], out);
+        if (err)
+            return err;
+    }
+    return read_stream(t, out);
+}
+
+size_t store_tail_samples(const struct store_tail *t)
+{
+    return t ? t->stream_samples + (t->blocks ? t->blocks->samples : 0) : 0;
+}
+
+void store_tail_free(struct store_tail *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; t->blocks && i < t->blocks->count; i++)
+        mem_free((void *)(uintptr_t)t->blocks->items[i].ptr);
+    mem_free(t->blocks);
+    mem_free(t);
+}
+
+struct store_tail *store_tail_join(struct store_tail *a, struct store_tail *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    if (a->stream_samples)
+        seal(a);
+    struct store_tail_blocks *later = b->blocks;
+    b->blocks = a->blocks;
+    for (size_t i = 0; later && i < later->count; i++)
+        add_block(b, later->items[i], 0);
+    if (later)
+        b->blocks->samples += later->samples;
+    b->t_min = MIN(a->t_min, b->t_min);
+    b->t_max = MAX(a->t_max, b->t_max);
+    mem_free(later);
+    mem_free(a);
+    return b;
+}
+
+struct store_tail *store_tail_copy(const struct store_tail *t, struct arena *arena)
+{
+    struct store_tail *copy = arena_dup(arena, t, sizeof(*t) + t->len);
+    if (t->blocks) {
+        size_t size = sizeof(*t->blocks) + t->blocks->count * sizeof(t->blocks->items[0]);
+        copy->blocks = arena_dup(arena, t->blocks, size);
+        for (size_t i = 0; i < t->blocks->count; i++)
+            copy->blocks->items[i] = arena_slice(arena, t->blocks->items[i]);
+    }
+    return copy;
+}
