@@ -111,6 +111,8 @@ struct api_host {
     /* The relabelling of a pool's targets, rule by rule; ERR_NOT_FOUND. */
     int (*relabel_rules)(void *ctx, struct slice pool,
                          void (*each)(void *arg, const struct pipe_relabel_rule *rule), void *arg);
+    /* The pool's entry of scrape_configs, secrets masked; ERR_NOT_FOUND. */
+    int (*pool_yaml)(void *ctx, struct slice pool, struct buf *out);
     /* global.external_labels, in `arena`. */
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
     /* Changes a group of pushed metrics; blocks. ERR_INVALID: the push is bad. */

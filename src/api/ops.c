@@ -42,3 +42,9 @@ void api__reload(struct api_call *call)
 {
     api_job_start(api_job_new(call, reload_work), false);
 }
+
+/* Ending the process is for whoever started it. */
+void api__quit(struct api_call *call)
+{
+    net_respond_text(call->req, 403, "Lifecycle API is not enabled.\n");
+}

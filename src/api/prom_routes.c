@@ -15,6 +15,7 @@ static const struct api_route prometheus_routes[] = {
     {API_GET, "/api/v1/targets/metadata", api__prom_targets_metadata},
     {API_GET, "/api/v1/targets/relabel_steps", api__prom_targets_relabel_steps},
     {API_GET, "/api/v1/scrape_pools", api__prom_scrape_pools},
+    {API_GET, "/api/v1/scrape_pools/config", api__prom_scrape_pools_config},
     {API_GET, "/api/v1/rules", api__prom_rules},
     {API_GET, "/api/v1/alerts", api__prom_alerts},
     {API_GET, "/api/v1/alertmanagers", api__prom_alertmanagers},
@@ -23,6 +24,8 @@ static const struct api_route prometheus_routes[] = {
     {API_GET, "/api/v1/status/runtimeinfo", api__prom_status_runtimeinfo},
     {API_GET, "/api/v1/status/buildinfo", api__prom_status_buildinfo},
     {API_GET, "/api/v1/status/tsdb", api__prom_status_tsdb},
+    {API_GET, "/api/v1/status/tsdb/blocks", api__prom_status_tsdb_blocks},
+    {API_GET, "/api/v1/status/self_metrics", api__prom_status_self_metrics},
     {API_GET, "/api/v1/status/walreplay", api__prom_status_walreplay},
     {API_GET, "/api/v1/features", api__prom_features},
     {API_GET, "/api/v1/notifications", api__prom_notifications},
@@ -45,6 +48,7 @@ static const struct api_route prometheus_routes[] = {
     {API_GET, "/-/healthy", api__healthy},
     {API_GET, "/-/ready", api__ready},
     {API_POST | API_PUT, "/-/reload", api__reload},
+    {API_POST | API_PUT, "/-/quit", api__quit},
     {API_GET, "/metrics", api__metrics},
 };
 

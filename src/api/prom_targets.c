@@ -195,6 +195,30 @@ void api__prom_scrape_pools(struct api_call *call)
     api__respond(call->req, &w);
 }
 
+void api__prom_scrape_pools_config(struct api_call *call)
+{
+    struct api_host *host = call->api->host;
+    struct slice pool = net_request_param(call->req, "scrapePool");
+    struct buf yaml = {0}, out = {0};
+    struct codec_json_writer w;
+    if (!pool.len) {
+        api__respond_error(call->req, API_BAD_DATA, "no scrapePool parameter provided");
+        return;
+    }
+    if (host->pool_yaml(host->ctx, pool, &yaml)) {
+        api__respond_error(call->req, API_BAD_DATA,
+                           "error retrieving scrape config: scrape pool not found: \"%.*s\"",
+                           SLICE_FMT(pool));
+        return;
+    }
+    api__begin(&w, &out);
+    codec_json_begin_object(&w);
+    codec_json_put_string(&w, "yaml", buf_slice(&yaml));
+    codec_json_end_object(&w);
+    buf_deinit(&yaml);
+    api__respond(call->req, &w);
+}
+
 /* --- targets/relabel_steps: what each rule makes of a label set --- */
 
 struct relabel_steps {

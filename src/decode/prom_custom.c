@@ -28,8 +28,8 @@ static struct slice family_of(const struct decode_text_item *item)
     static const struct slice suffixes[] = {SLICE_INIT("_bucket"), SLICE_INIT("_sum"),
                                             SLICE_INIT("_count"), SLICE_INIT("_gsum"),
                                             SLICE_INIT("_gcount")};
-    enum data_metric_type type = item->kind == DECODE_TEXT_SAMPLE ? item->series->type
-                                                                  : DATA_METRIC_UNKNOWN;
+    enum data_metric_type type =
+        item->kind == DECODE_TEXT_SAMPLE ? item->series->type : DATA_METRIC_UNKNOWN;
     if (type != DATA_METRIC_HISTOGRAM && type != DATA_METRIC_GAUGE_HISTOGRAM)
         return (struct slice){NULL, 0};
     struct slice metric = item->series->metric;
@@ -121,19 +121,19 @@ static int finish(struct decode__custom *c, struct decode_text_cache *cache,
     struct data_histogram_span *span = ARENA_NEW(c->arena, struct data_histogram_span);
     struct data_histogram *h = ARENA_NEW(c->arena, struct data_histogram);
     span->length = (uint32_t)c->counts.len + 1;
-    *h = (struct data_histogram){
-        .schema = DATA_HISTOGRAM_SCHEMA_CUSTOM,
-        .reset_hint =
-            c->type == DATA_METRIC_GAUGE_HISTOGRAM ? DATA_RESET_GAUGE : DATA_RESET_UNKNOWN,
-        .is_integer = whole,
-        .count = c->count,
-        .sum = isnan(c->sum) ? 0 : c->sum,
-        .positive_spans = span,
-        .positive_span_count = 1,
-        .positive = counts,
-        .positive_count = span->length,
-        .custom_bounds = c->bounds.items,
-        .custom_bound_count = (uint32_t)c->bounds.len};
+    *h = (struct data_histogram){.schema = DATA_HISTOGRAM_SCHEMA_CUSTOM,
+                                 .reset_hint = c->type == DATA_METRIC_GAUGE_HISTOGRAM
+                                                   ? DATA_RESET_GAUGE
+                                                   : DATA_RESET_UNKNOWN,
+                                 .is_integer = whole,
+                                 .count = c->count,
+                                 .sum = isnan(c->sum) ? 0 : c->sum,
+                                 .positive_spans = span,
+                                 .positive_span_count = 1,
+                                 .positive = counts,
+                                 .positive_count = span->length,
+                                 .custom_bounds = c->bounds.items,
+                                 .custom_bound_count = (uint32_t)c->bounds.len};
     *out = (struct decode_text_item){.kind = DECODE_TEXT_SAMPLE,
                                      .histogram = h,
                                      .has_ts = c->has_ts,

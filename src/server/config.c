@@ -316,7 +316,8 @@ int server_config_auth(const struct server_config *c, struct api_auth **out, str
 
 /* --- printing --- */
 
-static void print_node(const struct text_yaml *node, struct buf *out)
+/* On one line. */
+static void print_node(const struct text_yaml *node, bool masked, struct buf *out)
 {
     if (!node || text_yaml_is_null(node)) {
         buf_append_cstr(out, "~");
@@ -330,7 +331,10 @@ static void print_node(const struct text_yaml *node, struct buf *out)
                 buf_append_cstr(out, ", ");
             if (map)
                 buf_printf(out, "%.*s: ", SLICE_FMT(node->keys[i]->value));
-            print_node(node->items[i], out);
+            if (masked && map && text_yaml_is_secret(node->keys[i]->value))
+                buf_append_cstr(out, "<secret>");
+            else
+                print_node(node->items[i], masked, out);
         }
         buf_append_char(out, map ? '}' : ']');
     }
@@ -347,7 +351,7 @@ static void print_field(const struct server_config *c, const struct text_conf_fi
     if (node && f->secret && masked)
         buf_append_cstr(out, "<secret>");
     else if (node)
-        print_node(node, out);
+        print_node(node, masked, out);
 }
 
 void server_config_each(const struct server_config *c,
@@ -401,6 +405,16 @@ void server_config_print_yaml(const struct server_config *c, struct buf *out)
             depth++;
         }
         open_count = depth;
+        const struct text_yaml *node =
+            f->type == TEXT_CONF_NODE && !f->secret
+                ? *(const struct text_yaml *const *)((const char *)c + f->offset)
+                : NULL;
+        if (node && node->count) {
+            buf_printf(out, "%*s%.*s:\n", (int)depth * 2, "", SLICE_FMT(part));
+            text_yaml_print(node, (unsigned)depth * 2 + (node->kind == TEXT_YAML_MAP ? 2 : 0), true,
+                            out);
+            continue;
+        }
         buf_printf(out, "%*s%.*s: %.*s\n", (int)depth * 2, "", SLICE_FMT(part),
                    SLICE_FMT(buf_slice(&value)));
     }

@@ -89,7 +89,7 @@ const struct text_conf_field server_config_fields[] = {
     {"prometheus.admin_api", TEXT_CONF_CHOICE, AT(prometheus_admin_api), "off", 0, 0, off_on, "the endpoints of /api/v1/admin/tsdb that delete data, as Prometheus' --web.enable-admin-api", true, false},
     {"prometheus.push_interval", TEXT_CONF_DURATION, AT(push_interval_ns), "15s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often metrics pushed to the Pushgateway's paths (/metrics/job/...) are stored again, until they are deleted", true, false},
     {"global", TEXT_CONF_NODE, AT(global), NULL, 0, 0, NULL, "Prometheus' section global, for scrape_configs below", true, false},
-    {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, true},
+    {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

@@ -95,6 +95,12 @@ static int host_relabel_rules(void *ctx, struct slice pool,
     return s->inputs ? server_inputs_relabel_rules(s->inputs, pool, each, arg) : ERR_NOT_FOUND;
 }
 
+static int host_pool_yaml(void *ctx, struct slice pool, struct buf *out)
+{
+    struct server *s = ctx;
+    return s->inputs ? server_inputs_pool_yaml(s->inputs, pool, out) : ERR_NOT_FOUND;
+}
+
 static struct data_labels host_external_labels(void *ctx, struct arena *arena)
 {
     struct server *s = ctx;
@@ -166,6 +172,7 @@ void server_host_init(struct server *s)
     s->host.scrape_pools = host_scrape_pools;
     s->host.target_metadata = host_target_metadata;
     s->host.relabel_rules = host_relabel_rules;
+    s->host.pool_yaml = host_pool_yaml;
     s->host.external_labels = host_external_labels;
     s->host.delete_metrics = host_delete_metrics;
     s->host.push = host_push;

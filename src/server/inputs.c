@@ -221,6 +221,11 @@ int server_inputs_relabel_rules(struct server_inputs *in, struct slice pool,
     return input_scrape_relabel_rules(in->scrape, pool, each, arg);
 }
 
+int server_inputs_pool_yaml(struct server_inputs *in, struct slice pool, struct buf *out)
+{
+    return input_scrape_pool_yaml(in->scrape, pool, out);
+}
+
 struct data_labels server_inputs_external_labels(struct server_inputs *in, struct arena *arena)
 {
     return input_scrape_external_labels(in->scrape, arena);

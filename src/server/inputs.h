@@ -34,6 +34,7 @@ void server_inputs_target_metadata(struct server_inputs *inputs, struct slice me
 int server_inputs_relabel_rules(struct server_inputs *inputs, struct slice pool,
                                 void (*each)(void *arg, const struct pipe_relabel_rule *rule),
                                 void *arg);
+int server_inputs_pool_yaml(struct server_inputs *inputs, struct slice pool, struct buf *out);
 struct data_labels server_inputs_external_labels(struct server_inputs *inputs, struct arena *arena);
 
 int server_inputs_push(struct server_inputs *inputs, const struct api_push_request *req,

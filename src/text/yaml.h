@@ -5,6 +5,7 @@
 #define TEXT_YAML_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/slice.h"
 
@@ -44,5 +45,12 @@ int text_yaml_check_keys(const struct text_yaml *map, const char *what, const ch
                          struct diag *diag);
 /* The entry of `known` nearest to `word` by edit distance, or NULL when none is close. */
 const char *text_nearest(struct slice word, const char *const *known);
+
+/* Appends a map or list as YAML, block by block, `indent` spaces in. `masked`: <secret> in place of
+ * what stands under keys that hold secrets, and no passwords in URLs, as Prometheus shows its
+ * configuration. Reads back as the same tree when nothing was masked. */
+void text_yaml_print(const struct text_yaml *node, unsigned indent, bool masked, struct buf *out);
+/* password, credentials, bearer_token, ... */
+bool text_yaml_is_secret(struct slice key);
 
 #endif

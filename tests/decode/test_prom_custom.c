@@ -11,15 +11,15 @@
 #include "decode/prom_text.h"
 
 /* What a body becomes: a line an item. */
-static int show(enum decode_text_format format, bool classic_too, const char *body,
-                struct buf *out, struct diag *diag)
+static int show(enum decode_text_format format, bool classic_too, const char *body, struct buf *out,
+                struct diag *diag)
 {
     struct decode_text_cache *cache = decode_text_cache_new(NULL, NULL);
     struct decode_text *p = decode_text_new(cache);
     struct decode_text_item item;
     int got;
-    decode_text_set_histograms(p, &(struct decode_text_histograms){.custom = true,
-                                                                   .classic_too = classic_too});
+    decode_text_set_histograms(
+        p, &(struct decode_text_histograms){.custom = true, .classic_too = classic_too});
     buf_clear(out);
     decode_text_begin(p, format, true, slice_cstr(body));
     while ((got = decode_text_next(p, &item, diag)) == 1) {

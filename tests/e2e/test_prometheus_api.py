@@ -20,6 +20,7 @@ global: {{external_labels: {{site: lab}}}}
 scrape_configs:
 - job_name: pharos
   scrape_interval: 1s
+  basic_auth: {{username: u, password: hush}}
   static_configs: [{{targets: ['{address}', 'gone.example:1']}}]
   relabel_configs:
   - {{source_labels: [__address__], regex: 'gone.*', action: drop}}
@@ -81,6 +82,22 @@ scrape_configs:
         self.assertEqual(ask(limit=0), {})
         self.assertTrue(len(ask(limit=-1)) > 3)
 
+    def test_pool_config(self):
+        answer = self.pharos.prom("scrape_pools/config", {"scrapePool": "pharos"})
+        self.assertTrue(answer.json()["data"]["yaml"].startswith(
+            "job_name: pharos\nscrape_interval: 1s\nbasic_auth:\n  username: u\n"
+            "  password: <secret>\nstatic_configs:\n- targets:\n"))
+        whole = self.pharos.prom("status/config").json()["data"]["yaml"]
+        self.assertIn("external_labels:\n    site: lab\n", whole)
+        self.assertIn("scrape_configs:\n- job_name: pharos\n", whole)
+        self.assertNotIn("hush", whole)
+        self.assertNotIn("hush", self.pharos.prom("status/flags").text)
+        for params, words in (({}, "no scrapePool parameter provided"),
+                              ({"scrapePool": "x"}, "error retrieving scrape config")):
+            answer = self.pharos.prom("scrape_pools/config", params)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(words, answer.json()["error"])
+
     def test_relabel_steps(self):
         ask = lambda **params: self.pharos.prom("targets/relabel_steps", params)
         steps = ask(scrapePool="pharos", labels='{"__address__":"a:1"}').json()["data"]["steps"]
@@ -134,6 +151,27 @@ class Status(pt.Case):
                              ("10001", "limit must not exceed 10000")):
             answer = ask(limit=limit)
             self.assertEqual((answer.status, answer.json()["error"]), (400, words))
+
+    def test_self_metrics(self):
+        server = self.server()
+        ask = lambda **params: server.prom("status/self_metrics", params)
+        names = {f["name"]: f for f in ask().json()["data"]}
+        self.assertEqual(names["pharos_queries_total"]["type"], "COUNTER")
+        self.assertEqual({tuple(m["label"][0].items()) for m in names["pharos_queries_total"]["metric"]}
+                         & {(("name", "result"), ("value", "ok"))},
+                         {(("name", "result"), ("value", "ok"))})
+        (family,) = ask(metric_name_pattern="pharos_query_act.*").json()["data"]
+        self.assertEqual((family["name"], family["type"], set(family["metric"][0])),
+                         ("pharos_query_active", "GAUGE", {"gauge"}))
+        answer = ask(metric_name_pattern="(")
+        self.assertEqual(answer.status, 400)
+        self.assertIn("invalid metric_name_pattern", answer.json()["error"])
+
+    def test_ends_for_nobody(self):
+        server = self.server()
+        quit = lambda method: pt.request(server.prometheus_url + "/-/quit", method=method)
+        self.assertEqual((quit("POST").status, quit("GET").status), (403, 405))
+        self.assertEqual(server.prom("status/tsdb/blocks").json()["data"], {"blocks": []})
 
     def test_stats(self):
         server = self.server()

@@ -235,9 +235,61 @@ static void durations_sizes_and_times(void **state)
     buf_deinit(&out);
 }
 
+static bool same_tree(const struct text_yaml *a, const struct text_yaml *b)
+{
+    if (a->kind != b->kind || a->count != b->count || !slice_eq(a->value, b->value))
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!same_tree(a->items[i], b->items[i]) ||
+            (a->kind == TEXT_YAML_MAP && !same_tree(a->keys[i], b->keys[i])))
+            return false;
+    }
+    return true;
+}
+
+static void printed(void **state)
+{
+    (void)state;
+    static const char doc[] = "a: {b: [1, 'two # 2', {c: d, \"e: f\": [x]}, [y, [z]], []], g: {}}\n"
+                              "empty:\nquoted: \"tab\\there \\\"q\\\"\"\nblock: |\n  l1\n  l2\n"
+                              "url: http://u:p@host/x?y=z@w\n'': none\n";
+    struct arena *arena = arena_new(0, NULL);
+    struct text_yaml *tree, *again;
+    struct buf out = {0};
+    assert_int_equal(text_yaml_parse(slice_cstr(doc), arena, &tree, NULL), 0);
+    text_yaml_print(tree, 0, false, &out);
+    assert_int_equal(text_yaml_parse(arena_slice(arena, buf_slice(&out)), arena, &again, NULL), 0);
+    /* null is written out */
+    assert_true(text_yaml_is_null(text_yaml_get(again, "empty")));
+    tree->items[1]->value = again->items[1]->value;
+    assert_true(same_tree(tree, again));
+
+    static const char secrets[] =
+        "j:\n- url: http://u:p@host/x\n  basic_auth: {username: u, password: "
+        "p}\n  http_headers: {X: {secrets: [a, b], values: [c]}}\n";
+    assert_int_equal(text_yaml_parse(slice_cstr(secrets), arena, &tree, NULL), 0);
+    buf_clear(&out);
+    text_yaml_print(tree, 0, true, &out);
+    assert_string_equal(buf_cstr(&out), "j:\n"
+                                        "- url: http://u:xxxxx@host/x\n"
+                                        "  basic_auth:\n"
+                                        "    username: u\n"
+                                        "    password: <secret>\n"
+                                        "  http_headers:\n"
+                                        "    X:\n"
+                                        "      secrets:\n"
+                                        "      - <secret>\n"
+                                        "      - <secret>\n"
+                                        "      values:\n"
+                                        "      - c\n");
+    buf_deinit(&out);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(printed),
         cmocka_unit_test(reads_trees_with_places),
         cmocka_unit_test(refuses_with_a_place),
         cmocka_unit_test(settings_come_from_file_flags_and_environment),

@@ -57,7 +57,7 @@ void input__push_encode(const struct push__group *g, struct buf *out)
     arena_free(arena);
 }
 
-static int take_label(struct slice message, struct data_labels_builder *b)
+static int take_label(struct slice message, struct data_labels_builder *b, struct diag *diag)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
@@ -69,7 +69,7 @@ static int take_label(struct slice message, struct data_labels_builder *b)
             value = f.bytes;
     }
     data_labels_builder_set(b, name, value);
-    return r.failed ? ERR_CORRUPT : 0;
+    return r.failed ? diag_set(diag, ERR_CORRUPT, "a label of its group is damaged") : 0;
 }
 
 int input__push_decode(struct slice text, struct push__group **out, struct diag *diag)
@@ -93,7 +93,7 @@ int input__push_decode(struct slice text, struct push__group **out, struct diag 
         if (f.number == 1 && f.wire == CODEC_PB_BYTES)
             tenant = f.bytes;
         else if (f.number == 2 && f.wire == CODEC_PB_BYTES)
-            err = take_label(f.bytes, &b);
+            err = take_label(f.bytes, &b, diag);
         else if (f.number == 3 && f.wire == CODEC_PB_VARINT)
             pushed_ns = (int64_t)f.num;
         else if (f.number == 4 && f.wire == CODEC_PB_VARINT)
@@ -103,8 +103,10 @@ int input__push_decode(struct slice text, struct push__group **out, struct diag 
     }
     if (!err && r.failed)
         err = diag_set(diag, ERR_CORRUPT, "its protobuf is damaged");
-    if (!err && data_labels_builder_finish(&b, &labels, diag))
-        err = ERR_CORRUPT;
+    struct diag why;
+    diag_init(&why);
+    if (!err && data_labels_builder_finish(&b, &labels, &why))
+        err = diag_set(diag, ERR_CORRUPT, "the labels of its group: %s", why.msg);
     if (!err &&
         (decode_remote_write_v1(request, batch, &result, diag) || result.first_refusal.code))
         err = diag_set(diag, ERR_CORRUPT, "its samples are damaged: %s", result.first_refusal.msg);

@@ -503,6 +503,9 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
     print_tree(p->source->global, &text);
     print_tree(map, &text);
     j->identity = arena_slice(p->arena, buf_slice(&text));
+    buf_clear(&text);
+    text_yaml_print(map, 0, true, &text);
+    j->yaml = arena_slice(p->arena, buf_slice(&text));
     buf_deinit(&text);
     TRY(input__conf_text(p, map, "metrics_path", &j->metrics_path));
     TRY(input__conf_text(p, map, "scheme", &j->scheme));

@@ -83,6 +83,7 @@ struct input__scrape_job {
     size_t file_sd_count;
     const struct input__scrape_http_sd *http_sd;
     size_t http_sd_count;
+    struct slice yaml;     /* as it was written, secrets masked */
     struct slice identity; /* the YAML below this job and global, as text: what a change is */
 };
 

@@ -537,6 +537,20 @@ int input_scrape_relabel_rules(struct input_scrape *s, struct slice pool,
     return job ? 0 : ERR_NOT_FOUND;
 }
 
+int input_scrape_pool_yaml(struct input_scrape *s, struct slice pool, struct buf *out)
+{
+    int err = ERR_NOT_FOUND;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; s->config && i < s->config->job_count && err; i++) {
+        if (slice_eq(s->config->jobs[i].name, pool)) {
+            buf_append_slice(out, s->config->jobs[i].yaml);
+            err = 0;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
 struct data_labels input_scrape_external_labels(struct input_scrape *s, struct arena *arena)
 {
     struct data_labels labels = {0};

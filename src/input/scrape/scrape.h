@@ -95,6 +95,8 @@ void input_scrape_look_metadata(struct input_scrape *s, struct slice metric, str
 int input_scrape_relabel_rules(struct input_scrape *s, struct slice pool,
                                void (*each)(void *arg, const struct pipe_relabel_rule *rule),
                                void *arg);
+/* The pool's entry of scrape_configs as it was written, secrets masked; ERR_NOT_FOUND. */
+int input_scrape_pool_yaml(struct input_scrape *s, struct slice pool, struct buf *out);
 /* global.external_labels in force, in `arena`. Any thread. */
 struct data_labels input_scrape_external_labels(struct input_scrape *s, struct arena *arena);
 
