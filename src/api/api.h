@@ -122,6 +122,8 @@ struct api_host {
                         void (*each)(void *arg, const struct api_push_group *g), void *arg);
     /* store_delete_metrics of the store; blocks. */
     int (*delete_metrics)(void *ctx, const struct store_select_req *req, struct diag *diag);
+    /* store_snapshot of the store; blocks. */
+    int (*snapshot)(void *ctx, bool with_head, char *out_name, size_t out_size, struct diag *diag);
     /* Text exposition of the counters about Pharos itself. */
     void (*metrics)(void *ctx, struct buf *out);
     /* Reads the configuration again; blocks. */

@@ -101,6 +101,7 @@ void api__prom_notifications(struct api_call *call);
 void api__prom_notifications_live(struct api_call *call);
 void api__prom_admin_delete(struct api_call *call);
 void api__prom_admin_clean(struct api_call *call);
+void api__prom_admin_snapshot(struct api_call *call);
 void api__prom_version(struct api_call *call);
 void api__prom_federate(struct api_call *call);
 void api__prom_read(struct api_call *call);

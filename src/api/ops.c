@@ -1,4 +1,6 @@
 /* What operators and their machines ask: health, readiness, counters, reload. */
+#include <stdio.h>
+
 #include "api/job.h"
 
 void api__healthy(struct api_call *call)
@@ -12,7 +14,13 @@ void api__ready(struct api_call *call)
         net_respond_text(call->req, 200, call->door ? "Prometheus Server is Ready.\n" : "ready\n");
         return;
     }
-    net_respond_text(call->req, 503, "Service Unavailable\n");
+    struct api_host *host = call->api->host;
+    struct diag diag;
+    char text[1000] = "Service Unavailable\n";
+    diag_init(&diag);
+    if (!call->api->stopping && host->health && host->health(host->ctx, &diag))
+        snprintf(text, sizeof(text), "Service Unavailable: %s\n", diag.msg);
+    net_respond_text(call->req, 503, text);
 }
 
 static void metrics_work(struct api_job *job)

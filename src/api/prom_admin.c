@@ -1,4 +1,5 @@
-/* admin/tsdb: deleting, behind the setting prometheus.admin_api as Prometheus has it behind
+/* admin/tsdb: deleting and snapshots, behind the setting prometheus.admin_api as Prometheus has it
+ * behind
  * --web.enable-admin-api. */
 #include "api/job.h"
 #include "api/params.h"
@@ -113,4 +114,39 @@ void api__prom_admin_clean(struct api_call *call)
 {
     if (is_enabled(call))
         net_respond(call->req, 204, NULL, SLICE(""));
+}
+
+struct snapshot_state {
+    bool skip_head;
+};
+
+static void snapshot_work(struct api_job *job)
+{
+    const struct snapshot_state *st = job->state;
+    struct api_host *host = job->api->host;
+    struct diag diag;
+    char name[64];
+    diag_init(&diag);
+    if (host->snapshot(host->ctx, !st->skip_head, name, sizeof(name), &diag))
+        api_job_error(job, API_INTERNAL, "create snapshot: %s", diag.msg);
+    else
+        buf_printf(&job->out, "{\"status\":\"success\",\"data\":{\"name\":\"%s\"}}", name);
+}
+
+/* Below <data>/snapshots, as Prometheus names and places it. */
+void api__prom_admin_snapshot(struct api_call *call)
+{
+    struct snapshot_state *st = ARENA_NEW(net_request_arena(call->req), struct snapshot_state);
+    struct slice skip = net_request_param(call->req, "skip_head");
+    struct diag diag;
+    diag_init(&diag);
+    if (!is_enabled(call))
+        return;
+    if (skip.len && api_param_bool(call->req, "skip_head", &st->skip_head, &diag)) {
+        api__respond_error(call->req, API_BAD_DATA, "%s", diag.msg);
+        return;
+    }
+    struct api_job *job = api_job_new(call, snapshot_work);
+    job->state = st;
+    api_job_start(job, false);
 }

@@ -32,6 +32,7 @@ static const struct api_route prometheus_routes[] = {
     {API_GET, "/api/v1/notifications/live", api__prom_notifications_live},
     {API_POST | API_PUT, "/api/v1/admin/tsdb/delete_series", api__prom_admin_delete},
     {API_POST | API_PUT, "/api/v1/admin/tsdb/clean_tombstones", api__prom_admin_clean},
+    {API_POST | API_PUT, "/api/v1/admin/tsdb/snapshot", api__prom_admin_snapshot},
     {API_POST, "/api/v1/read", api__prom_read},
     {API_POST, "/api/v1/write", api__prom_write},
     {API_GET, "/version", api__prom_version},

@@ -113,6 +113,13 @@ static int host_delete_metrics(void *ctx, const struct store_select_req *req, st
     return store_delete_metrics(s->store, req, diag);
 }
 
+static int host_snapshot(void *ctx, bool with_head, char *out_name, size_t out_size,
+                         struct diag *diag)
+{
+    struct server *s = ctx;
+    return store_snapshot(s->store, with_head, out_name, out_size, diag);
+}
+
 static int host_push(void *ctx, const struct api_push_request *req, struct diag *diag)
 {
     struct server *s = ctx;
@@ -174,6 +181,7 @@ void server_host_init(struct server *s)
     s->host.relabel_rules = host_relabel_rules;
     s->host.pool_yaml = host_pool_yaml;
     s->host.external_labels = host_external_labels;
+    s->host.snapshot = host_snapshot;
     s->host.delete_metrics = host_delete_metrics;
     s->host.push = host_push;
     s->host.push_wipe = host_push_wipe;

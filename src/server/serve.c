@@ -64,7 +64,7 @@ static int parse_args(int argc, char **argv, struct server_config_source *source
     return bad ? SERVER_EXIT_USAGE : -1;
 }
 
-static int open_store(struct server *s, struct diag *diag)
+static struct store *new_store(struct server *s)
 {
     const struct server_config *c = s->config;
     struct store_config sc;
@@ -82,7 +82,7 @@ static int open_store(struct server *s, struct diag *diag)
     sc.head_bytes_max = (size_t)c->head_bytes_max;
     sc.disk_reserve_bytes = c->disk_reserve_bytes;
     sc.background = true;
-    return store_open(&sc, s->os, s->pool, &s->store, diag);
+    return store_new(&sc, s->os, s->pool);
 }
 
 /* As many descriptors as the system allows: connections and parts need them. */
@@ -105,8 +105,7 @@ static int start(struct server *s, struct diag *diag)
     if (!realpath(c->data, s->data_dir))
         snprintf(s->data_dir, sizeof(s->data_dir), "%s", c->data);
     s->pool = os_pool_new((size_t)c->threads_workers);
-    if ((err = open_store(s, diag)))
-        return err;
+    s->store = new_store(s);
     server_sink_init(&s->sink, s->store);
     if ((err = net_loops_start((size_t)c->threads_loops, &s->loops, diag)))
         return err;
@@ -137,6 +136,9 @@ static int start(struct server *s, struct diag *diag)
         return err;
     snprintf(s->instance, sizeof(s->instance), "%s:%u", s->hostname,
              server_doors_main_port(s->doors));
+    /* A long log takes its time; meanwhile the doors answer 503 and say how far it is. */
+    if ((err = store_load(s->store, diag)))
+        return err;
     struct server_inputs_env env = {.loops = s->loops,
                                     .pool = s->pool,
                                     .sink = &s->sink.sink,

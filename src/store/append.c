@@ -322,6 +322,9 @@ static void append_shard(struct store *s, struct share *x, const uint32_t *rows,
 int store_health(struct store *s, struct diag *diag)
 {
     int64_t now = s->os->ops->monotonic_ns(s->os);
+    int loading = store__check_loaded(s, diag);
+    if (loading)
+        return loading;
     pthread_mutex_lock(&s->space_lock);
     if (!s->space_checked_ns || now - s->space_checked_ns > SPACE_CHECK_NS ||
         !s->config.background) {
@@ -360,9 +363,10 @@ void store_append_metrics(struct store *s, const struct data_metric_batch *b,
     t->left = 1; /* ours, until everything is staged */
     struct diag health;
     diag_init(&health);
-    if (store_health(s, &health) == ERR_NOSPACE && s->space.code) {
-        diag_set(&t->result.first_refusal, ERR_NOSPACE, "%s", health.msg);
-        ticket_done(t, ERR_NOSPACE);
+    int ill = store_health(s, &health);
+    if (ill == ERR_AGAIN || (ill == ERR_NOSPACE && s->space.code)) {
+        diag_set(&t->result.first_refusal, ill, "%s", health.msg);
+        ticket_done(t, ill);
         return;
     }
     struct share x = {.s = s, .b = b, .now = s->os->ops->now_ns(s->os), .ticket = t};

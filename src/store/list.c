@@ -130,7 +130,7 @@ static bool in_range(const struct store_part *p, const struct store_select_req *
 static int collect(struct store *s, const struct store_select_req *req, struct collector *c,
                    struct diag *diag)
 {
-    int err = 0;
+    int err = store__check_loaded(s, diag);
     for (size_t i = 0; i < s->shard_count && !err; i++) {
         struct store__shard *shard = &s->shards[i];
         const struct store_shard *head = &shard->head;
@@ -141,7 +141,9 @@ static int collect(struct store *s, const struct store_select_req *req, struct c
         pthread_mutex_unlock(&shard->lock);
         err = check_cancelled(req, diag);
     }
-    store__part_list parts = store__pin_parts(s);
+    store__part_list parts = {0};
+    if (!err)
+        parts = store__pin_parts(s);
     for (size_t i = 0; i < parts.len && !err; i++) {
         if (in_range(parts.items[i], req))
             collect_part(s, parts.items[i], req, c);
@@ -272,14 +274,16 @@ int store__list_exemplars(struct store_source *src, const struct store_select_re
 {
     struct store *s = store_of(src);
     struct exemplars x = {.arena = arena, .req = req};
-    int err = 0;
+    int err = store__check_loaded(s, diag);
     for (size_t i = 0; i < s->shard_count && !err; i++) {
         pthread_mutex_lock(&s->shards[i].lock);
         list_head(&s->shards[i].head, &x);
         pthread_mutex_unlock(&s->shards[i].lock);
         err = check_cancelled(req, diag);
     }
-    store__part_list parts = store__pin_parts(s);
+    store__part_list parts = {0};
+    if (!err)
+        parts = store__pin_parts(s);
     for (size_t i = 0; i < parts.len && !err; i++) {
         struct store_part *p = parts.items[i];
         if (in_range(p, req) && store_part_exemplar_count(p) && list_part(p, &x))

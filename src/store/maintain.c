@@ -186,8 +186,10 @@ static bool has_pending(struct store *s)
 
 int store_maintain(struct store *s, bool force, struct diag *diag)
 {
-    int err = 0;
+    int err = store__check_loaded(s, diag);
     bool merged = true;
+    if (err)
+        return err;
     pthread_mutex_lock(&s->maintain_lock);
     int64_t now = s->os->ops->now_ns(s->os);
     bool due = now - s->last_flush_ns >= s->config.flush_interval_ns || now < s->last_flush_ns;

@@ -233,8 +233,11 @@ int store__merge_once(struct store *s, bool *out_did, struct diag *diag)
 
 int store_delete_metrics(struct store *s, const struct store_select_req *req, struct diag *diag)
 {
+    int err = store__check_loaded(s, diag);
+    if (err)
+        return err;
     pthread_mutex_lock(&s->maintain_lock);
-    int err = store__flush(s, diag);
+    err = store__flush(s, diag);
     store__part_list parts = store__pin_parts(s);
     for (size_t i = 0; i < parts.len && !err; i++) {
         const struct store_part_info *info = store_part_info(parts.items[i]);

@@ -151,7 +151,9 @@ int store__list_metadata(struct store_source *src, struct slice tenant, struct s
                          struct diag *diag)
 {
     struct store *s = BASE_CONTAINER_OF(src, struct store, source);
-    (void)diag;
+    int err = store__check_loaded(s, diag);
+    if (err)
+        return err;
     pthread_mutex_lock(&s->parts_lock);
     struct store_metadata *list = ARENA_ARRAY(arena, struct store_metadata, map_count(s->metadata));
     size_t n = 0, pos = 0;

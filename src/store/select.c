@@ -264,11 +264,14 @@ static struct store *store_of(struct store_source *src)
 static int source_select(struct store_source *src, const struct store_select_req *req,
                          struct store_selection **out, struct diag *diag)
 {
+    int err = store__check_loaded(store_of(src), diag);
+    if (err)
+        return err;
     struct store_selection *sel = mem_calloc(1, sizeof(*sel));
     sel->store = store_of(src);
     sel->arena = arena_new(0, NULL);
     sel->memory = req->memory;
-    int err = select_head(sel, req, diag);
+    err = select_head(sel, req, diag);
     sel->parts = store__pin_parts(sel->store);
     if (!err)
         err = select_parts(sel, req, diag);
@@ -413,10 +416,11 @@ void store_samples_reserve(struct store_samples *s, size_t count, bool with_hist
 static void source_stats(struct store_source *src, struct store_source_stats *out)
 {
     struct store *s = store_of(src);
-    *out = (struct store_source_stats){.t_min_ns = INT64_MAX,
-                                       .t_max_ns = INT64_MIN,
-                                       .series = s->series_count,
-                                       .wal_bytes = store_wal_bytes(s->wal)};
+    *out = (struct store_source_stats){
+        .t_min_ns = INT64_MAX, .t_max_ns = INT64_MIN, .series = s->series_count};
+    if (!s->loaded)
+        return;
+    out->wal_bytes = store_wal_bytes(s->wal);
     for (size_t i = 0; i < s->shard_count; i++) {
         struct store__shard *shard = &s->shards[i];
         pthread_mutex_lock(&shard->lock);

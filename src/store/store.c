@@ -121,7 +121,9 @@ static int open_parts_and_log(struct store *s, struct diag *diag)
     struct store_wal_replay replay;
     struct store_wal_config wal = {.dir = dir,
                                    .sync = s->config.durability == STORE_DURABILITY_GROUP,
-                                   .thread = s->config.background};
+                                   .thread = s->config.background,
+                                   .replay_done = &s->load_done,
+                                   .replay_total = &s->load_total};
     snprintf(dir, sizeof(dir), "%s/parts", s->config.dir);
     int err = s->os->ops->mkdir(s->os, dir, diag);
     snprintf(dir, sizeof(dir), "%s/wal", s->config.dir);
@@ -151,8 +153,7 @@ static int open_parts_and_log(struct store *s, struct diag *diag)
     return 0;
 }
 
-int store_open(const struct store_config *config, struct os *os, struct task_pool *pool,
-               struct store **out, struct diag *diag)
+struct store *store_new(const struct store_config *config, struct os *os, struct task_pool *pool)
 {
     counter_register(store__counters, STORE__COUNTER_COUNT);
     struct store *s = mem_calloc(1, sizeof(*s));
@@ -174,20 +175,50 @@ int store_open(const struct store_config *config, struct os *os, struct task_poo
         pthread_mutex_init(&s->shards[i].lock, NULL);
         store_shard_init(&s->shards[i].head);
     }
+    return s;
+}
+
+int store_load(struct store *s, struct diag *diag)
+{
     int err = open_parts_and_log(s, diag);
-    s->last_flush_ns = s->last_merge_ns = os->ops->now_ns(os);
-    if (!err && config->background) {
+    s->last_flush_ns = s->last_merge_ns = s->os->ops->now_ns(s->os);
+    if (err)
+        return err;
+    s->loaded = true;
+    if (s->config.background) {
         s->has_thread = !pthread_create(&s->thread, NULL, run_maintenance, s);
         if (!s->has_thread)
-            err = diag_set(diag, ERR_LIMIT, "cannot start the maintenance thread");
+            return diag_set(diag, ERR_LIMIT, "cannot start the maintenance thread");
     }
+    return 0;
+}
+
+void store_load_progress(const struct store *s, uint64_t *out_done, uint64_t *out_total)
+{
+    *out_done = s->load_done;
+    *out_total = s->load_total;
+}
+
+int store__check_loaded(const struct store *s, struct diag *diag)
+{
+    if (s->loaded)
+        return 0;
+    uint64_t done = s->load_done, total = s->load_total;
+    return diag_set(diag, ERR_AGAIN, "the log is being read: %llu of %llu MiB",
+                    (unsigned long long)(done >> 20), (unsigned long long)(total >> 20));
+}
+
+int store_open(const struct store_config *config, struct os *os, struct task_pool *pool,
+               struct store **out, struct diag *diag)
+{
+    struct store *s = store_new(config, os, pool);
+    int err = store_load(s, diag);
     if (err) {
-        store_wal_close(s->wal);
-        free_store(s);
-        return err;
+        store_close(s);
+        s = NULL;
     }
     *out = s;
-    return 0;
+    return err;
 }
 
 void store_close(struct store *s)
@@ -203,7 +234,7 @@ void store_close(struct store *s)
     }
     struct diag d;
     diag_init(&d);
-    if (store_maintain(s, true, &d))
+    if (s->loaded && store_maintain(s, true, &d))
         LOG_WARN("store", "the last flush failed; the write-ahead log has the data",
                  LOG_STR("error", d.msg));
     store_wal_close(s->wal);
@@ -217,5 +248,6 @@ struct store_source *store_metrics(struct store *s)
 
 int store_sync(struct store *s)
 {
-    return store_wal_flush(s->wal);
+    int err = store__check_loaded(s, NULL);
+    return err ? err : store_wal_flush(s->wal);
 }

@@ -36,7 +36,15 @@ struct store_config {
 
 /* Sets the defaults. */
 void store_config_init(struct store_config *config);
-/* Opens or creates, replays the log. `os` and `pool` outlive the store. */
+/* In two steps: a store that is new answers every read, append and round of maintenance with
+ * ERR_AGAIN until it is loaded, so that others can be told of it meanwhile. `os` and `pool` outlive
+ * the store. */
+struct store *store_new(const struct store_config *config, struct os *os, struct task_pool *pool);
+/* Opens or creates the directory, replays the log. After an error only store_close. */
+int store_load(struct store *s, struct diag *diag);
+/* How far loading has come, in bytes of the log; both 0 before it knows. Thread-safe. */
+void store_load_progress(const struct store *s, uint64_t *out_done, uint64_t *out_total);
+/* Both; NULL in *out after an error. */
 int store_open(const struct store_config *config, struct os *os, struct task_pool *pool,
                struct store **out, struct diag *diag);
 /* Flushes, syncs, frees. */
@@ -73,13 +81,23 @@ int store_sync(struct store *s);
 /* The local source; lives as long as the store. */
 struct store_source *store_metrics(struct store *s);
 
-/* Deletes samples of the matching series in [t_min, t_max]: hidden at once, gone after merges. */
+/* Deletes samples and exemplars of the matching series in [t_min, t_max]: flushes, then writes the
+ * parts that have any anew without them, one by one; each is gone from answers and from the disk
+ * when its turn is over. What is appended meanwhile stays. Blocks. After an error some may be left:
+ * it can be called again. */
 int store_delete_metrics(struct store *s, const struct store_select_req *req, struct diag *diag);
 
 /* One round of whatever is due (flush, merge, retention, log release) at the time of the os's
  * clock. With `force` everything is flushed. For tests and shutdown; `background` does the same by
  * itself. */
 int store_maintain(struct store *s, bool force, struct diag *diag);
+
+/* A consistent copy of everything acknowledged before the call (without what is only in memory and
+ * in the log unless `with_head`), as <dir>/snapshots/<name>: links, so that it takes room only when
+ * parts are merged or expire. *out_name (64 bytes are enough) is the time and a random number. To
+ * restore, copy it to where the data is to be. */
+int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_size,
+                   struct diag *diag);
 
 /* 0, or why appends are refused at the moment (ERR_NOSPACE, ERR_IO) with words. Thread-safe. */
 int store_health(struct store *s, struct diag *diag);

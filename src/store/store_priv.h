@@ -37,6 +37,9 @@ struct store {
     _Atomic uint32_t next_ref;
     _Atomic size_t series_count;
 
+    _Atomic bool loaded;
+    _Atomic uint64_t load_done, load_total; /* bytes of the log */
+
     pthread_mutex_t parts_lock; /* guards parts and metadata */
     store__part_list parts;     /* by day, then order */
     struct map *metadata;       /* tenant \0 metric -> private to metadata.c */
@@ -93,6 +96,10 @@ static inline struct hash128 store__series_id(struct slice tenant, struct hash12
         labels_id.lo ^= hash64(tenant.ptr, tenant.len, 1);
     return labels_id;
 }
+
+/* store.c */
+/* 0, or ERR_AGAIN with words. */
+int store__check_loaded(const struct store *s, struct diag *diag);
 
 /* append.c */
 /* NULL when the key's labels do not decode. The shard's lock is held. */

@@ -161,6 +161,8 @@ struct replay {
     int (*fn)(enum store_wal_type type, uint64_t segment, struct slice payload, void *ctx);
     void *ctx;
     struct store_wal_replay *result;
+    _Atomic uint64_t *done; /* may be NULL */
+    uint64_t before;        /* bytes of earlier segments */
 };
 
 /* Delivers every frame that checks. `durable`: bytes of this segment known to have been durable, 0
@@ -191,6 +193,8 @@ static int read_frames(const struct reader *r, uint64_t segment, uint64_t durabl
         }
         to->result->records++;
         at = f.next;
+        if (to->done)
+            *to->done = to->before + at;
     }
     if (bad_from || r->bytes.len < durable) {
         vec_push(&holes, bad_from ? bad_from : r->bytes.len);
@@ -549,6 +553,20 @@ static void *run_writer(void *arg)
     }
 }
 
+static uint64_t bytes_from(struct store_wal *wal, const uint64_t *segments, size_t count,
+                           uint64_t low_water)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        char path[4200];
+        struct os_stat st;
+        path_of(wal, segments[i], path, sizeof(path));
+        if (segments[i] >= low_water && !wal->os->ops->stat(wal->os, path, &st, NULL))
+            total += st.size;
+    }
+    return total;
+}
+
 int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_t low_water,
                    int (*fn)(enum store_wal_type type, uint64_t segment, struct slice payload,
                              void *ctx),
@@ -567,12 +585,14 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
     pthread_cond_init(&wal->staged_cond, NULL);
     pthread_cond_init(&wal->room_cond, NULL);
     *replay = (struct store_wal_replay){0};
-    struct replay to = {fn, ctx, replay};
+    struct replay to = {fn, ctx, replay, config->replay_done, 0};
     struct listing list = {0};
     int err = os->ops->list(os, wal->dir, on_name, &list, diag);
     if (list.segments.len)
         qsort(list.segments.items, list.segments.len, sizeof(uint64_t), by_number);
     wal->segment = wal->low_water = low_water;
+    if (config->replay_total)
+        *config->replay_total = bytes_from(wal, list.segments.items, list.segments.len, low_water);
     for (size_t i = 0; i < list.segments.len && !err; i++) {
         uint64_t n = list.segments.items[i];
         char path[4200];
@@ -587,6 +607,7 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
         err = read_segment(wal, n, durable, &to, diag);
         if (!os->ops->stat(os, path, &st, NULL))
             wal->total_bytes += st.size;
+        to.before = wal->total_bytes;
         wal->segment = MAX(wal->segment, n + 1);
     }
     vec_free(&list.segments);

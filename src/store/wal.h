@@ -25,6 +25,7 @@ struct store_wal_config {
     const char *dir; /* exists */
     bool sync;       /* false: acknowledged after write(2), synced once a second */
     bool thread;     /* false: only store_wal_flush writes */
+    _Atomic uint64_t *replay_done, *replay_total; /* bytes; may be NULL, else kept during opening */
     size_t
         staged_max; /* bytes not yet written; appenders wait (or get ERR_LIMIT without a thread) */
 };

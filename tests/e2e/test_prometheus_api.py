@@ -2,6 +2,7 @@
 """The Prometheus door's endpoints about targets, status and administration: shapes and errors."""
 import http.client
 import json
+import pathlib
 import signal
 import time
 
@@ -216,7 +217,7 @@ class Admin(pt.Case):
 
     def test_closed_unless_opened(self):
         server = self.server()
-        for path in ("delete_series?match[]=m", "clean_tombstones"):
+        for path in ("delete_series?match[]=m", "clean_tombstones", "snapshot"):
             answer = self.ask(server, path)
             self.assertEqual((answer.status, answer.json()["errorType"]), (503, "unavailable"))
             self.assertIn("admin APIs disabled", answer.json()["error"])
@@ -247,6 +248,21 @@ class Admin(pt.Case):
         server.kill()
         server.start()
         self.assertEqual(count(), {"1": "2", "2": "3"})
+
+
+    def test_snapshot(self):
+        server = self.server("prometheus.admin_api=on")
+        t = NOW * 1000
+        server.write([({"__name__": "m"}, [(t, 3)])])
+        answer = self.ask(server, "snapshot?skip_head=perhaps")
+        self.assertEqual((answer.status, answer.json()["errorType"]), (400, "bad_data"))
+        name = self.ask(server, "snapshot").json()["data"]["name"]
+        self.assertRegex(name, r"^\d{8}T\d{6}Z-[0-9a-f]{16}$")
+        server.write([({"__name__": "m"}, [(t, 4)])])
+        server.stop()
+        restored = pathlib.Path(server.data) / "snapshots" / name
+        other = self.server("prometheus.admin_api=on", data=restored)
+        self.assertEqual([r["value"][1] for r in other.query("m", at=NOW)], ["3"])
 
 
 class Exemplars(pt.Case):

@@ -1,0 +1,86 @@
+/* Snapshots: a directory of its own beside the data, with links to the parts of one moment and a
+ * manifest of them. A store opens it, or a copy of it, as any other directory. */
+#include <stdio.h>
+#include <time.h>
+
+#include "store/store_priv.h"
+
+static void name_it(struct store *s, char *out, size_t out_size)
+{
+    time_t now = (time_t)(s->os->ops->now_ns(s->os) / NS_PER_SEC);
+    struct tm tm;
+    uint64_t random = 0;
+    size_t len;
+    gmtime_r(&now, &tm);
+    s->os->ops->random(s->os, &random, sizeof(random));
+    len = strftime(out, out_size, "%Y%m%dT%H%M%SZ-", &tm);
+    snprintf(out + len, out_size - len, "%016llx", (unsigned long long)random);
+}
+
+static void copy_manifest(const struct store_manifest *from, struct store_manifest *to)
+{
+    *to = (struct store_manifest){.edit = from->edit,
+                                  .wal_low_water = from->wal_low_water,
+                                  .next_id = from->next_id};
+    for (size_t i = 0; i < from->parts.len; i++)
+        vec_push(&to->parts, from->parts.items[i]);
+    buf_append_slice(&to->metadata, buf_slice(&from->metadata));
+}
+
+/* The manifest comes last: without it a directory with parts is opened by nobody. */
+static int fill(struct store *s, const char *dir, struct store_manifest *m, struct diag *diag)
+{
+    char parts[4500], from[4600], to[4600];
+    snprintf(parts, sizeof(parts), "%s/parts", dir);
+    int err = s->os->ops->mkdir(s->os, parts, diag);
+    for (size_t i = 0; i < m->parts.len && !err; i++) {
+        store__part_path(s, m->parts.items[i].id, from, sizeof(from));
+        snprintf(to, sizeof(to), "%s/%016llx.part", parts,
+                 (unsigned long long)m->parts.items[i].id);
+        err = s->os->ops->link(s->os, from, to, diag);
+    }
+    if (!err)
+        err = s->os->ops->sync_dir(s->os, parts, diag);
+    return err ? err : store_manifest_save(s->os, dir, m, diag);
+}
+
+static void remove_it(struct store *s, const char *dir, const struct store_manifest *m)
+{
+    char path[4700];
+    for (size_t i = 0; i < m->parts.len; i++) {
+        snprintf(path, sizeof(path), "%s/parts/%016llx.part", dir,
+                 (unsigned long long)m->parts.items[i].id);
+        s->os->ops->unlink(s->os, path, NULL);
+    }
+    snprintf(path, sizeof(path), "%s/parts", dir);
+    s->os->ops->rmdir(s->os, path, NULL);
+    s->os->ops->rmdir(s->os, dir, NULL);
+}
+
+int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_size,
+                   struct diag *diag)
+{
+    char all[4200], dir[4400];
+    struct store_manifest m;
+    int err = store__check_loaded(s, diag);
+    if (err)
+        return err;
+    name_it(s, out_name, out_size);
+    snprintf(all, sizeof(all), "%s/snapshots", s->config.dir);
+    snprintf(dir, sizeof(dir), "%s/%s", all, out_name);
+    pthread_mutex_lock(&s->maintain_lock);
+    if (with_head)
+        err = store__flush(s, diag);
+    copy_manifest(&s->manifest, &m);
+    if (!err)
+        err = fill(s, dir, &m, diag);
+    pthread_mutex_unlock(&s->maintain_lock);
+    if (!err)
+        err = s->os->ops->sync_dir(s->os, all, diag);
+    if (!err)
+        err = s->os->ops->sync_dir(s->os, s->config.dir, diag);
+    if (err)
+        remove_it(s, dir, &m);
+    store_manifest_free(&m);
+    return err;
+}
