@@ -16,7 +16,9 @@ static void put_double(struct codec_json_writer *w, const char *key, double v)
     if (isfinite(v))
         codec_json_double(w, v);
     else
-        codec_json_string(w, isnan(v) ? SLICE("NaN") : v > 0 ? SLICE("Infinity") : SLICE("-Infinity"));
+        codec_json_string(w, isnan(v) ? SLICE("NaN")
+                             : v > 0  ? SLICE("Infinity")
+                                      : SLICE("-Infinity"));
 }
 
 static void put_metric(struct codec_json_writer *w, const struct decode_text_item *item,

@@ -42,7 +42,7 @@ class Test(pt.Case):
         prometheus_peer.write_histograms_both(
             self.pharos, peer, {"__name__": "native", "job": "x"},
             [prometheus_peer.histogram(t, 5, 12.5, 1, 1, [(0, 2), (1, 1)], [1, 1, -1])])
-        for match in (['{__name__=~".+"}'], ["a_total"], ['{job="x"}', "a_total"], ["nothing"], [],
+        for match in (['{__name__=~".+"}'], ["a_total"], ['{job!="x"}'], ['{job="x"}', "a_total"], ["nothing"], [],
                       ['a_total{zone="own"}', "b"], ["native"]):
             with self.subTest(match=match):
                 ours, theirs = federate(self.pharos.prometheus_url, *match), federate(peer.url, *match)

@@ -5,8 +5,10 @@ import json
 import pathlib
 import signal
 import time
+import urllib.parse
 
 import pharos_test as pt
+import prometheus_peer
 
 NOW = int(time.time())
 
@@ -66,7 +68,7 @@ scrape_configs:
         self.assertEqual(rows, [{"target": target, "type": "counter", "help": "Queries answered.",
                                  "unit": ""}])
         self.assertEqual(ask(metric="pharos_queries_total", match_target='{zone="z1"}'), rows)
-        self.assertEqual(ask(metric="pharos_queries_total", match_target='{job="x"}'), [])
+        self.assertEqual(ask(metric="pharos_queries_total", match_target='{zone!="z1"}'), [])
         self.assertEqual(ask(metric="nothing"), [])
         self.assertEqual(len(ask(limit=2)), 2)
         self.assertIn("metric", ask(limit=1)[0])
@@ -266,6 +268,29 @@ class Admin(pt.Case):
 
 
 class Exemplars(pt.Case):
+    def test_like_prometheus(self):
+        peer, server = prometheus_peer.start(self), self.server()
+        t = prometheus_peer.now_ms()
+        rows = []
+        for i in range(3):
+            rows.append(({"__name__": "h_bucket", "le": "1", "i": str(i)}, [(t, i)],
+                         [({"trace_id": f"t{i}{k}", "span": "s"}, t - 9000 + 1000 * k + i, k / 4)
+                          for k in range(3)]))
+        rows.append(({"__name__": "other_total", "i": "0"}, [(t, 5)],
+                     [({"trace_id": 'odd"\\'}, t - 500, 1e-9)]))
+        prometheus_peer.write_both(server, peer, rows)
+        at = t / 1000
+        for query, start, end in (("h_bucket", at - 60, at), ("h_bucket", at - 8.5, at - 7.5),
+                                  ('sum(rate(h_bucket{i!="1"}[5m])) / other_total', at - 60, at),
+                                  ('h_bucket{i="9"}', at - 60, at), ("other_total", None, None)):
+            with self.subTest(query=query, start=start):
+                params = {"query": query, **({"start": start, "end": end} if start else {})}
+                theirs = pt.request(peer.url + "/api/v1/query_exemplars?"
+                                    + urllib.parse.urlencode(params))
+                ours = server.prom("query_exemplars", params)
+                in_order = lambda a: sorted(a.json()["data"], key=lambda r: str(r["seriesLabels"]))
+                self.assertEqual(in_order(ours), in_order(theirs))
+
     def test_errors(self):
         server = self.server()
         self.assertEqual(server.prom("query_exemplars", {"query": "1 + 1"}).status, 204)

@@ -197,6 +197,19 @@ scrape_configs:
             [3, "-Inf", "0.5", "2"], [0, "0.5", "1", "1"], [0, "1", "+Inf", "2"]]})
         self.assertEqual(server.query('{__name__=~"classic_.+"}'), [])
 
+    def test_exemplars(self):
+        target = Target(self)
+        now = int(time.time())
+        target.body = self.families(now)
+        server = self.scraper(target.port, "scrape_native_histograms: true")
+        self.assertEqual(self.up(server)["lastError"], "")
+        found = lambda query: [
+            (r["seriesLabels"]["__name__"], e["labels"], e["value"], e["timestamp"])
+            for r in server.prom("query_exemplars", {"query": query}).json()["data"]
+            for e in r["exemplars"]]
+        self.assertEqual(found("c_total"), [("c_total", {"trace_id": "abc"}, "2", now)])
+        self.assertEqual(found("both"), [("both", {"trace_id": "n1"}, "0.5", now)])
+
     def test_native_beside_classic(self):
         target = Target(self)
         target.body = self.families(int(time.time()))

@@ -258,7 +258,9 @@ class BadRequests(pt.Case):
             ({}, "series", 400, "bad_data", "no match[] parameter provided"),
             ({"match[]": "{"}, "series", 400, "bad_data", 'invalid parameter "match[]"'),
             ({"match[]": '{a=""}'}, "series", 400, "bad_data",
-             "must contain at least one non-empty matcher"),
+             'invalid parameter "match[]": match[] must contain at least one non-empty matcher'),
+            ({"match[]": '{a=""}'}, "labels", 400, "bad_data",
+             "match[] must contain at least one non-empty matcher"),
             ({}, "nothing", 404, "not_found", "/api/v1/nothing"),
         ]
         for params, path, status, kind, text in rows:

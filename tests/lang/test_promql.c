@@ -1,4 +1,5 @@
-/* PromQL's text forms: printed, formatted, as a tree in JSON; what is refused, and in which words. */
+/* PromQL's text forms: printed, formatted, as a tree in JSON; what is refused, and in which words.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,29 +90,35 @@ static void trees(void **state)
           "{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"m\"}],\"name\":\"m\","
           "\"offset\":300000,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":\"start\","
           "\"timestamp\":null,\"type\":\"vectorSelector\"}");
-    check("x > bool on(a) group_left(b) (1 + y)", promql_ast_json,
-          "{\"bool\":true,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":"
-          "\"=\",\"value\":\"x\"}],\"name\":\"x\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,"
-          "\"startOrEnd\":null,\"timestamp\":null,\"type\":\"vectorSelector\"},\"matching\":{\"card\":"
-          "\"many-to-one\",\"fillValues\":{\"lhs\":null,\"rhs\":null},\"include\":[\"b\"],"
-          "\"labels\":[\"a\"],\"on\":true},\"op\":\">\",\"rhs\":{\"expr\":{\"bool\":false,\"lhs\":{"
-          "\"type\":\"numberLiteral\",\"val\":\"1\"},\"matching\":null,\"op\":\"+\",\"rhs\":{"
-          "\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"y\"}],"
-          "\"name\":\"y\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":null,"
-          "\"timestamp\":null,\"type\":\"vectorSelector\"},\"type\":\"binaryExpr\"},\"type\":"
-          "\"parenExpr\"},\"type\":\"binaryExpr\"}");
+    check(
+        "x > bool on(a) group_left(b) (1 + y)", promql_ast_json,
+        "{\"bool\":true,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":"
+        "\"=\",\"value\":\"x\"}],\"name\":\"x\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":"
+        "false,"
+        "\"startOrEnd\":null,\"timestamp\":null,\"type\":\"vectorSelector\"},\"matching\":{"
+        "\"card\":"
+        "\"many-to-one\",\"fillValues\":{\"lhs\":null,\"rhs\":null},\"include\":[\"b\"],"
+        "\"labels\":[\"a\"],\"on\":true},\"op\":\">\",\"rhs\":{\"expr\":{\"bool\":false,\"lhs\":{"
+        "\"type\":\"numberLiteral\",\"val\":\"1\"},\"matching\":null,\"op\":\"+\",\"rhs\":{"
+        "\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\",\"value\":\"y\"}],"
+        "\"name\":\"y\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":null,"
+        "\"timestamp\":null,\"type\":\"vectorSelector\"},\"type\":\"binaryExpr\"},\"type\":"
+        "\"parenExpr\"},\"type\":\"binaryExpr\"}");
     check("round(x[step()*2:10s])", promql_ast_json,
           "1:7: parse error: expected type instant vector in call to function \"round\", got range "
           "vector");
-    check("day_of_week()", promql_ast_json,
-          "{\"args\":[],\"func\":{\"argTypes\":[\"vector\"],\"name\":\"day_of_week\",\"returnType\":"
-          "\"vector\",\"variadic\":1},\"type\":\"call\"}");
-    check("topk(2, a) by (b)", promql_ast_json,
-          "{\"expr\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\",\"value\":"
-          "\"a\"}],\"name\":\"a\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":"
-          "null,\"timestamp\":null,\"type\":\"vectorSelector\"},\"grouping\":[\"b\"],\"op\":\"topk\","
-          "\"param\":{\"type\":\"numberLiteral\",\"val\":\"2\"},\"type\":\"aggregation\",\"without\":"
-          "false}");
+    check(
+        "day_of_week()", promql_ast_json,
+        "{\"args\":[],\"func\":{\"argTypes\":[\"vector\"],\"name\":\"day_of_week\",\"returnType\":"
+        "\"vector\",\"variadic\":1},\"type\":\"call\"}");
+    check(
+        "topk(2, a) by (b)", promql_ast_json,
+        "{\"expr\":{\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\","
+        "\"value\":"
+        "\"a\"}],\"name\":\"a\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":"
+        "null,\"timestamp\":null,\"type\":\"vectorSelector\"},\"grouping\":[\"b\"],\"op\":\"topk\","
+        "\"param\":{\"type\":\"numberLiteral\",\"val\":\"2\"},\"type\":\"aggregation\",\"without\":"
+        "false}");
 }
 
 /* However deep, a tree is walked on a stack that is bounded: the text is refused before. */

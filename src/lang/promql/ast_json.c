@@ -82,8 +82,8 @@ static void put_duration_node(const struct promql_duration *d, bool wrapped, str
         put_duration_node(left, false, out);
     else
         buf_append_cstr(out, "null");
-    put_string("op",
-               slice_cstr(d->op == PROMQL_D_PAREN ? "+" : promql__duration_op_name(d->op)), out);
+    put_string("op", slice_cstr(d->op == PROMQL_D_PAREN ? "+" : promql__duration_op_name(d->op)),
+               out);
     put_key("rhs", out);
     if (right)
         put_duration_node(right, false, out);
@@ -221,8 +221,7 @@ static void put_fill(const char *key, bool given, double v, struct buf *out)
 
 static void put_matching(const struct promql_expr *e, struct buf *out)
 {
-    static const char *const cards[] = {"one-to-one", "many-to-one", "one-to-many",
-                                        "many-to-many"};
+    static const char *const cards[] = {"one-to-one", "many-to-one", "one-to-many", "many-to-many"};
     put_key("matching", out);
     if (e->args[0]->type != QUERY_TYPE_VECTOR || e->args[1]->type != QUERY_TYPE_VECTOR) {
         buf_append_cstr(out, "null");

@@ -216,7 +216,7 @@ static int parse_selector(struct promql_parser *p, struct promql_expr **out)
     e->end = p->last_end;
     for (size_t i = 0; i < e->matcher_count && !any; i++)
         any = !store_matcher_matches(&e->matchers[i], SLICE(""));
-    if (!any)
+    if (!any && !p->options->empty_selectors)
         return promql__fail_at(p, e->begin, e->end,
                                "vector selector must contain at least one non-empty matcher");
     *out = e;
@@ -555,7 +555,7 @@ const char *promql_type(const struct promql_expr *e)
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag)
 {
-    struct promql_options options = {0};
+    struct promql_options options = {.empty_selectors = true};
     struct promql_expr *e;
     int err = promql_parse(text, &options, arena, &e, diag);
     if (err)

@@ -9,7 +9,8 @@ struct promql_expr; /* a parsed and checked expression, in an arena */
 struct promql_options {
     bool experimental; /* experimental functions and modifiers are allowed */
     bool delayed_name_removal;
-    int64_t lookback_ns; /* 0 = 5 m */
+    bool empty_selectors; /* a selector need not have a matcher that refuses the empty text */
+    int64_t lookback_ns;  /* 0 = 5 m */
 };
 
 /* Parses and checks. The diag gets ERR_INVALID, a byte range, line and column, and the message
@@ -23,7 +24,8 @@ void promql_error_text(const struct diag *diag, struct buf *out);
 /* "scalar", "vector", "matrix" or "string". */
 const char *promql_type(const struct promql_expr *expr);
 /* The selectors in the expression, for series and match[] parameters: a text that is one selector
- * gives its matchers (compiled, in the arena). ERR_INVALID when it is no plain selector. */
+ * gives its matchers (compiled, in the arena). ERR_INVALID when it is no plain selector. Matchers
+ * that take the empty text are fine: who must not read everything checks that. */
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag);
 /* Calls `each` with the matchers of every selector in the expression, in the order of the text.
