@@ -311,7 +311,7 @@ static int keep_members(struct query_exec *x, const struct query_node *n, const 
             }
         }
         /* An instant query's answer is in order of rank. */
-        if (!err && x->plan->steps.instant &&
+        if (!err && x->steps.instant &&
             (n->aggregate == QUERY_TOPK || n->aggregate == QUERY_BOTTOMK)) {
             struct query_row *sorted = mem_alloc(g->rows.len * sizeof(*sorted));
             size_t count = 0;

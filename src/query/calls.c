@@ -210,12 +210,15 @@ QUERY__CALL(query__start_timestamp)
 
 /* --- absent --- */
 
-/* What the selector asks for exactly, once a name: the labels the absent thing would have. */
-static struct data_labels asked_labels(struct query_exec *x, const struct query_node *of)
+/* What a plain selector, or range of one, asks for exactly, once a name: the labels the absent
+ * thing would have. Of what a function makes nothing is known. */
+static struct data_labels asked_labels(struct query_exec *x, const struct query_node *n)
 {
+    const struct query_node *of = n->args[0];
     struct data_labels_builder b = {0};
     struct data_labels labels = {NULL, 0};
-    bool selector = of->op == QUERY_INSTANT || (of->op == QUERY_WINDOW && !of->subquery);
+    bool range = n->function->args[0] == QUERY_TYPE_MATRIX;
+    bool selector = range ? of->op == QUERY_WINDOW && !of->subquery : of->op == QUERY_INSTANT;
     const struct query_selector *sel = &of->selector;
     for (size_t i = 0; selector && i < sel->matcher_count; i++) {
         const struct store_matcher *m = &sel->matchers[i];
@@ -233,7 +236,7 @@ static struct data_labels asked_labels(struct query_exec *x, const struct query_
 
 QUERY__CALL(query__absent)
 {
-    struct query_row *row = query__add_row(x, out, asked_labels(x, n->args[0]));
+    struct query_row *row = query__add_row(x, out, asked_labels(x, n));
     if (!row)
         return ERR_NOMEM;
     bool any = false;
@@ -267,7 +270,7 @@ static int sort_rows(struct query_exec *x, const struct query_node *n, struct qu
                      struct query_grid *out, bool descending)
 {
     *out = *in;
-    if (!x->plan->steps.instant) {
+    if (!x->steps.instant) {
         query__warn(
             x, n,
             "sort is ineffective for range queries since results are always ordered by labels");
@@ -350,7 +353,7 @@ static int sort_labels(struct query_exec *x, const struct query_node *n, struct 
                        struct query_grid *out, bool descending)
 {
     *out = args[0];
-    if (!x->plan->steps.instant) {
+    if (!x->steps.instant) {
         query__warn(
             x, n,
             "sort is ineffective for range queries since results are always ordered by labels");
