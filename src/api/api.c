@@ -168,7 +168,7 @@ static bool dispatch(struct api_mount *mount, const struct api_door *door,
         return true;
     case API_MATCH_OK: break;
     }
-    if (!mount->api->ready && slice_starts_with(path, SLICE("/api/"))) {
+    if (!mount->api->ready && !route->early && slice_starts_with(path, SLICE("/api/"))) {
         net_response_header(req, "Retry-After", SLICE("1"));
         if (mount->api->stopping)
             net_response_header(req, "X-Prometheus-Stopping", SLICE("true"));

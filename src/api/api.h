@@ -128,6 +128,8 @@ struct api_host {
     void (*metrics)(void *ctx, struct buf *out);
     /* Reads the configuration again; blocks. */
     int (*reload)(void *ctx, struct diag *diag);
+    /* How many bytes of the log are read at the start; both 0 before that is known. */
+    void (*load_progress)(void *ctx, uint64_t *out_done, uint64_t *out_total);
     /* 0, or why the store takes nothing at the moment. */
     int (*health)(void *ctx, struct diag *diag);
     int64_t (*now_ns)(void *ctx);

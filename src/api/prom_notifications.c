@@ -38,7 +38,7 @@ struct stream {
     struct net_request *req;
     struct net_timer *timer;
     bool told; /* the client holds the notification as active */
-    bool gone;
+    bool gone, was_ready;
 };
 
 static void end(struct stream *s)
@@ -61,10 +61,11 @@ static void look(void *ctx)
     struct buf out = {0};
     struct codec_json_writer w;
     bool active = !s->api->host->reload_ok;
-    if (s->gone || !s->api->ready) {
+    if (s->gone || s->api->stopping || (s->was_ready && !s->api->ready)) {
         end(s);
         return;
     }
+    s->was_ready = s->api->ready;
     if (active == s->told)
         return;
     s->told = active;

@@ -30,9 +30,21 @@ void api__prom_alertmanagers(struct api_call *call)
     respond_raw(call, "{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}");
 }
 
+/* In MiB of the log, where Prometheus counts segments. */
 void api__prom_status_walreplay(struct api_call *call)
 {
-    respond_raw(call, "{\"min\":0,\"max\":0,\"current\":0}");
+    struct api_host *host = call->api->host;
+    uint64_t done = 0, total = 0;
+    struct buf out = {0};
+    struct codec_json_writer w;
+    host->load_progress(host->ctx, &done, &total);
+    api__begin(&w, &out);
+    codec_json_begin_object(&w);
+    codec_json_put_int(&w, "min", 0);
+    codec_json_put_int(&w, "max", (int64_t)(total >> 20));
+    codec_json_put_int(&w, "current", (int64_t)(done >> 20));
+    codec_json_end_object(&w);
+    api__respond(call->req, &w);
 }
 
 /* --- status --- */

@@ -98,6 +98,11 @@ static void push(struct api_call *call, enum api_push_action action)
     push->tenant = api__tenant(req);
     if (!push->tenant.ptr)
         return;
+    if (!call->api->ready) {
+        net_response_header(req, "Retry-After", SLICE("1"));
+        net_respond_text(req, 503, "Service Unavailable\n");
+        return;
+    }
     push->content_type = net_request_header(req, "content-type");
     if (!push->content_type.ptr)
         push->content_type = SLICE("");

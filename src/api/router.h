@@ -34,6 +34,7 @@ struct api_route {
     /* "/api/v1/label/:name/values"; ":x" takes one non-empty segment, a final "*" the rest. */
     const char *pattern;
     api_handler handler;
+    bool early; /* also while the server is not ready yet */
 };
 
 enum api_match { API_MATCH_OK, API_MATCH_NO_PATH, API_MATCH_NO_METHOD, API_MATCH_BAD_PATH };

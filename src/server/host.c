@@ -162,6 +162,12 @@ static int host_health(void *ctx, struct diag *diag)
     return store_health(s->store, diag);
 }
 
+static void host_load_progress(void *ctx, uint64_t *out_done, uint64_t *out_total)
+{
+    struct server *s = ctx;
+    store_load_progress(s->store, out_done, out_total);
+}
+
 static int64_t host_now(void *ctx)
 {
     struct server *s = ctx;
@@ -188,6 +194,7 @@ void server_host_init(struct server *s)
     s->host.push_groups = host_push_groups;
     s->host.metrics = host_metrics;
     s->host.reload = host_reload;
+    s->host.load_progress = host_load_progress;
     s->host.health = host_health;
     s->host.now_ns = host_now;
     s->host.started_ns = s->os->ops->now_ns(s->os);

@@ -19,9 +19,8 @@ static void name_it(struct store *s, char *out, size_t out_size)
 
 static void copy_manifest(const struct store_manifest *from, struct store_manifest *to)
 {
-    *to = (struct store_manifest){.edit = from->edit,
-                                  .wal_low_water = from->wal_low_water,
-                                  .next_id = from->next_id};
+    *to = (struct store_manifest){
+        .edit = from->edit, .wal_low_water = from->wal_low_water, .next_id = from->next_id};
     for (size_t i = 0; i < from->parts.len; i++)
         vec_push(&to->parts, from->parts.items[i]);
     buf_append_slice(&to->metadata, buf_slice(&from->metadata));

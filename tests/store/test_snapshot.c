@@ -128,7 +128,8 @@ static void count_name(const char *name, void *ctx)
     ++*(size_t *)ctx;
 }
 
-/* Whatever fails while it is made: the store is as before, and there is a whole snapshot or none. */
+/* Whatever fails while it is made: the store is as before, and there is a whole snapshot or none.
+ */
 static void a_failed_snapshot_leaves_nothing(void **state)
 {
     (void)state;
