@@ -20,7 +20,7 @@ void api__ready(struct api_call *call)
     diag_init(&diag);
     if (!call->api->stopping && host->health && host->health(host->ctx, &diag))
         snprintf(text, sizeof(text), "Service Unavailable: %s\n", diag.msg);
-    net_respond_text(call->req, 503, text);
+    net_respond_text(call->req, 503, "%s", text);
 }
 
 static void metrics_work(struct api_job *job)
