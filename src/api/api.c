@@ -3,7 +3,7 @@
 
 #include "api/auth.h"
 #include "api/job.h"
-#include "api/prom_write.h"
+#include "api/prometheus/write.h"
 #include "base/counter.h"
 #include "base/mem.h"
 

@@ -69,49 +69,7 @@ struct slice api__tenant(struct net_request *req);
 extern const struct api_route api__pharos_routes[];
 extern const size_t api__pharos_route_count;
 
-/* prom_meta.c and friends: handlers of the prometheus door's table. */
-void api__prom_query(struct api_call *call);
-void api__prom_query_range(struct api_call *call);
-void api__prom_query_exemplars(struct api_call *call);
-void api__prom_format_query(struct api_call *call);
-void api__prom_parse_query(struct api_call *call);
-void api__prom_series(struct api_call *call);
-void api__prom_labels(struct api_call *call);
-void api__prom_label_values(struct api_call *call);
-void api__prom_metadata(struct api_call *call);
-void api__prom_targets(struct api_call *call);
-void api__prom_targets_metadata(struct api_call *call);
-void api__prom_targets_relabel_steps(struct api_call *call);
-void api__prom_scrape_pools(struct api_call *call);
-void api__prom_scrape_pools_config(struct api_call *call);
-void api__prom_status_self_metrics(struct api_call *call);
-void api__prom_status_tsdb_blocks(struct api_call *call);
-void api__quit(struct api_call *call);
-void api__prom_rules(struct api_call *call);
-void api__prom_alerts(struct api_call *call);
-void api__prom_alertmanagers(struct api_call *call);
-void api__prom_status_config(struct api_call *call);
-void api__prom_status_flags(struct api_call *call);
-void api__prom_status_runtimeinfo(struct api_call *call);
-void api__prom_status_buildinfo(struct api_call *call);
-void api__prom_status_tsdb(struct api_call *call);
-void api__prom_status_walreplay(struct api_call *call);
-void api__prom_features(struct api_call *call);
-void api__prom_notifications(struct api_call *call);
-void api__prom_notifications_live(struct api_call *call);
-void api__prom_admin_delete(struct api_call *call);
-void api__prom_admin_clean(struct api_call *call);
-void api__prom_admin_snapshot(struct api_call *call);
-void api__prom_version(struct api_call *call);
-void api__prom_federate(struct api_call *call);
-void api__prom_read(struct api_call *call);
-void api__prom_write(struct api_call *call);
-/* push.c: the Pushgateway's paths */
-void api__push_put(struct api_call *call);
-void api__push_post(struct api_call *call);
-void api__push_delete(struct api_call *call);
-void api__push_wipe(struct api_call *call);
-void api__push_list(struct api_call *call);
+/* pharos.c */
 void api__pharos_explain(struct api_call *call);
 void api__pharos_status(struct api_call *call);
 
@@ -120,5 +78,6 @@ void api__healthy(struct api_call *call);
 void api__ready(struct api_call *call);
 void api__metrics(struct api_call *call);
 void api__reload(struct api_call *call);
+void api__quit(struct api_call *call);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 
 #include "api/api_priv.h"
-#include "api/prom_encode.h"
+#include "api/prometheus/encode.h"
 #include "text/duration.h"
 
 static const struct {

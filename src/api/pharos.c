@@ -117,3 +117,13 @@ void api__pharos_status(struct api_call *call)
 {
     api_job_start(api_job_new(call, status_work), false);
 }
+
+const struct api_route api__pharos_routes[] = {
+    {API_GET, "/api/pharos/v1/status", api__pharos_status},
+    {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
+    {API_GET, "/-/healthy", api__healthy},
+    {API_GET, "/-/ready", api__ready},
+    {API_POST | API_PUT, "/-/reload", api__reload},
+    {API_GET, "/metrics", api__metrics},
+};
+const size_t api__pharos_route_count = ARRAY_LEN(api__pharos_routes);

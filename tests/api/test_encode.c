@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "api/prom_encode.h"
+#include "api/prometheus/encode.h"
 
 static void check_value(double v, const char *expected)
 {

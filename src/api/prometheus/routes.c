@@ -1,5 +1,5 @@
-/* The prometheus door's table, and the main door's own. */
-#include "api/api_priv.h"
+/* The prometheus door's table. */
+#include "api/prometheus/prometheus_priv.h"
 
 static const struct api_route prometheus_routes[] = {
     {API_GET | API_POST, "/api/v1/query", api__prom_query},
@@ -59,13 +59,3 @@ const struct api_door api_door_prometheus = {
     .route_count = ARRAY_LEN(prometheus_routes),
     .cors = true,
 };
-
-const struct api_route api__pharos_routes[] = {
-    {API_GET, "/api/pharos/v1/status", api__pharos_status},
-    {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
-    {API_GET, "/-/healthy", api__healthy},
-    {API_GET, "/-/ready", api__ready},
-    {API_POST | API_PUT, "/-/reload", api__reload},
-    {API_GET, "/metrics", api__metrics},
-};
-const size_t api__pharos_route_count = ARRAY_LEN(api__pharos_routes);

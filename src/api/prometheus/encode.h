@@ -1,6 +1,6 @@
 /* Values, times, labels and histograms as Prometheus' JSON spells them. All append. */
-#ifndef API_PROM_ENCODE_H
-#define API_PROM_ENCODE_H
+#ifndef API_PROMETHEUS_ENCODE_H
+#define API_PROMETHEUS_ENCODE_H
 
 #include "base/buf.h"
 #include "data/histogram.h"

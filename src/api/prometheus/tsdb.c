@@ -3,6 +3,7 @@
 
 #include "api/job.h"
 #include "api/params.h"
+#include "api/prometheus/prometheus_priv.h"
 #include "base/map.h"
 
 struct tsdb_state {

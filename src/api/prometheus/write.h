@@ -1,6 +1,6 @@
 /* Remote write's share of the api object. */
-#ifndef API_PROM_WRITE_H
-#define API_PROM_WRITE_H
+#ifndef API_PROMETHEUS_WRITE_H
+#define API_PROMETHEUS_WRITE_H
 
 struct api;
 

@@ -2,8 +2,9 @@
  *
  * Bodies up to INLINE_BYTES are decoded on the loop thread, larger ones on a worker, so that one
  * sender's backlog does not hold up everybody's requests. */
-#include "api/prom_write.h"
+#include "api/prometheus/write.h"
 #include "api/job.h"
+#include "api/prometheus/prometheus_priv.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "decode/remote_write.h"

@@ -1,4 +1,4 @@
-#include "api/prom_encode.h"
+#include "api/prometheus/encode.h"
 
 #include <math.h>
 
