@@ -3,7 +3,7 @@
  * --web.enable-admin-api. */
 #include "api/job.h"
 #include "api/params.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "lang/promql/promql.h"
 
 struct matcher_set {

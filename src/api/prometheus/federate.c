@@ -3,7 +3,7 @@
 
 #include "api/exposition.h"
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "lang/promql/promql.h"
 
 #define ROWS_A_STEP 256

@@ -1,7 +1,7 @@
 /* Metadata of metrics. */
 #include "api/job.h"
 #include "api/params.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 
 struct metadata_state {
     struct slice metric;

@@ -2,7 +2,7 @@
  *
  * There is one thing to tell so far: that the configuration on the disk was not taken. A stream
  * looks twice a second, on its loop. */
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "base/mem.h"
 #include "text/duration.h"
 

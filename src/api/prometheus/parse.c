@@ -1,6 +1,6 @@
 /* format_query and parse_query: an expression printed, and its syntax tree. */
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "lang/promql/promql.h"
 
 struct parse_state {

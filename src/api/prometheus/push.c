@@ -1,7 +1,7 @@
 /* The Pushgateway's paths: pushing and deleting groups of metrics, and listing them.
  * Specification: github.com/prometheus/pushgateway, README. */
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "codec/base64.h"
 #include "codec/utf8.h"
 #include "net/url.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "base/log.h"
 #include "codec/compress.h"
 #include "decode/remote_read.h"

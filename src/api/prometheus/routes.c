@@ -1,5 +1,5 @@
 /* The prometheus door's table. */
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 
 static const struct api_route prometheus_routes[] = {
     {API_GET | API_POST, "/api/v1/query", api__prom_query},

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "decode/prom_text.h"
 #include "text/regex.h"
 

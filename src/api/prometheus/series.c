@@ -3,8 +3,8 @@
 
 #include "api/job.h"
 #include "api/params.h"
+#include "api/prometheus/door_priv.h"
 #include "api/prometheus/encode.h"
-#include "api/prometheus/prometheus_priv.h"
 #include "codec/utf8.h"
 #include "lang/promql/promql.h"
 

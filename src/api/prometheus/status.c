@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "text/duration.h"
 
 /* --- nothing there yet, in Prometheus' shapes --- */

@@ -3,8 +3,8 @@
 
 #include "api/job.h"
 #include "api/params.h"
+#include "api/prometheus/door_priv.h"
 #include "api/prometheus/encode.h"
-#include "api/prometheus/prometheus_priv.h"
 #include "base/map.h"
 #include "codec/json_read.h"
 #include "lang/promql/promql.h"

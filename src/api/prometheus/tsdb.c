@@ -3,7 +3,7 @@
 
 #include "api/job.h"
 #include "api/params.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "base/map.h"
 
 struct tsdb_state {

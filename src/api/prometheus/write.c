@@ -4,7 +4,7 @@
  * sender's backlog does not hold up everybody's requests. */
 #include "api/prometheus/write.h"
 #include "api/job.h"
-#include "api/prometheus/prometheus_priv.h"
+#include "api/prometheus/door_priv.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "decode/remote_write.h"

@@ -1,6 +1,6 @@
 /* Handlers of the prometheus door's table (routes.c); each in the file its name says. */
-#ifndef API_PROMETHEUS_PRIV_H
-#define API_PROMETHEUS_PRIV_H
+#ifndef API_PROMETHEUS_DOOR_PRIV_H
+#define API_PROMETHEUS_DOOR_PRIV_H
 
 #include "api/api_priv.h"
 
