@@ -108,7 +108,8 @@ static void raw_values_and_places(void **state)
     struct codec_json_reader r =
         codec_json_reader(SLICE("{\"a\": {\"b\":[1, 2]} ,\n\"c\":12x}"), NULL, &d);
     codec_json_read_object(&r);
-    assert_true(codec_json_next_key(&r, &key) && codec_json_read_raw(&r, &raw));
+    assert_true(codec_json_next_key(&r, &key));
+    assert_true(codec_json_read_raw(&r, &raw));
     assert_true(slice_eq_cstr(raw, "{\"b\":[1, 2]}"));
     assert_true(codec_json_next_key(&r, &key));
     assert_false(codec_json_next_key(&r, &key));
@@ -155,8 +156,8 @@ static void raw_values_and_places(void **state)
                                       "\"\t\"",
                                       "1 1",
                                       "[\"a]",
-                                      "\xef\xbb\xbf"
-                                      "1",
+                                      ("\xef\xbb\xbf"
+                                       "1"),
                                       "[1]]",
                                       "NaN",
                                       "'a'",
