@@ -4,8 +4,9 @@
 
 const char *pipe_refusal_name(enum pipe_refusal reason)
 {
-    static const char *const names[PIPE_REFUSED_COUNT] = {"invalid", "too_old", "too_new",
-                                                          "series_limit", "label_limit"};
+    static const char *const names[PIPE_REFUSED_COUNT] = {
+        "invalid",     "too_old",      "too_new",   "series_limit",
+        "label_limit", "stream_limit", "line_size", "field_limit"};
     base_assert(reason < PIPE_REFUSED_COUNT);
     return names[reason];
 }

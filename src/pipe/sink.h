@@ -4,15 +4,19 @@
 #define PIPE_SINK_H
 
 #include "base/diag.h"
+#include "data/event_batch.h"
 #include "data/metric_batch.h"
 
-/* Why single samples or series of a batch were refused. */
+/* Why single samples, series or events of a batch were refused. */
 enum pipe_refusal {
     PIPE_REFUSED_INVALID,      /* labels or values break the data model */
     PIPE_REFUSED_TOO_OLD,      /* older than retention */
     PIPE_REFUSED_TOO_NEW,      /* further in the future than limits.future */
     PIPE_REFUSED_SERIES_LIMIT, /* a new series over limits.series */
     PIPE_REFUSED_LABEL_LIMIT,  /* too many or too long labels */
+    PIPE_REFUSED_STREAM_LIMIT, /* of events: a new stream over limits.streams */
+    PIPE_REFUSED_LINE_SIZE,    /* a line longer than limits.line_size */
+    PIPE_REFUSED_FIELD_LIMIT,  /* too many or too long fields */
     PIPE_REFUSED_COUNT
 };
 /* "too_old", ... for counters and messages. */
@@ -20,15 +24,16 @@ const char *pipe_refusal_name(enum pipe_refusal reason);
 
 struct pipe_result {
     size_t samples_accepted, histograms_accepted, exemplars_accepted, metadata_accepted;
-    size_t refused[PIPE_REFUSED_COUNT]; /* samples, by reason */
-    struct diag first_refusal;          /* message with the series' labels, for the answer */
+    size_t logs_accepted, spans_accepted;
+    size_t refused[PIPE_REFUSED_COUNT]; /* samples, lines or spans, by reason */
+    struct diag first_refusal; /* message with the series' or stream's labels, for the answer */
 };
 
 size_t pipe_result_refused(const struct pipe_result *r); /* sum */
 
 /* Called exactly once when the batch's fate is durable (err 0) or it failed as a whole
  * (ERR_NOSPACE: disk full, ERR_IO, ERR_NOMEM: overloaded, try again). Any thread; never inside
- * the call to pipe_sink.metrics itself unless err != 0. */
+ * the call to the sink itself unless err != 0. */
 typedef void (*pipe_ack_fn)(void *ctx, int err, const struct pipe_result *result);
 
 struct pipe_sink {
@@ -36,6 +41,11 @@ struct pipe_sink {
      * for data whose protocol acknowledges nothing. Thread-safe. */
     void (*metrics)(struct pipe_sink *sink, const struct data_metric_batch *batch, pipe_ack_fn ack,
                     void *ctx);
+    /* The same for log lines and for spans. */
+    void (*logs)(struct pipe_sink *sink, const struct data_event_batch *batch, pipe_ack_fn ack,
+                 void *ctx);
+    void (*spans)(struct pipe_sink *sink, const struct data_event_batch *batch, pipe_ack_fn ack,
+                  void *ctx);
 };
 
 #endif

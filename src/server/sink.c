@@ -3,7 +3,7 @@
 #include "base/counter.h"
 #include "base/mem.h"
 
-#define REFUSED_HELP "Samples that were not taken, by reason."
+#define REFUSED_HELP "Samples, log lines and spans that were not taken, by reason."
 
 static struct counter samples = {.name = "pharos_ingest_samples_total",
                                  .help = "Samples taken into the store."};
@@ -23,6 +23,15 @@ static struct counter refused[PIPE_REFUSED_COUNT] = {
     {.name = "pharos_ingest_refused_samples_total",
      .help = REFUSED_HELP,
      .labels = "reason=\"label_limit\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"stream_limit\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"line_size\""},
+    {.name = "pharos_ingest_refused_samples_total",
+     .help = REFUSED_HELP,
+     .labels = "reason=\"field_limit\""},
 };
 static struct counter failed = {.name = "pharos_ingest_failed_batches_total",
                                 .help = "Batches the store could not take at all (disk full, "

@@ -50,18 +50,22 @@ int store_open(const struct store_config *config, struct os *os, struct task_poo
 /* Flushes, syncs, frees. */
 void store_close(struct store *s);
 
-/* Why a sample was refused; the order and names are those of pipe_refusal. */
+/* Why a sample, log line or span was refused; the order and names are those of pipe_refusal. */
 enum store_refusal {
     STORE_REFUSED_INVALID,
     STORE_REFUSED_TOO_OLD,
     STORE_REFUSED_TOO_NEW,
     STORE_REFUSED_SERIES_LIMIT,
     STORE_REFUSED_LABEL_LIMIT,
+    STORE_REFUSED_STREAM_LIMIT,
+    STORE_REFUSED_LINE_SIZE,
+    STORE_REFUSED_FIELD_LIMIT,
     STORE_REFUSED_COUNT
 };
 
 struct store_append_result {
     size_t samples_accepted, histograms_accepted, exemplars_accepted, metadata_accepted;
+    size_t rows_accepted; /* log lines or spans */
     size_t refused[STORE_REFUSED_COUNT];
     struct diag first_refusal;
 };

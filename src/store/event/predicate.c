@@ -1,0 +1,109 @@
+/* What predicates mean, value by value. */
+#include "codec/hex.h"
+#include "store/events.h"
+#include "text/regex.h"
+
+void store_event_chunk_free(struct store_event_chunk *c)
+{
+    arena_free(c->arena);
+    *c = (struct store_event_chunk){0};
+}
+
+static bool is_id(struct store_event_field f)
+{
+    return f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) &&
+           (f.intrinsic == DATA_EVENT_TRACE_ID || f.intrinsic == DATA_EVENT_SPAN_ID ||
+            f.intrinsic == DATA_EVENT_PARENT_ID);
+}
+
+void store_event_text(struct store_event_field field, struct data_value v, struct buf *out)
+{
+    if (v.kind == DATA_VALUE_BYTES && is_id(field))
+        codec_append_hex(out, v.text);
+    else
+        data_value_print(v, out);
+}
+
+/* Strings and JSON without a copy. */
+static struct slice text_of(struct store_event_field field, struct data_value v,
+                            struct buf *scratch)
+{
+    if (v.kind == DATA_VALUE_STRING || v.kind == DATA_VALUE_JSON)
+        return v.text;
+    buf_clear(scratch);
+    store_event_text(field, v, scratch);
+    return buf_slice(scratch);
+}
+
+static bool ordered(enum store_event_op op, int c)
+{
+    switch (op) {
+    case STORE_EVENT_EQ: return c == 0;
+    case STORE_EVENT_NE: return c != 0;
+    case STORE_EVENT_LT: return c < 0;
+    case STORE_EVENT_LE: return c <= 0;
+    case STORE_EVENT_GT: return c > 0;
+    default: return c >= 0;
+    }
+}
+
+/* NaN is not equal to anything. */
+static bool numbers(enum store_event_op op, double a, double b)
+{
+    switch (op) {
+    case STORE_EVENT_EQ: return a == b;
+    case STORE_EVENT_NE: return a != b;
+    case STORE_EVENT_LT: return a < b;
+    case STORE_EVENT_LE: return a <= b;
+    case STORE_EVENT_GT: return a > b;
+    default: return a >= b;
+    }
+}
+
+static bool compare(const struct store_event_predicate *p, struct data_value v, struct buf *scratch)
+{
+    struct data_value to = p->value;
+    double a, b;
+    if (p->as_text && to.kind == DATA_VALUE_STRING)
+        return ordered(p->op, slice_cmp(text_of(p->field, v, scratch), to.text));
+    if (v.kind == DATA_VALUE_INT && to.kind == DATA_VALUE_INT)
+        return ordered(p->op, (v.i > to.i) - (v.i < to.i));
+    if (data_value_number(to, false, &b))
+        return data_value_number(v, p->as_text, &a) ? numbers(p->op, a, b) : p->mismatch;
+    if (to.kind == DATA_VALUE_BOOL)
+        return v.kind == DATA_VALUE_BOOL ? ordered(p->op, (v.i > to.i) - (v.i < to.i))
+                                         : p->mismatch;
+    bool alike = to.kind == DATA_VALUE_BYTES
+                     ? v.kind == DATA_VALUE_BYTES
+                     : v.kind == DATA_VALUE_STRING || v.kind == DATA_VALUE_JSON;
+    return alike && data_value_has_text(to.kind) ? ordered(p->op, slice_cmp(v.text, to.text))
+                                                 : p->mismatch;
+}
+
+static bool is_in(const struct store_event_predicate *p, struct data_value v, struct buf *scratch)
+{
+    struct slice text =
+        v.kind == DATA_VALUE_BYTES && is_id(p->field) ? v.text : text_of(p->field, v, scratch);
+    for (size_t i = 0; i < p->set_count; i++) {
+        if (slice_eq(p->set[i], text))
+            return true;
+    }
+    return false;
+}
+
+bool store_event_satisfies(const struct store_event_predicate *p, struct data_value v,
+                           struct buf *scratch)
+{
+    if (v.kind == DATA_VALUE_NULL)
+        return p->absent;
+    switch (p->op) {
+    case STORE_EVENT_HAS: return !p->absent;
+    case STORE_EVENT_IN: return is_in(p, v, scratch);
+    case STORE_EVENT_CONTAINS: return slice_find(text_of(p->field, v, scratch), p->value.text) >= 0;
+    case STORE_EVENT_NOT_CONTAINS:
+        return slice_find(text_of(p->field, v, scratch), p->value.text) < 0;
+    case STORE_EVENT_MATCH: return text_regex_match(p->regex, text_of(p->field, v, scratch));
+    case STORE_EVENT_NOT_MATCH: return !text_regex_match(p->regex, text_of(p->field, v, scratch));
+    default: return compare(p, v, scratch);
+    }
+}
