@@ -461,6 +461,21 @@ size_t text_regex_group_count(const struct text_regex *re)
     return re->group_count;
 }
 
+struct slice text_regex_group_name(const struct text_regex *re, size_t i)
+{
+    uint32_t count = 0, size = 0;
+    PCRE2_SPTR table = NULL;
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMECOUNT, &count);
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMETABLE, &table);
+    /* An entry is the group's number in two bytes, then the name. */
+    for (uint32_t k = 0; k < count; k++, table += size) {
+        if ((size_t)(table[0] << 8 | table[1]) == i)
+            return slice_cstr((const char *)table + 2);
+    }
+    return SLICE("");
+}
+
 bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
                        size_t group_max)
 {

@@ -26,6 +26,8 @@ bool text_regex_match(const struct text_regex *re, struct slice text);
 
 /* Capture groups: number of groups, the whole match included. */
 size_t text_regex_group_count(const struct text_regex *re);
+/* The name of the i-th group, empty when it has none; lives as long as the expression. */
+struct slice text_regex_group_name(const struct text_regex *re, size_t i);
 /* Like match; groups[i] gets the i-th group (ptr NULL when it took no part), at most group_max. */
 bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
                        size_t group_max);
