@@ -54,7 +54,8 @@ static size_t take_v6(struct slice s, uint8_t *out)
         unsigned v = 0;
         size_t digits = 0;
         for (; at < s.len && is_hex(s.ptr[at]) && digits < 4; at++, digits++)
-            v = v << 4 | (unsigned)(s.ptr[at] <= '9' ? s.ptr[at] - '0' : (s.ptr[at] | 32) - 'a' + 10);
+            v = v << 4 |
+                (unsigned)(s.ptr[at] <= '9' ? s.ptr[at] - '0' : (s.ptr[at] | 32) - 'a' + 10);
         if (!digits) {
             if (gap == count)
                 break;
@@ -99,7 +100,8 @@ bool logql_ip_range_parse(struct slice text, struct logql_ip_range *out)
     }
     struct slice bits = slice_from(text, (size_t)slash + 1);
     unsigned n = 0;
-    if (!parse_one(slice_first(text, (size_t)slash), &out->v6, out->from) || !bits.len || bits.len > 3)
+    if (!parse_one(slice_first(text, (size_t)slash), &out->v6, out->from) || !bits.len ||
+        bits.len > 3)
         return false;
     for (size_t i = 0; i < bits.len; i++) {
         if (bits.ptr[i] < '0' || bits.ptr[i] > '9')

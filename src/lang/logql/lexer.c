@@ -192,8 +192,7 @@ static int lex_range(struct logql_lexer *l, struct logql_token *t)
 
 int logql_lex(struct logql_lexer *l, struct logql_token *t)
 {
-    static const char *const twos[] = {"|=", "|~", "|>", "!=", "!~", "!>",
-                                       "=~", "==", ">=", "<="};
+    static const char *const twos[] = {"|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<="};
     static const char ones[] = "+-*/%^=<>(){},.|";
     skip_space(l);
     *t = (struct logql_token){.begin = l->at, .end = l->at};

@@ -10,10 +10,21 @@
 #include "lang/logql/units.h"
 
 const char *const logql__range_names[LOGQL_RANGE_OP_COUNT] = {
-    "rate",           "rate_counter",     "count_over_time",    "bytes_rate",
-    "bytes_over_time", "avg_over_time",    "sum_over_time",      "min_over_time",
-    "max_over_time",  "stdvar_over_time", "stddev_over_time",   "quantile_over_time",
-    "first_over_time", "last_over_time",   "absent_over_time",
+    "rate",
+    "rate_counter",
+    "count_over_time",
+    "bytes_rate",
+    "bytes_over_time",
+    "avg_over_time",
+    "sum_over_time",
+    "min_over_time",
+    "max_over_time",
+    "stdvar_over_time",
+    "stddev_over_time",
+    "quantile_over_time",
+    "first_over_time",
+    "last_over_time",
+    "absent_over_time",
 };
 
 const struct logql_aggregate logql__aggregates[] = {
@@ -68,10 +79,10 @@ bool logql__peek_op(const struct logql_parser *p, const char *op)
 static bool is_keyword(struct slice word)
 {
     static const char *const keywords[] = {
-        "by",         "without",      "bool",       "on",     "ignoring", "group_left",
-        "group_right", "or",           "and",        "unless", "json",     "regexp",
-        "logfmt",     "line_format",  "label_format", "unpack", "pattern",  "decolorize",
-        "drop",       "keep",         "unwrap",     "offset"};
+        "by",          "without",     "bool",         "on",     "ignoring", "group_left",
+        "group_right", "or",          "and",          "unless", "json",     "regexp",
+        "logfmt",      "line_format", "label_format", "unpack", "pattern",  "decolorize",
+        "drop",        "keep",        "unwrap",       "offset"};
     for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
         if (slice_eq_cstr(word, keywords[i]))
             return true;
@@ -86,8 +97,8 @@ int logql__unexpected(struct logql_parser *p, const char *expected)
     static const char *const kinds[] = {"$end",  "IDENTIFIER", "STRING",      "NUMBER", "DURATION",
                                         "BYTES", "RANGE",      "PARSER_FLAG", ""};
     bool as_is = t->kind == LOGQL_T_OP || (t->kind == LOGQL_T_IDENT && is_keyword(t->text));
-    snprintf(what, sizeof(what), "%.*s", as_is ? SLICE_FMT(t->text) : 70,
-             as_is ? t->text.ptr : kinds[t->kind]);
+    struct slice name = as_is ? t->text : slice_cstr(kinds[t->kind]);
+    snprintf(what, sizeof(what), "%.*s", SLICE_FMT(name));
     return logql_fail(p->lex.text, p->diag, t->begin, "syntax error: unexpected %s%s%s", what,
                       expected ? ", expecting " : "", expected ? expected : "");
 }
@@ -537,11 +548,11 @@ static const struct {
     const char *text;
     enum query_binary_op op;
     int precedence;
-} operators[] = {{"or", QUERY_OR, 1},   {"and", QUERY_AND, 2}, {"unless", QUERY_UNLESS, 2},
-                 {"==", QUERY_EQ, 3},   {"!=", QUERY_NE, 3},   {"<", QUERY_LT, 3},
-                 {"<=", QUERY_LE, 3},   {">", QUERY_GT, 3},    {">=", QUERY_GE, 3},
-                 {"+", QUERY_ADD, 4},   {"-", QUERY_SUB, 4},   {"*", QUERY_MUL, 5},
-                 {"/", QUERY_DIV, 5},   {"%", QUERY_MOD, 5},   {"^", QUERY_POW, 6}};
+} operators[] = {{"or", QUERY_OR, 1}, {"and", QUERY_AND, 2}, {"unless", QUERY_UNLESS, 2},
+                 {"==", QUERY_EQ, 3}, {"!=", QUERY_NE, 3},   {"<", QUERY_LT, 3},
+                 {"<=", QUERY_LE, 3}, {">", QUERY_GT, 3},    {">=", QUERY_GE, 3},
+                 {"+", QUERY_ADD, 4}, {"-", QUERY_SUB, 4},   {"*", QUERY_MUL, 5},
+                 {"/", QUERY_DIV, 5}, {"%", QUERY_MOD, 5},   {"^", QUERY_POW, 6}};
 
 const char *logql__operator_name(enum query_binary_op op)
 {
@@ -582,8 +593,7 @@ static int parse_matching(struct logql_parser *p, struct logql_expr *e)
     if (!err && (logql__is_word(p, "on") || logql__is_word(p, "ignoring"))) {
         e->has_matching = true;
         e->on = logql__is_word(p, "on");
-        if ((err = logql__advance(p)) ||
-            (err = parse_labels(p, &e->matching, &e->matching_count)))
+        if ((err = logql__advance(p)) || (err = parse_labels(p, &e->matching, &e->matching_count)))
             return err;
         bool left = logql__is_word(p, "group_left");
         if (left || logql__is_word(p, "group_right")) {
@@ -757,9 +767,10 @@ static int finish(struct logql_parser *p, int err, struct logql_expr **out)
 
 static void begin(struct logql_parser *p, struct slice text, struct arena *arena, struct diag *diag)
 {
-    *p = (struct logql_parser){.lex = {.text = arena_slice(arena, text), .arena = arena, .diag = diag},
-                               .arena = arena,
-                               .diag = diag};
+    *p = (struct logql_parser){
+        .lex = {.text = arena_slice(arena, text), .arena = arena, .diag = diag},
+        .arena = arena,
+        .diag = diag};
 }
 
 int logql_parse(struct slice text, struct arena *arena, struct logql_expr **out, struct diag *diag)
@@ -818,10 +829,10 @@ bool logql_is_selector(const struct logql_expr *e)
 const struct store_matcher *logql_matchers(const struct logql_expr *e, size_t *out_count)
 {
     while (e->kind != LOGQL_LOG) {
-        const struct logql_expr *next = e->args[0] && e->args[0]->kind != LOGQL_NUMBER &&
-                                                e->args[0]->kind != LOGQL_VECTOR
-                                            ? e->args[0]
-                                            : e->args[1];
+        const struct logql_expr *next =
+            e->args[0] && e->args[0]->kind != LOGQL_NUMBER && e->args[0]->kind != LOGQL_VECTOR
+                ? e->args[0]
+                : e->args[1];
         if (!next) {
             *out_count = 0;
             return NULL;

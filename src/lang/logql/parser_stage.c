@@ -115,8 +115,8 @@ static bool is_compare(const struct logql_parser *p, enum logql_compare *out)
     static const struct {
         const char *text;
         enum logql_compare op;
-    } ops[] = {{"=", LOGQL_EQ}, {"==", LOGQL_EQ}, {"!=", LOGQL_NE}, {"<", LOGQL_LT},
-               {"<=", LOGQL_LE}, {">", LOGQL_GT}, {">=", LOGQL_GE}};
+    } ops[] = {{"=", LOGQL_EQ},  {"==", LOGQL_EQ}, {"!=", LOGQL_NE}, {"<", LOGQL_LT},
+               {"<=", LOGQL_LE}, {">", LOGQL_GT},  {">=", LOGQL_GE}};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         if (logql__is_op(p, ops[i].text)) {
             *out = ops[i].op;
@@ -196,8 +196,8 @@ int logql__parse_filter(struct logql_parser *p, int min_precedence, struct logql
     for (;;) {
         bool is_or = logql__is_word(p, "or"), is_and = logql__is_word(p, "and"),
              comma = logql__is_op(p, ",");
-        bool beside = !is_or && !is_and && !comma &&
-                      (p->now.kind == LOGQL_T_IDENT || logql__is_op(p, "("));
+        bool beside =
+            !is_or && !is_and && !comma && (p->now.kind == LOGQL_T_IDENT || logql__is_op(p, "("));
         int precedence = is_or ? 1 : is_and ? 2 : 3;
         if (!(is_or || is_and || comma || beside) || precedence < min_precedence)
             break;
@@ -227,8 +227,7 @@ static int parse_extractions(struct logql_parser *p, struct logql_stage *s)
             break;
         pair.value = pair.name;
         if (logql__is_op(p, "=")) {
-            if ((err = logql__advance(p)) ||
-                (err = logql__expect_string(p, &pair.value, "STRING")))
+            if ((err = logql__advance(p)) || (err = logql__expect_string(p, &pair.value, "STRING")))
                 break;
         }
         vec_push(&pairs, pair);

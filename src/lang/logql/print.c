@@ -113,8 +113,8 @@ static void put_line_filter(const struct logql_stage *s, struct buf *out)
 void logql__print_stage(const struct logql_stage *s, struct buf *out)
 {
     static const char *const names[] = {
-        "",       "json",         "logfmt",       "regexp",     "pattern", "unpack", "",
-        "line_format", "label_format", "decolorize", "drop",    "keep"};
+        "", "json",        "logfmt",       "regexp",     "pattern", "unpack",
+        "", "line_format", "label_format", "decolorize", "drop",    "keep"};
     if (s->kind == LOGQL_STAGE_LINE) {
         put_line_filter(s, out);
         return;

@@ -84,16 +84,18 @@ bool logql_bytes_parse(struct slice s, double *out)
     static const struct {
         const char *name;
         double factor;
-    } units[] = {{"", 1},         {"b", 1},        {"k", 1e3},      {"kb", 1e3},      {"ki", 0x1p10},
-                 {"kib", 0x1p10}, {"m", 1e6},      {"mb", 1e6},     {"mi", 0x1p20},   {"mib", 0x1p20},
-                 {"g", 1e9},      {"gb", 1e9},     {"gi", 0x1p30},  {"gib", 0x1p30},  {"t", 1e12},
-                 {"tb", 1e12},    {"ti", 0x1p40},  {"tib", 0x1p40}, {"p", 1e15},      {"pb", 1e15},
-                 {"pi", 0x1p50},  {"pib", 0x1p50}, {"e", 1e18},     {"eb", 1e18},     {"ei", 0x1p60},
-                 {"eib", 0x1p60}};
+    } units[] = {{"", 1},        {"b", 1},        {"k", 1e3},  {"kb", 1e3},
+                 {"ki", 0x1p10}, {"kib", 0x1p10}, {"m", 1e6},  {"mb", 1e6},
+                 {"mi", 0x1p20}, {"mib", 0x1p20}, {"g", 1e9},  {"gb", 1e9},
+                 {"gi", 0x1p30}, {"gib", 0x1p30}, {"t", 1e12}, {"tb", 1e12},
+                 {"ti", 0x1p40}, {"tib", 0x1p40}, {"p", 1e15}, {"pb", 1e15},
+                 {"pi", 0x1p50}, {"pib", 0x1p50}, {"e", 1e18}, {"eb", 1e18},
+                 {"ei", 0x1p60}, {"eib", 0x1p60}};
     size_t i = 0;
     char digits[64];
     size_t len = 0;
-    while (i < s.len && ((s.ptr[i] >= '0' && s.ptr[i] <= '9') || s.ptr[i] == '.' || s.ptr[i] == ',')) {
+    while (i < s.len &&
+           ((s.ptr[i] >= '0' && s.ptr[i] <= '9') || s.ptr[i] == '.' || s.ptr[i] == ',')) {
         if (s.ptr[i] != ',') {
             if (len == sizeof(digits))
                 return false;
@@ -127,10 +129,7 @@ void logql_duration_print(int64_t ns, struct buf *out)
     if (ns < 0)
         buf_append_char(out, '-');
     uint64_t unit = u < 1000 ? 1 : u < 1000000 ? 1000 : u < 1000000000 ? 1000000 : 1000000000;
-    const char *name = unit == 1         ? "ns"
-                       : unit == 1000    ? "\xc2\xb5s"
-                       : unit == 1000000 ? "ms"
-                                         : "s";
+    const char *name = unit == 1 ? "ns" : unit == 1000 ? "\xc2\xb5s" : unit == 1000000 ? "ms" : "s";
     if (u >= 3600000000000)
         buf_printf(out, "%lluh", (unsigned long long)(u / 3600000000000));
     if (u >= 60000000000)
