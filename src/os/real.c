@@ -139,8 +139,13 @@ static void real_unmap(struct os_file *f, struct slice mapped)
 
 static int real_lock(struct os_file *f, struct diag *diag)
 {
-    if (!flock(f->fd, LOCK_EX | LOCK_NB))
-        return 0;
+    /* POSIX tools (sqlite3 on the catalogue) look at the other kind of lock. */
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (!flock(f->fd, LOCK_EX | LOCK_NB)) {
+        if (!fcntl(f->fd, F_OFD_SETLK, &all) || (errno != EAGAIN && errno != EACCES))
+            return 0;
+        errno = EWOULDBLOCK;
+    }
     if (errno == EWOULDBLOCK)
         return diag_set(diag, ERR_EXISTS, "%s is locked: another Pharos uses this directory",
                         f->path);
