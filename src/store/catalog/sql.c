@@ -47,11 +47,10 @@ int sql_open(struct os *os, const char *path, struct sql **out, struct diag *dia
 {
     struct sql *s = mem_calloc(1, sizeof(*s));
     const char *vfs = catalog__vfs_add(os, &s->vfs);
-    int code =
-        !vfs ? SQLITE_ERROR
-             : sqlite3_open_v2(path, &s->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                               vfs);
+    int code = !vfs ? SQLITE_ERROR
+                    : sqlite3_open_v2(
+                          path, &s->db,
+                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs);
     int err = code ? failed(s, code, diag) : 0;
     if (!err)
         sqlite3_extended_result_codes(s->db, 1);
@@ -132,7 +131,7 @@ static int prepare(struct sql *s, const char *text, struct sql_rows **out, struc
     return 0;
 }
 
-static int bind(struct sql_rows *r, const char *types, va_list ap, struct diag *diag)
+static int bind_all(struct sql_rows *r, const char *types, va_list ap, struct diag *diag)
 {
     int code = SQLITE_OK;
     for (int i = 0; types[i] && !code; i++) {
@@ -158,7 +157,7 @@ int sql_rows(struct sql *s, struct sql_rows **out, struct diag *diag, const char
     if (err)
         return err;
     va_start(ap, types);
-    err = bind(*out, types, ap, diag);
+    err = bind_all(*out, types, ap, diag);
     va_end(ap);
     if (err) {
         sql_end(*out);
@@ -203,7 +202,7 @@ int sql_run(struct sql *s, struct diag *diag, const char *text, const char *type
     if (err)
         return err;
     va_start(ap, types);
-    err = bind(r, types, ap, diag);
+    err = bind_all(r, types, ap, diag);
     va_end(ap);
     while (!err) {
         int got = sql_next(r, diag);
@@ -264,8 +263,8 @@ int64_t sql_salvage(struct sql *to, struct os *os, const char *from_path, const 
     struct sql from = {0};
     int64_t count = 0;
     const char *vfs = catalog__vfs_add(os, &from.vfs);
-    if (vfs && !sqlite3_open_v2(from_path, &from.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                                vfs)) {
+    if (vfs &&
+        !sqlite3_open_v2(from_path, &from.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs)) {
         sqlite3_exec(from.db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;", NULL,
                      NULL, NULL);
         for (size_t i = 0; tables[i]; i++) {
