@@ -57,6 +57,7 @@ void data_metric_batch_free(struct data_metric_batch *b)
     vec_free(&b->sample_value);
     vec_free(&b->sample_histogram);
     vec_free(&b->sample_start);
+    vec_free(&b->sample_delta);
     vec_free(&b->metadata);
     vec_free(&b->exemplars);
     mem_free(b);
@@ -71,6 +72,7 @@ void data_metric_batch_reset(struct data_metric_batch *b)
     vec_clear(&b->sample_value);
     vec_clear(&b->sample_histogram);
     vec_clear(&b->sample_start);
+    vec_clear(&b->sample_delta);
     vec_clear(&b->metadata);
     vec_clear(&b->exemplars);
 }
@@ -109,6 +111,8 @@ static void add(struct data_metric_batch *b, uint32_t series, int64_t ts_ns, dou
     }
     if (b->sample_start.len)
         vec_push(&b->sample_start, 0);
+    if (b->sample_delta.len)
+        vec_push(&b->sample_delta, false);
 }
 
 void data_metric_batch_add_sample(struct data_metric_batch *b, uint32_t series, int64_t ts_ns,
@@ -129,6 +133,14 @@ void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns)
     while (b->sample_start.len < b->sample_ts.len)
         vec_push(&b->sample_start, 0);
     b->sample_start.items[b->sample_ts.len - 1] = start_ns;
+}
+
+void data_metric_batch_set_delta(struct data_metric_batch *b)
+{
+    base_assert(b->sample_ts.len);
+    while (b->sample_delta.len < b->sample_ts.len)
+        vec_push(&b->sample_delta, false);
+    b->sample_delta.items[b->sample_ts.len - 1] = true;
 }
 
 void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns)

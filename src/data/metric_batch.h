@@ -66,6 +66,9 @@ struct data_metric_batch {
     VEC(const struct data_histogram *) sample_histogram;
     /* Empty, or one entry a sample: created/start timestamp in ns, 0 = not given. */
     VEC(int64_t) sample_start;
+    /* Empty, or one entry a sample: it counts only what happened since its start (delta
+     * temporality). No sink takes such samples: pipe/delta.h makes them cumulative first. */
+    VEC(bool) sample_delta;
     VEC(struct data_batch_metadata) metadata;
     VEC(struct data_batch_exemplar) exemplars;
 };
@@ -86,6 +89,8 @@ void data_metric_batch_add_histogram(struct data_metric_batch *b, uint32_t serie
                                      const struct data_histogram *h);
 /* Start timestamp of the sample added last. */
 void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns);
+/* The sample added last is of delta temporality. */
+void data_metric_batch_set_delta(struct data_metric_batch *b);
 /* Start timestamp of all samples from index `first` on (one metric's, when its start comes last).
  */
 void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns);
