@@ -7,8 +7,6 @@
 #include "codec/bytes.h"
 #include "codec/column_priv.h"
 
-enum { MODE_CONST, MODE_OFFSET, MODE_DELTA, MODE_DOD, MODE_MASK = 0x0f, FLAG_DIVISOR = 0x10 };
-
 #define STACK_VALUES 1024
 
 static uint64_t gcd_of(uint64_t a, uint64_t b)
@@ -82,7 +80,7 @@ void codec_ints_encode(const int64_t *values, size_t count, struct buf *out)
     if (!count)
         return;
     if (all_equal(values, count)) {
-        buf_append_char(out, MODE_CONST);
+        buf_append_char(out, CODEC__MODE_CONST);
         codec_append_varint(out, codec_zigzag(values[0]));
         return;
     }
@@ -102,16 +100,16 @@ void codec_ints_encode(const int64_t *values, size_t count, struct buf *out)
     size_t dod_size =
         count > 2 ? packed_size(dod, count - 2) + codec__width(codec_zigzag(delta[0])) / 7 + 1
                   : SIZE_MAX;
-    int mode = offset_size <= delta_size && offset_size <= dod_size ? MODE_OFFSET
-               : delta_size <= dod_size                             ? MODE_DELTA
-                                                                    : MODE_DOD;
-    buf_append_char(out, (char)(mode | (divisor > 1 ? FLAG_DIVISOR : 0)));
+    int mode = offset_size <= delta_size && offset_size <= dod_size ? CODEC__MODE_OFFSET
+               : delta_size <= dod_size                             ? CODEC__MODE_DELTA
+                                                                    : CODEC__MODE_DOD;
+    buf_append_char(out, (char)(mode | (divisor > 1 ? CODEC__FLAG_DIVISOR : 0)));
     if (divisor > 1)
         codec_append_varint(out, divisor);
     codec_append_varint(out, codec_zigzag(values[0]));
-    if (mode == MODE_OFFSET) {
+    if (mode == CODEC__MODE_OFFSET) {
         pack(w, count, out);
-    } else if (mode == MODE_DELTA) {
+    } else if (mode == CODEC__MODE_DELTA) {
         pack(delta, count - 1, out);
     } else {
         codec_append_varint(out, codec_zigzag(delta[0]));
@@ -132,7 +130,7 @@ int codec_ints_decode(struct slice *in, int64_t *values, size_t count)
         return ERR_CORRUPT;
     unsigned head = (unsigned char)in->ptr[0];
     *in = slice_from(*in, 1);
-    if (head == MODE_CONST) {
+    if (head == CODEC__MODE_CONST) {
         if (!codec_take_varint(in, &zz))
             return ERR_CORRUPT;
         int64_t v = codec_unzigzag(zz);
@@ -140,28 +138,28 @@ int codec_ints_decode(struct slice *in, int64_t *values, size_t count)
             values[i] = v;
         return 0;
     }
-    if (head & ~(unsigned)(MODE_MASK | FLAG_DIVISOR))
+    if (head & ~(unsigned)(CODEC__MODE_MASK | CODEC__FLAG_DIVISOR))
         return ERR_CORRUPT;
-    if ((head & FLAG_DIVISOR) && !codec_take_varint(in, &divisor))
+    if ((head & CODEC__FLAG_DIVISOR) && !codec_take_varint(in, &divisor))
         return ERR_CORRUPT;
     if (!codec_take_varint(in, &zz))
         return ERR_CORRUPT;
     uint64_t v = (uint64_t)codec_unzigzag(zz);
-    switch (head & MODE_MASK) {
-    case MODE_OFFSET:
+    switch (head & CODEC__MODE_MASK) {
+    case CODEC__MODE_OFFSET:
         if (unpack(in, values, count))
             return ERR_CORRUPT;
         for (size_t i = 0; i < count; i++)
             values[i] = (int64_t)(v + (uint64_t)values[i] * divisor);
         return 0;
-    case MODE_DELTA:
+    case CODEC__MODE_DELTA:
         if (unpack(in, values + 1, count - 1))
             return ERR_CORRUPT;
         values[0] = (int64_t)v;
         for (size_t i = 1; i < count; i++)
             values[i] = (int64_t)(v += (uint64_t)values[i] * divisor);
         return 0;
-    case MODE_DOD: {
+    case CODEC__MODE_DOD: {
         if (count < 3 || !codec_take_varint(in, &zz) || unpack(in, values + 2, count - 2))
             return ERR_CORRUPT;
         uint64_t d = (uint64_t)codec_unzigzag(zz) * divisor;

@@ -1,10 +1,6 @@
 /* Columns of doubles: as decimal integers where that is exact bit for bit (most measurements are
  * short decimals), the odd ones aside; real doubles split into a few left halves and packed right
  * ones (as ALP_rd does), or as they are. */
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "base/mem.h"
 #include "codec/bytes.h"
 #include "codec/column.h"
@@ -220,55 +216,27 @@ static void to_doubles(int64_t *v, size_t count, double divisor)
     }
 }
 
-#if defined(__x86_64__)
-
-/* The same four at a time: below 2^51, an integer added to the bits of 1.5 * 2^52 is that plus the
- * integer. */
-__attribute__((target("avx2"))) static void to_doubles_avx2(int64_t *v, size_t count,
-                                                            double divisor)
-{
-    const __m256i magic = _mm256_castpd_si256(_mm256_set1_pd(6755399441055744.0)),
-                  half = _mm256_set1_epi64x(INT64_C(1) << 51),
-                  beyond = _mm256_set1_epi64x(-(INT64_C(1) << 52));
-    const __m256d by = _mm256_set1_pd(divisor);
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(v + i));
-        if (!_mm256_testz_si256(_mm256_add_epi64(x, half), beyond)) {
-            to_doubles(v + i, 4, divisor);
-            continue;
-        }
-        __m256d d = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_add_epi64(x, magic)),
-                                  _mm256_castsi256_pd(magic));
-        if (divisor != 1)
-            d = _mm256_div_pd(d, by);
-        _mm256_storeu_pd((double *)(void *)(v + i), d);
-    }
-    to_doubles(v + i, count - i, divisor);
-}
-
-#endif
-
-static int decode_decimal(struct slice *in, double *values, size_t count)
+static int decode_decimal(struct slice *in, double *values, size_t count, unsigned *facts)
 {
     if (!in->len || (unsigned char)in->ptr[0] > CODEC_DECIMALS_MAX)
         return ERR_CORRUPT;
-    double divisor = codec_decimal_powers[(unsigned char)in->ptr[0]];
+    int decimals = (unsigned char)in->ptr[0];
     *in = slice_from(*in, 1);
-    /* An int64 and a double have the same size: the integers are turned in place. */
-    int64_t *ints = (int64_t *)(void *)values;
-    int err = codec_ints_decode(in, ints, count);
-    if (err)
-        return err;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        to_doubles_avx2(ints, count, divisor);
-    else
-#endif
-        to_doubles(ints, count, divisor);
+    if (codec__fast()) {
+        if (codec__decimals_decode_fast(in, values, count, decimals))
+            return ERR_CORRUPT;
+    } else {
+        /* An int64 and a double have the same size: the integers are turned in place. */
+        int64_t *ints = (int64_t *)(void *)values;
+        if (codec_ints_decode(in, ints, count))
+            return ERR_CORRUPT;
+        to_doubles(ints, count, codec_decimal_powers[decimals]);
+    }
     uint64_t exceptions, at = 0;
     if (!codec_take_varint(in, &exceptions) || exceptions > count)
         return ERR_CORRUPT;
+    if (!exceptions)
+        *facts = CODEC_DOUBLES_ORDINARY | (decimals ? 0 : CODEC_DOUBLES_INTEGERS);
     for (uint64_t i = 0; i < exceptions; i++) {
         if (!take_position(in, count, &at) || in->len < 8)
             return ERR_CORRUPT;
@@ -322,6 +290,13 @@ static int decode_split(struct slice *in, double *values, size_t count)
 
 int codec_doubles_decode(struct slice *in, double *values, size_t count)
 {
+    unsigned facts;
+    return codec_doubles_decode_facts(in, values, count, &facts);
+}
+
+int codec_doubles_decode_facts(struct slice *in, double *values, size_t count, unsigned *facts)
+{
+    *facts = 0;
     if (count > CODEC_COLUMN_MAX)
         return ERR_CORRUPT;
     if (!count)
@@ -331,7 +306,7 @@ int codec_doubles_decode(struct slice *in, double *values, size_t count)
     char kind = in->ptr[0];
     *in = slice_from(*in, 1);
     switch (kind) {
-    case DOUBLE_DECIMAL: return decode_decimal(in, values, count);
+    case DOUBLE_DECIMAL: return decode_decimal(in, values, count, facts);
     case DOUBLE_BITS: return codec_ints_decode(in, (int64_t *)(void *)values, count);
     case DOUBLE_SPLIT: return decode_split(in, values, count);
     default: return ERR_CORRUPT;

@@ -8,8 +8,6 @@
 #define LANES 8
 #define ROWS  (CODEC__MINIBLOCK / LANES)
 
-enum { PATCHED = 0x80, WIDTH_MASK = 0x7f };
-
 static size_t varint_size(uint64_t v)
 {
     return v ? (codec__width(v) + 6) / 7 : 1;
@@ -182,8 +180,10 @@ static inline __attribute__((always_inline)) void lanes_unpack_width(const uint3
         break;
 #define CASES_4(w) CASE(w) CASE((w) + 1) CASE((w) + 2) CASE((w) + 3)
 
-static void lanes_unpack(const uint32_t *words, unsigned width, uint32_t *out)
+void codec__lanes_unpack(const char *in, unsigned width, uint32_t *out)
 {
+    uint32_t words[CODEC__MINIBLOCK];
+    memcpy(words, in, (size_t)width * LANES * sizeof(*words));
     switch (width) {
         CASES_4(1)
         CASES_4(5)
@@ -212,7 +212,7 @@ void codec__miniblock_encode(const int64_t *v, size_t count, const struct codec_
             off[i] = 0;
         }
     }
-    buf_append_char(out, (char)(width | (patches ? PATCHED : 0)));
+    buf_append_char(out, (char)(width | (patches ? CODEC__PATCHED : 0)));
     codec_append_varint(out, codec_zigzag(plan->lo));
     if (count == CODEC__MINIBLOCK && width <= 32) {
         uint32_t narrow[CODEC__MINIBLOCK], words[CODEC__MINIBLOCK];
@@ -237,7 +237,7 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
     uint64_t zz;
     if (!in->len)
         return ERR_CORRUPT;
-    unsigned head = (unsigned char)in->ptr[0], width = head & WIDTH_MASK;
+    unsigned head = (unsigned char)in->ptr[0], width = head & CODEC__WIDTH_MASK;
     *in = slice_from(*in, 1);
     if (width > 64 || !codec_take_varint(in, &zz))
         return ERR_CORRUPT;
@@ -250,9 +250,8 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
         for (size_t i = 0; i < count; i++)
             v[i] = (int64_t)lo;
     } else if (lanes) {
-        uint32_t words[CODEC__MINIBLOCK], narrow[CODEC__MINIBLOCK];
-        memcpy(words, in->ptr, bytes);
-        lanes_unpack(words, width, narrow);
+        uint32_t narrow[CODEC__MINIBLOCK];
+        codec__lanes_unpack(in->ptr, width, narrow);
         for (size_t i = 0; i < CODEC__MINIBLOCK; i++)
             v[i] = (int64_t)(lo + narrow[i]);
     } else {
@@ -261,7 +260,7 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
             v[i] = (int64_t)(lo + (uint64_t)v[i]);
     }
     *in = slice_from(*in, bytes);
-    if (!(head & PATCHED))
+    if (!(head & CODEC__PATCHED))
         return 0;
     if (!in->len)
         return ERR_CORRUPT;

@@ -8,6 +8,18 @@
 
 #define CODEC__MINIBLOCK 256
 
+enum {
+    CODEC__MODE_CONST,
+    CODEC__MODE_OFFSET,
+    CODEC__MODE_DELTA,
+    CODEC__MODE_DOD,
+    CODEC__MODE_MASK = 0x0f,
+    CODEC__FLAG_DIVISOR = 0x10,
+
+    CODEC__PATCHED = 0x80, /* of a miniblock's first byte */
+    CODEC__WIDTH_MASK = 0x7f,
+};
+
 static inline unsigned codec__width(uint64_t v)
 {
     return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
@@ -31,5 +43,13 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count);
 void codec__bits_pack(const uint64_t *v, size_t count, unsigned width, struct buf *out);
 /* The same bytes, which have to be there. */
 void codec__bits_unpack(const char *in, size_t count, unsigned width, uint64_t *out);
+
+/* A full miniblock of 1 to 32 bits a value: 32 * width bytes. */
+void codec__lanes_unpack(const char *in, unsigned width, uint32_t *out);
+
+/* Whether codec__decimals_decode_fast may be called. */
+bool codec__fast(void);
+/* A column of integers as doubles, each divided by 10^decimals. */
+int codec__decimals_decode_fast(struct slice *in, double *values, size_t count, int decimals);
 
 #endif

@@ -122,6 +122,7 @@ static struct query__scan_worker *take_worker(struct query__scan *s)
     pthread_mutex_unlock(&s->lock);
     if (!w) {
         w = mem_calloc(1, sizeof(*w));
+        w->samples.share_times = true;
         query__sweep_init(&w->sweep, s->node->op == QUERY_WINDOW ? s->node->function->window : NULL,
                           &s->windows);
         w->sweep.eval_ns = query__step_ns(s->x, 0);
@@ -170,8 +171,13 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
     slot->histograms = w->samples.histogram != NULL || starts || w->samples.count > INT32_MAX;
     if (slot->histograms)
         return;
-    slot->samples =
-        query__sweep_row(&w->sweep, w->samples.ts, w->samples.value, w->samples.count, &slot->row);
+    const struct query__column column = {.ts = w->samples.ts,
+                                         .v = w->samples.value,
+                                         .count = w->samples.count,
+                                         .times_id = w->samples.times_id,
+                                         .ordinary = w->samples.ordinary,
+                                         .integers = w->samples.integers};
+    slot->samples = query__sweep_row(&w->sweep, &column, &slot->row);
     if (slot->samples && s->node->op == QUERY_INSTANT) {
         /* The samples an instant selector holds are those it shows. */
         slot->samples = 0;
@@ -179,7 +185,7 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
             slot->samples += slot->row.has[i];
         if (s->node->selector.timestamps) {
             const struct query__span *p =
-                query__span_of(&w->sweep.spans, w->samples.ts, w->samples.count);
+                query__span_of(&w->sweep.spans, column.ts, column.count, column.times_id);
             for (size_t i = slot->row.lo; i < slot->row.hi; i++)
                 slot->row.value[i] = query__seconds(w->samples.ts[p->last[i]]);
         }

@@ -232,7 +232,8 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
                                             data_labels_get(from->labels, SLICE(DATA_METRIC_NAME))},
                 params, row);
         else
-            query__sweep_row(&sweep, ts, v, count, &fast);
+            query__sweep_row(&sweep, &(struct query__column){.ts = ts, .v = v, .count = count},
+                             &fast);
         if (!err)
             err = query__count_samples(x, count);
         x->samples_held -= MIN(x->samples_held, (uint64_t)count);

@@ -29,29 +29,56 @@ static void pick(const double *v, const uint32_t *at, size_t n, double *out)
         out[i] = v[at[i]];
 }
 
-static void change(const double *v, const uint32_t *first, const uint32_t *last, size_t n,
-                   double *out)
+static size_t drops(const double *v, size_t n, uint32_t *out)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = v[last[i]] - v[first[i]];
+    size_t count = 0;
+    for (size_t i = 1; i < n; i++) {
+        if (v[i] < v[i - 1])
+            out[count++] = (uint32_t)i;
+    }
+    return count;
 }
 
-static void counter(const double *v, const uint32_t *first, const double *sampled,
-                    const double *to_start, const double *to_end, const double *factor,
-                    double range_s, size_t n, double *out)
+static void change(const double *v, const struct query__bounds *b, double *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        double f = factor[i], v0 = v[first[i]];
-        if (out[i] > 0 && v0 >= 0) {
-            double to_zero = sampled[i] * (v0 / out[i]);
-            if (to_zero < to_start[i]) {
-                f = (sampled[i] + to_zero + to_end[i]) / sampled[i];
-                if (range_s > 0)
-                    f /= range_s;
+    for (size_t i = 0; i < b->n; i++)
+        out[i] = v[b->last[i]] - v[b->first[i]];
+}
+
+static void scaled_from(const double *v, const struct query__bounds *b, const double *factor,
+                        bool one_factor, size_t i, double *out)
+{
+    for (; i < b->n; i++)
+        out[i] = (v[b->last[i]] - v[b->first[i]]) * factor[one_factor ? 0 : i];
+}
+
+static void scaled(const double *v, const struct query__bounds *b, const double *factor,
+                   bool one_factor, double *out)
+{
+    scaled_from(v, b, factor, one_factor, 0, out);
+}
+
+static void counter_from(const double *v, const struct query__bounds *b,
+                         const struct query__stretch *e, bool fresh, size_t i, double *out)
+{
+    for (; i < b->n; i++) {
+        double f = e->factor[i], v0 = v[b->first[i]], x = fresh ? v[b->last[i]] - v0 : out[i];
+        if (x > 0 && v0 >= 0) {
+            double to_zero = e->sampled[i] * (v0 / x);
+            if (to_zero < e->to_start[i]) {
+                f = (e->sampled[i] + to_zero + e->to_end[i]) / e->sampled[i];
+                if (e->range_s > 0)
+                    f /= e->range_s;
             }
         }
-        out[i] *= f;
+        out[i] = x * f;
     }
+}
+
+static void counter(const double *v, const struct query__bounds *b, const struct query__stretch *e,
+                    bool fresh, double *out)
+{
+    counter_from(v, b, e, fresh, 0, out);
 }
 
 static void window_sums(const double *v, const uint32_t *first, const uint32_t *last, size_t n,
@@ -90,8 +117,10 @@ static void most(const double *v, size_t n, double *m)
 
 const struct query__simd query__simd_plain = {.name = "plain",
                                               .look = look,
+                                              .drops = drops,
                                               .pick = pick,
                                               .change = change,
+                                              .scaled = scaled,
                                               .counter = counter,
                                               .window_sums = window_sums,
                                               .add = add,
@@ -111,9 +140,23 @@ AVX2 static inline __m256d magnitude(__m256d v)
     return _mm256_andnot_pd(_mm256_set1_pd(-0.0), v);
 }
 
+/* Four loads: quicker than a gather. */
 AVX2 static inline __m256d gather(const double *v, const uint32_t *at)
 {
-    return _mm256_i32gather_pd(v, _mm_loadu_si128((const __m128i *)(const void *)at), 8);
+    return _mm256_set_pd(v[at[3]], v[at[2]], v[at[1]], v[at[0]]);
+}
+
+enum stride { ANY, ONE, SOME };
+
+/* v[at[i]] .. v[at[i + 3]] */
+AVX2 static inline __attribute__((always_inline)) __m256d
+take(const double *v, const uint32_t *at, size_t i, size_t stride, enum stride kind)
+{
+    if (kind == ANY)
+        return gather(v, at + i);
+    const double *p = v + at[0] + i * stride;
+    return kind == ONE ? _mm256_loadu_pd(p)
+                       : _mm256_set_pd(p[3 * stride], p[2 * stride], p[stride], p[0]);
 }
 
 /* data_kahan_add on four sums. */
@@ -174,39 +217,112 @@ AVX2 static void pick_avx2(const double *v, const uint32_t *at, size_t n, double
     pick(v, at + i, n - i, out + i);
 }
 
-AVX2 static void change_avx2(const double *v, const uint32_t *first, const uint32_t *last, size_t n,
-                             double *out)
+AVX2 static size_t drops_avx2(const double *v, size_t n, uint32_t *out)
 {
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        _mm256_storeu_pd(out + i, _mm256_sub_pd(gather(v, last + i), gather(v, first + i)));
-    change(v, first + i, last + i, n - i, out + i);
+    size_t count = 0, i = 1;
+    for (; i + 8 <= n; i += 8) {
+        __m256d a = _mm256_cmp_pd(_mm256_loadu_pd(v + i), _mm256_loadu_pd(v + i - 1), _CMP_LT_OQ),
+                b = _mm256_cmp_pd(_mm256_loadu_pd(v + i + 4), _mm256_loadu_pd(v + i + 3),
+                                  _CMP_LT_OQ);
+        unsigned found = (unsigned)_mm256_movemask_pd(a) | (unsigned)_mm256_movemask_pd(b) << 4;
+        for (; found; found &= found - 1)
+            out[count++] = (uint32_t)i + (uint32_t)__builtin_ctz(found);
+    }
+    for (; i < n; i++) {
+        if (v[i] < v[i - 1])
+            out[count++] = (uint32_t)i;
+    }
+    return count;
 }
 
-AVX2 static void counter_avx2(const double *v, const uint32_t *first, const double *sampled,
-                              const double *to_start, const double *to_end, const double *factor,
-                              double range_s, size_t n, double *out)
+AVX2 static inline __attribute__((always_inline)) size_t
+changes(const double *v, const struct query__bounds *b, double *out, enum stride kind)
 {
-    const __m256d zero = _mm256_setzero_pd(), range = _mm256_set1_pd(range_s);
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        __m256d v0 = gather(v, first + i), x = _mm256_loadu_pd(out + i),
-                f = _mm256_loadu_pd(factor + i), whole = _mm256_loadu_pd(sampled + i);
-        __m256d to_zero = _mm256_mul_pd(whole, _mm256_div_pd(v0, x));
-        __m256d clamp = _mm256_and_pd(
-            _mm256_and_pd(_mm256_cmp_pd(x, zero, _CMP_GT_OQ), _mm256_cmp_pd(v0, zero, _CMP_GE_OQ)),
-            _mm256_cmp_pd(to_zero, _mm256_loadu_pd(to_start + i), _CMP_LT_OQ));
-        if (_mm256_movemask_pd(clamp)) {
+    for (; i + 4 <= b->n; i += 4)
+        _mm256_storeu_pd(out + i, _mm256_sub_pd(take(v, b->last, i, b->stride, kind),
+                                                take(v, b->first, i, b->stride, kind)));
+    return i;
+}
+
+AVX2 static void change_avx2(const double *v, const struct query__bounds *b, double *out)
+{
+    size_t i = b->stride == 1 ? changes(v, b, out, ONE)
+               : b->stride    ? changes(v, b, out, SOME)
+                              : changes(v, b, out, ANY);
+    for (; i < b->n; i++)
+        out[i] = v[b->last[i]] - v[b->first[i]];
+}
+
+AVX2 static inline __attribute__((always_inline)) size_t
+scaleds(const double *v, const struct query__bounds *b, const double *factor, bool one_factor,
+        double *out, enum stride kind)
+{
+    __m256d f = _mm256_set1_pd(factor[0]);
+    size_t i = 0;
+    for (; i + 4 <= b->n; i += 4) {
+        __m256d x = _mm256_sub_pd(take(v, b->last, i, b->stride, kind),
+                                  take(v, b->first, i, b->stride, kind));
+        if (!one_factor)
+            f = _mm256_loadu_pd(factor + i);
+        _mm256_storeu_pd(out + i, _mm256_mul_pd(x, f));
+    }
+    return i;
+}
+
+AVX2 static void scaled_avx2(const double *v, const struct query__bounds *b, const double *factor,
+                             bool one_factor, double *out)
+{
+    size_t i = !b->n            ? 0
+               : b->stride == 1 ? (one_factor ? scaleds(v, b, factor, true, out, ONE)
+                                              : scaleds(v, b, factor, false, out, ONE))
+               : b->stride      ? scaleds(v, b, factor, one_factor, out, SOME)
+                                : scaleds(v, b, factor, one_factor, out, ANY);
+    scaled_from(v, b, factor, one_factor, i, out);
+}
+
+/* Whether a counter began within its window is a division; that it did not can nearly always be
+ * told by products, with a margin for their rounding. */
+AVX2 static inline __attribute__((always_inline)) size_t
+counters(const double *v, const struct query__bounds *b, const struct query__stretch *e, bool fresh,
+         double *out, enum stride kind)
+{
+    const __m256d zero = _mm256_setzero_pd(), range = _mm256_set1_pd(e->range_s),
+                  margin = _mm256_set1_pd(1 + 1e-9);
+    size_t i = 0;
+    for (; i + 4 <= b->n; i += 4) {
+        __m256d v0 = take(v, b->first, i, b->stride, kind),
+                x = fresh ? _mm256_sub_pd(take(v, b->last, i, b->stride, kind), v0)
+                          : _mm256_loadu_pd(out + i),
+                f = _mm256_loadu_pd(e->factor + i), whole = _mm256_loadu_pd(e->sampled + i),
+                to_start = _mm256_loadu_pd(e->to_start + i);
+        __m256d far = _mm256_cmp_pd(_mm256_mul_pd(whole, v0),
+                                    _mm256_mul_pd(_mm256_mul_pd(to_start, margin), x), _CMP_GT_OQ);
+        __m256d rises =
+            _mm256_and_pd(_mm256_cmp_pd(x, zero, _CMP_GT_OQ), _mm256_cmp_pd(v0, zero, _CMP_GE_OQ));
+        if (_mm256_movemask_pd(_mm256_andnot_pd(far, rises))) {
+            __m256d to_zero = _mm256_mul_pd(whole, _mm256_div_pd(v0, x));
+            __m256d clamp = _mm256_and_pd(rises, _mm256_cmp_pd(to_zero, to_start, _CMP_LT_OQ));
             __m256d g = _mm256_div_pd(
-                _mm256_add_pd(_mm256_add_pd(whole, to_zero), _mm256_loadu_pd(to_end + i)), whole);
-            if (range_s > 0)
+                _mm256_add_pd(_mm256_add_pd(whole, to_zero), _mm256_loadu_pd(e->to_end + i)),
+                whole);
+            if (e->range_s > 0)
                 g = _mm256_div_pd(g, range);
             f = _mm256_blendv_pd(f, g, clamp);
         }
         _mm256_storeu_pd(out + i, _mm256_mul_pd(x, f));
     }
-    counter(v, first + i, sampled + i, to_start + i, to_end + i, factor + i, range_s, n - i,
-            out + i);
+    return i;
+}
+
+AVX2 static void counter_avx2(const double *v, const struct query__bounds *b,
+                              const struct query__stretch *e, bool fresh, double *out)
+{
+    size_t i = !fresh           ? counters(v, b, e, false, out, ANY)
+               : b->stride == 1 ? counters(v, b, e, true, out, ONE)
+               : b->stride      ? counters(v, b, e, true, out, SOME)
+                                : counters(v, b, e, true, out, ANY);
+    counter_from(v, b, e, fresh, i, out);
 }
 
 /* Four windows side by side, as far as the shortest of them goes. */
@@ -285,8 +401,10 @@ AVX2 static void most_avx2(const double *v, size_t n, double *m)
 
 static const struct query__simd simd_avx2 = {.name = "avx2",
                                              .look = look_avx2,
+                                             .drops = drops_avx2,
                                              .pick = pick_avx2,
                                              .change = change_avx2,
+                                             .scaled = scaled_avx2,
                                              .counter = counter_avx2,
                                              .window_sums = window_sums_avx2,
                                              .add = add_avx2,

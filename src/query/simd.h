@@ -12,20 +12,36 @@ enum {
     QUERY__HAS_FRACTION = 16, /* a value that is no integer; set for infinities and NaN */
 };
 
+/* Windows of consecutive steps: the i-th sees v[first[i]] .. v[last[i]]. */
+struct query__bounds {
+    const uint32_t *first, *last;
+    size_t n;
+    uint32_t stride; /* both go up by so much from step to step; 0: by anything */
+};
+
+/* What counters are extrapolated with, one a step (query__span_extrapolation). */
+struct query__stretch {
+    const double *sampled, *to_start, *to_end, *factor;
+    double range_s; /* what rate divides by; 0 for increase */
+};
+
 struct query__simd {
     const char *name;
     /* What there is among n values, and the greatest magnitude (undefined with NaN). */
     unsigned (*look)(const double *v, size_t n, double *out_max);
+    /* The indices of values below the one before; returns how many. */
+    size_t (*drops)(const double *v, size_t n, uint32_t *out);
     /* out[i] = v[at[i]] */
     void (*pick)(const double *v, const uint32_t *at, size_t n, double *out);
     /* out[i] = v[last[i]] - v[first[i]] */
-    void (*change)(const double *v, const uint32_t *first, const uint32_t *last, size_t n,
-                   double *out);
-    /* out[i] (a counter's increase by its samples) extrapolated; the rest as in
-     * query__span_extrapolation. range_s is 0 for increase, else what rate divides by. */
-    void (*counter)(const double *v, const uint32_t *first, const double *sampled,
-                    const double *to_start, const double *to_end, const double *factor,
-                    double range_s, size_t n, double *out);
+    void (*change)(const double *v, const struct query__bounds *b, double *out);
+    /* out[i] = (v[last[i]] - v[first[i]]) * factor[i], or always *factor. */
+    void (*scaled)(const double *v, const struct query__bounds *b, const double *factor,
+                   bool one_factor, double *out);
+    /* out[i] (a counter's increase by its samples) extrapolated; with `fresh` that increase is the
+     * change, and out[i] is only written. */
+    void (*counter)(const double *v, const struct query__bounds *b, const struct query__stretch *e,
+                    bool fresh, double *out);
     /* The compensated sums of v[first[i]] .. v[last[i]]. */
     void (*window_sums)(const double *v, const uint32_t *first, const uint32_t *last, size_t n,
                         double *out_sum, double *out_c);

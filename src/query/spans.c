@@ -1,5 +1,7 @@
 #include "query/spans.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "query/scan.h"
 
@@ -28,10 +30,42 @@ static void span_free(struct query__span *p)
     mem_free(p);
 }
 
+/* The longest run of steps around the middle with windows that move evenly. */
+static void find_even(struct query__span *p)
+{
+    const uint32_t *first = p->first, *last = p->last;
+    size_t lo = (p->lo + p->hi) / 2, hi = lo + 1;
+    p->even_lo = p->even_hi = p->lo;
+    p->stride = 0;
+    if (hi >= p->hi)
+        return;
+    uint32_t stride = last[hi] - last[lo];
+    while (hi < p->hi && last[hi] - last[hi - 1] == stride && first[hi] - first[hi - 1] == stride)
+        hi++;
+    while (lo > p->lo && last[lo] - last[lo - 1] == stride && first[lo] - first[lo - 1] == stride)
+        lo--;
+    if (!stride || hi - lo < 8)
+        return;
+    p->even_lo = lo;
+    p->even_hi = hi;
+    p->stride = stride;
+}
+
+/* The first index from `at` on whose time is behind t, tried first as far on as the last time. */
+static inline size_t behind(const int64_t *ts, size_t count, size_t at, size_t stride, int64_t t)
+{
+    size_t guess = at + stride;
+    if (guess <= count && (guess == at || ts[guess - 1] <= t) && (guess == count || ts[guess] > t))
+        return guess;
+    while (at < count && ts[at] <= t)
+        at++;
+    return at;
+}
+
 static void fill(const struct query__windows *w, struct query__span *p, const int64_t *ts,
                  size_t count)
 {
-    size_t begin = 0, end = 0;
+    size_t begin = 0, end = 0, by_begin = 0, by_end = 0;
     p->lo = p->hi = 0;
     p->any_all = p->two_all = true;
     memset(p->any, 0, w->steps);
@@ -40,10 +74,12 @@ static void fill(const struct query__windows *w, struct query__span *p, const in
     size_t any = 0, two = 0;
     for (size_t s = 0; s < w->steps; s++) {
         int64_t t = w->first_ns + (int64_t)s * w->step_ns, start = query__minus(t, w->range_ns);
-        while (end < count && ts[end] <= t)
-            end++;
-        while (begin < end && ts[begin] <= start)
-            begin++;
+        size_t next = behind(ts, count, end, by_end, t);
+        by_end = next - end;
+        end = next;
+        next = behind(ts, end, begin, by_begin, start);
+        by_begin = next - begin;
+        begin = next;
         p->first[s] = (uint32_t)(begin < end ? begin : end ? end - 1 : 0);
         p->last[s] = (uint32_t)(end ? end - 1 : 0);
         if (begin == end)
@@ -59,6 +95,7 @@ static void fill(const struct query__windows *w, struct query__span *p, const in
     }
     p->any_all = any == p->hi - p->lo;
     p->two_all = two == p->hi - p->lo;
+    find_even(p);
 }
 
 static size_t span_bytes(size_t steps)
@@ -83,9 +120,11 @@ static void grow(struct query__spans *s)
     s->size = size;
 }
 
-struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count)
+struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count,
+                                   struct hash128 id)
 {
-    struct hash128 id = hash128(ts, count * sizeof(*ts));
+    if (!id.lo && !id.hi)
+        id = hash128(ts, count * sizeof(*ts));
     if (s->count * 2 >= s->size)
         grow(s);
     size_t at = id.lo & (s->size - 1);
@@ -123,6 +162,9 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
     p->to_start = p->sampled + w->steps;
     p->to_end = p->to_start + w->steps;
     p->factor = p->to_end + w->steps;
+    p->least_sampled = INFINITY;
+    p->most_to_start = 0;
+    p->one_factor = true;
     for (size_t i = p->lo; i < p->hi; i++) {
         if (!p->two[i]) {
             p->sampled[i] = 1;
@@ -139,6 +181,10 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
         p->to_end[i] = to_end >= threshold ? average / 2 : to_end;
         double factor = (sampled + p->to_start[i] + p->to_end[i]) / sampled;
         p->factor[i] = w->per_second ? factor / query__seconds(w->range_ns) : factor;
+        p->least_sampled = fmin(p->least_sampled, sampled);
+        p->most_to_start = fmax(p->most_to_start, p->to_start[i]);
+        if (i > p->even_lo && i < p->even_hi)
+            p->one_factor = p->one_factor && p->factor[i] == p->factor[i - 1];
     }
 }
 

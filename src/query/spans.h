@@ -22,9 +22,14 @@ struct query__span {
     uint32_t *last;        /* and the last */
     uint8_t *any, *two;    /* 1 where a window has a sample; at least two */
     bool any_all, two_all; /* at every step in [lo, hi) */
+    /* Within [even_lo, even_hi) first and last go up by `stride` from step to step. */
+    size_t even_lo, even_hi;
+    uint32_t stride;
 
     /* Made when first asked for. */
     double *sampled, *to_start, *to_end, *factor; /* see query__span_extrapolation */
+    double least_sampled, most_to_start;          /* of all windows of at least two samples */
+    bool one_factor;                              /* the same in [even_lo, even_hi) */
     double *apart;                                /* seconds between the last two samples */
 };
 
@@ -36,8 +41,10 @@ struct query__spans {
     struct query__span *spare; /* for what the cache has no room for */
 };
 
-/* Of times in ascending order; at most INT32_MAX of them. Valid until the next call. */
-struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count);
+/* Of times in ascending order; at most INT32_MAX of them. `id` tells columns apart, zero: it is not
+ * known. Valid until the next call. */
+struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count,
+                                   struct hash128 id);
 /* Seconds between first and last sample, from the window's start to the first sample (at most
  * half an average interval when there is a gap), from the last to its end, and the factor a change
  * is multiplied with unless it is a counter that would have started within the window. */

@@ -67,38 +67,75 @@ static double *scratch(struct query__sweep *w, size_t len)
     return w->scratch;
 }
 
+/* What is known of the values of a row. */
+struct query__facts {
+    bool ordinary, may_drop;
+};
+
 /* Adds to each window's change what its counter had when it began anew, in the order it did. */
-static void mend_resets(const struct query__span *p, const double *v, size_t count, double *out)
+static void mend_resets(const struct query__span *p, const double *v, const uint32_t *drop,
+                        size_t drops, double *out)
 {
-    size_t reset = 1; /* the first behind the window's first sample */
-    for (size_t s = p->lo; s < p->hi; s++) {
-        reset = MAX(reset, (size_t)p->first[s] + 1);
-        while (reset < count && !(v[reset] < v[reset - 1]))
-            reset++;
-        for (size_t i = reset; i <= p->last[s] && i < count; i++) {
-            if (v[i] < v[i - 1])
-                out[s] += v[i - 1];
-        }
+    size_t from = p->lo, to = p->lo; /* the windows that hold a drop and the sample before */
+    for (size_t d = 0; d < drops; d++) {
+        uint32_t i = drop[d];
+        while (from < p->hi && p->last[from] < i)
+            from++;
+        while (to < p->hi && p->first[to] < i)
+            to++;
+        for (size_t s = from; s < to; s++)
+            out[s] += v[i - 1];
     }
 }
 
-static void rates(struct query__sweep *w, struct query__span *p, const int64_t *ts, const double *v,
-                  size_t count, unsigned look, double *out)
+/* The part of a span between two steps, in which windows move evenly or do not. */
+static struct query__bounds part_of(const struct query__span *p, size_t from, size_t to)
 {
-    size_t lo = p->lo, n = p->hi - lo;
+    return (struct query__bounds){.first = p->first + from,
+                                  .last = p->last + from,
+                                  .n = to - from,
+                                  .stride = from == p->even_lo && to == p->even_hi ? p->stride : 0};
+}
+
+/* No counter of the row began within its window: what it has at first is too much for its rise. */
+static bool all_began_before(const struct query__span *p, const double *v)
+{
+    double first = v[p->first[p->lo]], rise = v[p->last[p->hi - 1]] - first;
+    return first >= 0 && p->least_sampled * first > p->most_to_start * (1 + 1e-9) * rise;
+}
+
+static void rates(struct query__sweep *w, struct query__span *p, const int64_t *ts, const double *v,
+                  size_t count, const struct query__facts *facts, double *out)
+{
     const struct query__windows *windows = &w->spans.windows;
+    const size_t cuts[] = {p->lo, p->even_lo, p->even_hi, p->hi};
+    uint32_t *drop = (uint32_t *)(void *)scratch(w, count);
+    bool delta = w->kernel == QUERY__DELTA;
     query__span_extrapolation(&w->spans, p, ts);
-    w->simd->change(v, p->first + lo, p->last + lo, n, out + lo);
-    if (w->kernel == QUERY__DELTA) {
-        for (size_t s = lo; s < p->hi; s++)
-            out[s] *= p->factor[s];
+    if (p->lo == p->hi)
         return;
+    size_t drops = !delta && facts->may_drop ? w->simd->drops(v, count, drop) : 0;
+    bool fresh = !drops, plain = delta || (fresh && facts->ordinary && all_began_before(p, v));
+    for (size_t i = 0; i < 3; i++) {
+        struct query__bounds b = part_of(p, cuts[i], cuts[i + 1]);
+        if (plain)
+            w->simd->scaled(v, &b, p->factor + cuts[i], i == 1 && p->one_factor, out + cuts[i]);
+        else if (!fresh)
+            w->simd->change(v, &b, out + cuts[i]);
     }
-    if (look & QUERY__HAS_DROP)
-        mend_resets(p, v, count, out);
-    w->simd->counter(v, p->first + lo, p->sampled + lo, p->to_start + lo, p->to_end + lo,
-                     p->factor + lo, windows->per_second ? query__seconds(windows->range_ns) : 0, n,
-                     out + lo);
+    if (plain)
+        return;
+    mend_resets(p, v, drop, drops, out);
+    for (size_t i = 0; i < 3; i++) {
+        struct query__bounds b = part_of(p, cuts[i], cuts[i + 1]);
+        const struct query__stretch e = {
+            .sampled = p->sampled + cuts[i],
+            .to_start = p->to_start + cuts[i],
+            .to_end = p->to_end + cuts[i],
+            .factor = p->factor + cuts[i],
+            .range_s = windows->per_second ? query__seconds(windows->range_ns) : 0};
+        w->simd->counter(v, &b, &e, fresh, out + cuts[i]);
+    }
 }
 
 static void last_two(struct query__sweep *w, struct query__span *p, const int64_t *ts,
@@ -243,21 +280,27 @@ static size_t without_stale(struct query__sweep *w, const int64_t *ts, const dou
     return kept;
 }
 
-size_t query__sweep_row(struct query__sweep *w, const int64_t *ts, const double *v, size_t count,
+size_t query__sweep_row(struct query__sweep *w, const struct query__column *column,
                         struct query__row *row)
 {
+    const int64_t *ts = column->ts;
+    const double *v = column->v;
+    size_t count = column->count, steps = w->spans.windows.steps;
+    struct hash128 id = column->times_id;
     double max, *out = row->value;
-    unsigned look = w->simd->look(v, count, &max);
-    size_t steps = w->spans.windows.steps;
+    bool sums_up = w->kernel == QUERY__SUM || w->kernel == QUERY__AVG;
+    bool looks = !column->ordinary || sums_up;
+    unsigned look = looks ? w->simd->look(v, count, &max) : 0;
     if ((look & QUERY__HAS_STALE) && w->window) {
         count = without_stale(w, ts, v, count);
         if (!count)
             return 0;
         ts = w->clean_ts;
         v = w->clean_v;
+        id = (struct hash128){0};
         look = w->simd->look(v, count, &max);
     }
-    struct query__span *p = query__span_of(&w->spans, ts, count);
+    struct query__span *p = query__span_of(&w->spans, ts, count, id);
     bool two = false;
     row->lo = p->lo;
     row->hi = p->hi;
@@ -274,7 +317,10 @@ size_t query__sweep_row(struct query__sweep *w, const int64_t *ts, const double 
         break;
     case QUERY__RATE:
     case QUERY__DELTA:
-        rates(w, p, ts, v, count, look, out);
+        rates(w, p, ts, v, count,
+              &(struct query__facts){.ordinary = column->ordinary,
+                                     .may_drop = !looks || (look & QUERY__HAS_DROP)},
+              out);
         two = true;
         break;
     case QUERY__IRATE:

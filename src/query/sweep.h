@@ -14,6 +14,15 @@ struct query__row {
     bool all;
 };
 
+/* Samples in ascending order, with staleness markers. */
+struct query__column {
+    const int64_t *ts;
+    const double *v;
+    size_t count;
+    struct hash128 times_id; /* as in struct store_samples, and what is known of values too */
+    bool ordinary, integers;
+};
+
 /* How a function gets its rows: a kernel for whole rows, or its own for one window after another.
  */
 enum query__kernel {
@@ -55,12 +64,11 @@ const char *query__kernel_name(query_window_fn window);
 void query__sweep_init(struct query__sweep *w, query_window_fn window,
                        const struct query__windows *windows);
 void query__sweep_free(struct query__sweep *w);
-/* Takes samples in ascending order with staleness markers. An instant selector's newest sample may
- * be a marker, which is no value; windows pass over them. Returns how many samples there are
- * without those passed over; when there is none, there is no row. row->value and row->has are the
- * caller's.
+/* An instant selector's newest sample may be a marker, which is no value; windows pass over them.
+ * Returns how many samples there are without those passed over; when there is none, there is no
+ * row. row->value and row->has are the caller's.
  */
-size_t query__sweep_row(struct query__sweep *w, const int64_t *ts, const double *v, size_t count,
+size_t query__sweep_row(struct query__sweep *w, const struct query__column *column,
                         struct query__row *row);
 
 #endif

@@ -22,10 +22,10 @@ struct store_catalog;
 #define STORE_TITLE_MAX 500 /* bytes */
 
 struct store_catalog_config {
-    const char *dir;       /* made when it is not there */
-    size_t versions_max;   /* kept of a dashboard; 0 = 20 */
-    size_t bytes_max;      /* of one dashboard or document; 0 = 8 MiB */
-    size_t dashboards_max; /* and folders, and documents of a kind; 0 = 50,000 */
+    const char *dir;        /* made when it is not there */
+    size_t versions_max;    /* kept of a dashboard; 0 = 20 */
+    size_t bytes_max;       /* of one dashboard or document; 0 = 8 MiB */
+    size_t dashboards_max;  /* and folders, and documents of a kind; 0 = 50,000 */
     size_t annotations_max; /* 0 = 1,000,000 */
 };
 
@@ -52,15 +52,16 @@ struct store_dashboard {
     int64_t id, version;
     struct slice uid, title, slug;
     struct slice folder_uid, folder_title; /* "" = the root */
-    struct slice api_version; /* "" = classic JSON; else of a resource ("dashboard.grafana.app/v2") */
-    struct slice origin;      /* where it is provisioned from ("file:NAME:PATH"); "" = made here */
+    struct slice
+        api_version;     /* "" = classic JSON; else of a resource ("dashboard.grafana.app/v2") */
+    struct slice origin; /* where it is provisioned from ("file:NAME:PATH"); "" = made here */
     struct slice created_by, updated_by;
     int64_t created_ns, updated_ns;
     struct slice *tags;
     size_t tag_count;
-    bool read_only; /* only its origin may change it */
-    bool hidden;    /* not listed */
-    bool starred;   /* by the login asked for */
+    bool read_only;    /* only its origin may change it */
+    bool hidden;       /* not listed */
+    bool starred;      /* by the login asked for */
     struct slice body; /* JSON as it was saved; ptr NULL in lists */
 };
 
@@ -170,7 +171,7 @@ struct store_annotation {
 };
 
 struct store_annotation_find {
-    int64_t from_ns, to_ns; /* regions that touch [from, to]; both 0 = any time */
+    int64_t from_ns, to_ns;     /* regions that touch [from, to]; both 0 = any time */
     struct slice dashboard_uid; /* ptr NULL = any */
     int64_t panel_id;           /* 0 = any */
     const struct slice *tags;

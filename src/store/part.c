@@ -438,22 +438,8 @@ static int piece(const struct store_part *p, uint64_t offset, uint64_t len, stru
     return 0;
 }
 
-static int read_block(const struct store_part *p, const struct store__times *t, uint64_t offset,
-                      uint64_t len, struct store_run *out)
-{
-    struct slice times, values;
-    if (piece(p, t->offset, t->len, &times) || piece(p, offset, len, &values))
-        return ERR_CORRUPT;
-    store_run_reserve(out, t->count);
-    if (codec_ints_decode(&times, out->ts + out->len, t->count) || times.len ||
-        store_values_decode(values, out, out->len, t->count))
-        return ERR_CORRUPT;
-    out->len += t->count;
-    return 0;
-}
-
-int store_part_read(const struct store_part *p, const struct store_part_rows *rows, int64_t t_min,
-                    int64_t t_max, struct store_run *out)
+int store_part_blocks(const struct store_part *p, const struct store_part_rows *rows, int64_t t_min,
+                      int64_t t_max, store_part_block_list *out)
 {
     struct slice in = slice_from(p->sections[STORE__SECTION_SERIES], rows->at);
     uint64_t offset = rows->offset, ref, len;
@@ -461,15 +447,58 @@ int store_part_read(const struct store_part *p, const struct store_part_rows *ro
         if (!codec_take_varint(&in, &ref) || ref >= p->times || !codec_take_varint(&in, &len))
             return ERR_CORRUPT;
         struct store__times t = times_at(p, (size_t)ref);
-        if (t.last >= t_min && t.first <= t_max) {
-            int err = read_block(p, &t, offset, len, out);
-            if (err)
-                return err;
-        }
+        if (t.last >= t_min && t.first <= t_max)
+            vec_push(out, ((struct store_part_block){offset, len, (uint32_t)ref, t.count}));
         if (__builtin_add_overflow(offset, len, &offset))
             return ERR_CORRUPT;
     }
     return 0;
+}
+
+void store_part_prefetch(const struct store_part *p, const struct store_part_rows *rows)
+{
+    __builtin_prefetch(p->sections[STORE__SECTION_SERIES].ptr + rows->at);
+    if (rows->offset < p->body_end) {
+        __builtin_prefetch(p->bytes.ptr + rows->offset);
+        __builtin_prefetch(p->bytes.ptr + rows->offset + 64);
+    }
+}
+
+int store_part_times(const struct store_part *p, const struct store_part_block *block, int64_t *out)
+{
+    struct store__times t = times_at(p, block->times);
+    struct slice times;
+    if (piece(p, t.offset, t.len, &times) || codec_ints_decode(&times, out, t.count) || times.len)
+        return ERR_CORRUPT;
+    return 0;
+}
+
+int store_part_values(const struct store_part *p, const struct store_part_block *block,
+                      struct store_run *out, size_t at, unsigned *facts)
+{
+    struct slice values;
+    if (piece(p, block->offset, block->len, &values))
+        return ERR_CORRUPT;
+    return store_values_decode(values, out, at, block->count, facts);
+}
+
+int store_part_read(const struct store_part *p, const struct store_part_rows *rows, int64_t t_min,
+                    int64_t t_max, struct store_run *out)
+{
+    store_part_block_list blocks = {0};
+    unsigned facts;
+    int err = store_part_blocks(p, rows, t_min, t_max, &blocks);
+    for (size_t i = 0; i < blocks.len && !err; i++) {
+        const struct store_part_block *b = &blocks.items[i];
+        store_run_reserve(out, b->count);
+        err = store_part_times(p, b, out->ts + out->len);
+        if (!err)
+            err = store_part_values(p, b, out, out->len, &facts);
+        if (!err)
+            out->len += b->count;
+    }
+    vec_free(&blocks);
+    return err;
 }
 
 int store_part_exemplars(const struct store_part *p, const struct store_part_rows *rows,

@@ -98,6 +98,23 @@ bool store_part_next(struct store_part_cursor *c, int *out_err);
 int store_part_seek(struct store_part_cursor *c, size_t series);
 void store_part_cursor_deinit(struct store_part_cursor *c);
 
+/* One block of a series: which column of times, and where the values lie. */
+struct store_part_block {
+    uint64_t offset, len;
+    uint32_t times, count;
+};
+typedef VEC(struct store_part_block) store_part_block_list;
+/* Appends the series' blocks with times in [t_min, t_max]. ERR_CORRUPT for damage. */
+int store_part_blocks(const struct store_part *p, const struct store_part_rows *rows,
+                      int64_t t_min_ns, int64_t t_max_ns, store_part_block_list *out);
+/* The block's times, `count` of them; ascending unless the file lies. */
+int store_part_times(const struct store_part *p, const struct store_part_block *block,
+                     int64_t *out);
+/* The block's values to out->value[at] and on, as store_values_decode does it. */
+int store_part_values(const struct store_part *p, const struct store_part_block *block,
+                      struct store_run *out, size_t at, unsigned *facts);
+/* What a read will look at first is on its way to the processor. */
+void store_part_prefetch(const struct store_part *p, const struct store_part_rows *rows);
 /* Appends the series' samples in [t_min, t_max] and possibly some around. ERR_CORRUPT for damage.
  */
 int store_part_read(const struct store_part *p, const struct store_part_rows *rows,

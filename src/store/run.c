@@ -146,7 +146,8 @@ void store_values_encode(const struct store_run *r, size_t from, size_t count, s
     }
 }
 
-int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count)
+int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count,
+                        unsigned *facts)
 {
     uint64_t len;
     if (!block.len)
@@ -154,7 +155,7 @@ int store_values_decode(struct slice block, struct store_run *r, size_t at, size
     unsigned flags = (unsigned char)block.ptr[0];
     block = slice_from(block, 1);
     if (flags & ~(unsigned)(VALUES_HISTOGRAMS | VALUES_STARTS) ||
-        codec_doubles_decode(&block, r->value + at, count))
+        codec_doubles_decode_facts(&block, r->value + at, count, facts))
         return ERR_CORRUPT;
     if (flags & VALUES_STARTS) {
         with_start(r);
@@ -192,12 +193,13 @@ void store_block_encode(const struct store_run *r, size_t from, size_t count, st
 int store_block_decode(struct slice block, struct store_run *r)
 {
     uint64_t count;
+    unsigned facts;
     if (!codec_take_varint(&block, &count) || count > STORE_BLOCK_SAMPLES)
         return ERR_CORRUPT;
     store_run_reserve(r, (size_t)count);
     if (codec_ints_decode(&block, r->ts + r->len, (size_t)count))
         return ERR_CORRUPT;
-    int err = store_values_decode(block, r, r->len, (size_t)count);
+    int err = store_values_decode(block, r, r->len, (size_t)count, &facts);
     if (!err)
         r->len += (size_t)count;
     return err;

@@ -37,8 +37,10 @@ void store_run_sort(struct store_run *r);
  * histograms of samples [from, from + count). */
 void store_values_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);
 /* Fills in what belongs to the `count` samples from index `at` on, whose times are there already;
- * r->len stays. Histograms point into `block`. ERR_CORRUPT when it is damaged. */
-int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count);
+ * r->len stays. Histograms point into `block`. *facts: enum codec_doubles_fact. ERR_CORRUPT when it
+ * is damaged. */
+int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count,
+                        unsigned *facts);
 
 /* Times and values together: samples [from, from + count); count <= STORE_BLOCK_SAMPLES. */
 void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);

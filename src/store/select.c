@@ -1,36 +1,12 @@
 /* The way out: a selection is a snapshot. What the head holds of the matching series is copied
  * (its tails) under the shard's lock, parts are pinned; after that reading
- * needs no lock. The head is taken first: what a flush moves meanwhile is then seen twice, never
- * missed. */
+ * needs no lock (read.c). The head is taken first: what a flush moves meanwhile is then seen twice,
+ * never missed. */
 #include <stdlib.h>
 
-#include "store/store_priv.h"
+#include "store/selection_priv.h"
 
 #define CANCEL_EVERY 1024
-
-struct part_ref {
-    uint32_t part;
-    struct store_part_rows rows;
-};
-
-struct selected {
-    struct hash128 id;
-    struct data_labels labels; /* strings in the arena or a pinned part */
-    struct part_ref *parts;    /* oldest first */
-    uint32_t part_count, part_cap;
-    const struct store_tail *head[2]; /* copies in the arena: flushing, then now */
-};
-
-struct store_selection {
-    struct store *store;
-    struct arena *arena;
-    store__part_list parts;
-    struct selected **table; /* by id; power of two */
-    size_t table_size;
-    VEC(struct selected *) found, series; /* in the order they were met; as they are given out */
-    struct budget *memory;
-    int64_t charged;
-};
 
 static void selection_free(struct store_selection *sel)
 {
@@ -64,14 +40,14 @@ static void grow_table(struct store_selection *sel)
 }
 
 /* One that is new has no labels yet. */
-static struct selected *get_series(struct store_selection *sel, struct hash128 id)
+static struct store__selected *get_series(struct store_selection *sel, struct hash128 id)
 {
     if (sel->found.len * 2 >= sel->table_size)
         grow_table(sel);
     size_t slot = slot_of(sel, id);
     if (sel->table[slot])
         return sel->table[slot];
-    struct selected *one = ARENA_NEW(sel->arena, struct selected);
+    struct store__selected *one = ARENA_NEW(sel->arena, struct store__selected);
     one->id = id;
     vec_push(&sel->found, one);
     sel->table[slot] = one;
@@ -112,7 +88,7 @@ static void select_tails(struct store_selection *sel, const struct store_shard *
         any |= overlaps(tails[i], req->t_min_ns, req->t_max_ns);
     if (!any)
         return;
-    struct selected *one = get_series(sel, series->id);
+    struct store__selected *one = get_series(sel, series->id);
     struct slice tenant, labels;
     buf_clear(key);
     store_shard_key(head, series, key);
@@ -151,11 +127,12 @@ static int select_head(struct store_selection *sel, const struct store_select_re
     return err;
 }
 
-static void add_part(struct store_selection *sel, struct selected *one, struct part_ref ref)
+static void add_part(struct store_selection *sel, struct store__selected *one,
+                     struct store__part_ref ref)
 {
     if (one->part_count == one->part_cap) {
         uint32_t cap = one->part_cap ? one->part_cap * 2 : 2;
-        struct part_ref *parts = ARENA_ARRAY(sel->arena, struct part_ref, cap);
+        struct store__part_ref *parts = ARENA_ARRAY(sel->arena, struct store__part_ref, cap);
         if (one->part_count)
             memcpy(parts, one->parts, one->part_count * sizeof(*parts));
         one->parts = parts;
@@ -165,8 +142,8 @@ static void add_part(struct store_selection *sel, struct selected *one, struct p
 }
 
 /* The series the cursor stands on. */
-static struct selected *part_series(struct store_selection *sel, const struct store_part_cursor *c,
-                                    struct buf *key)
+static struct store__selected *part_series(struct store_selection *sel,
+                                           const struct store_part_cursor *c, struct buf *key)
 {
     struct data_label pairs[64], *own = NULL, *all = pairs;
     size_t count = c->pairs.len - 1;
@@ -178,7 +155,7 @@ static struct selected *part_series(struct store_selection *sel, const struct st
     buf_clear(key);
     data_labels_encode(labels, key);
     struct slice tenant = store_part_pair(c->part, c->pairs.items[0]).value;
-    struct selected *one =
+    struct store__selected *one =
         get_series(sel, store__series_id(tenant, data_labels_key_hash(buf_slice(key))));
     if (!one->labels.items)
         one->labels = (struct data_labels){arena_dup(sel->arena, all, count * sizeof(*all)), count};
@@ -200,10 +177,10 @@ static int select_part(struct store_selection *sel, uint32_t part,
         damaged = store_part_seek(&cursor, series[k]) != 0;
         if (damaged || cursor.t_max < req->t_min_ns || cursor.t_min > req->t_max_ns)
             continue;
-        struct selected *one = part_series(sel, &cursor, key);
+        struct store__selected *one = part_series(sel, &cursor, key);
         if (!one->part_count)
             vec_push(&sel->series, one);
-        add_part(sel, one, (struct part_ref){part, cursor.rows});
+        add_part(sel, one, (struct store__part_ref){part, cursor.rows});
         if (k % CANCEL_EVERY == 0)
             err = check_limits(sel, req, diag);
     }
@@ -230,30 +207,62 @@ static int select_parts(struct store_selection *sel, const struct store_select_r
 
 static int by_labels(const void *a, const void *b)
 {
-    return data_labels_cmp((*(struct selected *const *)a)->labels,
-                           (*(struct selected *const *)b)->labels);
+    return data_labels_cmp((*(struct store__selected *const *)a)->labels,
+                           (*(struct store__selected *const *)b)->labels);
 }
 
 static int by_id(const void *a, const void *b)
 {
-    struct hash128 x = (*(struct selected *const *)a)->id, y = (*(struct selected *const *)b)->id;
+    struct hash128 x = (*(struct store__selected *const *)a)->id,
+                   y = (*(struct store__selected *const *)b)->id;
     return x.hi != y.hi ? (x.hi > y.hi) - (x.hi < y.hi) : (x.lo > y.lo) - (x.lo < y.lo);
+}
+
+/* Ids are hashes, spread evenly: as many buckets as series, by their first bits, hold one or a few
+ * each. */
+static void sort_by_id(struct store_selection *sel)
+{
+    size_t n = sel->series.len;
+    unsigned shift = n > 1 ? (unsigned)__builtin_clzll(n - 1) : 64;
+    if (shift >= 64)
+        return;
+    size_t buckets = (size_t)1 << (64 - shift);
+    uint32_t *end = mem_calloc(buckets + 1, sizeof(*end));
+    struct store__selected **sorted = mem_alloc(n * sizeof(struct store__selected *));
+    for (size_t i = 0; i < n; i++)
+        end[(sel->series.items[i]->id.hi >> shift) + 1]++;
+    for (size_t b = 0; b < buckets; b++)
+        end[b + 1] += end[b];
+    for (size_t i = 0; i < n; i++)
+        sorted[end[sel->series.items[i]->id.hi >> shift]++] = sel->series.items[i];
+    size_t begin = 0;
+    for (size_t b = 0; b < buckets; b++) {
+        if (end[b] - begin > 1)
+            qsort(sorted + begin, end[b] - begin, sizeof(struct store__selected *), by_id);
+        begin = end[b];
+    }
+    memcpy(sel->series.items, sorted, n * sizeof(struct store__selected *));
+    mem_free(sorted);
+    mem_free(end);
 }
 
 /* Parts give their series by labels, so that those of the head alone come last; where parts agree
  * on the series there is nothing left to sort. */
 static void sort_series(struct store_selection *sel, bool any_order)
 {
-    int (*order)(const void *, const void *) = any_order ? by_id : by_labels;
     bool sorted = true;
     for (size_t i = 0; i < sel->found.len; i++) {
         if (!sel->found.items[i]->part_count)
             vec_push(&sel->series, sel->found.items[i]);
     }
+    if (any_order) {
+        sort_by_id(sel);
+        return;
+    }
     for (size_t i = 1; i < sel->series.len && sorted; i++)
-        sorted = order(&sel->series.items[i - 1], &sel->series.items[i]) < 0;
+        sorted = by_labels(&sel->series.items[i - 1], &sel->series.items[i]) < 0;
     if (!sorted)
-        qsort(sel->series.items, sel->series.len, sizeof(struct selected *), order);
+        qsort(sel->series.items, sel->series.len, sizeof(struct store__selected *), by_labels);
 }
 
 static struct store *store_of(struct store_source *src)
@@ -267,7 +276,9 @@ static int source_select(struct store_source *src, const struct store_select_req
     int err = store__check_loaded(store_of(src), diag);
     if (err)
         return err;
+    static _Atomic uint64_t numbers;
     struct store_selection *sel = mem_calloc(1, sizeof(*sel));
+    sel->number = ++numbers;
     sel->store = store_of(src);
     sel->arena = arena_new(0, NULL);
     sel->memory = req->memory;
@@ -292,125 +303,6 @@ static size_t selection_count(const struct store_selection *sel)
 static struct data_labels selection_labels(const struct store_selection *sel, size_t i)
 {
     return sel->series.items[i]->labels;
-}
-
-/* Each time is behind the one before, as it nearly always is. Times are far from overflow. */
-static bool ascending(const int64_t *ts, size_t count)
-{
-    int64_t wrong = 0;
-    for (size_t i = 1; i < count; i++)
-        wrong |= ts[i] - ts[i - 1] - 1;
-    return wrong >= 0;
-}
-
-static size_t first_from(const int64_t *ts, size_t count, int64_t t)
-{
-    size_t lo = 0, hi = count;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (ts[mid] < t)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static int give_histograms(const struct slice *packed, struct store_samples *out)
-{
-    int err = 0;
-    bool any = false;
-    for (size_t k = 0; packed && k < out->count && !any; k++)
-        any = packed[k].ptr != NULL;
-    if (!any)
-        return 0;
-    out->histogram = mem_calloc(out->count, sizeof(*out->histogram));
-    if (out->arena)
-        arena_reset(out->arena);
-    else
-        out->arena = arena_new(0, NULL);
-    for (size_t k = 0; k < out->count && !err; k++) {
-        struct data_histogram *h = NULL;
-        if (packed[k].ptr)
-            err = store_histogram_decode(packed[k], out->arena, &h);
-        out->histogram[k] = h;
-    }
-    return err;
-}
-
-static int selection_read(struct store_selection *sel, size_t i, int64_t t_min, int64_t t_max,
-                          struct store_samples *out, struct diag *diag)
-{
-    const struct selected *one = sel->series.items[i];
-    store_samples_reserve(out, 0, false, false);
-    /* Decoded into the columns of `out` themselves. */
-    struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
-    int err = 0;
-    for (size_t k = 0; k < one->part_count; k++) {
-        struct store_part *part = sel->parts.items[one->parts[k].part];
-        size_t before = run.len;
-        if (store_part_read(part, &one->parts[k].rows, t_min, t_max, &run)) {
-            /* The rest goes on being served; the damage is reported once, and its file kept aside.
-             */
-            run.len = before;
-            store__quarantine(sel->store, part);
-        }
-    }
-    for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
-        if (one->head[k])
-            err = store_tail_read(one->head[k], &run);
-    }
-    if (err)
-        diag_set(diag, err, "samples in memory are damaged");
-    if (!ascending(run.ts, run.len))
-        store_run_sort(&run);
-    size_t begin = first_from(run.ts, run.len, t_min);
-    size_t end = t_max == INT64_MAX ? run.len : first_from(run.ts, run.len, t_max + 1);
-    out->own_ts = run.ts;
-    out->own_value = run.value;
-    out->cap = run.cap;
-    out->count = MAX(begin, end) - begin;
-    out->ts = run.ts + begin;
-    out->value = run.value + begin;
-    if (!err && run.hist && (err = give_histograms(run.hist + begin, out)))
-        diag_set(diag, err, "a stored histogram is damaged");
-    mem_free(run.hist);
-    if (run.start && begin)
-        memmove(run.start, run.start + begin, out->count * sizeof(*run.start));
-    out->start = run.start;
-    return err;
-}
-
-void store_samples_free(struct store_samples *s)
-{
-    mem_free(s->own_ts);
-    mem_free(s->own_value);
-    mem_free(s->histogram);
-    mem_free(s->start);
-    arena_free(s->arena);
-    *s = (struct store_samples){0};
-}
-
-void store_samples_reserve(struct store_samples *s, size_t count, bool with_histograms,
-                           bool with_start)
-{
-    if (count > s->cap) {
-        s->cap = MAX(count, s->cap * 2);
-        s->own_ts = mem_realloc(s->own_ts, s->cap * sizeof(*s->own_ts));
-        s->own_value = mem_realloc(s->own_value, s->cap * sizeof(*s->own_value));
-    }
-    s->ts = s->own_ts;
-    s->value = s->own_value;
-    mem_free(s->histogram);
-    mem_free(s->start);
-    s->histogram = with_histograms ? mem_calloc(s->cap, sizeof(*s->histogram)) : NULL;
-    s->start = with_start ? mem_calloc(s->cap, sizeof(*s->start)) : NULL;
-    if (with_histograms) {
-        if (s->arena)
-            arena_reset(s->arena);
-        else
-            s->arena = arena_new(0, NULL);
-    }
 }
 
 static void source_stats(struct store_source *src, struct store_source_stats *out)
@@ -450,7 +342,7 @@ const struct store_source_ops store__source_ops = {
     .select = source_select,
     .selection_count = selection_count,
     .selection_labels = selection_labels,
-    .selection_read = selection_read,
+    .selection_read = store__selection_read,
     .selection_free = selection_free,
     .label_names = store__list_names,
     .label_values = store__list_values,

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/budget.h"
 #include "base/diag.h"
+#include "base/hash.h"
 #include "base/vec.h"
 #include "data/histogram.h"
 #include "data/labels.h"
@@ -43,18 +44,27 @@ struct store_select_req {
     bool any_order; /* of the series: whichever is cheapest, but the same for the same series */
 };
 
+struct store_times_cache;
+
 /* Samples of one series, reused from read to read. Zero it before the first use. */
 struct store_samples {
+    bool share_times; /* the reader's wish: `ts` may be a column of several series, read only */
     size_t count;
     int64_t *ts;                             /* ns, strictly ascending */
     double *value;                           /* undefined where a histogram is given */
     const struct data_histogram **histogram; /* NULL when the series has none in the range */
     int64_t *start;                          /* start timestamps, 0 = unknown; NULL when none */
-    struct arena *arena;                     /* holds the histograms of the last read */
+    /* Columns of times with the same id are the same, among reads of one selection and one range
+     * into this. Zero: nothing is known. */
+    struct hash128 times_id;
+    bool ordinary;       /* no value is NaN, infinite or -0; false: not known */
+    bool integers;       /* all values are integers; false: not known */
+    struct arena *arena; /* holds the histograms of the last read */
     /* What ts and value point into, of `cap` samples. */
     int64_t *own_ts;
     double *own_value;
     size_t cap;
+    struct store_times_cache *times; /* columns of times that were read */
 };
 void store_samples_free(struct store_samples *s);
 /* Makes room for `count` samples in ts and value (histogram and start only when with_*). */

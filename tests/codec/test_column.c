@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
+#include "codec/decimal.h"
 
 static const size_t sizes[] = {1, 2, 3, 4, 127, 128, 129, 255, 256, 257, 1000};
 
@@ -94,6 +95,52 @@ static void doubles_come_back_bit_for_bit(void **state)
     }
 }
 
+/* Integers of every width, in steps that make for every mode, with every number of decimals: each
+ * is the integer divided, however it is computed. */
+static void decimals_are_quotients_bit_for_bit(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        int64_t in[1000], at = 0, step = 0;
+        double back[1000];
+        uint64_t r = hash_u64(seed);
+        size_t count = 1 + r % 1000;
+        unsigned width = (unsigned)(r >> 10) % 64, shape = (unsigned)(r >> 20) % 4,
+                 decimals = (unsigned)(r >> 24) % 15;
+        int64_t factor = (r >> 30) % 3 == 0 ? 1 + (int64_t)((r >> 32) % 100000) : 1;
+        for (size_t i = 0; i < count; i++) {
+            uint64_t bits = hash_u64(seed << 20 | i);
+            int64_t v = (int64_t)(bits & ((UINT64_C(1) << width) - 1));
+            if (hash_u64(bits) % 100 == 0 && (r >> 29) % 2)
+                v *= 1 - (int64_t)(bits >> 63) * 2;
+            if (hash_u64(bits) % 64 == 1 && (r >> 28) % 2)
+                v = (int64_t)(bits >> (bits % 40));
+            step = shape == 2 ? (int64_t)((uint64_t)step + (uint64_t)v) : v;
+            at = shape ? (int64_t)((uint64_t)at + (uint64_t)step) : v;
+            in[i] = (int64_t)((uint64_t)at * (uint64_t)factor);
+        }
+        struct buf b = {0};
+        buf_append_char(&b, 0);
+        buf_append_char(&b, (char)decimals);
+        codec_ints_encode(in, count, &b);
+        codec_append_varint(&b, 0);
+        struct slice rest = slice_make(mem_dup(b.ptr, b.len), b.len);
+        void *own = (void *)(uintptr_t)rest.ptr;
+        unsigned facts;
+        assert_int_equal(codec_doubles_decode_facts(&rest, back, count, &facts), 0);
+        assert_int_equal(rest.len, 0);
+        assert_int_equal(facts, CODEC_DOUBLES_ORDINARY | (decimals ? 0 : CODEC_DOUBLES_INTEGERS));
+        for (size_t i = 0; i < count; i++) {
+            double v = codec_decimal_value(in[i], (int)decimals);
+            if (codec_double_bits(v) != codec_double_bits(back[i]))
+                fail_msg("seed %llu: %lld with %u decimals", (unsigned long long)seed,
+                         (long long)in[i], decimals);
+        }
+        mem_free(own);
+        buf_deinit(&b);
+    }
+}
+
 static void any_bytes_are_safe(void **state)
 {
     (void)state;
@@ -118,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_come_back),
         cmocka_unit_test(doubles_come_back_bit_for_bit),
+        cmocka_unit_test(decimals_are_quotients_bit_for_bit),
         cmocka_unit_test(any_bytes_are_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,7 +198,8 @@ static void promotion_and_scope(void **state)
     f->translation.promote_all_resource_attributes = true;
     f->translation.ignore = ignored;
     f->translation.ignore_count = 1;
-    decode_metric(f, ATTR("host.name", "h") "," ATTR("a.b", "x"), "{\"name\":\"g\",\"gauge\":{"
+    decode_metric(f, ATTR("host.name", "h") "," ATTR("a.b", "x"),
+                  "{\"name\":\"g\",\"gauge\":{"
                   "\"dataPoints\":[{\"timeUnixNano\":\"1000000000\",\"asInt\":1}]}}");
     assert_text(f, "g{host_name=\"h\"} 1 @1000\n");
 }
@@ -223,8 +224,9 @@ static void attribute_values(void **state)
         "{\"key\":\"x_y\",\"value\":{\"stringValue\":\"line\"}},"
         "{\"key\":\"x-y\",\"value\":{\"stringValue\":\"dash\"}}"
         "],\"timeUnixNano\":\"1000000000\",\"asInt\":1}]}}");
-    assert_text(f, "g{b=\"true\", d=\"0.5\", i=\"-7\", l=\"[1,\\\"x\\\",null]\", "
-                   "m=\"{\\\"k\\\":false}\", n=\"NaN\", x_y=\"dash;dot;line\", y=\"AQI=\"} 1 @1000\n");
+    assert_text(f,
+                "g{b=\"true\", d=\"0.5\", i=\"-7\", l=\"[1,\\\"x\\\",null]\", "
+                "m=\"{\\\"k\\\":false}\", n=\"NaN\", x_y=\"dash;dot;line\", y=\"AQI=\"} 1 @1000\n");
 }
 
 static const char histogram[] =
@@ -261,13 +263,15 @@ static void explicit_histograms(void **state)
     assert_text(f, "lat_seconds h-53 c=6 s=9.5 z=0/0 0:3 1 2 3 <0.5 <10 @2000 start=1000\n");
     assert_int_equal(f->batch->exemplars.len, 2);
     /* Without buckets. */
-    decode_metric(f, "", "{\"name\":\"n\",\"histogram\":{\"aggregationTemporality\":1,"
-                         "\"dataPoints\":[{\"timeUnixNano\":\"2000000000\",\"count\":\"6\"}]}}");
+    decode_metric(f, "",
+                  "{\"name\":\"n\",\"histogram\":{\"aggregationTemporality\":1,"
+                  "\"dataPoints\":[{\"timeUnixNano\":\"2000000000\",\"count\":\"6\"}]}}");
     assert_text(f, "n h-53 c=6 s=0 z=0/0 0:1 6 @2000 delta\n");
     f->translation.convert_histograms_to_nhcb = false;
-    decode_metric(f, "", "{\"name\":\"n\",\"histogram\":{\"aggregationTemporality\":1,"
-                         "\"dataPoints\":[{\"timeUnixNano\":\"2000000000\",\"count\":\"6\"},"
-                         "{\"timeUnixNano\":\"3000000000\",\"flags\":1,\"explicitBounds\":[1]}]}}");
+    decode_metric(f, "",
+                  "{\"name\":\"n\",\"histogram\":{\"aggregationTemporality\":1,"
+                  "\"dataPoints\":[{\"timeUnixNano\":\"2000000000\",\"count\":\"6\"},"
+                  "{\"timeUnixNano\":\"3000000000\",\"flags\":1,\"explicitBounds\":[1]}]}}");
     assert_text(f, "n_count 6 @2000 delta\nn_bucket{le=\"+Inf\"} 6 @2000 delta\n"
                    "n_sum stale @3000\nn_count stale @3000\nn_bucket{le=\"1\"} stale @3000\n"
                    "n_bucket{le=\"+Inf\"} stale @3000\n");
@@ -289,8 +293,9 @@ static void exponential_histograms(void **state)
                   EXPONENTIAL("\"count\":\"6\",\"scale\":20,\"positive\":{\"offset\":4095,"
                               "\"bucketCounts\":[\"1\",\"2\",\"3\"]}"));
     assert_text(f, "e h8 c=6 s=0 z=0/1e-128 1:2 1 5 @2000\n");
-    decode_metric(f, "", EXPONENTIAL("\"count\":\"2\",\"scale\":-4,\"positive\":{\"offset\":-1,"
-                                     "\"bucketCounts\":[2]}"));
+    decode_metric(f, "",
+                  EXPONENTIAL("\"count\":\"2\",\"scale\":-4,\"positive\":{\"offset\":-1,"
+                              "\"bucketCounts\":[2]}"));
     assert_text(f, "e h-4 c=2 s=0 z=0/1e-128 0:1 2 @2000\n");
     decode_metric(f, "", EXPONENTIAL("\"flags\":1"));
     assert_text(f, "e stale @2000\n");
@@ -298,8 +303,9 @@ static void exponential_histograms(void **state)
     assert_text(f, "");
     assert_int_equal(f->result.refused_by[DECODE_OTLP_BAD_HISTOGRAM], 1);
     assert_non_null(strstr(f->result.first_refusal.msg, "scale is below -4"));
-    decode_metric(f, "", EXPONENTIAL("\"count\":\"1\",\"positive\":{\"offset\":2147483647,"
-                                     "\"bucketCounts\":[0,1]}"));
+    decode_metric(f, "",
+                  EXPONENTIAL("\"count\":\"1\",\"positive\":{\"offset\":2147483647,"
+                              "\"bucketCounts\":[0,1]}"));
     assert_int_equal(f->result.refused_by[DECODE_OTLP_BAD_HISTOGRAM], 1);
 }
 
@@ -404,8 +410,9 @@ static void protobuf_rules(void **state)
     size_t gauge = codec_pb_begin(&b, 5), point = codec_pb_begin(&b, 1);
     size_t attribute = codec_pb_begin(&b, 7);
     size_t value = codec_pb_begin(&b, 2);
-    codec_pb_put_bytes(&b, 1, SLICE("a\xff"
-                                    "b"));
+    codec_pb_put_bytes(&b, 1,
+                       SLICE("a\xff"
+                             "b"));
     codec_pb_end(&b, value);
     codec_pb_put_bytes(&b, 1, SLICE("k"));
     codec_pb_end(&b, attribute);
@@ -482,8 +489,9 @@ static void answers(void **state)
                        NULL, &a);
     assert_int_equal(a.http_status, 400);
     assert_int_equal(a.grpc_status, 3);
-    assert_memory_equal(a.body.ptr, "\x08\x03\x12\x06"
-                                    "broken",
+    assert_memory_equal(a.body.ptr,
+                        "\x08\x03\x12\x06"
+                        "broken",
                         a.body.len);
     decode_otlp_answer_deinit(&a);
 }
@@ -505,10 +513,18 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(sums_and_gauges),     TEST(target_info), TEST(promotion_and_scope),
-        TEST(attribute_values),    TEST(explicit_histograms), TEST(exponential_histograms),
-        TEST(summaries),           TEST(refusals),    TEST(json_rules),
-        TEST(protobuf_rules),      TEST(answers),     TEST(content_types),
+        TEST(sums_and_gauges),
+        TEST(target_info),
+        TEST(promotion_and_scope),
+        TEST(attribute_values),
+        TEST(explicit_histograms),
+        TEST(exponential_histograms),
+        TEST(summaries),
+        TEST(refusals),
+        TEST(json_rules),
+        TEST(protobuf_rules),
+        TEST(answers),
+        TEST(content_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

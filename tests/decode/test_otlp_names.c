@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-
 static struct decode_otlp_translation with(bool escape, bool suffixes)
 {
     struct decode_otlp_translation t;
@@ -54,11 +53,13 @@ static void names_with_suffixes(void **state)
         {"metric", "%", 1, "metric_percent"},
         {"foo bar", "w/\xe2\x86\x92", 0, "foo_bar_w"},
         {"m", "1000/{n}", 0, "m_1000"},
-        {"unsupported.metric.temperature", "\xc2\xb0"
-                                           "F",
+        {"unsupported.metric.temperature",
+         "\xc2\xb0"
+         "F",
          1, "unsupported_metric_temperature_F"},
-        {"unsupported.metric.redundant", "__test $/\xc2\xb0"
-                                         "C",
+        {"unsupported.metric.redundant",
+         "__test $/\xc2\xb0"
+         "C",
          0, "unsupported_metric_redundant_test_per_C"},
         {"a:b", "", 0, "a:b"},
         {"\xe3\x83\xa1", "", 0, NULL},
@@ -99,8 +100,8 @@ static void units(void **state)
     (void)state;
     struct decode_otlp_translation t = with(true, true);
     static const char *const cases[][2] = {
-        {"s", "seconds"}, {"By/s", "bytes_per_second"}, {"1", ""},   {"{request}", ""},
-        {"%", "percent"}, {"{x}/s", "per_second"},      {"", ""},    {"weird unit", "weird_unit"},
+        {"s", "seconds"}, {"By/s", "bytes_per_second"}, {"1", ""}, {"{request}", ""},
+        {"%", "percent"}, {"{x}/s", "per_second"},      {"", ""},  {"weird unit", "weird_unit"},
         {"_x_", "x"},     {"s/{x}", "seconds"},         {"w", "w"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = {0};
@@ -192,8 +193,10 @@ static void configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_with_suffixes), cmocka_unit_test(names_of_other_strategies),
-        cmocka_unit_test(units),               cmocka_unit_test(labels),
+        cmocka_unit_test(names_with_suffixes),
+        cmocka_unit_test(names_of_other_strategies),
+        cmocka_unit_test(units),
+        cmocka_unit_test(labels),
         cmocka_unit_test(configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,13 +248,38 @@ static void simd_is_plain(void **state)
         p->pick(v, last, n, a);
         q->pick(v, last, n, b);
         assert_memory_equal(a, b, n * sizeof(*a));
-        p->change(v, first, last, n, a);
-        q->change(v, first, last, n, b);
-        for (int of_rate = 0; of_rate < 2; of_rate++) {
-            p->counter(v, first, sampled, start, start, sampled, of_rate * 300.0, n, a);
-            q->counter(v, first, sampled, start, start, sampled, of_rate * 300.0, n, b);
-            for (size_t i = 0; i < n; i++)
+        uint32_t drops[2][MOST];
+        size_t dropped = p->drops(v, n, drops[0]);
+        assert_int_equal(dropped, q->drops(v, n, drops[1]));
+        assert_memory_equal(drops[0], drops[1], dropped * sizeof(drops[0][0]));
+        struct query__bounds bounds = {.first = first, .last = last, .n = n};
+        uint32_t even_first[MOST], even_last[MOST], stride = 1 + (uint32_t)(rnd() % 3);
+        struct query__bounds even = {.first = even_first, .last = even_last, .stride = stride};
+        for (uint32_t width = (uint32_t)(rnd() % 9); even.n * stride + width < n; even.n++) {
+            even_first[even.n] = (uint32_t)even.n * stride;
+            even_last[even.n] = even_first[even.n] + width;
+        }
+        for (int kind = 0; kind < 2; kind++) {
+            const struct query__bounds *of = kind ? &even : &bounds;
+            p->change(v, of, a);
+            q->change(v, of, b);
+            for (size_t i = 0; i < of->n; i++)
                 assert_true(same_value(a[i], b[i]));
+            for (int fresh = 0; fresh < 2; fresh++) {
+                struct query__stretch e = {.sampled = sampled,
+                                           .to_start = start,
+                                           .to_end = start,
+                                           .factor = sampled,
+                                           .range_s = rnd() % 2 ? 300.0 : 0};
+                p->counter(v, of, &e, fresh, a);
+                q->counter(v, of, &e, fresh, b);
+                for (size_t i = 0; i < of->n; i++)
+                    assert_true(same_value(a[i], b[i]));
+                p->scaled(v, of, sampled, fresh, a);
+                q->scaled(v, of, sampled, fresh, b);
+                for (size_t i = 0; i < of->n; i++)
+                    assert_true(same_value(a[i], b[i]));
+            }
         }
         p->window_sums(v, first, last, n, a, c);
         q->window_sums(v, first, last, n, b, d);

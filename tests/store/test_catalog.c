@@ -114,8 +114,8 @@ static void test_dashboards(void **state)
     assert_int_equal(reopen(&w), 0);
     assert_int_equal(store_dashboard_get(w.c, SLICE("three"), 0, SLICE(""), w.arena, &d, NULL), 0);
     assert_true(slice_eq_cstr(d.body, "{\"title\":\"One\",\"n\":0}"));
-    assert_int_equal(store_dashboard_get(w.c, (struct slice){0}, d.id, SLICE(""), w.arena, &d, NULL),
-                     0);
+    assert_int_equal(
+        store_dashboard_get(w.c, (struct slice){0}, d.id, SLICE(""), w.arena, &d, NULL), 0);
     end(&w);
 }
 
@@ -429,8 +429,8 @@ static void crash_once(uint64_t seed)
             int err = save(&w, uid, uid, "", acked[i % 4], false, &d);
             if (!err)
                 acked[i % 4] = d.version;
-            else if (err == ERR_CONFLICT && !store_dashboard_get(w.c, slice_cstr(uid), 0, SLICE(""),
-                                                                 w.arena, &d, NULL))
+            else if (err == ERR_CONFLICT &&
+                     !store_dashboard_get(w.c, slice_cstr(uid), 0, SLICE(""), w.arena, &d, NULL))
                 acked[i % 4] = d.version;
         }
         os_sim_power_off(w.sim);
@@ -480,10 +480,8 @@ static void *save_often(void *arg)
         struct arena *arena = arena_new(0, NULL);
         struct store_dashboard d = {0};
         (void)!store_dashboard_get(s->c, SLICE("d"), 0, SLICE(""), arena, &d, NULL);
-        struct store_dashboard_save save = {.uid = SLICE("d"),
-                                            .title = SLICE("D"),
-                                            .body = SLICE("{}"),
-                                            .version = d.version};
+        struct store_dashboard_save save = {
+            .uid = SLICE("d"), .title = SLICE("D"), .body = SLICE("{}"), .version = d.version};
         int err = store_dashboard_save(s->c, &save, arena, &d, NULL);
         s->saved += !err;
         s->conflicts += err == ERR_CONFLICT;
@@ -517,11 +515,16 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dashboards),         cmocka_unit_test(test_history),
-        cmocka_unit_test(test_provisioned),        cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_annotations),        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_delete_takes_along), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_damage),             cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_dashboards),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_provisioned),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_annotations),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_delete_takes_along),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("store/catalog", tests, NULL, NULL);

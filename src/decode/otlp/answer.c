@@ -150,8 +150,8 @@ static void describe(enum decode_otlp_signal signal, const struct decode_otlp_re
     for (int i = 0; i < DECODE_OTLP_REFUSED_COUNT; i++) {
         if (!r->refused_by[i])
             continue;
-        buf_printf(&text, "%s%s %zu", comma,
-                   decode_otlp_refusal_name((enum decode_otlp_refusal)i), r->refused_by[i]);
+        buf_printf(&text, "%s%s %zu", comma, decode_otlp_refusal_name((enum decode_otlp_refusal)i),
+                   r->refused_by[i]);
         comma = ", ";
     }
     if (s->refused)
@@ -172,9 +172,10 @@ void decode_otlp_answer(enum decode_otlp_signal signal, enum decode_otlp_encodin
 {
     int err = decode_err ? decode_err : stored ? stored->err : ERR_AGAIN;
     if (err) {
-        const char *why = decode_err && diag && diag->code                          ? diag->msg
-                          : stored && stored->first_refusal && stored->first_refusal[0] ? stored->first_refusal
-                                                                                        : err_name(err);
+        const char *why = decode_err && diag && diag->code ? diag->msg
+                          : stored && stored->first_refusal && stored->first_refusal[0]
+                              ? stored->first_refusal
+                              : err_name(err);
         decode_otlp_answer_error(encoding, http_status_of(err), why, out);
         return;
     }

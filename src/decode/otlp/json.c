@@ -13,9 +13,9 @@ enum kind {
     HEX,    /* bytes as hexadecimal digits */
     BASE64, /* bytes */
     BOOL,
-    INT,    /* int64, int32 */
-    UINT,   /* uint64, uint32 */
-    SINT,   /* zigzag */
+    INT,  /* int64, int32 */
+    UINT, /* uint64, uint32 */
+    SINT, /* zigzag */
     FIXED64,
     SFIXED64,
     FIXED32,
@@ -42,12 +42,30 @@ struct message {
     const struct field *fields; /* ends with a NULL name */
 };
 
-#define ONE(n, number, kind)  {n, number, kind, false, NULL, NULL}
-#define MANY(n, number, kind) {n, number, kind, true, NULL, NULL}
-#define SUB(n, number, sub)   {n, number, MESSAGE, false, &sub, NULL}
-#define SUBS(n, number, sub)  {n, number, MESSAGE, true, &sub, NULL}
-#define CHOICE(n, number, ns) {n, number, ENUM, false, NULL, ns}
-#define END                   {NULL, 0, MESSAGE, false, NULL, NULL}
+#define ONE(n, number, kind)                                                                       \
+    {                                                                                              \
+        n, number, kind, false, NULL, NULL                                                         \
+    }
+#define MANY(n, number, kind)                                                                      \
+    {                                                                                              \
+        n, number, kind, true, NULL, NULL                                                          \
+    }
+#define SUB(n, number, sub)                                                                        \
+    {                                                                                              \
+        n, number, MESSAGE, false, &sub, NULL                                                      \
+    }
+#define SUBS(n, number, sub)                                                                       \
+    {                                                                                              \
+        n, number, MESSAGE, true, &sub, NULL                                                       \
+    }
+#define CHOICE(n, number, ns)                                                                      \
+    {                                                                                              \
+        n, number, ENUM, false, NULL, ns                                                           \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, 0, MESSAGE, false, NULL, NULL                                                        \
+    }
 #define DEFINE(name, ...)                                                                          \
     static const struct field name##_fields[] = {__VA_ARGS__, END};                                \
     static const struct message name = {name##_fields}
@@ -56,10 +74,13 @@ static const struct enum_name temporalities[] = {{"AGGREGATION_TEMPORALITY_UNSPE
                                                  {"AGGREGATION_TEMPORALITY_DELTA", 1},
                                                  {"AGGREGATION_TEMPORALITY_CUMULATIVE", 2},
                                                  {NULL, 0}};
-static const struct enum_name span_kinds[] = {
-    {"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1}, {"SPAN_KIND_SERVER", 2},
-    {"SPAN_KIND_CLIENT", 3},      {"SPAN_KIND_PRODUCER", 4}, {"SPAN_KIND_CONSUMER", 5},
-    {NULL, 0}};
+static const struct enum_name span_kinds[] = {{"SPAN_KIND_UNSPECIFIED", 0},
+                                              {"SPAN_KIND_INTERNAL", 1},
+                                              {"SPAN_KIND_SERVER", 2},
+                                              {"SPAN_KIND_CLIENT", 3},
+                                              {"SPAN_KIND_PRODUCER", 4},
+                                              {"SPAN_KIND_CONSUMER", 5},
+                                              {NULL, 0}};
 static const struct enum_name status_codes[] = {
     {"STATUS_CODE_UNSET", 0}, {"STATUS_CODE_OK", 1}, {"STATUS_CODE_ERROR", 2}, {NULL, 0}};
 static const struct enum_name severities[] = {

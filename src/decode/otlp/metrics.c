@@ -13,8 +13,9 @@
 #define EXEMPLAR_RUNES_MAX 128
 
 static const char in_request[] = "ExportMetricsServiceRequest", in_resource[] = "ResourceMetrics",
-                  in_scope[] = "ScopeMetrics", in_metric[] = "Metric", in_data[] = "a metric's data",
-                  in_point[] = "NumberDataPoint", in_attribute[] = "an attribute";
+                  in_scope[] = "ScopeMetrics", in_metric[] = "Metric",
+                  in_data[] = "a metric's data", in_point[] = "NumberDataPoint",
+                  in_attribute[] = "an attribute";
 
 void decode__otlp_metric_state_free(struct decode__otlp_metric_state *st)
 {
@@ -108,9 +109,9 @@ static void resource_labels(struct decode__otlp_metrics *m)
     const struct decode_otlp_translation *t = m->translation;
     struct slice name, value, space;
     vec_clear(&st->resource_labels);
-    for (size_t i = 0; i < l->len && (t->promote_all_resource_attributes || t->promote_count); i++) {
-        if (is_promoted(t, l->items[i].key) &&
-            decode__otlp_label_name(m, l->items[i].key, &name) &&
+    for (size_t i = 0; i < l->len && (t->promote_all_resource_attributes || t->promote_count);
+         i++) {
+        if (is_promoted(t, l->items[i].key) && decode__otlp_label_name(m, l->items[i].key, &name) &&
             !decode__otlp_text(&m->w, &l->items[i].value, &value) && value.len)
             SET_BASE(&st->resource_labels, name, value, true);
     }
@@ -118,8 +119,8 @@ static void resource_labels(struct decode__otlp_metrics *m)
     if (v && !decode__otlp_text(&m->w, v, &value)) {
         const struct decode__otlp_value *ns = find_attribute(l, "service.namespace");
         if (ns && !decode__otlp_text(&m->w, ns, &space))
-            value = arena_printf(m->w.scratch->arena, "%.*s/%.*s", SLICE_FMT(space),
-                                 SLICE_FMT(value));
+            value =
+                arena_printf(m->w.scratch->arena, "%.*s/%.*s", SLICE_FMT(space), SLICE_FMT(value));
         SET_BASE(&st->resource_labels, SLICE("job"), value, false);
     }
     v = find_attribute(l, "service.instance.id");
@@ -501,10 +502,10 @@ static int take_metric(struct decode__otlp_metrics *m, struct slice message)
     int err = read_metric(m, message, &metric);
     if (err)
         return err;
-    enum decode_otlp_metric_kind kind =
-        metric.kind == SUM && metric.is_monotonic ? DECODE_OTLP_KIND_COUNTER
-        : metric.kind == GAUGE                    ? DECODE_OTLP_KIND_GAUGE
-                                                  : DECODE_OTLP_KIND_OTHER;
+    enum decode_otlp_metric_kind kind = metric.kind == SUM && metric.is_monotonic
+                                            ? DECODE_OTLP_KIND_COUNTER
+                                        : metric.kind == GAUGE ? DECODE_OTLP_KIND_GAUGE
+                                                               : DECODE_OTLP_KIND_OTHER;
     m->name = metric.name;
     m->w.out->items += metric.points;
     buf_clear(&m->st->family);
@@ -519,11 +520,11 @@ static int take_metric(struct decode__otlp_metrics *m, struct slice message)
         return 0;
     bool has_temporality = metric.kind != GAUGE && metric.kind != SUMMARY;
     if (has_temporality && metric.temporality != DELTA && metric.temporality != CUMULATIVE) {
-        decode__otlp_refuse(&m->w, DECODE_OTLP_BAD_TEMPORALITY, metric.points,
-                            "metric \"%.*s\": aggregationTemporality is %llu, neither delta (1) nor "
-                            "cumulative (2)",
-                            SLICE_FMT(slice_first(metric.name, 200)),
-                            (unsigned long long)metric.temporality);
+        decode__otlp_refuse(
+            &m->w, DECODE_OTLP_BAD_TEMPORALITY, metric.points,
+            "metric \"%.*s\": aggregationTemporality is %llu, neither delta (1) nor "
+            "cumulative (2)",
+            SLICE_FMT(slice_first(metric.name, 200)), (unsigned long long)metric.temporality);
         return 0;
     }
     m->has_start = metric.kind != GAUGE;
@@ -623,8 +624,7 @@ int decode_otlp_metrics(enum decode_otlp_encoding encoding, struct slice body,
                         struct decode_otlp_result *out, struct diag *diag)
 {
     struct slice message;
-    int err =
-        decode__otlp_begin(DECODE_OTLP_METRICS, encoding, body, scratch, out, &message, diag);
+    int err = decode__otlp_begin(DECODE_OTLP_METRICS, encoding, body, scratch, out, &message, diag);
     if (err)
         return err;
     if (!scratch->metric)

@@ -223,8 +223,7 @@ static void add_classic(struct decode__otlp_metrics *m, const struct decode__otl
     double cumulative = 0;
     if (p->has_sum)
         decode__otlp_sample(m, p, decode__otlp_series(m, SLICE("_sum"), SLICE("")), p->sum);
-    decode__otlp_sample(m, p, decode__otlp_series(m, SLICE("_count"), SLICE("")),
-                        (double)p->count);
+    decode__otlp_sample(m, p, decode__otlp_series(m, SLICE("_count"), SLICE("")), (double)p->count);
     vec_clear(&st->bound_series);
     for (size_t i = 0; i < st->bounds.len; i++) {
         struct slice le =
@@ -448,8 +447,7 @@ int decode__otlp_summary_point(struct decode__otlp_metrics *m, struct slice mess
     if (!decode__otlp_times(m, &p) || !decode__otlp_labels(m, "quantile"))
         return 0;
     decode__otlp_sample(m, &p, decode__otlp_series(m, SLICE("_sum"), SLICE("")), p.sum);
-    decode__otlp_sample(m, &p, decode__otlp_series(m, SLICE("_count"), SLICE("")),
-                        (double)p.count);
+    decode__otlp_sample(m, &p, decode__otlp_series(m, SLICE("_count"), SLICE("")), (double)p.count);
     for (size_t i = 0; i < st->exemplars.len; i++) {
         double quantile = 0, value = 0;
         char text[CODEC_DOUBLE_TEXT_MAX];

@@ -21,11 +21,12 @@ struct decode__otlp_name_slot {
 /* Kept from request to request for its memory. */
 struct decode__otlp_metric_state {
     struct decode__otlp_name_slot names[DECODE__OTLP_NAME_SLOTS];
-    VEC(struct decode__otlp_base_label) resource_labels, base; /* sorted; base has the scope's too */
-    VEC(struct data_label) attributes;                         /* of the point, sorted */
-    VEC(struct data_label) labels; /* of the point with everything else, sorted */
-    size_t name_at, extra_at;      /* __name__, and le or quantile, in labels */
-    size_t labels_room;            /* bytes that a key of them takes, but for those two */
+    VEC(struct decode__otlp_base_label)
+    resource_labels, base;             /* sorted; base has the scope's too */
+    VEC(struct data_label) attributes; /* of the point, sorted */
+    VEC(struct data_label) labels;     /* of the point with everything else, sorted */
+    size_t name_at, extra_at;          /* __name__, and le or quantile, in labels */
+    size_t labels_room;                /* bytes that a key of them takes, but for those two */
     struct buf family;
     struct map *described; /* families whose metadata is in the batch */
     VEC(struct slice) exemplars;

@@ -12,15 +12,20 @@ struct word {
     }
 
 static const struct word units[] = {
-    WORD("s", "seconds"),      WORD("ms", "milliseconds"), WORD("By", "bytes"),
-    WORD("1", ""),             WORD("%", "percent"),       WORD("us", "microseconds"),
-    WORD("ns", "nanoseconds"), WORD("min", "minutes"),     WORD("h", "hours"),
-    WORD("d", "days"),         WORD("KiBy", "kibibytes"),  WORD("MiBy", "mebibytes"),
-    WORD("GiBy", "gibibytes"), WORD("TiBy", "tibibytes"),  WORD("KBy", "kilobytes"),
-    WORD("kBy", "kilobytes"),  WORD("MBy", "megabytes"),   WORD("GBy", "gigabytes"),
-    WORD("TBy", "terabytes"),  WORD("m", "meters"),        WORD("V", "volts"),
-    WORD("A", "amperes"),      WORD("J", "joules"),        WORD("W", "watts"),
-    WORD("g", "grams"),        WORD("Cel", "celsius"),     WORD("Hz", "hertz"),
+    WORD("s", "seconds"),      WORD("ms", "milliseconds"),
+    WORD("By", "bytes"),       WORD("1", ""),
+    WORD("%", "percent"),      WORD("us", "microseconds"),
+    WORD("ns", "nanoseconds"), WORD("min", "minutes"),
+    WORD("h", "hours"),        WORD("d", "days"),
+    WORD("KiBy", "kibibytes"), WORD("MiBy", "mebibytes"),
+    WORD("GiBy", "gibibytes"), WORD("TiBy", "tibibytes"),
+    WORD("KBy", "kilobytes"),  WORD("kBy", "kilobytes"),
+    WORD("MBy", "megabytes"),  WORD("GBy", "gigabytes"),
+    WORD("TBy", "terabytes"),  WORD("m", "meters"),
+    WORD("V", "volts"),        WORD("A", "amperes"),
+    WORD("J", "joules"),       WORD("W", "watts"),
+    WORD("g", "grams"),        WORD("Cel", "celsius"),
+    WORD("Hz", "hertz"),
 };
 static const struct word per_units[] = {
     WORD("s", "second"), WORD("m", "minute"), WORD("h", "hour"), WORD("d", "day"),
@@ -320,10 +325,11 @@ bool decode_otlp_label_name(const struct decode_otlp_translation *t, struct slic
         out->len = begin;
         return false;
     }
-    const char *prefix = is_digit(made.ptr[0])                                       ? "key_"
+    const char *prefix = is_digit(made.ptr[0]) ? "key_"
                          : t->label_name_underscore_sanitization && made.ptr[0] == '_' &&
-                                 !slice_starts_with(made, SLICE("__"))               ? "key"
-                                                                                     : "";
+                                 !slice_starts_with(made, SLICE("__"))
+                             ? "key"
+                             : "";
     size_t n = strlen(prefix);
     if (n) {
         (void)buf_reserve(out, n);

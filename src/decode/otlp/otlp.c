@@ -13,8 +13,9 @@
 const char *decode_otlp_refusal_name(enum decode_otlp_refusal reason)
 {
     static const char *const names[DECODE_OTLP_REFUSED_COUNT] = {
-        "invalid_name", "invalid_timestamp", "invalid_attribute", "invalid_temporality", "no_value",
-        "invalid_histogram", "invalid_id", "too_deep", "too_many"};
+        "invalid_name",        "invalid_timestamp", "invalid_attribute",
+        "invalid_temporality", "no_value",          "invalid_histogram",
+        "invalid_id",          "too_deep",          "too_many"};
     base_assert(reason < DECODE_OTLP_REFUSED_COUNT);
     return names[reason];
 }

@@ -1,5 +1,5 @@
-/* OTLP 1.x (opentelemetry-proto 1.11): export requests of every signal, in protobuf or JSON, straight
- * into batches, and the answer the protocol wants, over HTTP and gRPC alike.
+/* OTLP 1.x (opentelemetry-proto 1.11): export requests of every signal, in protobuf or JSON,
+ * straight into batches, and the answer the protocol wants, over HTTP and gRPC alike.
  * Specification: opentelemetry.io/docs/specs/otlp; the translation of metrics is that of Prometheus
  * 3.x (its otlptranslator), see docs/otlp.md.
  *
@@ -75,12 +75,12 @@ struct decode_otlp_stored {
 };
 
 struct decode_otlp_answer {
-    int http_status;           /* 200, 400, 413, 415, 429, 500, 503 */
-    int grpc_status;           /* google.rpc.Code */
-    int retry_after_s;         /* 0 = none: Retry-After, or RetryInfo in gRPC */
-    const char *content_type;  /* of the HTTP body */
-    char message[1024];        /* grpc-message; "" when all is well */
-    struct buf body;           /* an Export...Response for 200, else a google.rpc.Status */
+    int http_status;          /* 200, 400, 413, 415, 429, 500, 503 */
+    int grpc_status;          /* google.rpc.Code */
+    int retry_after_s;        /* 0 = none: Retry-After, or RetryInfo in gRPC */
+    const char *content_type; /* of the HTTP body */
+    char message[1024];       /* grpc-message; "" when all is well */
+    struct buf body;          /* an Export...Response for 200, else a google.rpc.Status */
 };
 
 /* `decode_err` and `diag` are the decoder's, `result` is what it filled; `stored` is NULL when the

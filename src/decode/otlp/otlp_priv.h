@@ -45,8 +45,8 @@ int decode__otlp_value_json(const struct decode__otlp_value *v, struct buf *out)
 /* --- the walk over a request --- */
 
 struct decode_otlp_scratch {
-    struct buf json;  /* a JSON request as protobuf */
-    struct buf text;  /* names and values being made */
+    struct buf json;     /* a JSON request as protobuf */
+    struct buf text;     /* names and values being made */
     struct arena *arena; /* of one request: escaped names, printed values */
     decode__otlp_attributes resource, scope, point;
     struct decode__otlp_names *names;
@@ -66,8 +66,8 @@ int decode__otlp_begin(enum decode_otlp_signal signal, enum decode_otlp_encoding
                        struct decode_otlp_result *out, struct slice *out_message,
                        struct diag *diag);
 /* Counts a refusal of `items`; the first one is described. Returns false. */
-bool decode__otlp_refuse(struct decode__otlp_walk *w, enum decode_otlp_refusal reason,
-                         size_t items, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+bool decode__otlp_refuse(struct decode__otlp_walk *w, enum decode_otlp_refusal reason, size_t items,
+                         const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The reader's damage, or a field with a wrong wire type, as an error with its offset. */
 int decode__otlp_damaged(const struct decode__otlp_walk *w, const struct codec_pb_reader *r,
                          const char *what);

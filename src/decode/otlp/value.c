@@ -12,7 +12,7 @@ int decode__otlp_read_value(struct slice message, struct decode__otlp_value *out
         [1] = CODEC_PB_BYTES, [2] = CODEC_PB_VARINT, [3] = CODEC_PB_VARINT, [4] = CODEC_PB_FIXED64,
         [5] = CODEC_PB_BYTES, [6] = CODEC_PB_BYTES,  [7] = CODEC_PB_BYTES};
     static const enum decode__otlp_kind kinds[] = {
-        [1] = DECODE__OTLP_STRING, [2] = DECODE__OTLP_BOOL, [3] = DECODE__OTLP_INT,
+        [1] = DECODE__OTLP_STRING, [2] = DECODE__OTLP_BOOL,  [3] = DECODE__OTLP_INT,
         [4] = DECODE__OTLP_DOUBLE, [5] = DECODE__OTLP_ARRAY, [6] = DECODE__OTLP_MAP,
         [7] = DECODE__OTLP_BYTES};
     struct codec_pb_reader r = codec_pb_reader(message);
@@ -65,9 +65,8 @@ static int append_list(struct slice message, bool is_map, unsigned depth, struct
         struct decode__otlp_attribute a = {0};
         if (f.number != 1)
             continue;
-        if (f.wire != CODEC_PB_BYTES ||
-            (is_map ? decode__otlp_read_attribute(f.bytes, &a)
-                    : decode__otlp_read_value(f.bytes, &a.value)))
+        if (f.wire != CODEC_PB_BYTES || (is_map ? decode__otlp_read_attribute(f.bytes, &a)
+                                                : decode__otlp_read_value(f.bytes, &a.value)))
             return ERR_INVALID;
         if (more)
             buf_append_char(out, ',');

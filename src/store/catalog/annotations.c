@@ -44,11 +44,12 @@ static int add(struct store_catalog *c, struct store_annotation *a, struct diag 
         return err;
     catalog__join(a->tags, a->tag_count, &tags);
     a->created_ns = a->updated_ns = catalog__now_ns(c);
-    err = sql_run(c->sql, diag,
-                  "INSERT INTO annotation(dashboard, panel, time, time_end, text, tags, data, login,"
-                  " created, updated) VALUES(?,?,?,?,?,?,?,?,?,?)",
-                  "siiissssii", a->dashboard_uid, a->panel_id, a->time_ns, a->time_end_ns, a->text,
-                  buf_slice(&tags), a->data, a->login, a->created_ns, a->updated_ns);
+    err =
+        sql_run(c->sql, diag,
+                "INSERT INTO annotation(dashboard, panel, time, time_end, text, tags, data, login,"
+                " created, updated) VALUES(?,?,?,?,?,?,?,?,?,?)",
+                "siiissssii", a->dashboard_uid, a->panel_id, a->time_ns, a->time_end_ns, a->text,
+                buf_slice(&tags), a->data, a->login, a->created_ns, a->updated_ns);
     a->id = sql_last_id(c->sql);
     buf_deinit(&tags);
     return err;
@@ -121,9 +122,8 @@ int store_annotation_delete_of(struct store_catalog *c, struct slice dashboard_u
     int err = catalog__begin(c, diag);
     if (err)
         return err;
-    err = sql_run(c->sql, diag,
-                  "DELETE FROM annotation WHERE dashboard=?1 AND (?2=0 OR panel=?2)", "si",
-                  dashboard_uid, panel_id);
+    err = sql_run(c->sql, diag, "DELETE FROM annotation WHERE dashboard=?1 AND (?2=0 OR panel=?2)",
+                  "si", dashboard_uid, panel_id);
     return catalog__end(c, err, diag);
 }
 

@@ -49,8 +49,8 @@ static const char schema[] =
     "CREATE UNIQUE INDEX document_alias ON document(kind, alias) WHERE alias<>'';"
     "CREATE INDEX document_parent ON document(kind, parent);";
 
-static const char *const tables[] = {"folder",     "dashboard", "dashboard_version", "star",
-                                     "annotation", "document",  NULL};
+static const char *const tables[] = {
+    "folder", "dashboard", "dashboard_version", "star", "annotation", "document", NULL};
 
 static int read_number(struct sql *s, const char *text, int64_t *out, struct diag *diag)
 {
@@ -129,7 +129,8 @@ static int keep_aside(struct store_catalog *c, const struct diag *why, struct di
         saved = sql_salvage(c->sql, c->os, aside, tables);
         err = sql_script(c->sql, "COMMIT", diag);
     }
-    LOG_ERROR("store", "the catalogue (dashboards, folders, annotations) was damaged and is kept aside",
+    LOG_ERROR("store",
+              "the catalogue (dashboards, folders, annotations) was damaged and is kept aside",
               LOG_STR("file", aside), LOG_STR("error", why->msg), LOG_INT("rows_saved", saved));
     return err;
 }
@@ -227,8 +228,10 @@ static void note(struct store_catalog *c, int err, const struct diag *diag)
 {
     if (err == ERR_CORRUPT && !c->broken.code) {
         diag_set(&c->broken, err, "%s", diag ? diag->msg : "the catalogue is damaged");
-        LOG_ERROR("store", "the catalogue is damaged; the next start keeps it aside and saves what can be read",
-                  LOG_STR("file", c->path), LOG_STR("error", c->broken.msg));
+        LOG_ERROR(
+            "store",
+            "the catalogue is damaged; the next start keeps it aside and saves what can be read",
+            LOG_STR("file", c->path), LOG_STR("error", c->broken.msg));
     }
 }
 
@@ -279,8 +282,10 @@ int catalog__room(struct store_catalog *c, const char *count_sql, struct slice a
     sql_end(r);
     if (got < 0)
         return got;
-    return (size_t)count < max ? 0
-                               : diag_set(diag, ERR_LIMIT, "there are %lld %s already, the most there may be", (long long)count, what);
+    return (size_t)count < max
+               ? 0
+               : diag_set(diag, ERR_LIMIT, "there are %lld %s already, the most there may be",
+                          (long long)count, what);
 }
 
 void catalog__join(const struct slice *tags, size_t count, struct buf *out)

@@ -1,5 +1,5 @@
-/* What the files of the catalogue share: a thin face over SQLite that knows slices, arenas and diag.
- * Only sql.c and vfs.c see SQLite itself. */
+/* What the files of the catalogue share: a thin face over SQLite that knows slices, arenas and
+ * diag. Only sql.c and vfs.c see SQLite itself. */
 #ifndef STORE_CATALOG_CATALOG_PRIV_H
 #define STORE_CATALOG_CATALOG_PRIV_H
 
@@ -65,8 +65,7 @@ void catalog__join(const struct slice *tags, size_t count, struct buf *out);
 void catalog__split(struct slice text, struct arena *arena, struct slice **out, size_t *out_count);
 /* zstd; ERR_CORRUPT. */
 void catalog__pack(struct slice body, struct buf *out);
-int catalog__unpack(struct slice packed, struct arena *arena, struct slice *out,
-                    struct diag *diag);
+int catalog__unpack(struct slice packed, struct arena *arena, struct slice *out, struct diag *diag);
 /* A fresh uid, or the one given when it is valid. */
 int catalog__uid(struct store_catalog *c, struct slice wanted, struct arena *arena,
                  struct slice *out, struct diag *diag);
@@ -79,7 +78,7 @@ int catalog__dashboard_find(struct store_catalog *c, struct slice uid, int64_t i
 int catalog__dashboard_remove(struct store_catalog *c, const struct store_dashboard *d,
                               struct diag *diag);
 /* folders.c */
-int catalog__folder_find(struct store_catalog *c, struct slice uid, int64_t id,
-                         struct arena *arena, struct store_folder *out, struct diag *diag);
+int catalog__folder_find(struct store_catalog *c, struct slice uid, int64_t id, struct arena *arena,
+                         struct store_folder *out, struct diag *diag);
 
 #endif

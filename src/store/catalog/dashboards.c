@@ -51,8 +51,8 @@ int catalog__dashboard_find(struct store_catalog *c, struct slice uid, int64_t i
     struct sql_rows *r;
     int err = uid.ptr ? sql_rows(c->sql, &r, diag, COLUMNS ", d.body " TABLES "WHERE d.uid=?2",
                                  "ss", login, uid)
-                      : sql_rows(c->sql, &r, diag, COLUMNS ", d.body " TABLES "WHERE d.id=?2",
-                                 "si", login, id);
+                      : sql_rows(c->sql, &r, diag, COLUMNS ", d.body " TABLES "WHERE d.id=?2", "si",
+                                 login, id);
     return err ? err : read_one(r, with_body, arena, out, diag);
 }
 
@@ -60,9 +60,9 @@ static int find_title(struct store_catalog *c, struct slice folder, struct slice
                       struct arena *arena, struct store_dashboard *out)
 {
     struct sql_rows *r;
-    int err = sql_rows(c->sql, &r, NULL,
-                       COLUMNS ", d.body " TABLES "WHERE d.folder=?2 AND d.title=?3", "sss",
-                       SLICE(""), folder, title);
+    int err =
+        sql_rows(c->sql, &r, NULL, COLUMNS ", d.body " TABLES "WHERE d.folder=?2 AND d.title=?3",
+                 "sss", SLICE(""), folder, title);
     return err ? err : read_one(r, true, arena, out, NULL);
 }
 
@@ -72,8 +72,8 @@ int store_dashboard_get(struct store_catalog *c, struct slice uid, int64_t id, s
     int err = catalog__read(c, diag);
     if (err)
         return err;
-    return catalog__read_end(
-        c, catalog__dashboard_find(c, uid, id, login, true, arena, out, diag), diag);
+    return catalog__read_end(c, catalog__dashboard_find(c, uid, id, login, true, arena, out, diag),
+                             diag);
 }
 
 int store_dashboard_list(struct store_catalog *c, struct slice login, struct arena *arena,
@@ -169,9 +169,9 @@ static int replace(struct store_catalog *c, const struct store_dashboard *d, str
                       "UPDATE dashboard SET uid=?, folder=?, title=?, version=?, api_version=?,"
                       " origin=?, read_only=?, hidden=?, tags=?, updated=?, updated_by=?, body=?"
                       " WHERE id=?",
-                      "sssissiisisbi", d->uid, d->folder_uid, d->title, d->version,
-                      d->api_version, d->origin, (int64_t)d->read_only, (int64_t)d->hidden, tags,
-                      d->updated_ns, d->updated_by, body, d->id);
+                      "sssissiisisbi", d->uid, d->folder_uid, d->title, d->version, d->api_version,
+                      d->origin, (int64_t)d->read_only, (int64_t)d->hidden, tags, d->updated_ns,
+                      d->updated_by, body, d->id);
     if (err || slice_eq(d->uid, old_uid))
         return err;
     err = sql_run(c->sql, diag, "UPDATE OR REPLACE star SET uid=? WHERE uid=?", "ss", d->uid,
@@ -341,8 +341,8 @@ int store_dashboard_set_hidden(struct store_catalog *c, struct slice uid, bool h
     int err = catalog__begin(c, diag);
     if (err)
         return err;
-    err = sql_run(c->sql, diag, "UPDATE dashboard SET hidden=? WHERE uid=?", "is",
-                  (int64_t)hidden, uid);
+    err = sql_run(c->sql, diag, "UPDATE dashboard SET hidden=? WHERE uid=?", "is", (int64_t)hidden,
+                  uid);
     return changed(c, err, diag);
 }
 
@@ -425,10 +425,10 @@ int store_dashboard_versions(struct store_catalog *c, struct slice uid, int64_t 
         return err;
     err = catalog__dashboard_find(c, uid, 0, SLICE(""), false, arena, &d, diag);
     if (!err)
-        err = sql_rows(c->sql, &r, diag,
-                       VERSION_COLUMNS
-                       "AND (?2=0 OR v.version<?2) ORDER BY v.version DESC LIMIT ?3",
-                       "sii", uid, before, limit ? (int64_t)limit : (int64_t)-1);
+        err =
+            sql_rows(c->sql, &r, diag,
+                     VERSION_COLUMNS "AND (?2=0 OR v.version<?2) ORDER BY v.version DESC LIMIT ?3",
+                     "sii", uid, before, limit ? (int64_t)limit : (int64_t)-1);
     if (!err) {
         while ((got = sql_next(r, diag)) > 0) {
             struct store_dashboard_version v;

@@ -32,8 +32,8 @@ static int put(struct store_catalog *c, struct store_document *doc, bool create,
                         "this has %zu bytes, limits.dashboards.bytes allows %zu", doc->body.len,
                         c->config.bytes_max);
     /* Expired ones give their keys and their room back. */
-    int err = sql_run(c->sql, diag, "DELETE FROM document WHERE expires<>0 AND expires<=?", "i",
-                      now_ns);
+    int err =
+        sql_run(c->sql, diag, "DELETE FROM document WHERE expires<>0 AND expires<=?", "i", now_ns);
     if (!err)
         err = sql_rows(c->sql, &r, diag,
                        "SELECT created, version FROM document WHERE kind=? AND key=?", "ss",
@@ -90,10 +90,10 @@ int store_document_get(struct store_catalog *c, const char *kind, struct slice k
                        COLUMNS "WHERE kind=? AND key=? AND (expires=0 OR expires>?)", "ssi",
                        slice_cstr(kind), key, now_ns);
     else
-        err = sql_rows(c->sql, &r, diag,
-                       COLUMNS
-                       "WHERE kind=? AND alias=? AND alias<>'' AND (expires=0 OR expires>?)",
-                       "ssi", slice_cstr(kind), alias, now_ns);
+        err =
+            sql_rows(c->sql, &r, diag,
+                     COLUMNS "WHERE kind=? AND alias=? AND alias<>'' AND (expires=0 OR expires>?)",
+                     "ssi", slice_cstr(kind), alias, now_ns);
     if (!err) {
         int got = sql_next(r, diag);
         err = got > 0   ? read_document(r, true, arena, out, diag)

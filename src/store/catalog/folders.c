@@ -21,8 +21,8 @@ static void read_folder(struct sql_rows *r, struct arena *arena, struct store_fo
     out->slug = store_slug(out->title, arena);
 }
 
-int catalog__folder_find(struct store_catalog *c, struct slice uid, int64_t id,
-                         struct arena *arena, struct store_folder *out, struct diag *diag)
+int catalog__folder_find(struct store_catalog *c, struct slice uid, int64_t id, struct arena *arena,
+                         struct store_folder *out, struct diag *diag)
 {
     struct sql_rows *r;
     int err = uid.ptr ? sql_rows(c->sql, &r, diag, COLUMNS "WHERE uid=?", "s", uid)
@@ -71,9 +71,9 @@ static int check_title(struct store_catalog *c, struct slice parent, struct slic
                        struct diag *diag)
 {
     struct sql_rows *r;
-    int err = sql_rows(c->sql, &r, diag,
-                       "SELECT 1 FROM folder WHERE parent=? AND title=? AND id<>?", "ssi", parent,
-                       title, id);
+    int err =
+        sql_rows(c->sql, &r, diag, "SELECT 1 FROM folder WHERE parent=? AND title=? AND id<>?",
+                 "ssi", parent, title, id);
     if (err)
         return err;
     int got = sql_next(r, diag);

@@ -1,6 +1,6 @@
-/* SQLite's files through `struct os`, so that the simulated disk tests the catalogue like everything
- * else that is stored. One connection has the file to itself (locking mode EXCLUSIVE), which is why
- * no shared memory is needed, and why a lock of the whole file is enough. */
+/* SQLite's files through `struct os`, so that the simulated disk tests the catalogue like
+ * everything else that is stored. One connection has the file to itself (locking mode EXCLUSIVE),
+ * which is why no shared memory is needed, and why a lock of the whole file is enough. */
 #include "store/catalog/vfs.h"
 
 #include <sqlite3.h>

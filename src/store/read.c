@@ -1,0 +1,332 @@
+/* Samples of one selected series after the other. What was scraped together has the same times: a
+ * reader keeps the columns of times it came upon, and decodes only values from then on. */
+#include "codec/column.h"
+#include "store/selection_priv.h"
+
+#define CACHE_BYTES ((size_t)16 << 20) /* a reader */
+
+/* The times of a list of blocks, in a row. */
+struct column {
+    struct hash128 id;
+    int64_t *ts;
+    size_t count, begin, end; /* [begin, end) is in the range that is read */
+    bool ascending;
+};
+
+struct store_times_cache {
+    uint64_t selection;
+    int64_t t_min, t_max;
+    struct column **table; /* by id; power of two */
+    size_t size, count, bytes;
+    /* The series at hand. */
+    store_part_block_list blocks;
+    VEC(struct store_part *) part_of; /* one a block */
+    VEC(uint64_t) key;
+};
+
+static void forget(struct store_times_cache *c)
+{
+    for (size_t i = 0; i < c->size; i++) {
+        if (c->table[i])
+            mem_free(c->table[i]->ts);
+        mem_free(c->table[i]);
+    }
+    mem_free(c->table);
+    c->table = NULL;
+    c->size = c->count = c->bytes = 0;
+}
+
+static void grow(struct store_times_cache *c)
+{
+    size_t size = c->size ? c->size * 2 : 64;
+    struct column **table = mem_calloc(size, sizeof(struct column *));
+    for (size_t i = 0; i < c->size; i++) {
+        size_t at = c->table[i] ? c->table[i]->id.lo & (size - 1) : 0;
+        while (c->table[i] && table[at])
+            at = (at + 1) & (size - 1);
+        if (c->table[i])
+            table[at] = c->table[i];
+    }
+    mem_free(c->table);
+    c->table = table;
+    c->size = size;
+}
+
+/* Each time is behind the one before, as it nearly always is. Times are far from overflow. */
+static bool ascending(const int64_t *ts, size_t count)
+{
+    int64_t wrong = 0;
+    for (size_t i = 1; i < count; i++)
+        wrong |= ts[i] - ts[i - 1] - 1;
+    return wrong >= 0;
+}
+
+static size_t first_from(const int64_t *ts, size_t count, int64_t t)
+{
+    size_t lo = 0, hi = count;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ts[mid] < t)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static size_t first_behind(const int64_t *ts, size_t count, int64_t t)
+{
+    return t == INT64_MAX ? count : first_from(ts, count, t + 1);
+}
+
+/* The column of the cache's blocks; NULL when it cannot be read. */
+static const struct column *column_of(struct store_times_cache *c)
+{
+    struct hash128 id = hash128(c->key.items, c->key.len * sizeof(*c->key.items));
+    if (c->count * 2 >= c->size)
+        grow(c);
+    size_t at = id.lo & (c->size - 1), count = 0;
+    while (c->table[at] && !hash128_eq(c->table[at]->id, id))
+        at = (at + 1) & (c->size - 1);
+    if (c->table[at])
+        return c->table[at];
+    for (size_t i = 0; i < c->blocks.len; i++)
+        count += c->blocks.items[i].count;
+    size_t bytes = sizeof(struct column) + count * sizeof(int64_t);
+    if (c->bytes + bytes > CACHE_BYTES && c->count) {
+        forget(c);
+        return column_of(c);
+    }
+    struct column *col = mem_calloc(1, sizeof(*col));
+    *col = (struct column){.id = id, .ts = mem_alloc(count * sizeof(*col->ts))};
+    for (size_t i = 0; i < c->blocks.len; i++) {
+        if (store_part_times(c->part_of.items[i], &c->blocks.items[i], col->ts + col->count)) {
+            mem_free(col->ts);
+            mem_free(col);
+            return NULL;
+        }
+        col->count += c->blocks.items[i].count;
+    }
+    col->ascending = ascending(col->ts, count);
+    col->begin = first_from(col->ts, count, c->t_min);
+    col->end = MAX(first_behind(col->ts, count, c->t_max), col->begin);
+    c->table[at] = col;
+    c->count++;
+    c->bytes += bytes;
+    return col;
+}
+
+/* Lists the series' blocks. False when a part contradicts itself. */
+static bool find_blocks(struct store_selection *sel, const struct store__selected *one,
+                        struct store_times_cache *c)
+{
+    vec_clear(&c->blocks);
+    vec_clear(&c->part_of);
+    vec_clear(&c->key);
+    for (size_t k = 0; k < one->part_count; k++) {
+        uint32_t part = one->parts[k].part;
+        if (store_part_blocks(sel->parts.items[part], &one->parts[k].rows, c->t_min, c->t_max,
+                              &c->blocks))
+            return false;
+        while (c->part_of.len < c->blocks.len) {
+            vec_push(&c->key, (uint64_t)part << 32 | c->blocks.items[c->part_of.len].times);
+            vec_push(&c->part_of, sel->parts.items[part]);
+        }
+    }
+    return true;
+}
+
+/* Columns that are there are used. False when the series is not of the usual kind, for the general
+ * way to read: parts that overlap, histograms, start timestamps, damage. */
+static bool read_usual(struct store_selection *sel, const struct store__selected *one,
+                       struct store_times_cache *c, struct store_samples *out)
+{
+    struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
+    const struct column *col = find_blocks(sel, one, c) ? column_of(c) : NULL;
+    unsigned facts = CODEC_DOUBLES_ORDINARY | CODEC_DOUBLES_INTEGERS, more;
+    if (!col || !col->ascending)
+        return false;
+    store_run_reserve(&run, col->count);
+    int err = 0;
+    for (size_t i = 0, at = 0; i < c->blocks.len && !err && !run.hist && !run.start; i++) {
+        err = store_part_values(c->part_of.items[i], &c->blocks.items[i], &run, at, &more);
+        at += c->blocks.items[i].count;
+        facts &= more;
+    }
+    run.len = col->count;
+    bool head = one->head[0] || one->head[1], usual = !err && !run.hist && !run.start;
+    size_t begin = col->begin, end = col->end;
+    out->times_id = col->id;
+    if (usual && head) {
+        store_run_reserve(&run, run.len);
+        memcpy(run.ts, col->ts, col->count * sizeof(*run.ts));
+        for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
+            if (one->head[k])
+                err = store_tail_read(one->head[k], &run);
+        }
+        size_t from = col->count ? col->count - 1 : 0;
+        usual = !err && !run.hist && !run.start && ascending(run.ts + from, run.len - from);
+        facts = 0;
+        if (usual) {
+            begin = first_from(run.ts, run.len, c->t_min);
+            end = MAX(first_behind(run.ts, run.len, c->t_max), begin);
+            struct hash128 own =
+                hash128(run.ts + col->count, (run.len - col->count) * sizeof(*run.ts));
+            out->times_id.lo ^= own.hi;
+            out->times_id.hi ^= own.lo;
+        }
+    }
+    out->own_ts = run.ts;
+    out->own_value = run.value;
+    out->cap = run.cap;
+    mem_free(run.hist);
+    mem_free(run.start);
+    if (!usual)
+        return false;
+    out->count = end - begin;
+    out->ts = (head ? run.ts : col->ts) + begin;
+    out->value = run.value + begin;
+    out->ordinary = facts & CODEC_DOUBLES_ORDINARY;
+    out->integers = facts & CODEC_DOUBLES_INTEGERS;
+    return true;
+}
+
+static int give_histograms(const struct slice *packed, struct store_samples *out)
+{
+    int err = 0;
+    bool any = false;
+    for (size_t k = 0; packed && k < out->count && !any; k++)
+        any = packed[k].ptr != NULL;
+    if (!any)
+        return 0;
+    out->histogram = mem_calloc(out->count, sizeof(*out->histogram));
+    if (out->arena)
+        arena_reset(out->arena);
+    else
+        out->arena = arena_new(0, NULL);
+    for (size_t k = 0; k < out->count && !err; k++) {
+        struct data_histogram *h = NULL;
+        if (packed[k].ptr)
+            err = store_histogram_decode(packed[k], out->arena, &h);
+        out->histogram[k] = h;
+    }
+    return err;
+}
+
+static int read_any(struct store_selection *sel, const struct store__selected *one, int64_t t_min,
+                    int64_t t_max, struct store_samples *out, struct diag *diag)
+{
+    /* Decoded into the columns of `out` themselves. */
+    struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
+    int err = 0;
+    for (size_t k = 0; k < one->part_count; k++) {
+        struct store_part *part = sel->parts.items[one->parts[k].part];
+        size_t before = run.len;
+        if (store_part_read(part, &one->parts[k].rows, t_min, t_max, &run)) {
+            /* The rest goes on being served; the damage is reported once, and its file kept aside.
+             */
+            run.len = before;
+            store__quarantine(sel->store, part);
+        }
+    }
+    for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
+        if (one->head[k])
+            err = store_tail_read(one->head[k], &run);
+    }
+    if (err)
+        diag_set(diag, err, "samples in memory are damaged");
+    if (!ascending(run.ts, run.len))
+        store_run_sort(&run);
+    size_t begin = first_from(run.ts, run.len, t_min);
+    size_t end = first_behind(run.ts, run.len, t_max);
+    out->own_ts = run.ts;
+    out->own_value = run.value;
+    out->cap = run.cap;
+    out->count = MAX(begin, end) - begin;
+    out->ts = run.ts + begin;
+    out->value = run.value + begin;
+    if (!err && run.hist && (err = give_histograms(run.hist + begin, out)))
+        diag_set(diag, err, "a stored histogram is damaged");
+    mem_free(run.hist);
+    if (run.start && begin)
+        memmove(run.start, run.start + begin, out->count * sizeof(*run.start));
+    out->start = run.start;
+    return err;
+}
+
+/* Series come in the order of their ids, which is none to the part: the next ones are fetched while
+ * this one is read. */
+static void prefetch(const struct store_selection *sel, size_t i)
+{
+    if (i + 8 < sel->series.len)
+        __builtin_prefetch(sel->series.items[i + 8]);
+    if (i + 4 < sel->series.len) {
+        const struct store__selected *one = sel->series.items[i + 4];
+        for (size_t k = 0; k < one->part_count; k++)
+            store_part_prefetch(sel->parts.items[one->parts[k].part], &one->parts[k].rows);
+    }
+}
+
+int store__selection_read(struct store_selection *sel, size_t i, int64_t t_min, int64_t t_max,
+                          struct store_samples *out, struct diag *diag)
+{
+    const struct store__selected *one = sel->series.items[i];
+    prefetch(sel, i);
+    store_samples_reserve(out, 0, false, false);
+    if (out->share_times) {
+        struct store_times_cache *c = out->times;
+        if (!c)
+            c = out->times = mem_calloc(1, sizeof(*c));
+        if (c->selection != sel->number || c->t_min != t_min || c->t_max != t_max) {
+            forget(c);
+            c->selection = sel->number;
+            c->t_min = t_min;
+            c->t_max = t_max;
+        }
+        if (read_usual(sel, one, c, out))
+            return 0;
+        store_samples_reserve(out, 0, false, false);
+    }
+    return read_any(sel, one, t_min, t_max, out, diag);
+}
+
+void store_samples_free(struct store_samples *s)
+{
+    mem_free(s->own_ts);
+    mem_free(s->own_value);
+    mem_free(s->histogram);
+    mem_free(s->start);
+    arena_free(s->arena);
+    if (s->times) {
+        forget(s->times);
+        vec_free(&s->times->blocks);
+        vec_free(&s->times->part_of);
+        vec_free(&s->times->key);
+        mem_free(s->times);
+    }
+    *s = (struct store_samples){0};
+}
+
+void store_samples_reserve(struct store_samples *s, size_t count, bool with_histograms,
+                           bool with_start)
+{
+    if (count > s->cap) {
+        s->cap = MAX(count, s->cap * 2);
+        s->own_ts = mem_realloc(s->own_ts, s->cap * sizeof(*s->own_ts));
+        s->own_value = mem_realloc(s->own_value, s->cap * sizeof(*s->own_value));
+    }
+    s->ts = s->own_ts;
+    s->value = s->own_value;
+    s->times_id = (struct hash128){0};
+    s->ordinary = s->integers = false;
+    mem_free(s->histogram);
+    mem_free(s->start);
+    s->histogram = with_histograms ? mem_calloc(s->cap, sizeof(*s->histogram)) : NULL;
+    s->start = with_start ? mem_calloc(s->cap, sizeof(*s->start)) : NULL;
+    if (with_histograms) {
+        if (s->arena)
+            arena_reset(s->arena);
+        else
+            s->arena = arena_new(0, NULL);
+    }
+}
