@@ -232,9 +232,22 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
     api__ui(&call);
 }
 
+static void handle_grpc(struct api_mount *mount, struct net_request *req)
+{
+    const struct api_door *door = mount->door;
+    if (mount->api->ready) {
+        net_grpc_serve(req, door ? door->grpc : NULL, door ? door->grpc_count : 0, mount);
+        return;
+    }
+    net_response_header(req, "Retry-After", SLICE("1"));
+    net_respond_text(req, 503, "Pharos is not ready yet");
+}
+
 static void handle_allowed(struct api_mount *mount, struct net_request *req)
 {
-    if (mount->door)
+    if (net_grpc_is(req))
+        handle_grpc(mount, req);
+    else if (mount->door)
         handle_door(mount, mount->door, net_request_path(req), req);
     else
         handle_main(mount, req);
@@ -280,7 +293,8 @@ static void auth_work(void *ctx)
 /* Load balancers ask these without credentials. */
 static bool is_open_path(struct slice path)
 {
-    return slice_eq_cstr(path, "/-/healthy") || slice_eq_cstr(path, "/-/ready");
+    return slice_eq_cstr(path, "/-/healthy") || slice_eq_cstr(path, "/-/ready") ||
+           slice_eq_cstr(path, "/grpc.health.v1.Health/Check");
 }
 
 void api_handle(struct net_request *req, void *ctx)

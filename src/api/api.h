@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/task.h"
 #include "codec/json_write.h"
+#include "net/grpc.h"
 #include "net/http_server.h"
 #include "pipe/relabel.h"
 #include "pipe/sink.h"
@@ -168,6 +169,8 @@ struct api_door {
     const char *name;
     const struct api_route *routes;
     size_t route_count;
+    const struct net_grpc_method *grpc; /* gRPC methods; their ctx is the struct api_mount */
+    size_t grpc_count;
     bool cors; /* answers cross-origin requests as Prometheus does */
 };
 extern const struct api_door api_door_prometheus;

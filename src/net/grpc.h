@@ -54,7 +54,7 @@ struct net_grpc_method {
     void (*handler)(struct net_grpc_call *call, void *ctx);
 };
 
-/* Content-Type is application/grpc or application/grpc+proto. */
+/* An HTTP/2 request whose Content-Type is application/grpc or application/grpc+proto. */
 bool net_grpc_is(const struct net_request *req);
 /* Answers the request by the method of its path; `methods` outlives the call. Paths of no method
  * get UNIMPLEMENTED; /grpc.health.v1.Health/Check is answered for the services of the table

@@ -11,7 +11,7 @@
 
 #define LINGER_NS (2 * NS_PER_SEC)
 
-static void set_deadline(struct net__conn *c, int64_t timeout_ns)
+void net__conn_set_deadline(struct net__conn *c, int64_t timeout_ns)
 {
     c->deadline_ns = timeout_ns ? net__loop_now(c->acceptor->loop) + timeout_ns : 0;
 }
@@ -27,6 +27,7 @@ static void on_handle_closed(uv_handle_t *handle)
     struct net_http_server *server = server_of(c);
     if (c->request)
         net__request_free(c->request);
+    net__h2_free(c->h2);
     net__tls_session_free(c->tls);
     buf_deinit(&c->ahead);
     buf_deinit(&c->out);
@@ -42,10 +43,12 @@ static void on_handle_closed(uv_handle_t *handle)
 }
 
 /* The handle goes at once, unless the handler still has the request: then when it answered. */
-static void close_when_free(struct net__conn *c)
+void net__conn_close_when_free(struct net__conn *c)
 {
     bool with_handler =
         c->request && c->state == NET__CLOSING && !c->request->complete && c->handle_closed;
+    if (c->h2)
+        with_handler = net__h2_live(c->h2) > 0;
     if (!with_handler && !uv_is_closing((uv_handle_t *)&c->tcp))
         uv_close((uv_handle_t *)&c->tcp, on_handle_closed);
 }
@@ -72,7 +75,9 @@ void net__conn_close(struct net__conn *c)
             fn(c->request->drain_ctx);
         }
     }
-    close_when_free(c);
+    if (c->h2)
+        net__h2_abort_all(c);
+    net__conn_close_when_free(c);
 }
 
 size_t net__conn_queued(const struct net__conn *c)
@@ -102,38 +107,55 @@ static void start_linger(struct net__conn *c)
     int fd;
     c->state = NET__LINGER;
     c->linger = c->close_after_write = false;
-    set_deadline(c, LINGER_NS);
+    net__conn_set_deadline(c, LINGER_NS);
     if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
         shutdown(fd, SHUT_WR);
     start_reading(c);
+}
+
+/* Writes what is queued; false when the connection broke. */
+static bool write_out(struct net__conn *c)
+{
+    struct buf swap = c->writing;
+    c->writing = c->out;
+    c->out = swap;
+    uv_buf_t b = uv_buf_init(c->writing.ptr, (unsigned)c->writing.len);
+    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    if (n == (int)c->writing.len) {
+        counter_add(&server_of(c)->counters[NET__BYTES_OUT], n);
+        buf_clear(&c->writing);
+        return true;
+    }
+    if (n > 0)
+        b = uv_buf_init(c->writing.ptr + n, (unsigned)(c->writing.len - (size_t)n));
+    c->write_req.data = c;
+    c->write_pending = true;
+    net__conn_set_deadline(c, server_of(c)->config.limits.write_timeout_ns);
+    if ((n < 0 && n != UV_EAGAIN) ||
+        uv_write(&c->write_req, (uv_stream_t *)&c->tcp, &b, 1, on_written)) {
+        c->write_pending = false;
+        net__conn_close(c);
+        return false;
+    }
+    return true;
 }
 
 void net__conn_flush(struct net__conn *c)
 {
     if (c->write_pending || c->state == NET__CLOSING || c->state == NET__LINGER)
         return;
-    if (c->out.len) {
-        struct buf swap = c->writing;
-        c->writing = c->out;
-        c->out = swap;
-        uv_buf_t b = uv_buf_init(c->writing.ptr, (unsigned)c->writing.len);
-        int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
-        if (n == (int)c->writing.len) {
-            counter_add(&server_of(c)->counters[NET__BYTES_OUT], n);
-            buf_clear(&c->writing);
-        } else {
-            if (n > 0)
-                b = uv_buf_init(c->writing.ptr + n, (unsigned)(c->writing.len - (size_t)n));
-            c->write_req.data = c;
-            c->write_pending = true;
-            set_deadline(c, server_of(c)->config.limits.write_timeout_ns);
-            if ((n < 0 && n != UV_EAGAIN) ||
-                uv_write(&c->write_req, (uv_stream_t *)&c->tcp, &b, 1, on_written)) {
-                c->write_pending = false;
-                net__conn_close(c);
-                return;
-            }
-        }
+    do {
+        if (c->h2)
+            net__h2_pump(c);
+        if (!c->out.len)
+            break;
+        if (!write_out(c))
+            return;
+    } while (c->h2 && !c->write_pending);
+    if (c->h2) {
+        net__h2_after_flush(c);
+        if (c->write_pending || c->state == NET__CLOSING)
+            return;
     }
     struct net_request *req = c->request;
     if (req && req->on_drain && net__conn_queued(c) <= NET__LOW_WATER) {
@@ -187,7 +209,7 @@ static int on_begin(llhttp_t *p)
     c->request = net__request_new(c);
     c->state = NET__HEAD;
     c->head_bytes = 0;
-    set_deadline(c, server_of(c)->config.limits.header_timeout_ns);
+    net__conn_set_deadline(c, server_of(c)->config.limits.header_timeout_ns);
     return 0;
 }
 
@@ -200,27 +222,27 @@ static int add_head(struct net__conn *c, const char *at, size_t len)
                       "the request line and headers are larger than the allowed %zu bytes "
                       "(limits.http.header_bytes)",
                       max);
-    buf_append(&c->request->head, at, len);
+    buf_append(&net__request_fields(c->request)->text, at, len);
     return 0;
 }
 
 static int on_url(llhttp_t *p, const char *at, size_t len)
 {
     struct net__conn *c = conn_of(p);
-    c->request->target_len += (uint32_t)len;
+    c->request->target.len += (uint32_t)len;
     return add_head(c, at, len);
 }
 
 static int on_header_field(llhttp_t *p, const char *at, size_t len)
 {
     struct net__conn *c = conn_of(p);
-    struct net_request *req = c->request;
+    struct net__fields *f = net__request_fields(c->request);
     /* A value of length zero gets no callback; `value_at` 0 tells that a name is still growing. */
-    struct net__header *last = req->headers.len ? &req->headers.items[req->headers.len - 1] : NULL;
+    struct net__header *last = f->items.len ? &f->items.items[f->items.len - 1] : NULL;
     if (!last || last->value_at) {
         c->head_bytes += 16; /* so that many tiny headers count too */
-        vec_push(&req->headers, ((struct net__header){.name_at = (uint32_t)req->head.len}));
-        last = &req->headers.items[req->headers.len - 1];
+        vec_push(&f->items, ((struct net__header){.name_at = (uint32_t)f->text.len}));
+        last = &f->items.items[f->items.len - 1];
     }
     last->name_len += (uint32_t)len;
     return add_head(c, at, len);
@@ -229,19 +251,20 @@ static int on_header_field(llhttp_t *p, const char *at, size_t len)
 static int on_header_value(llhttp_t *p, const char *at, size_t len)
 {
     struct net__conn *c = conn_of(p);
-    struct net__header *last = &c->request->headers.items[c->request->headers.len - 1];
+    struct net__fields *f = net__request_fields(c->request);
+    struct net__header *last = &f->items.items[f->items.len - 1];
     if (!last->value_at)
-        last->value_at = (uint32_t)c->request->head.len;
+        last->value_at = (uint32_t)f->text.len;
     last->value_len += (uint32_t)len;
     return add_head(c, at, len);
 }
 
 static int on_header_value_complete(llhttp_t *p)
 {
-    struct net__conn *c = conn_of(p);
-    struct net__header *last = &c->request->headers.items[c->request->headers.len - 1];
+    struct net__fields *f = net__request_fields(conn_of(p)->request);
+    struct net__header *last = &f->items.items[f->items.len - 1];
     if (!last->value_at)
-        last->value_at = (uint32_t)c->request->head.len;
+        last->value_at = (uint32_t)f->text.len;
     return 0;
 }
 
@@ -264,7 +287,9 @@ static int on_headers_complete(llhttp_t *p)
     req->keep_alive = llhttp_should_keep_alive(p);
     if (p->http_major != 1)
         return reject(c, 505, "HTTP/1.1 is spoken here");
-    int status = net__request_head_done(req, c->reject_text, sizeof(c->reject_text));
+    int status =
+        net__request_head_done(req, slice_cstr(llhttp_method_name((llhttp_method_t)p->method)),
+                               c->reject_text, sizeof(c->reject_text));
     if (status) {
         c->reject_status = status;
         return HPE_USER;
@@ -278,38 +303,23 @@ static int on_headers_complete(llhttp_t *p)
         net__conn_send(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     c->state = NET__BODY;
     c->parser.upgrade = 0; /* no upgrades yet: such a request is answered as any other */
-    set_deadline(c, limits->body_timeout_ns);
+    net__conn_set_deadline(c, limits->body_timeout_ns);
     return 0;
 }
 
 static int on_body(llhttp_t *p, const char *at, size_t len)
 {
     struct net__conn *c = conn_of(p);
-    struct net_request *req = c->request;
-    struct net_http_server *server = server_of(c);
-    const struct net_http_limits *limits = &server->config.limits;
-    if (req->body.len + len > limits->body_bytes_max)
-        return reject(c, 413,
-                      "the body is larger than the allowed %zu bytes (limits.http.body_bytes)",
-                      limits->body_bytes_max);
-    if (req->body.len + len > req->body.cap) {
-        /* The stated length at once, so that a large upload is not copied again and again; but
-         * never on the word of a header alone more than has already come plus a step. */
-        size_t want = MAX(req->body.len + len, MIN(req->body.cap * 2, limits->body_bytes_max));
-        if (p->flags & F_CONTENT_LENGTH)
-            want = MAX(req->body.len + len, MIN((size_t)p->content_length + req->body.len + len,
-                                                MAX(req->body.len * 4, (size_t)1 << 20)));
-        size_t more = want - req->body.cap;
-        if (!budget_take(&server->body_memory, (int64_t)more))
-            return reject(c, 503,
-                          "all request bodies together reached limits.http.body_memory; try again");
-        req->body_charged += more;
-        req->body.ptr = mem_realloc(req->body.ptr, want);
-        req->body.cap = want;
+    /* llhttp counts the length down as the body comes. */
+    uint64_t whole =
+        p->flags & F_CONTENT_LENGTH ? p->content_length + c->request->body.len + len : 0;
+    int status =
+        net__request_body_add(c->request, at, len, whole, c->reject_text, sizeof(c->reject_text));
+    if (status) {
+        c->reject_status = status;
+        return HPE_USER;
     }
-    memcpy(req->body.ptr + req->body.len, at, len);
-    req->body.len += len;
-    set_deadline(c, limits->body_timeout_ns);
+    net__conn_set_deadline(c, server_of(c)->config.limits.body_timeout_ns);
     return 0;
 }
 
@@ -366,7 +376,7 @@ static void dispatch(struct net__conn *c)
     server->config.handler(c->request, server->config.ctx);
 }
 
-static void feed(struct net__conn *c, struct slice bytes)
+static void feed_http1(struct net__conn *c, struct slice bytes)
 {
     size_t total = bytes.len;
     while (bytes.len && (c->state == NET__IDLE || c->state == NET__HEAD || c->state == NET__BODY)) {
@@ -402,6 +412,44 @@ static void feed(struct net__conn *c, struct slice bytes)
             c->reading = false;
         }
     }
+}
+
+/* The first bytes tell the version: HTTP/2 with prior knowledge begins with a preface that is no
+ * request of HTTP/1. What looks like its beginning waits for the rest. */
+static void sniff(struct net__conn *c, struct slice bytes)
+{
+    size_t held = c->preface_len, n = held, max = sizeof(net__h2_preface) - 1, i = 0;
+    while (n < max && i < bytes.len && bytes.ptr[i] == net__h2_preface[n])
+        n++, i++;
+    if (n < max && i == bytes.len) {
+        c->preface_len = (uint8_t)n;
+        return;
+    }
+    c->sniffed = true;
+    if (n == max)
+        net__h2_start(c);
+    struct slice before = slice_make(net__h2_preface, held);
+    if (c->h2) {
+        net__h2_feed(c, before);
+        net__h2_feed(c, bytes);
+    } else {
+        feed_http1(c, before);
+        feed_http1(c, bytes);
+    }
+}
+
+static void feed(struct net__conn *c, struct slice bytes)
+{
+    if (!c->sniffed && bytes.len && c->tls && net__tls_is_h2(c->tls)) {
+        c->sniffed = true;
+        net__h2_start(c);
+    }
+    if (!c->sniffed && bytes.len)
+        sniff(c, bytes);
+    else if (c->h2)
+        net__h2_feed(c, bytes);
+    else
+        feed_http1(c, bytes);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -474,7 +522,7 @@ void net__conn_answered(struct net__conn *c)
     bool keep = req->keep_alive && !c->acceptor->closing;
     if (c->state == NET__CLOSING) {
         c->handle_closed = false;
-        close_when_free(c);
+        net__conn_close_when_free(c);
         return;
     }
     net__request_free(req);
@@ -487,13 +535,13 @@ void net__conn_answered(struct net__conn *c)
         return;
     }
     c->state = NET__IDLE;
-    set_deadline(c, server_of(c)->config.limits.idle_timeout_ns);
+    net__conn_set_deadline(c, server_of(c)->config.limits.idle_timeout_ns);
     /* On with what was pipelined; not from within the parser's own loop, which goes on by itself.
      */
     if (c->ahead.len && !c->in_parse) {
         struct buf ahead = c->ahead;
         c->ahead = (struct buf){0};
-        feed(c, buf_slice(&ahead));
+        feed_http1(c, buf_slice(&ahead));
         buf_deinit(&ahead);
     }
     if (c->peer_closed && c->state == NET__IDLE)
@@ -538,7 +586,7 @@ void net__conn_accept(struct net__acceptor *a)
         return;
     }
     /* The first request's headers are due from the start: who connects and says nothing is idle. */
-    set_deadline(c, server->config.limits.idle_timeout_ns);
+    net__conn_set_deadline(c, server->config.limits.idle_timeout_ns);
     start_reading(c);
 }
 
@@ -547,6 +595,11 @@ void net__conn_sweep(struct net__acceptor *a)
     int64_t now = net__loop_now(a->loop);
     for (struct net__conn *c = a->conns, *next; c; c = next) {
         next = c->next;
+        if (c->h2 && c->state == NET__H2) {
+            net__h2_sweep(c, now);
+            if (c->state != NET__H2)
+                continue;
+        }
         if (!c->deadline_ns || now < c->deadline_ns || c->state == NET__CLOSING)
             continue;
         counter_add(&a->server->counters[NET__TIMEOUTS], 1);

@@ -17,10 +17,14 @@ void net__request_free(struct net_request *req)
     if (req->body_charged)
         budget_give(&server->body_memory, (int64_t)req->body_charged);
     arena_free(req->arena);
-    buf_deinit(&req->head);
+    buf_deinit(&req->head.text);
+    vec_free(&req->head.items);
+    buf_deinit(&req->trailers.text);
+    vec_free(&req->trailers.items);
+    buf_deinit(&req->out_trailers);
+    mem_free(req->h2);
     buf_deinit(&req->body);
     buf_deinit(&req->extra_headers);
-    vec_free(&req->headers);
     codec_stream_free(req->compressor);
     mem_free(req);
 }
@@ -35,11 +39,23 @@ static enum net_method method_of(struct slice name)
     return NET_METHOD_OTHER;
 }
 
-int net__request_head_done(struct net_request *req, char *why, size_t why_size)
+struct net__fields *net__request_fields(struct net_request *req)
 {
-    req->method_name = slice_cstr(llhttp_method_name((llhttp_method_t)req->conn->parser.method));
-    req->method = method_of(req->method_name);
-    struct slice target = slice_make(req->head.ptr, req->target_len);
+    return req->head_done ? &req->trailers : &req->head;
+}
+
+struct slice net__span_slice(const struct net_request *req, struct net__span span)
+{
+    return slice_make(req->head.text.ptr + span.at, span.len);
+}
+
+int net__request_head_done(struct net_request *req, struct slice method_name, char *why,
+                           size_t why_size)
+{
+    req->method_name = method_name;
+    req->method = method_of(method_name);
+    req->head_done = true;
+    struct slice target = net__span_slice(req, req->target);
     /* absolute-form: http://host/path */
     ptrdiff_t scheme = slice_find(target, SLICE("://"));
     if (scheme > 0 && slice_find_char(slice_first(target, (size_t)scheme), '/') < 0) {
@@ -58,10 +74,41 @@ int net__request_head_done(struct net_request *req, char *why, size_t why_size)
         }
         req->expect_continue = true;
     }
-    if (!req->http10 && !net_request_header(req, "host").ptr) {
+    if (!req->http10 && !req->h2 && !net_request_header(req, "host").ptr) {
         snprintf(why, why_size, "HTTP/1.1 requests carry a Host header");
         return 400;
     }
+    return 0;
+}
+
+int net__request_body_add(struct net_request *req, const void *ptr, size_t len, uint64_t length,
+                          char *why, size_t why_size)
+{
+    struct net_http_server *server = req->conn->acceptor->server;
+    size_t max = server->config.limits.body_bytes_max, need = req->body.len + len;
+    if (need > max) {
+        snprintf(why, why_size,
+                 "the body is larger than the allowed %zu bytes (limits.http.body_bytes)", max);
+        return 413;
+    }
+    if (need > req->body.cap) {
+        /* The stated length at once, so that a large upload is not copied again and again; but
+         * never on the word of a header alone more than has already come plus a step. */
+        size_t want = MAX(need, MIN(req->body.cap * 2, max));
+        if (length)
+            want = MAX(need, MIN((size_t)length, MAX(req->body.len * 4, (size_t)1 << 20)));
+        size_t more = want - req->body.cap;
+        if (!budget_take(&server->body_memory, (int64_t)more)) {
+            snprintf(why, why_size,
+                     "all request bodies together reached limits.http.body_memory; try again");
+            return 503;
+        }
+        req->body_charged += more;
+        req->body.ptr = mem_realloc(req->body.ptr, want);
+        req->body.cap = want;
+    }
+    memcpy(req->body.ptr + req->body.len, ptr, len);
+    req->body.len += len;
     return 0;
 }
 
@@ -146,26 +193,42 @@ struct slice net_request_query(const struct net_request *req)
     return req->query;
 }
 
-bool net_request_header_next(const struct net_request *req, size_t *pos, struct slice *name,
-                             struct slice *value)
+static bool field_next(const struct net__fields *f, size_t *pos, struct slice *name,
+                       struct slice *value)
 {
-    if (*pos >= req->headers.len)
+    if (*pos >= f->items.len)
         return false;
-    const struct net__header *h = &req->headers.items[(*pos)++];
-    *name = slice_make(req->head.ptr + h->name_at, h->name_len);
-    *value = slice_trim(slice_make(req->head.ptr + h->value_at, h->value_len));
+    const struct net__header *h = &f->items.items[(*pos)++];
+    *name = slice_make(f->text.ptr + h->name_at, h->name_len);
+    *value = slice_trim(slice_make(f->text.ptr + h->value_at, h->value_len));
     return true;
 }
 
-struct slice net_request_header(const struct net_request *req, const char *wanted)
+static struct slice field_get(const struct net__fields *f, const char *wanted)
 {
     size_t pos = 0;
     struct slice name, value;
-    while (net_request_header_next(req, &pos, &name, &value)) {
+    while (field_next(f, &pos, &name, &value)) {
         if (slice_eq_nocase(name, slice_cstr(wanted)))
             return value.ptr ? value : SLICE("");
     }
     return (struct slice){NULL, 0};
+}
+
+bool net_request_header_next(const struct net_request *req, size_t *pos, struct slice *name,
+                             struct slice *value)
+{
+    return field_next(&req->head, pos, name, value);
+}
+
+struct slice net_request_header(const struct net_request *req, const char *wanted)
+{
+    return field_get(&req->head, wanted);
+}
+
+struct slice net_request_trailer(const struct net_request *req, const char *wanted)
+{
+    return field_get(&req->trailers, wanted);
 }
 
 struct slice net_request_body(const struct net_request *req)

@@ -48,19 +48,34 @@ const char *net__status_text(int status)
     return "Status";
 }
 
-void net_response_header(struct net_request *req, const char *name, struct slice value)
+static void add_field(struct buf *out, const char *name, struct slice value)
 {
-    base_assert(!req->answered);
-    buf_append_cstr(&req->extra_headers, name);
-    buf_append_cstr(&req->extra_headers, ": ");
+    buf_append_cstr(out, name);
+    buf_append_cstr(out, ": ");
     for (size_t i = 0; i < value.len; i++) {
         /* No way to smuggle a line into the headers. */
         char c = value.ptr[i];
-        buf_append_char(&req->extra_headers, c == '\r' || c == '\n' ? ' ' : c);
+        buf_append_char(out, c == '\r' || c == '\n' ? ' ' : c);
     }
-    buf_append_cstr(&req->extra_headers, "\r\n");
+    buf_append_cstr(out, "\r\n");
+}
+
+void net_response_header(struct net_request *req, const char *name, struct slice value)
+{
+    if (req->h2 && req->complete)
+        return; /* a gRPC call whose deadline passed before its handler was done */
+    base_assert(!req->answered);
+    add_field(&req->extra_headers, name, value);
     if (slice_eq_nocase(slice_cstr(name), SLICE("content-encoding")))
         req->has_encoding_header = true;
+}
+
+void net_response_trailer(struct net_request *req, const char *name, struct slice value)
+{
+    if (req->h2 && req->complete)
+        return;
+    base_assert(!req->complete);
+    add_field(&req->out_trailers, name, value);
 }
 
 /* The quality the peer gives a coding: -1 not named, else 0..1000. */
@@ -114,10 +129,16 @@ static enum codec_compression negotiate(struct net_request *req, const char *typ
     return gzip > 0 ? CODEC_GZIP : CODEC_IDENTITY;
 }
 
-static void count_status(struct net__conn *c, int status)
+void net__response_begun(struct net_request *req, int status)
 {
     enum net__counter which = status >= 500 ? NET__5XX : status >= 400 ? NET__4XX : NET__2XX;
-    counter_add(&c->acceptor->server->counters[which], 1);
+    counter_add(&req->conn->acceptor->server->counters[which], 1);
+    req->answered = true;
+}
+
+static bool has_body(const struct net_request *req, int status)
+{
+    return req->method != NET_HEAD && status != 204 && status != 304;
 }
 
 /* length < 0: streamed. */
@@ -126,8 +147,11 @@ static void send_head(struct net_request *req, int status, const char *type,
 {
     struct net__conn *c = req->conn;
     struct buf head = {0};
-    req->answered = true;
-    count_status(c, status);
+    if (req->h2) {
+        net__h2_send_head(req, status, type, coding, vary, length, length && has_body(req, status));
+        return;
+    }
+    net__response_begun(req, status);
     if (c->acceptor->closing)
         req->keep_alive = false;
     if (length < 0 && req->http10)
@@ -154,10 +178,22 @@ static void send_head(struct net_request *req, int status, const char *type,
     buf_deinit(&head);
 }
 
+static void finish(struct net_request *req)
+{
+    req->complete = true;
+    if (req->h2)
+        net__h2_answered(req);
+    else
+        net__conn_answered(req->conn);
+}
+
 void net_respond(struct net_request *req, int status, const char *type, struct slice body)
 {
-    struct net__conn *c = req->conn;
     base_assert(!req->answered);
+    if (req->is_grpc) {
+        net__grpc_refuse(req, status, body);
+        return;
+    }
     enum codec_compression coding =
         body.len >= COMPRESS_MIN ? negotiate(req, type) : CODEC_IDENTITY;
     bool vary = type && is_compressible(type) && !req->has_encoding_header;
@@ -170,11 +206,14 @@ void net_respond(struct net_request *req, int status, const char *type, struct s
             coding = CODEC_IDENTITY;
     }
     send_head(req, status, type, coding, vary, (int64_t)body.len);
-    if (req->method != NET_HEAD && status != 204 && status != 304)
-        net__conn_send(c, body);
+    if (has_body(req, status)) {
+        if (req->h2)
+            net__h2_send_body(req, body);
+        else
+            net__conn_send(req->conn, body);
+    }
     buf_deinit(&packed);
-    req->complete = true;
-    net__conn_answered(c);
+    finish(req);
 }
 
 void net_respond_text(struct net_request *req, int status, const char *fmt, ...)
@@ -194,7 +233,7 @@ void net_respond_begin(struct net_request *req, int status, const char *type)
     enum codec_compression coding = negotiate(req, type);
     if (coding != CODEC_IDENTITY && req->method != NET_HEAD)
         req->compressor = codec_stream_new(coding, 1);
-    req->chunked = !req->http10;
+    req->chunked = !req->http10 && !req->h2;
     send_head(req, status, type, coding, type && is_compressible(type), -1);
 }
 
@@ -202,6 +241,10 @@ static void send_chunk(struct net_request *req, struct slice bytes)
 {
     if (!bytes.len || req->method == NET_HEAD)
         return;
+    if (req->h2) {
+        net__h2_send_body(req, bytes);
+        return;
+    }
     char size[24];
     if (req->chunked) {
         int n = snprintf(size, sizeof(size), "%zx\r\n", bytes.len);
@@ -224,6 +267,8 @@ bool net_respond_write(struct net_request *req, struct slice chunk)
     } else {
         send_chunk(req, chunk);
     }
+    if (req->h2)
+        return net__h2_flush(req);
     if (c->state == NET__CLOSING)
         return true; /* dropped: the peer is gone and nobody has to wait */
     if (!c->in_parse)
@@ -235,6 +280,8 @@ void net_respond_on_drain(struct net_request *req, void (*fn)(void *ctx), void *
 {
     req->on_drain = fn;
     req->drain_ctx = ctx;
+    if (req->h2)
+        net__h2_drain_wanted(req);
 }
 
 void net_respond_end(struct net_request *req)
@@ -247,9 +294,11 @@ void net_respond_end(struct net_request *req)
         send_chunk(req, buf_slice(&packed));
         buf_deinit(&packed);
     }
-    if (req->chunked && req->method != NET_HEAD)
-        net__conn_send(c, SLICE("0\r\n\r\n"));
-    req->complete = true;
+    if (req->chunked && req->method != NET_HEAD) {
+        net__conn_send(c, SLICE("0\r\n"));
+        net__conn_send(c, buf_slice(&req->out_trailers));
+        net__conn_send(c, SLICE("\r\n"));
+    }
     req->on_drain = NULL;
-    net__conn_answered(c);
+    finish(req);
 }

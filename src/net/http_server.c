@@ -19,6 +19,7 @@ static void fill_defaults(struct net_http_limits *l)
     DEFAULT(body_timeout_ns, 30 * NS_PER_SEC);
     DEFAULT(idle_timeout_ns, 120 * NS_PER_SEC);
     DEFAULT(write_timeout_ns, 60 * NS_PER_SEC);
+    DEFAULT(streams_max, 250);
     DEFAULT(connections_max, 20000);
     DEFAULT(body_memory_max, (size_t)1 << 30);
 #undef DEFAULT
@@ -77,6 +78,13 @@ static void make_counters(struct net_http_server *s)
                             COUNTER_TOTAL},
         [NET__TIMEOUTS] = {"pharos_http_timeouts_total",
                            "Connections ended for being slow or idle.", COUNTER_TOTAL},
+        [NET__H2_CONNS] = {"pharos_http2_connections_total", "Connections that speak HTTP/2.",
+                           COUNTER_TOTAL},
+        [NET__H2_REFUSED] = {"pharos_http2_streams_refused_total",
+                             "Requests over limits.http.streams.", COUNTER_TOTAL},
+        [NET__H2_ABUSE] = {"pharos_http2_connections_broken_total",
+                           "HTTP/2 connections ended for breaking the protocol or for floods.",
+                           COUNTER_TOTAL},
     };
     snprintf(s->counter_label, sizeof(s->counter_label), "door=\"%s\"", s->config.name);
     for (size_t i = 0; i < NET__COUNTER_COUNT; i++)
@@ -102,7 +110,7 @@ int net_http_server_start(struct net_loops *loops, const struct net_http_config 
     s->acceptor_count = net_loops_count(loops);
     int *fds = mem_calloc(s->acceptor_count, sizeof(*fds));
     if (config->tls)
-        err = net__tls_new(config->tls, &s->tls, diag);
+        err = net__tls_new(config->tls, true, &s->tls, diag);
     if (!err)
         err = net__listen(host, port, s->acceptor_count, fds, &s->port, diag);
     if (err) {
@@ -179,7 +187,11 @@ static void stop_tick(uv_timer_t *timer)
     bool late = net__loop_now(a->loop) >= stop->deadline_ns;
     for (struct net__conn *c = a->conns, *next; c; c = next) {
         next = c->next;
-        bool busy = c->state == NET__ANSWER || c->write_pending || c->out.len;
+        bool busy = c->h2 && c->state == NET__H2
+                        ? net__h2_drain(c)
+                        : c->state == NET__ANSWER || c->write_pending || c->out.len;
+        if (c->state == NET__CLOSING)
+            continue;
         if (!busy || late)
             net__conn_close(c);
     }

@@ -1,6 +1,7 @@
-/* HTTP/1.1 server (RFC 9110, 9112): keep-alive, pipelining, chunked bodies, Expect, request bodies
- * in gzip, deflate, zstd and snappy, compressed and streamed responses with backpressure, TLS with
- * reload, and a limit on everything.
+/* HTTP/1.1 and HTTP/2 server (RFC 9110, 9112, 9113): keep-alive, pipelining, chunked bodies,
+ * Expect, request bodies in gzip, deflate, zstd and snappy, compressed and streamed responses with
+ * backpressure, TLS with reload, and a limit on everything. HTTP/2 is taken with prior knowledge
+ * (its preface) and, over TLS, by ALPN; handlers need not know.
  *
  * A handler runs on the connection's loop thread with the whole request body, decompressed. It
  * answers at once or later; it must answer exactly once. Long work belongs on the worker pool, the
@@ -35,6 +36,7 @@ struct net_http_limits {
     int64_t body_timeout_ns;   /* without any progress while a body is expected. default 30 s */
     int64_t idle_timeout_ns;   /* keep-alive between requests. default 120 s */
     int64_t write_timeout_ns;  /* without progress while the peer reads. default 60 s */
+    size_t streams_max;        /* requests of one HTTP/2 connection at once. default 250 */
     size_t connections_max;    /* over all loops; more are answered 503 and closed. default 20000 */
     size_t body_memory_max;    /* all bodies in memory together; 503 beyond. default 1 GiB */
 };
@@ -75,6 +77,8 @@ struct slice net_request_header(const struct net_request *req, const char *name)
 /* Iterates headers: false at the end. */
 bool net_request_header_next(const struct net_request *req, size_t *pos, struct slice *name,
                              struct slice *value);
+/* Same for the fields behind the body. */
+struct slice net_request_trailer(const struct net_request *req, const char *name);
 /* Decompressed according to Content-Encoding, except "snappy" and "identity", which stay as sent
  * (in Prometheus' and Loki's protocols snappy is block format and belongs to the decoder). */
 struct slice net_request_body(const struct net_request *req);
@@ -98,6 +102,9 @@ struct slice net_request_param_at(struct net_request *req, const char *name, siz
 /* --- the response; loop thread only --- */
 /* Headers go first; name and value are copied. */
 void net_response_header(struct net_request *req, const char *name, struct slice value);
+/* A field behind the body of a streamed response, before net_respond_end; copied. Peers of HTTP/1.0
+ * do not get it. */
+void net_response_trailer(struct net_request *req, const char *name, struct slice value);
 /* The whole answer at once. Body is copied or compressed before the call returns. Content-Encoding
  * is negotiated for compressible content types unless the handler set that header itself. */
 void net_respond(struct net_request *req, int status, const char *content_type, struct slice body);

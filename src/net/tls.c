@@ -10,6 +10,7 @@ struct net__tls {
     pthread_mutex_t lock; /* guards ctx */
     SSL_CTX *ctx;
     char *cert, *key, *client_ca;
+    bool http;
 };
 
 struct net__tls_session {
@@ -27,6 +28,29 @@ static int tls_error(struct diag *diag, const char *what, const char *file)
     return diag_set(diag, ERR_INVALID, "TLS: %s %s: %s", what, file, text);
 }
 
+/* Ours first: HTTP/2 where the peer has it. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *arg)
+{
+    static const unsigned char ours[] = "\x02h2\x08http/1.1";
+    (void)ssl;
+    (void)arg;
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+bool net__tls_is_h2(const struct net__tls_session *s)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(s->ssl, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
 static int make_ctx(struct net__tls *tls, SSL_CTX **out, struct diag *diag)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -37,6 +61,8 @@ static int make_ctx(struct net__tls *tls, SSL_CTX **out, struct diag *diag)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    if (tls->http)
+        SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     if (SSL_CTX_use_certificate_chain_file(ctx, tls->cert) != 1)
         err = tls_error(diag, "cannot use certificate", tls->cert);
     else if (SSL_CTX_use_PrivateKey_file(ctx, tls->key, SSL_FILETYPE_PEM) != 1)
@@ -55,12 +81,14 @@ static int make_ctx(struct net__tls *tls, SSL_CTX **out, struct diag *diag)
     return err;
 }
 
-int net__tls_new(const struct net_tls_config *config, struct net__tls **out, struct diag *diag)
+int net__tls_new(const struct net_tls_config *config, bool http, struct net__tls **out,
+                 struct diag *diag)
 {
     struct net__tls *tls = mem_calloc(1, sizeof(*tls));
     pthread_mutex_init(&tls->lock, NULL);
     tls->cert = mem_strdup(config->cert_file);
     tls->key = mem_strdup(config->key_file);
+    tls->http = http;
     tls->client_ca = config->client_ca_file ? mem_strdup(config->client_ca_file) : NULL;
     int err = make_ctx(tls, &tls->ctx, diag);
     if (err)

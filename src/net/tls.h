@@ -9,7 +9,9 @@
 struct net__tls;         /* a server's certificates */
 struct net__tls_session; /* one connection */
 
-int net__tls_new(const struct net_tls_config *config, struct net__tls **out, struct diag *diag);
+/* `http`: offers HTTP/2 and HTTP/1.1 by ALPN. */
+int net__tls_new(const struct net_tls_config *config, bool http, struct net__tls **out,
+                 struct diag *diag);
 void net__tls_free(struct net__tls *tls);
 /* Reads the files again; on error the old ones stay. Thread-safe. */
 int net__tls_reload(struct net__tls *tls, struct diag *diag);
@@ -23,6 +25,8 @@ bool net__tls_read(struct net__tls_session *s, struct slice wire_in, struct buf 
                    struct buf *wire, bool *eof);
 /* Encrypts. */
 bool net__tls_write(struct net__tls_session *s, struct slice plain, struct buf *wire);
+/* The peer chose HTTP/2 (ALPN); known once there are plain bytes. */
+bool net__tls_is_h2(const struct net__tls_session *s);
 bool net__tls_verified(const struct net__tls_session *s);
 
 #endif

@@ -68,6 +68,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.http.inflated_bytes", TEXT_CONF_SIZE, AT(http_inflated_bytes), "256MiB", 1024, INT64_MAX, NULL, "a request's body decompressed; more is answered 413", false, false},
     {"limits.http.body_memory", TEXT_CONF_SIZE, AT(http_body_memory), "1GiB", 1 << 20, INT64_MAX, NULL, "all bodies in memory together; more is answered 503", false, false},
     {"limits.http.connections", TEXT_CONF_INT, AT(http_connections), "20000", 1, INT64_MAX, NULL, "connections of one door; more are answered 503", false, false},
+    {"limits.http.streams", TEXT_CONF_INT, AT(http_streams), "250", 1, INT32_MAX, NULL, "requests of one HTTP/2 connection at once; more are refused, to be sent again", false, false},
     {"limits.http.idle_timeout", TEXT_CONF_DURATION, AT(http_idle_timeout_ns), "2m", NS_PER_SEC, INT64_MAX, NULL, "how long a connection may rest between requests", false, false},
     {"limits.query.samples", TEXT_CONF_INT, AT(query_samples), "50000000", 0, 0, NULL, "samples one query may hold at once; 0 = no limit", true, false},
     {"limits.query.series", TEXT_CONF_INT, AT(query_series), "1000000", 0, 0, NULL, "series one selector may touch; 0 = no limit", true, false},
