@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/assert.h"
 #include "codec/base64.h"
@@ -168,18 +167,18 @@ static void send_status(struct net_request *req, enum net_grpc_status status, st
 }
 
 /* Seconds of a Retry-After among the headers of a refusal, or 0. */
-static int retry_after(const struct net_request *req)
+static int64_t retry_after(const struct net_request *req)
 {
-    struct slice lines = buf_slice(&req->extra_headers), line;
+    struct slice lines = buf_slice(&req->extra_headers), line, name;
     while (lines.ptr && slice_split(&lines, '\n', &line)) {
-        static const char name[] = "retry-after:";
-        if (line.len > sizeof(name) &&
-            slice_eq_nocase(slice_first(line, sizeof(name) - 1), SLICE("retry-after:"))) {
-            char digits[8] = {0};
-            struct slice value = slice_trim(slice_from(line, sizeof(name) - 1));
-            memcpy(digits, value.ptr, MIN(value.len, sizeof(digits) - 1));
-            return atoi(digits);
-        }
+        if (!slice_split(&line, ':', &name) || !slice_eq_nocase(name, SLICE("retry-after")))
+            continue;
+        int64_t seconds = 0;
+        struct slice value = slice_trim(line);
+        for (size_t i = 0; i < value.len && i < 9 && value.ptr[i] >= '0' && value.ptr[i] <= '9';
+             i++)
+            seconds = seconds * 10 + (value.ptr[i] - '0');
+        return seconds;
     }
     return 0;
 }
@@ -188,7 +187,7 @@ void net__grpc_refuse(struct net_request *req, int http_status, struct slice tex
 {
     enum net_grpc_status status = status_of_http(http_status);
     struct buf details = {0};
-    int seconds = retry_after(req);
+    int64_t seconds = retry_after(req);
     text = slice_trim(text);
     if (seconds > 0)
         encode_retry(status, text, seconds * NS_PER_SEC, &details);
