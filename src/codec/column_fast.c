@@ -76,16 +76,15 @@ FAST static void bits_unpack(const char *in, size_t count, unsigned width, uint3
 {
     size_t bytes = (width * count + 7) / 8, i = 0, half = width / 2, at = 0;
     uint32_t mask = (UINT32_C(1) << width) - 1;
-    char bytes_at[32];
-    uint32_t shifts[8];
-    for (unsigned k = 0; k < 8; k++) {
-        unsigned bit = k * width, byte = (bit >> 3) - (k < 4 ? 0 : (unsigned)half);
-        shifts[k] = bit & 7;
-        for (unsigned b = 0; b < 4; b++)
-            bytes_at[4 * k + b] = (char)(byte + b);
-    }
-    const __m256i pick = _mm256_loadu_si256((const __m256i *)(const void *)bytes_at),
-                  shift = _mm256_loadu_si256((const __m256i *)(const void *)shifts),
+    /* Of each value its bit in the eight, its byte in its half of them, and the four from there. */
+    const __m256i bit = _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                                           _mm256_set1_epi32((int)width)),
+                  byte = _mm256_sub_epi32(
+                      _mm256_srli_epi32(bit, 3),
+                      _mm256_setr_epi32(0, 0, 0, 0, (int)half, (int)half, (int)half, (int)half)),
+                  pick = _mm256_add_epi32(_mm256_mullo_epi32(byte, _mm256_set1_epi32(0x01010101)),
+                                          _mm256_set1_epi32(0x03020100)),
+                  shift = _mm256_and_si256(bit, _mm256_set1_epi32(7)),
                   keep = _mm256_set1_epi32((int)mask);
     for (; i + 8 <= count && at + half + 16 <= bytes; i += 8, at += width) {
         __m256i x = _mm256_inserti128_si256(
@@ -95,10 +94,10 @@ FAST static void bits_unpack(const char *in, size_t count, unsigned width, uint3
         _mm256_storeu_si256((__m256i *)(void *)(out + i), x);
     }
     for (; i < count; i++) {
-        size_t bit = i * width, byte = bit >> 3;
+        size_t from = i * width >> 3;
         uint64_t acc = 0;
-        memcpy(&acc, in + byte, MIN(bytes - byte, (size_t)8));
-        out[i] = (uint32_t)(acc >> (bit & 7)) & mask;
+        memcpy(&acc, in + from, MIN(bytes - from, (size_t)8));
+        out[i] = (uint32_t)(acc >> (i * width & 7)) & mask;
     }
 }
 

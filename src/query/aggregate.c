@@ -8,6 +8,7 @@
 #include "data/histogram_notation.h"
 #include "query/aggregate_histogram.h"
 #include "query/fused.h"
+#include "query/rank.h"
 
 struct group {
     struct data_labels labels;
@@ -255,11 +256,53 @@ static bool in_ratio(struct data_labels labels, double ratio)
     return ratio >= 0 ? at < ratio : at >= 1 + ratio;
 }
 
+static struct data_labels member_head(struct query_exec *x, void *ctx, uint32_t row,
+                                      bool *out_drop_name)
+{
+    const struct group *g = ctx;
+    (void)x;
+    *out_drop_name = g->rows.items[row]->drop_name;
+    return g->rows.items[row]->labels;
+}
+
+/* topk and bottomk of a few. */
+static int rank_members(struct query_exec *x, const struct query_node *n, const group_list *groups,
+                        const uint32_t *take, size_t most, struct query_grid *out)
+{
+    int err = 0;
+    for (size_t i = 0; i < groups->len && !err; i++) {
+        const struct group *g = &groups->items[i];
+        struct query__rank rank;
+        if (!query__rank_init(x, n->aggregate == QUERY_TOPK, take, most, &rank))
+            return query__no_memory(x);
+        for (size_t k = 0; k < g->rows.len; k++) {
+            const struct query_row *row = g->rows.items[k];
+            if (!row->histogram) {
+                query__rank_add(&rank, (uint32_t)k, row->value, row->has, 0, x->step_count);
+                continue;
+            }
+            for (size_t s = 0; s < x->step_count; s++) {
+                if (query__is_float(row, s))
+                    query__rank_add(&rank, (uint32_t)k, row->value, row->has, s, s + 1);
+                else if (row->has[s])
+                    ignored_histogram(x, n);
+            }
+        }
+        err = query__rank_finish(x, &rank, member_head, (void *)(uintptr_t)g, out);
+    }
+    return err;
+}
+
 static int keep_members(struct query_exec *x, const struct query_node *n, const group_list *groups,
                         const double *param, struct query_grid *out)
 {
     struct ranked *order = NULL;
+    uint32_t *takes;
+    size_t most;
     int err = 0;
+    if (!x->env->plain && (n->aggregate == QUERY_TOPK || n->aggregate == QUERY_BOTTOMK) &&
+        query__rank_takes(x, param, &takes, &most))
+        return takes ? rank_members(x, n, groups, takes, most, out) : query__no_memory(x);
     for (size_t i = 0; i < groups->len && !err; i++) {
         const struct group *g = &groups->items[i];
         size_t base = out->count;
@@ -389,44 +432,57 @@ static int count_values(struct query_exec *x, const group_list *groups, struct s
     return err;
 }
 
-int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+/* Parameters that no step may have. */
+static int check_params(struct query_exec *x, const struct query_node *n, const double *param,
+                        bool empty)
 {
-    struct query_grid in = {0}, param_grid = {0};
-    group_list groups = {0};
-    const double *param = NULL;
-    bool done = false;
     int err = 0;
-    if (!x->env->plain && query__can_fuse(n, x->plan->delayed_name_removal))
-        err = query__eval_fused(x, n, out, &done);
-    if (err || done)
-        return err;
-    err = query__eval(x, n->args[0], &in);
-    if (!err && n->arg_count > 1)
-        err = query__eval(x, n->args[1], &param_grid);
-    if (err)
-        return err;
-    if (param_grid.count)
-        param = param_grid.rows[0].value;
-    if (param && n->aggregate == QUERY_QUANTILE && in.count)
+    if (n->aggregate == QUERY_QUANTILE && !empty)
         query__check_quantile(x, n->args[1], param);
-    for (size_t s = 0; param && n->aggregate != QUERY_QUANTILE && s < x->step_count; s++) {
+    for (size_t s = 0; n->aggregate != QUERY_QUANTILE && s < x->step_count && !err; s++) {
         bool ratio = n->aggregate == QUERY_LIMIT_RATIO;
+        if (!ratio && param[s] < 9.3e18 && param[s] > -9.3e18)
+            continue;
         char text[CODEC_DOUBLE_TEXT_MAX + 1];
         text[codec_double_to_text(param[s], CODEC_DOUBLE_GENERAL, text)] = '\0';
         if (ratio && isnan(param[s]))
             err = diag_set(x->diag, ERR_INVALID, "Ratio value is NaN");
-        else if (ratio && in.count && (param[s] < -1 || param[s] > 1))
+        else if (ratio && !empty && (param[s] < -1 || param[s] > 1))
             query__warn(x, n->args[1],
                         "ratio value should be between -1 and 1, got %s, capping to %s", text,
                         param[s] > 1 ? "1" : "-1");
         else if (!ratio && isnan(param[s]))
             err = diag_set(x->diag, ERR_INVALID, "Parameter value is NaN");
-        else if (!ratio && (param[s] >= 9.3e18 || param[s] <= -9.3e18))
+        else if (!ratio)
             err = diag_set(x->diag, ERR_INVALID, "Scalar value %s %s int64", text,
                            param[s] > 0 ? "overflows" : "underflows");
     }
-    if (!err)
-        err = make_groups(x, n, &in, &groups);
+    return err;
+}
+
+int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    struct query_grid in = {0}, param_grid = {0};
+    group_list groups = {0};
+    const double *param = NULL;
+    bool done = false, fuses = !x->env->plain && query__can_fuse(n, x->plan->delayed_name_removal);
+    int err = 0;
+    if (!fuses)
+        err = query__eval(x, n->args[0], &in);
+    if (!err && n->arg_count > 1)
+        err = query__eval(x, n->args[1], &param_grid);
+    if (!err && param_grid.count) {
+        param = param_grid.rows[0].value;
+        err = check_params(x, n, param, !in.count);
+    }
+    if (!err && fuses) {
+        err = query__eval_fused(x, n, param, out, &done);
+        if (!err && !done)
+            err = query__eval(x, n->args[0], &in);
+    }
+    if (err || done)
+        return err;
+    err = make_groups(x, n, &in, &groups);
     if (!err) {
         switch (n->aggregate) {
         case QUERY_TOPK:

@@ -149,6 +149,7 @@ int query_run(const struct query_plan *plan, const struct query_env *env, struct
     for (size_t i = 0; i < x.selections.len; i++)
         env->source->ops->selection_free(x.selections.items[i]);
     vec_free(&x.selections);
+    vec_free(&x.made);
     vec_free(&x.warnings);
     vec_free(&x.infos);
     return err;

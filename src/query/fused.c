@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "query/rank.h"
 #include "query/scan.h"
 
 #define SLICE_STEPS ((size_t)256) /* what one thread adds up at a time */
@@ -13,6 +14,7 @@ struct group {
     double *value, *c; /* sums with compensations, or extremes */
     uint32_t *count;   /* rows with a value at a step, beside those that have one at each */
     uint32_t full;
+    struct query__rank rank; /* topk and bottomk have nothing else */
 };
 
 struct fused {
@@ -22,11 +24,22 @@ struct fused {
     struct map *by_labels;
     struct buf key;
     VEC(struct group *) groups;
+    const uint32_t *take; /* of topk and bottomk, one a step */
+    size_t most;
 
     /* The wave at hand. */
-    struct query__slot *slots;
+    const struct query__slot *slots;
     struct group **group_of;
     size_t count;
+};
+
+/* Aggregations over one selector, which is read once for all of them. */
+#define TOGETHER 8
+
+struct together {
+    struct fused of[TOGETHER];
+    size_t count;
+    struct query__slot *slots;
 };
 
 static bool is_named(const struct query_node *n, struct slice name)
@@ -38,9 +51,9 @@ static bool is_named(const struct query_node *n, struct slice name)
     return false;
 }
 
-static bool drops_name(const struct query_node *arg)
+static bool ranks(const struct query_node *n)
 {
-    return arg->op == QUERY_WINDOW ? !arg->function->keeps_name : arg->selector.timestamps;
+    return n->aggregate == QUERY_TOPK || n->aggregate == QUERY_BOTTOMK;
 }
 
 bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
@@ -52,21 +65,23 @@ bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
     case QUERY_COUNT:
     case QUERY_MIN:
     case QUERY_MAX:
+    case QUERY_TOPK:
+    case QUERY_BOTTOMK:
     case QUERY_GROUP: break;
     default: return false;
     }
-    if (arg->selector.anchored || arg->selector.smoothed)
+    if (arg->selector.anchored || arg->selector.smoothed || arg->selector.starts)
         return false;
     if (arg->op == QUERY_INSTANT)
         return true;
     /* A group by the name, or what goes with it, lives on until these are removed, or not. */
-    if (drops_name(arg) && !n->without &&
+    if (query__drops_name(arg) && !n->without &&
         (is_named(n, SLICE(DATA_METRIC_NAME)) || is_named(n, SLICE("__type__")) ||
          is_named(n, SLICE("__unit__"))))
         return false;
     /* Where names go at once, series that differ in nothing else are an error to be found. */
     return arg->op == QUERY_WINDOW && !arg->subquery && arg->arg_count == 1 &&
-           (!drops_name(arg) || query__one_metric(&arg->selector) || delayed_name_removal);
+           (!query__drops_name(arg) || query__one_metric(&arg->selector) || delayed_name_removal);
 }
 
 static struct group *group_new(struct fused *f)
@@ -77,6 +92,10 @@ static struct group *group_new(struct fused *f)
     struct group *g = ARENA_NEW(x->arena, struct group);
     if (!g)
         return NULL;
+    if (ranks(f->node))
+        return query__rank_init(x, f->node->aggregate == QUERY_TOPK, f->take, f->most, &g->rank)
+                   ? g
+                   : NULL;
     g->count = ARENA_ARRAY(x->arena, uint32_t, x->step_count);
     g->value = ARENA_ARRAY(x->arena, double, x->step_count);
     g->c = sums ? ARENA_ARRAY(x->arena, double, x->step_count) : NULL;
@@ -91,7 +110,7 @@ static struct group *group_new(struct fused *f)
 static struct group *group_for(struct fused *f, struct data_labels labels)
 {
     const struct query_node *n = f->node;
-    bool drop = n->without || drops_name(n->args[0]), added;
+    bool drop = n->without || query__drops_name(n->args[0]), added;
     struct data_label few[32], *kept = few;
     size_t count = 0;
     if (labels.count > ARRAY_LEN(few) &&
@@ -139,6 +158,11 @@ static void add_steps(void *ctx, size_t slice)
         size_t lo = MAX(row->lo, begin), hi = MIN(row->hi, end);
         if (!g || lo >= hi)
             continue;
+        if (ranks(f->node)) {
+            query__rank_add(&g->rank, (uint32_t)f->slots[i].series, row->value,
+                            row->all ? NULL : row->has, lo, hi);
+            continue;
+        }
         if (row->all) {
             add_run(f, g, row->value, lo, hi - lo);
             if (row->hi - row->lo < f->x->step_count) {
@@ -208,58 +232,175 @@ static bool finish_group(const struct fused *f, struct group *g, struct query_ro
     return true;
 }
 
-static int make_slots(struct fused *f, size_t wave)
+static int make_slots(struct query_exec *x, struct together *t, size_t wave)
 {
-    struct query_exec *x = f->x;
-    f->slots = ARENA_ARRAY(x->arena, struct query__slot, wave);
-    f->group_of = ARENA_ARRAY(x->arena, struct group *, wave);
-    if (!f->slots || !f->group_of)
-        return query__no_memory(x);
-    for (size_t i = 0; i < wave; i++) {
-        f->slots[i].row.value = arena_alloc(x->arena, x->step_count * sizeof(double));
-        f->slots[i].row.has = arena_alloc(x->arena, x->step_count);
-        if (!f->slots[i].row.value || !f->slots[i].row.has)
+    t->slots = ARENA_ARRAY(x->arena, struct query__slot, wave);
+    for (size_t i = 0; i < t->count && t->slots; i++) {
+        t->of[i].slots = t->slots;
+        t->of[i].group_of = ARENA_ARRAY(x->arena, struct group *, wave);
+        if (!t->of[i].group_of)
             return query__no_memory(x);
     }
-    return 0;
+    for (size_t i = 0; i < wave && t->slots; i++) {
+        t->slots[i].row.value = arena_alloc(x->arena, x->step_count * sizeof(double));
+        t->slots[i].row.has = arena_alloc(x->arena, x->step_count);
+        if (!t->slots[i].row.value || !t->slots[i].row.has)
+            return query__no_memory(x);
+    }
+    return t->slots ? 0 : query__no_memory(x);
 }
 
-int query__eval_fused(struct query_exec *x, const struct query_node *n, struct query_grid *out,
-                      bool *out_done)
+struct heads {
+    const struct query_node *node;
+    struct store_selection *selection;
+};
+
+static struct data_labels head_of(struct query_exec *x, void *ctx, uint32_t row,
+                                  bool *out_drop_name)
 {
-    struct fused f = {.x = x, .node = n, .simd = query__simd(), .by_labels = map_new()};
+    const struct heads *h = ctx;
+    *out_drop_name = query__drops_name(h->node);
+    return query__result_labels(x, h->node,
+                                x->env->source->ops->selection_labels(h->selection, row));
+}
+
+static int finish(const struct fused *f, const struct query__scan *scan, struct query_grid *out,
+                  bool *out_done)
+{
+    int err = 0;
+    for (size_t i = 0; i < f->groups.len && !err && *out_done; i++) {
+        struct group *g = f->groups.items[i];
+        if (ranks(f->node)) {
+            struct heads heads = {f->node->args[0], scan->selection};
+            err = query__rank_finish(f->x, &g->rank, head_of, &heads, out);
+            continue;
+        }
+        struct query_row *row = query__add_row(f->x, out, g->labels);
+        if (!row)
+            err = ERR_NOMEM;
+        else
+            *out_done = finish_group(f, g, row);
+    }
+    return err;
+}
+
+/* --- the same selector in several places --- */
+
+static bool same_matchers(const struct query_selector *a, const struct query_selector *b)
+{
+    if (a->matcher_count != b->matcher_count)
+        return false;
+    for (size_t i = 0; i < a->matcher_count; i++) {
+        if (a->matchers[i].op != b->matchers[i].op ||
+            !slice_eq(a->matchers[i].name, b->matchers[i].name) ||
+            !slice_eq(a->matchers[i].value, b->matchers[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* Both are such that query__can_fuse is true of what is over them. */
+static bool same_rows(const struct query_node *a, const struct query_node *b)
+{
+    const struct query_selector *s = &a->selector, *t = &b->selector;
+    return a->op == b->op && a->function == b->function && a->range_ns == b->range_ns &&
+           s->offset_ns == t->offset_ns && s->has_at == t->has_at && s->at_ns == t->at_ns &&
+           s->lookback_ns == t->lookback_ns && s->timestamps == t->timestamps &&
+           s->find_resets == t->find_resets && same_matchers(s, t);
+}
+
+/* Aggregations of one argument like n's, n among them, in the order they will be evaluated. Those
+ * in subqueries have other steps. *found tells whether n was met. */
+static void find_alike(const struct query_exec *x, const struct query_node *at,
+                       const struct query_node *n, struct together *t, bool *found)
+{
+    if (at->op == QUERY_WINDOW && at->subquery)
+        return;
+    *found |= at == n;
+    if (at->op == QUERY_AGGREGATE && at->arg_count == 1 && t->count < TOGETHER && at != n &&
+        query__can_fuse(at, x->plan->delayed_name_removal) && same_rows(at->args[0], n->args[0]))
+        t->of[t->count++].node = at;
+    for (size_t i = 0; i < at->arg_count; i++) {
+        if (at->op != QUERY_WINDOW)
+            find_alike(x, at->args[i], n, t, found);
+    }
+}
+
+static bool take_made(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    for (size_t i = 0; i < x->made.len; i++) {
+        if (x->made.items[i].node != n)
+            continue;
+        *out = x->made.items[i].grid;
+        x->stats.samples_read += x->made.items[i].samples;
+        x->stats.series_selected += x->made.items[i].series;
+        x->made.items[i] = vec_pop(&x->made);
+        return true;
+    }
+    return false;
+}
+
+int query__eval_fused(struct query_exec *x, const struct query_node *n, const double *param,
+                      struct query_grid *out, bool *out_done)
+{
+    struct together t = {.count = 1};
     struct query_stats stats = x->stats;
     uint64_t held = x->samples_held;
     struct query__scan scan;
-    bool histograms = false;
+    bool histograms = false, outside = false;
+    uint32_t *take = NULL;
+    *out_done = take_made(x, n, out);
+    if (*out_done || (ranks(n) && !query__rank_takes(x, param, &take, &t.of[0].most)))
+        return 0;
+    if (ranks(n) && !take)
+        return query__no_memory(x);
+    if (n->arg_count == 1)
+        find_alike(x, x->plan->root, n, &t, &outside);
+    if (!outside)
+        t.count = 1;
+    t.of[0].node = n;
+    t.of[0].take = take;
+    for (size_t i = 0; i < t.count; i++) {
+        t.of[i].x = x;
+        t.of[i].simd = query__simd();
+        t.of[i].by_labels = map_new();
+    }
     int err = query__scan_open(x, n->args[0], NULL, &scan);
     size_t wave = err ? 0 : query__scan_wave(&scan);
     *out_done = true;
     if (wave)
-        err = make_slots(&f, wave);
+        err = make_slots(x, &t, wave);
     for (size_t first = 0; first < scan.count && !err && !histograms; first += wave) {
-        f.count = MIN(wave, scan.count - first);
-        err = query__scan_read(&scan, first, f.count, f.slots);
-        if (!err)
-            err = add_wave(&f, &scan, &histograms);
-    }
-    for (size_t i = 0; i < f.groups.len && !err && !histograms && *out_done; i++) {
-        struct query_row *row = query__add_row(x, out, f.groups.items[i]->labels);
-        if (!row)
-            err = ERR_NOMEM;
-        else
-            *out_done = finish_group(&f, f.groups.items[i], row);
+        size_t count = MIN(wave, scan.count - first);
+        err = query__scan_read(&scan, first, count, t.slots);
+        for (size_t i = 0; i < t.count && !err; i++) {
+            t.of[i].count = count;
+            err = add_wave(&t.of[i], &scan, &histograms);
+        }
     }
     if (histograms)
         *out_done = false;
+    if (!err && *out_done)
+        err = finish(&t.of[0], &scan, out, out_done);
+    for (size_t i = 1; i < t.count && !err && *out_done; i++) {
+        struct query_made made = {.node = t.of[i].node,
+                                  .samples = x->stats.samples_read - stats.samples_read,
+                                  .series = x->stats.series_selected - stats.series_selected};
+        bool done = true;
+        err = finish(&t.of[i], &scan, &made.grid, &done);
+        if (done && !err)
+            vec_push(&x->made, made);
+    }
     if (!err && !*out_done) {
         x->stats = stats;
         x->samples_held = held;
         *out = (struct query_grid){0};
     }
     query__scan_close(&scan);
-    vec_free(&f.groups);
-    map_free(f.by_labels);
-    buf_deinit(&f.key);
+    for (size_t i = 0; i < t.count; i++) {
+        vec_free(&t.of[i].groups);
+        map_free(t.of[i].by_labels);
+        buf_deinit(&t.of[i].key);
+    }
     return err;
 }

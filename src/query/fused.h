@@ -7,9 +7,11 @@
 
 /* Whether the operator and what it is over are of that kind. */
 bool query__can_fuse(const struct query_node *n, bool delayed_name_removal);
-/* *out_done is false when there is something among the series (histograms, sums that overflow) that
- * takes the general way; *out is empty then. */
-int query__eval_fused(struct query_exec *x, const struct query_node *n, struct query_grid *out,
-                      bool *out_done);
+/* `param`: topk's and bottomk's, one a step. Other aggregations of the plan over the same selector
+ * are made in the same go and found when their turn comes. *out_done is false when there is
+ * something among the series (histograms, sums that overflow) that takes the general way; *out is
+ * empty then. */
+int query__eval_fused(struct query_exec *x, const struct query_node *n, const double *param,
+                      struct query_grid *out, bool *out_done);
 
 #endif

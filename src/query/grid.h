@@ -19,6 +19,13 @@ struct query_grid {
     struct slice text; /* of a string argument */
 };
 
+/* What was made ahead of its turn, beside something else. */
+struct query_made {
+    const struct query_node *node;
+    struct query_grid grid;
+    uint64_t samples, series; /* that it would have read */
+};
+
 struct query_exec {
     const struct query_plan *plan;
     const struct query_env *env;
@@ -29,6 +36,7 @@ struct query_exec {
     VEC(struct slice) warnings, infos;
     struct query_stats stats;
     uint64_t samples_held;
+    VEC(struct query_made) made;
     VEC(struct store_selection *) selections; /* rows' labels point into them; freed at the end */
 };
 

@@ -38,6 +38,10 @@ int64_t query__minus(int64_t a, int64_t b); /* INT64_MIN when it overflows */
 /* The selector names one metric exactly, so that its series are told apart by their other labels.
  */
 bool query__one_metric(const struct query_selector *sel);
+/* Whether what comes of an INSTANT or WINDOW node is nameless, and the labels it has at once. */
+bool query__drops_name(const struct query_node *n);
+struct data_labels query__result_labels(struct query_exec *x, const struct query_node *n,
+                                        struct data_labels labels);
 /* The windows of a node's steps: one when all have the same. False when their times overflow: there
  * can be nothing. */
 bool query__windows_of(const struct query_exec *x, const struct query_node *n,

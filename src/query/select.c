@@ -24,16 +24,16 @@ void query__counter_hint(struct query_exec *x, const struct query_node *n,
                     SLICE_FMT(name));
 }
 
-static bool drops_name(const struct query_node *n)
+bool query__drops_name(const struct query_node *n)
 {
     return n->op == QUERY_WINDOW ? !n->function->keeps_name
                                  : n->selector.timestamps || n->selector.starts;
 }
 
-static struct data_labels result_labels(struct query_exec *x, const struct query_node *n,
+struct data_labels query__result_labels(struct query_exec *x, const struct query_node *n,
                                         struct data_labels labels)
 {
-    bool drop = n->op == QUERY_WINDOW && drops_name(n) && !x->plan->delayed_name_removal;
+    bool drop = n->op == QUERY_WINDOW && query__drops_name(n) && !x->plan->delayed_name_removal;
     return drop ? query__drop_name(x, labels) : labels;
 }
 
@@ -55,10 +55,10 @@ static int plain_series(struct query_exec *x, const struct query_node *n,
     if (n->selector.find_resets)
         query__find_resets(x, samples);
     query__counter_hint(x, n, labels);
-    struct query_row *row = query__add_row(x, out, result_labels(x, n, labels));
+    struct query_row *row = query__add_row(x, out, query__result_labels(x, n, labels));
     if (!row)
         return ERR_NOMEM;
-    row->drop_name = drops_name(n);
+    row->drop_name = query__drops_name(n);
     const struct query_samples run = {.ts = samples->ts,
                                       .v = samples->value,
                                       .h = histograms ? samples->histogram : NULL,
@@ -93,10 +93,10 @@ static int take_row(struct query_exec *x, const struct query_node *n, struct dat
 {
     query__counter_hint(x, n, labels);
     struct query_row *row =
-        query__put_row(x, out, result_labels(x, n, labels), slot->row.value, slot->row.has);
+        query__put_row(x, out, query__result_labels(x, n, labels), slot->row.value, slot->row.has);
     if (!row)
         return ERR_NOMEM;
-    row->drop_name = drops_name(n);
+    row->drop_name = query__drops_name(n);
     slot->row.value = NULL; /* taken */
     return 0;
 }
@@ -214,12 +214,12 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
         }
         if (!count)
             continue;
-        struct query_row *row = query__add_row(x, out, result_labels(x, n, from->labels));
+        struct query_row *row = query__add_row(x, out, query__result_labels(x, n, from->labels));
         if (!row) {
             err = ERR_NOMEM;
             break;
         }
-        row->drop_name = drops_name(n) || from->drop_name;
+        row->drop_name = query__drops_name(n) || from->drop_name;
         struct query__row fast = {.value = row->value, .has = row->has};
         if (plain || histograms)
             err = query__plain_windows(
@@ -262,7 +262,7 @@ int query__eval_window(struct query_exec *x, const struct query_node *n, struct 
                           : eval_selector(x, n, params, out);
     /* Series of one name are told apart by the rest of their labels. */
     bool may_meet = n->subquery || !query__one_metric(&n->selector);
-    if (!err && may_meet && drops_name(n) && !x->plan->delayed_name_removal)
+    if (!err && may_meet && query__drops_name(n) && !x->plan->delayed_name_removal)
         err = query__merge_same(x, out);
     return err;
 }

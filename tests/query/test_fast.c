@@ -120,9 +120,20 @@ static void ask(char *out, size_t size)
     else
         snprintf(inner, sizeof(inner), "%s(%s%s%s)", ANY(functions), ANY(selectors), range,
                  ANY(modifiers));
-    switch (rnd() % 8) {
+    switch (rnd() % 10) {
     case 0: snprintf(out, size, "%s", inner); break;
-    case 1: snprintf(out, size, "topk(2, %s)", inner); break;
+    case 1:
+        snprintf(out, size, "%s %s(%s, %s)", rnd() % 2 ? "topk" : "bottomk", ANY(by),
+                 rnd() % 4 ? "2" : "time() % 7 - 1", inner);
+        break;
+    case 8:
+        snprintf(out, size, "sum by (t) (%s) + on (t) group_right %s by (t, n) (%s)", inner,
+                 ANY(aggregates), inner);
+        break;
+    case 9:
+        snprintf(out, size, "sum(bottomk by (n) (%d, %s)) + sum(%s)", (int)(rnd() % 200), inner,
+                 inner);
+        break;
     case 2: snprintf(out, size, "%s(%s[20m:1m])", ANY(functions), inner); break;
     case 3: snprintf(out, size, "%s %s(%s > 1)", ANY(aggregates), ANY(by), inner); break;
     case 4: snprintf(out, size, "histogram_quantile(0.9, sum by (le) (%s))", inner); break;

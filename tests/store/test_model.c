@@ -302,11 +302,32 @@ static void check_samples(const struct model_series *m, const struct store_selec
     }
 }
 
+/* What a read says of its columns is true. */
+static void check_facts(const struct store_samples *got, struct store_samples *before)
+{
+    for (size_t k = 0; k < got->count && !got->histogram; k++) {
+        double v = got->value[k];
+        assert_true(!got->ordinary || (isfinite(v) && !(v == 0 && signbit(v))));
+        assert_true(!got->integers || v == trunc(v));
+    }
+    if (!got->times_id.lo && !got->times_id.hi)
+        return;
+    if (hash128_eq(got->times_id, before->times_id)) {
+        assert_int_equal(got->count, before->count);
+        assert_memory_equal(got->ts, before->own_ts, got->count * sizeof(*got->ts));
+    }
+    store_samples_reserve(before, got->count, false, false);
+    memcpy(before->own_ts, got->ts, got->count * sizeof(*got->ts));
+    before->count = got->count;
+    before->times_id = got->times_id;
+}
+
 static void check_selection(struct world *w, const struct store_select_req *req)
 {
+    static unsigned checks;
     struct store_source *src = store_metrics(w->store);
     struct store_selection *sel;
-    struct store_samples samples = {0};
+    struct store_samples samples = {.share_times = checks++ % 2}, before = {0};
     bool seen[SERIES] = {0};
     assert_int_equal(src->ops->select(src, req, &sel, NULL), 0);
     for (size_t i = 0; i < src->ops->selection_count(sel); i++) {
@@ -320,6 +341,7 @@ static void check_selection(struct world *w, const struct store_select_req *req)
         assert_int_equal(
             src->ops->selection_read(sel, i, req->t_min_ns, req->t_max_ns, &samples, NULL), 0);
         check_samples(m, req, &samples);
+        check_facts(&samples, &before);
     }
     for (size_t i = 0; i < SERIES; i++) {
         size_t begin;
@@ -327,6 +349,7 @@ static void check_selection(struct world *w, const struct store_select_req *req)
             assert_int_equal(model_range(&w->series[i], req->t_min_ns, req->t_max_ns, &begin), 0);
     }
     store_samples_free(&samples);
+    store_samples_free(&before);
     src->ops->selection_free(sel);
 }
 
