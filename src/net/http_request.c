@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "net/http_priv.h"
+#include "net/listen.h"
 
 struct net_request *net__request_new(struct net__conn *c)
 {
@@ -250,20 +251,10 @@ struct slice net_request_peer(const struct net_request *req)
 {
     struct net_request *r = (struct net_request *)(uintptr_t)req;
     if (!r->peer[0]) {
-        struct sockaddr_storage a;
+        struct sockaddr_storage a = {0};
         int len = sizeof(a);
-        char ip[48] = "?";
-        unsigned port = 0;
-        if (!uv_tcp_getpeername(&req->conn->tcp, (struct sockaddr *)&a, &len)) {
-            if (a.ss_family == AF_INET6) {
-                uv_ip6_name((struct sockaddr_in6 *)&a, ip, sizeof(ip));
-                port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
-            } else {
-                uv_ip4_name((struct sockaddr_in *)&a, ip, sizeof(ip));
-                port = ntohs(((struct sockaddr_in *)&a)->sin_port);
-            }
-        }
-        snprintf(r->peer, sizeof(r->peer), "%s:%u", ip, port);
+        uv_tcp_getpeername(&req->conn->tcp, (struct sockaddr *)&a, &len);
+        net__address_text((const struct sockaddr *)&a, r->peer, sizeof(r->peer));
     }
     return slice_cstr(r->peer);
 }

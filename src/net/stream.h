@@ -38,8 +38,8 @@ struct net_stream_config {
     void *ctx;
 };
 
-/* Listens on every loop (a Unix socket on one; its connections are spread). ERR_EXISTS when the
- * port is taken. Config strings are copied. Counts as pharos_stream_*{door="name"}. */
+/* Listens on every loop; ERR_EXISTS when the address is taken. Config strings are copied. Counts as
+ * pharos_stream_*{door="name"}. */
 int net_stream_server_start(struct net_loops *loops, const struct net_stream_config *config,
                             struct net_stream_server **out, struct diag *diag);
 uint16_t net_stream_server_port(const struct net_stream_server *server);
