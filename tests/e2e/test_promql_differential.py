@@ -317,6 +317,8 @@ def difference(ours, theirs, level):
     a, b = a["data"], b["data"]
     if a["resultType"] != b["resultType"]:
         return f"{a['resultType']}, not {b['resultType']}"
+    if a["resultType"] == "scalar":
+        a, b = ({"result": [{"metric": {}, "value": r["result"]}]} for r in (a, b))
     rows_a, rows_b = sorted(a["result"], key=key), sorted(b["result"], key=key)
     if [key(r) for r in rows_a] != [key(r) for r in rows_b]:
         return f"series {[key(r) for r in rows_a]}\nnot    {[key(r) for r in rows_b]}"
