@@ -13,9 +13,8 @@
 const char *decode_otlp_refusal_name(enum decode_otlp_refusal reason)
 {
     static const char *const names[DECODE_OTLP_REFUSED_COUNT] = {
-        "invalid_name",        "invalid_timestamp", "invalid_attribute",
-        "invalid_temporality", "no_value",          "invalid_histogram",
-        "invalid_id",          "too_deep",          "too_many"};
+        "invalid_name", "invalid_timestamp", "invalid_attribute", "invalid_temporality",
+        "no_value",     "invalid_histogram", "invalid_id",        "too_deep"};
     base_assert(reason < DECODE_OTLP_REFUSED_COUNT);
     return names[reason];
 }
@@ -38,6 +37,8 @@ void decode_otlp_scratch_free(struct decode_otlp_scratch *s)
     vec_free(&s->resource);
     vec_free(&s->scope);
     vec_free(&s->point);
+    vec_free(&s->attrs);
+    vec_free(&s->labels);
     mem_free(s);
 }
 

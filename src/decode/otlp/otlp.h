@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "data/event_batch.h"
 #include "data/metric_batch.h"
 #include "decode/otlp/translation.h"
 
@@ -31,7 +32,6 @@ enum decode_otlp_refusal {
     DECODE_OTLP_BAD_HISTOGRAM,   /* counts, bounds or scale that contradict each other */
     DECODE_OTLP_BAD_ID,          /* a trace or span id that is zero or of a wrong length */
     DECODE_OTLP_TOO_DEEP,        /* attributes or a body nested deeper than DECODE_OTLP_DEPTH */
-    DECODE_OTLP_TOO_MANY,        /* more attributes, events or links than limits allow */
     DECODE_OTLP_REFUSED_COUNT
 };
 /* "invalid_name", ... for counters and messages. */
@@ -43,6 +43,7 @@ struct decode_otlp_result {
     size_t refused_by[DECODE_OTLP_REFUSED_COUNT];
     struct diag first_refusal; /* code 0 when nothing was refused */
     size_t repaired_texts;     /* strings that were no UTF-8: their bytes became U+FFFD */
+    size_t clamped_durations;  /* spans that end before they start: kept with duration 0 */
 };
 
 /* Working memory, kept from call to call. */
@@ -64,6 +65,20 @@ int decode_otlp_metrics(enum decode_otlp_encoding encoding, struct slice body,
                         const struct decode_otlp_translation *translation,
                         struct decode_otlp_scratch *scratch, struct data_metric_batch *batch,
                         struct decode_otlp_result *out, struct diag *diag);
+
+/* ExportLogsServiceRequest and ExportTraceServiceRequest appended to a batch of that table.
+ *
+ * The resource makes the stream: the attributes that Loki makes labels of (decode/otlp/stream.h
+ * says which), under their sanitised names; without service.name there is service_name all the
+ * same. All other attributes of resource and scope are sets of the batch, with their types. Texts
+ * of the batch point into `body` and the scratch: both stay as they are until the batch was handed
+ * on or reset. `received_ns` is the time of a log record that has none of its own. */
+int decode_otlp_logs(enum decode_otlp_encoding encoding, struct slice body, int64_t received_ns,
+                     struct decode_otlp_scratch *scratch, struct data_event_batch *batch,
+                     struct decode_otlp_result *out, struct diag *diag);
+int decode_otlp_spans(enum decode_otlp_encoding encoding, struct slice body,
+                      struct decode_otlp_scratch *scratch, struct data_event_batch *batch,
+                      struct decode_otlp_result *out, struct diag *diag);
 
 /* --- the answer --- */
 

@@ -49,7 +49,8 @@ struct decode_otlp_scratch {
     struct buf text;     /* names and values being made */
     struct arena *arena; /* of one request: escaped names, printed values */
     decode__otlp_attributes resource, scope, point;
-    struct decode__otlp_names *names;
+    VEC(struct data_event_attr) attrs; /* of the log record or span in hand */
+    VEC(struct data_label) labels;     /* of the stream being made */
     struct decode__otlp_metric_state *metric;
 };
 
