@@ -3,6 +3,7 @@
 
 #include "api/auth.h"
 #include "api/job.h"
+#include "api/otlp/export.h"
 #include "api/prometheus/write.h"
 #include "base/counter.h"
 #include "base/mem.h"
@@ -21,6 +22,7 @@ struct api *api_new(const struct api_config *config)
                 "limits.query.memory_total");
     api__job_init();
     api__write_init();
+    api__otlp_init(api);
     return api;
 }
 
@@ -30,6 +32,7 @@ void api_free(struct api *api)
         return;
     api_auth_free(api->auth);
     api__write_free(api);
+    api__otlp_free(api);
     pthread_mutex_destroy(&api->lock);
     mem_free(api);
 }
@@ -85,31 +88,34 @@ void api_cancel_all(struct api *api)
     pthread_mutex_unlock(&api->lock);
 }
 
-struct slice api__tenant(struct net_request *req)
+bool api__tenant_read(struct net_request *req, struct slice *out)
 {
     struct slice id = net_request_header(req, "x-scope-orgid");
     bool good = id.len <= 150;
-    if (!id.len)
-        return SLICE("default");
+    *out = id.len ? id : SLICE("default");
     for (size_t i = 0; i < id.len && good; i++) {
         char c = id.ptr[i];
         good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                (c && strchr("!-_.*'()", c));
     }
-    if (good && !slice_eq_cstr(id, ".") && !slice_eq_cstr(id, ".."))
-        return id;
-    api__respond_error(req, API_BAD_DATA,
-                       "X-Scope-OrgID: a tenant has 1 to 150 of the characters a-z A-Z 0-9 "
-                       "! - _ . * ' ( )");
+    return good && !slice_eq_cstr(id, ".") && !slice_eq_cstr(id, "..");
+}
+
+struct slice api__tenant(struct net_request *req)
+{
+    struct slice tenant;
+    if (api__tenant_read(req, &tenant))
+        return tenant;
+    api__respond_error(req, API_BAD_DATA, "%s", API__TENANT_RULE);
     return (struct slice){NULL, 0};
 }
 
 /* --- dispatch --- */
 
 /* Doors that are planned; their paths are no pages of the UI. */
-static const char *const planned_prefixes[] = {"alertmanager", "loki",   "tempo",    "otlp",
-                                               "jaeger",       "zipkin", "influxdb", "statsd",
-                                               "graphite",     "elastic"};
+static const char *const planned_prefixes[] = {"alertmanager", "loki",     "tempo",
+                                               "jaeger",       "zipkin",   "influxdb",
+                                               "statsd",       "graphite", "elastic"};
 
 static void set_cors(struct net_request *req)
 {
@@ -191,6 +197,8 @@ static void handle_door(struct api_mount *mount, const struct api_door *door, st
 {
     if (door->cors && slice_starts_with(path, SLICE("/api/")))
         set_cors(req);
+    if (door->prepare)
+        door->prepare(mount->api, req);
     if (dispatch(mount, door, door->routes, door->route_count, path, req))
         return;
     if (net_request_method(req) == NET_OPTIONS)
@@ -207,7 +215,7 @@ static void handle_door(struct api_mount *mount, const struct api_door *door, st
 
 static void handle_main(struct api_mount *mount, struct net_request *req)
 {
-    static const struct api_door *const doors[] = {&api_door_prometheus};
+    static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp};
     struct slice path = net_request_path(req);
     for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
         if (is_door_prefix(path, doors[i]->name)) {
@@ -234,9 +242,10 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
 
 static void handle_grpc(struct api_mount *mount, struct net_request *req)
 {
-    const struct api_door *door = mount->door;
+    /* Paths of gRPC have no prefix: the main door has OTLP's methods. */
+    const struct api_door *door = mount->door ? mount->door : &api_door_otlp;
     if (mount->api->ready) {
-        net_grpc_serve(req, door ? door->grpc : NULL, door ? door->grpc_count : 0, mount);
+        net_grpc_serve(req, door->grpc, door->grpc_count, mount);
         return;
     }
     net_response_header(req, "Retry-After", SLICE("1"));
@@ -297,6 +306,13 @@ static bool is_open_path(struct slice path)
            slice_eq_cstr(path, "/grpc.health.v1.Health/Check");
 }
 
+/* Browsers ask without credentials what they may send; the answer is headers only. */
+static bool is_preflight(struct net_request *req)
+{
+    return net_request_method(req) == NET_OPTIONS && net_request_header(req, "origin").ptr &&
+           net_request_header(req, "access-control-request-method").ptr;
+}
+
 void api_handle(struct net_request *req, void *ctx)
 {
     struct api_mount *mount = ctx;
@@ -304,7 +320,7 @@ void api_handle(struct net_request *req, void *ctx)
     pthread_mutex_lock(&api->lock);
     struct api_auth *auth = api_auth_hold(api->auth);
     pthread_mutex_unlock(&api->lock);
-    if (!auth || mount->insecure || is_open_path(net_request_path(req))) {
+    if (!auth || mount->insecure || is_open_path(net_request_path(req)) || is_preflight(req)) {
         api_auth_free(auth);
         handle_allowed(mount, req);
         return;

@@ -19,6 +19,7 @@
 
 struct api;
 struct api_auth;
+struct api_otlp_settings;
 
 /* May change while running (api_set_limits). */
 struct api_limits {
@@ -153,6 +154,8 @@ struct api *api_new(const struct api_config *config);
 void api_set_limits(struct api *api, const struct api_limits *limits);
 /* Takes ownership; NULL = nobody has to authenticate. Thread-safe. */
 void api_set_auth(struct api *api, struct api_auth *auth);
+/* Takes the reference (api/otlp/settings.h). Thread-safe. */
+void api_set_otlp(struct api *api, struct api_otlp_settings *settings);
 /* Until true, data endpoints answer 503. Thread-safe. */
 void api_set_ready(struct api *api, bool ready);
 /* Queries running now, and the bytes that all of them hold. Thread-safe. */
@@ -172,8 +175,11 @@ struct api_door {
     const struct net_grpc_method *grpc; /* gRPC methods; their ctx is the struct api_mount */
     size_t grpc_count;
     bool cors; /* answers cross-origin requests as Prometheus does */
+    /* May set headers of whatever the door answers to any request; may be NULL. */
+    void (*prepare)(struct api *api, struct net_request *req);
 };
 extern const struct api_door api_door_prometheus;
+extern const struct api_door api_door_otlp;
 
 /* One listener: `door` at the root of its own port, or the main door (NULL), which has the UI,
  * Pharos' own API and every HTTP door under its prefix. Lives as long as its server. */

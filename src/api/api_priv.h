@@ -10,6 +10,7 @@
 
 struct api_job;
 struct api_write_kit;
+struct api__otlp_kit;
 
 struct api {
     struct store_source *source;
@@ -26,6 +27,8 @@ struct api {
     struct api_job *waiting, **waiting_end; /* gated jobs in order */
     int64_t running, waiting_count;
     struct api_write_kit *kits; /* of remote write, idle ones */
+    struct api_otlp_settings *otlp;
+    struct api__otlp_kit *otlp_kits; /* idle ones */
 };
 
 struct api_limits api__limits(struct api *api);
@@ -65,6 +68,10 @@ void api__respond_json(struct net_request *req, int status, struct slice body);
 
 /* X-Scope-OrgID, or "default"; ptr NULL when it is no good: then 400 was answered. */
 struct slice api__tenant(struct net_request *req);
+/* Same without an answer: false when it is no good. */
+bool api__tenant_read(struct net_request *req, struct slice *out);
+#define API__TENANT_RULE                                                                           \
+    "X-Scope-OrgID: a tenant has 1 to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )"
 
 extern const struct api_route api__pharos_routes[];
 extern const size_t api__pharos_route_count;

@@ -5,6 +5,7 @@
 #include "server/commands.h"
 #include "server/config.h"
 #include "server/inputs.h"
+#include "server/otlp.h"
 #include "server/rule_check.h"
 
 enum kind { KIND_PHAROS, KIND_PROMETHEUS, KIND_RULES };
@@ -47,12 +48,22 @@ static void print(const struct diag *diag)
     fprintf(stderr, "%s\n", diag_str(diag, text, sizeof(text)));
 }
 
+static int check_otlp(const struct server_config *config, struct diag *diag)
+{
+    struct api_otlp_settings *settings = NULL;
+    int err = server_otlp_settings(config, &settings, diag);
+    api_otlp_settings_free(settings);
+    return err;
+}
+
 static int check_pharos(const char *path, struct slice text, struct diag *diag)
 {
     struct server_config *config = NULL;
     int err = server_config_parse(path, text, NULL, &config, diag);
     if (!err)
         err = server_inputs_check(config, diag);
+    if (!err)
+        err = check_otlp(config, diag);
     for (size_t i = 0; config && i < config->warnings.len; i++)
         fprintf(stderr, "%s: warning: %s\n", path, config->warnings.items[i]);
     server_config_free(config);
@@ -79,6 +90,8 @@ static int check_prometheus(const char *path, struct text_yaml *root, struct dia
     err = server_config_parse(NULL, SLICE(""), &source, &config, diag);
     if (!err)
         err = server_inputs_check(config, diag);
+    if (!err)
+        err = check_otlp(config, diag);
     server_config_free(config);
     return err;
 }

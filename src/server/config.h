@@ -46,6 +46,8 @@ struct server_config {
     int64_t host_interval_ns;
     int64_t telemetry_interval_ns;
     const struct text_yaml *scrape_configs, *global;
+    const struct text_yaml *otlp;
+    const char *otlp_cors_origins, *otlp_cors_headers;
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;

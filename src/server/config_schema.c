@@ -38,7 +38,10 @@ const struct text_conf_field server_config_fields[] = {
     PLANNED_DOOR(SERVER_DOOR_ALERTMANAGER, "alertmanager"),
     PLANNED_DOOR(SERVER_DOOR_LOKI, "loki"),
     PLANNED_DOOR(SERVER_DOOR_TEMPO, "tempo"),
-    PLANNED_DOOR(SERVER_DOOR_OTLP, "otlp"),
+    OPEN_DOOR(SERVER_DOOR_OTLP, "doors.otlp", "127.0.0.1:4318"),
+    {"doors.otlp.cors_origins", TEXT_CONF_STRING, AT(otlp_cors_origins), "", 0, 0, NULL, "origins whose pages may send OTLP from a browser, comma-separated: https://shop.example, https://*.example or *; none by default", true, false},
+    {"doors.otlp.cors_headers", TEXT_CONF_STRING, AT(otlp_cors_headers), "", 0, 0, NULL, "headers that they may send, comma-separated; empty: whatever they ask for", true, false},
+    OPEN_DOOR(SERVER_DOOR_OTLP_GRPC, "doors.otlp_grpc", "127.0.0.1:4317"),
     PLANNED_DOOR(SERVER_DOOR_JAEGER, "jaeger"),
     PLANNED_DOOR(SERVER_DOOR_ZIPKIN, "zipkin"),
     PLANNED_DOOR(SERVER_DOOR_INFLUXDB, "influxdb"),
@@ -91,6 +94,8 @@ const struct text_conf_field server_config_fields[] = {
     {"prometheus.push_interval", TEXT_CONF_DURATION, AT(push_interval_ns), "15s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often metrics pushed to the Pushgateway's paths (/metrics/job/...) are stored again, until they are deleted", true, false},
     {"global", TEXT_CONF_NODE, AT(global), NULL, 0, 0, NULL, "Prometheus' section global, for scrape_configs below", true, false},
     {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, false},
+
+    {"otlp", TEXT_CONF_NODE, AT(otlp), NULL, 0, 0, NULL, "how OpenTelemetry's metrics are named, as Prometheus' section otlp; without it that of prometheus.config_file holds. docs/otlp.md has the keys", true, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

@@ -5,6 +5,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "server/otlp.h"
 #include "server/serve.h"
 #include "server/version.h"
 
@@ -230,6 +231,7 @@ int server_reload(struct server *s, struct diag *diag)
 {
     struct server_config *next = NULL;
     struct api_auth *auth = NULL;
+    struct api_otlp_settings *otlp = NULL;
     struct api_limits limits;
     struct buf restart = {0};
     char text[1200];
@@ -238,12 +240,15 @@ int server_reload(struct server *s, struct diag *diag)
     if (!err)
         err = server_config_auth(next, &auth, diag);
     if (!err)
+        err = server_otlp_settings(next, &otlp, diag);
+    if (!err)
         err = server_inputs_reload(s->inputs, next, diag);
     if (err) {
         s->host.reload_ok = false;
         s->host.reload_failed_ns = s->os->ops->now_ns(s->os);
         pthread_mutex_unlock(&s->lock);
         api_auth_free(auth);
+        api_otlp_settings_free(otlp);
         server_config_free(next);
         LOG_ERROR("server", "configuration not reloaded, the old one stays in force",
                   LOG_STR("error", diag_str(diag, text, sizeof(text))));
@@ -253,6 +258,7 @@ int server_reload(struct server *s, struct diag *diag)
     server_fill_limits(next, &limits);
     api_set_limits(s->api, &limits);
     api_set_auth(s->api, auth);
+    api_set_otlp(s->api, otlp);
     server_doors_reload(s->doors, next);
     log_set_level((enum log_level)next->log_level);
     struct server_config *old = s->config;

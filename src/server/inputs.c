@@ -33,7 +33,7 @@ static const struct {
                            {"runtime", true},      {"rule_files", false},
                            {"alerting", false},    {"remote_write", false},
                            {"remote_read", false}, {"scrape_config_files", false},
-                           {"otlp", false},        {"storage", false},
+                           {"otlp", true},         {"storage", false},
                            {"tracing", false}};
 
 static int check_sections(const struct text_yaml *root, bool warn, struct diag *diag)

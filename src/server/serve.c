@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "os/pool.h"
 #include "server/commands.h"
+#include "server/otlp.h"
 #include "server/version.h"
 
 #define DRAIN_NS (5 * NS_PER_SEC)
@@ -99,6 +100,7 @@ static int start(struct server *s, struct diag *diag)
 {
     struct server_config *c = s->config;
     struct api_auth *auth = NULL;
+    struct api_otlp_settings *otlp = NULL;
     int err = s->os->ops->mkdir(s->os, c->data, diag);
     if (err)
         return err;
@@ -119,6 +121,9 @@ static int start(struct server *s, struct diag *diag)
     if ((err = server_config_auth(c, &auth, diag)))
         return err;
     api_set_auth(s->api, auth);
+    if ((err = server_otlp_settings(c, &otlp, diag)))
+        return err;
+    api_set_otlp(s->api, otlp);
     /* Needs no port yet: /metrics may be asked as soon as a door is open. */
     struct server_telemetry_config tc = {.source = store_metrics(s->store),
                                          .sink = &s->sink.sink,

@@ -29,6 +29,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = os.environ.get("PHAROS_BIN", str(ROOT / "build" / "pharos"))
 START_S = 30
+# Doors besides the main and the prometheus one: closed unless a test opens them.
+OTHER_DOORS = ("otlp", "otlp_grpc")
 
 
 def clean_env(**more):
@@ -164,6 +166,7 @@ class Server:
         sets = [f"main.listen=127.0.0.1:{self.main_port}", "host.collect=off"]
         sets.append(f"doors.prometheus.listen=127.0.0.1:{self.prometheus_port}"
                     if self.prometheus_port else "doors.all=off")
+        sets += [f"doors.{name}.listen=off" for name in OTHER_DOORS if self.prometheus_port]
         for s in sets + self.sets:
             args += ["--set", s]
         with open(self.log_path, "a") as log:

@@ -1,4 +1,5 @@
 /* The prometheus door's table. */
+#include "api/otlp/http.h"
 #include "api/prometheus/door_priv.h"
 
 static const struct api_route prometheus_routes[] = {
@@ -35,6 +36,7 @@ static const struct api_route prometheus_routes[] = {
     {API_POST | API_PUT, "/api/v1/admin/tsdb/snapshot", api__prom_admin_snapshot},
     {API_POST, "/api/v1/read", api__prom_read},
     {API_POST, "/api/v1/write", api__prom_write},
+    {API_POST, "/api/v1/otlp/v1/metrics", api__otlp_metrics},
     {API_GET, "/version", api__prom_version},
     /* the Pushgateway's */
     {API_PUT, "/metrics/job/*", api__push_put},

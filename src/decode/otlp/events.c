@@ -33,9 +33,7 @@ int decode__otlp_data_value(struct decode__otlp_walk *w, const struct decode__ot
                             struct data_value *out)
 {
     switch (v->kind) {
-    case DECODE__OTLP_STRING:
-        *out = data_value_string(decode__otlp_utf8(w, v->bytes));
-        return 0;
+    case DECODE__OTLP_STRING: *out = data_value_string(decode__otlp_utf8(w, v->bytes)); return 0;
     case DECODE__OTLP_BOOL: *out = data_value_bool(v->num); return 0;
     case DECODE__OTLP_INT: *out = data_value_int(v->num); return 0;
     case DECODE__OTLP_DOUBLE: *out = data_value_double(v->dbl); return 0;
@@ -236,8 +234,8 @@ static int take_resource(struct decode__otlp_events *e, struct slice message)
         return decode__otlp_damaged(&e->w, &r, in_resource);
     add_service_name(e);
     qsort(s->labels.items, s->labels.len, sizeof(*s->labels.items), by_name);
-    e->stream = data_event_batch_add_stream(
-        e->batch, (struct data_labels){s->labels.items, s->labels.len});
+    e->stream =
+        data_event_batch_add_stream(e->batch, (struct data_labels){s->labels.items, s->labels.len});
     e->resource_set = begin_set(e);
     decode__otlp_put_text(e, DATA_EVENT_RESOURCE_SCHEMA, schema_url);
     decode__otlp_put_int(e->batch, DATA_EVENT_RESOURCE_DROPPED, dropped);

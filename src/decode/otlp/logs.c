@@ -55,12 +55,11 @@ static enum data_event_level level_of(const struct decode__otlp_events *e, const
  * refuse the record. */
 static int read_record(struct decode__otlp_events *e, struct slice message, struct record *rec)
 {
-    static const uint8_t wires[] = {[1] = CODEC_PB_FIXED64, [2] = CODEC_PB_VARINT,
-                                    [3] = CODEC_PB_BYTES,   [5] = CODEC_PB_BYTES,
-                                    [6] = CODEC_PB_BYTES,   [7] = CODEC_PB_VARINT,
-                                    [8] = CODEC_PB_FIXED32, [9] = CODEC_PB_BYTES,
-                                    [10] = CODEC_PB_BYTES,  [11] = CODEC_PB_FIXED64,
-                                    [12] = CODEC_PB_BYTES};
+    static const uint8_t wires[] = {
+        [1] = CODEC_PB_FIXED64,  [2] = CODEC_PB_VARINT, [3] = CODEC_PB_BYTES,
+        [5] = CODEC_PB_BYTES,    [6] = CODEC_PB_BYTES,  [7] = CODEC_PB_VARINT,
+        [8] = CODEC_PB_FIXED32,  [9] = CODEC_PB_BYTES,  [10] = CODEC_PB_BYTES,
+        [11] = CODEC_PB_FIXED64, [12] = CODEC_PB_BYTES};
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
     int refused = 0, err;

@@ -41,11 +41,11 @@ static int read_span(struct decode__otlp_events *e, struct slice message, struct
                      int *refused)
 {
     static const uint8_t wires[] = {
-        [1] = CODEC_PB_BYTES,   [2] = CODEC_PB_BYTES,    [3] = CODEC_PB_BYTES,
-        [4] = CODEC_PB_BYTES,   [5] = CODEC_PB_BYTES,    [6] = CODEC_PB_VARINT,
-        [7] = CODEC_PB_FIXED64, [8] = CODEC_PB_FIXED64,  [9] = CODEC_PB_BYTES,
-        [10] = CODEC_PB_VARINT, [11] = CODEC_PB_BYTES,   [12] = CODEC_PB_VARINT,
-        [13] = CODEC_PB_BYTES,  [14] = CODEC_PB_VARINT,  [15] = CODEC_PB_BYTES,
+        [1] = CODEC_PB_BYTES,   [2] = CODEC_PB_BYTES,   [3] = CODEC_PB_BYTES,
+        [4] = CODEC_PB_BYTES,   [5] = CODEC_PB_BYTES,   [6] = CODEC_PB_VARINT,
+        [7] = CODEC_PB_FIXED64, [8] = CODEC_PB_FIXED64, [9] = CODEC_PB_BYTES,
+        [10] = CODEC_PB_VARINT, [11] = CODEC_PB_BYTES,  [12] = CODEC_PB_VARINT,
+        [13] = CODEC_PB_BYTES,  [14] = CODEC_PB_VARINT, [15] = CODEC_PB_BYTES,
         [16] = CODEC_PB_FIXED32};
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
@@ -170,7 +170,8 @@ static int take_children(struct decode__otlp_events *e, struct slice message, bo
 
 static bool check_span(struct decode__otlp_events *e, const struct span *sp, bool bad_link)
 {
-    const char *what = !decode__otlp_is_id(sp->trace_id, 16) ? "traceId is not 16 bytes, not all zero"
+    const char *what = !decode__otlp_is_id(sp->trace_id, 16)
+                           ? "traceId is not 16 bytes, not all zero"
                        : !decode__otlp_is_id(sp->span_id, 8) ? "spanId is not 8 bytes, not all zero"
                        : sp->parent_id.len && sp->parent_id.len != 8 ? "parentSpanId is not 8 bytes"
                        : bad_link ? "link has ids that are not 16 and 8 bytes"
@@ -216,8 +217,7 @@ static int take_span(struct decode__otlp_events *e, struct slice message)
     }
     if (!check_span(e, &sp, bad_link))
         return 0;
-    uint32_t row =
-        data_event_batch_add_row(b, e->stream, (int64_t)(sp.start ? sp.start : sp.end));
+    uint32_t row = data_event_batch_add_row(b, e->stream, (int64_t)(sp.start ? sp.start : sp.end));
     b->rows.items[row].resource = e->resource_set;
     b->rows.items[row].scope = e->scope_set;
     data_event_put(b, DATA_EVENT_TRACE_ID, data_value_bytes(sp.trace_id));

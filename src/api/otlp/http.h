@@ -1,0 +1,10 @@
+/* OTLP's routes that other doors have too. */
+#ifndef API_OTLP_HTTP_H
+#define API_OTLP_HTTP_H
+
+struct api_call;
+
+/* POST of an ExportMetricsServiceRequest. */
+void api__otlp_metrics(struct api_call *call);
+
+#endif
