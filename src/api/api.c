@@ -1,7 +1,10 @@
 /* Mounts, dispatch, authentication, and the life of the api object. */
 #include "api/api.h"
 
+#include <stdio.h>
+
 #include "api/auth.h"
+#include "api/grafana/routes.h"
 #include "api/job.h"
 #include "api/otlp/export.h"
 #include "api/prometheus/write.h"
@@ -14,6 +17,7 @@ struct api *api_new(const struct api_config *config)
     api->source = config->source;
     api->sink = config->sink;
     api->pool = config->pool;
+    api->catalog = config->catalog;
     api->host = config->host;
     api->limits = config->limits;
     api->waiting_end = &api->waiting;
@@ -143,14 +147,13 @@ static void respond_no_method(struct net_request *req, unsigned allowed)
 }
 
 /* True when it answered or handed the request on. `path` is below the mount point. */
-static bool dispatch(struct api_mount *mount, const struct api_door *door,
-                     const struct api_route *routes, size_t count, struct slice path,
-                     struct net_request *req)
+static bool dispatch(struct api *api, const struct api_door *door, const struct api_route *routes,
+                     size_t count, struct slice path, struct net_request *req)
 {
     struct api_call *call = ARENA_NEW(net_request_arena(req), struct api_call);
     const struct api_route *route;
     unsigned allowed;
-    call->api = mount->api;
+    call->api = api;
     call->door = door;
     call->req = req;
     call->path = path;
@@ -174,9 +177,9 @@ static bool dispatch(struct api_mount *mount, const struct api_door *door,
         return true;
     case API_MATCH_OK: break;
     }
-    if (!mount->api->ready && !route->early && slice_starts_with(path, SLICE("/api/"))) {
+    if (!api->ready && !route->early && slice_starts_with(path, SLICE("/api/"))) {
         net_response_header(req, "Retry-After", SLICE("1"));
-        if (mount->api->stopping)
+        if (api->stopping)
             net_response_header(req, "X-Prometheus-Stopping", SLICE("true"));
         net_respond_text(req, 503, "Service Unavailable");
         return true;
@@ -192,14 +195,14 @@ static bool is_door_prefix(struct slice path, const char *name)
            (path.len == n + 1 || path.ptr[n + 1] == '/');
 }
 
-static void handle_door(struct api_mount *mount, const struct api_door *door, struct slice path,
+void api__dispatch_door(struct api *api, const struct api_door *door, struct slice path,
                         struct net_request *req)
 {
     if (door->cors && slice_starts_with(path, SLICE("/api/")))
         set_cors(req);
     if (door->prepare)
-        door->prepare(mount->api, req);
-    if (dispatch(mount, door, door->routes, door->route_count, path, req))
+        door->prepare(api, req);
+    if (dispatch(api, door, door->routes, door->route_count, path, req))
         return;
     if (net_request_method(req) == NET_OPTIONS)
         net_respond(req, 204, NULL, SLICE(""));
@@ -213,17 +216,57 @@ static void handle_door(struct api_mount *mount, const struct api_door *door, st
                            SLICE_FMT(path));
 }
 
+static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp};
+
+const struct api_door *api__door(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+        if (slice_eq_cstr(name, doors[i]->name))
+            return doors[i];
+    }
+    return NULL;
+}
+
+/* The host and port of an origin or of a Host header, without a scheme. */
+static struct slice authority(struct slice s)
+{
+    ptrdiff_t at = slice_find(s, SLICE("://"));
+    return at < 0 ? s : slice_from(s, (size_t)at + 3);
+}
+
+/* A page of another site made the browser send this: RFC 6454's Origin, or Fetch Metadata. What is
+ * no browser sends neither. */
+static bool is_cross_site(struct net_request *req)
+{
+    struct slice site = net_request_header(req, "sec-fetch-site");
+    struct slice origin = net_request_header(req, "origin");
+    enum net_method m = net_request_method(req);
+    if (m == NET_GET || m == NET_HEAD || m == NET_OPTIONS)
+        return false;
+    if (site.ptr)
+        return !slice_eq_nocase(site, SLICE("same-origin")) &&
+               !slice_eq_nocase(site, SLICE("none"));
+    return origin.ptr && !slice_eq_nocase(authority(origin), net_request_header(req, "host"));
+}
+
 static void handle_main(struct api_mount *mount, struct net_request *req)
 {
-    static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp};
+    struct api *api = mount->api;
     struct slice path = net_request_path(req);
     for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
         if (is_door_prefix(path, doors[i]->name)) {
-            handle_door(mount, doors[i], slice_from(path, strlen(doors[i]->name) + 1), req);
+            api__dispatch_door(api, doors[i], slice_from(path, strlen(doors[i]->name) + 1), req);
             return;
         }
     }
-    if (dispatch(mount, NULL, api__pharos_routes, api__pharos_route_count, path, req))
+    if (is_cross_site(req)) {
+        api__respond_json(req, 403,
+                          SLICE("{\"message\":\"a page of another site may not send this "
+                                "(Origin or Sec-Fetch-Site)\"}"));
+        return;
+    }
+    if (dispatch(api, NULL, api__pharos_routes, api__pharos_route_count, path, req) ||
+        dispatch(api, NULL, grafana__routes, grafana__route_count, path, req))
         return;
     for (size_t i = 0; i < ARRAY_LEN(planned_prefixes); i++) {
         if (is_door_prefix(path, planned_prefixes[i])) {
@@ -257,9 +300,21 @@ static void handle_allowed(struct api_mount *mount, struct net_request *req)
     if (net_grpc_is(req))
         handle_grpc(mount, req);
     else if (mount->door)
-        handle_door(mount, mount->door, net_request_path(req), req);
+        api__dispatch_door(mount->api, mount->door, net_request_path(req), req);
     else
         handle_main(mount, req);
+}
+
+void api__login(struct api_call *call, char *out, size_t out_size)
+{
+    struct api *api = call->api;
+    pthread_mutex_lock(&api->lock);
+    struct api_auth *auth = api_auth_hold(api->auth);
+    pthread_mutex_unlock(&api->lock);
+    struct slice header = net_request_header(call->req, "authorization");
+    if (!auth || !header.ptr || !api_auth_name(auth, header, out, out_size))
+        snprintf(out, out_size, "admin");
+    api_auth_free(auth);
 }
 
 static void respond_denied(struct net_request *req)

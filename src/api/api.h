@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 #include "pipe/relabel.h"
 #include "pipe/sink.h"
+#include "store/catalog.h"
 #include "store/source.h"
 
 struct api;
@@ -126,6 +127,10 @@ struct api_host {
     int (*delete_metrics)(void *ctx, const struct store_select_req *req, struct diag *diag);
     /* store_snapshot of the store; blocks. */
     int (*snapshot)(void *ctx, bool with_head, char *out_name, size_t out_size, struct diag *diag);
+    /* A dashboard is about to be saved (before NULL: new) or deleted (after NULL), as
+     * store_dashboard_hook; may be NULL. */
+    int (*dashboard_changes)(void *ctx, const struct store_dashboard *before,
+                             struct store_dashboard *after, struct diag *diag);
     /* Text exposition of the counters about Pharos itself. */
     void (*metrics)(void *ctx, struct buf *out);
     /* Reads the configuration again; blocks. */
@@ -145,7 +150,8 @@ struct api_config {
     struct store_source *source;
     struct pipe_sink *sink;
     struct task_pool *pool;
-    struct api_host *host; /* outlives the api */
+    struct store_catalog *catalog; /* NULL: could not be opened; outlives the api */
+    struct api_host *host;         /* outlives the api */
     struct api_limits limits;
 };
 

@@ -16,6 +16,7 @@ struct api {
     struct store_source *source;
     struct pipe_sink *sink;
     struct task_pool *pool;
+    struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
     struct budget queries_memory;
     _Atomic bool ready, stopping;
@@ -72,6 +73,14 @@ struct slice api__tenant(struct net_request *req);
 bool api__tenant_read(struct net_request *req, struct slice *out);
 #define API__TENANT_RULE                                                                           \
     "X-Scope-OrgID: a tenant has 1 to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )"
+
+/* Who asks, with a NUL: a user's or token's name, "admin" when nobody has to say. */
+void api__login(struct api_call *call, char *out, size_t out_size);
+/* An HTTP door by its name, NULL when there is none; and a request to one of its paths, which are
+ * percent-encoded and live as long as the request. */
+const struct api_door *api__door(struct slice name);
+void api__dispatch_door(struct api *api, const struct api_door *door, struct slice path,
+                        struct net_request *req);
 
 extern const struct api_route api__pharos_routes[];
 extern const size_t api__pharos_route_count;

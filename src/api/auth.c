@@ -248,6 +248,28 @@ enum api_auth_result api_auth_check(struct api_auth *auth, struct slice header, 
     return API_AUTH_DENIED;
 }
 
+bool api_auth_name(struct api_auth *auth, struct slice header, char *out, size_t out_size)
+{
+    struct slice scheme, rest = slice_trim(header), name = {NULL, 0};
+    char pair[PASSWORD_MAX * 2];
+    size_t len;
+    if (api_auth_is_empty(auth) || api_auth_check(auth, header, false) != API_AUTH_OK ||
+        !slice_split(&rest, ' ', &scheme) || !rest.ptr)
+        return false;
+    rest = slice_trim(rest);
+    if (slice_eq_nocase(scheme, SLICE("basic")) && base64_decode(rest, pair, sizeof(pair), &len)) {
+        struct slice text = slice_make(pair, len);
+        slice_split(&text, ':', &name);
+    }
+    for (size_t i = 0; i < auth->tokens.len && !name.ptr; i++) {
+        if (equal_in_constant_time(auth->tokens.items[i].text, auth->tokens.items[i].len, rest))
+            name = slice_cstr(auth->tokens.items[i].name);
+    }
+    snprintf(out, out_size, "%.*s", SLICE_FMT(name));
+    explicit_bzero(pair, sizeof(pair));
+    return name.len > 0;
+}
+
 int api_auth_hash(struct slice password, char *out, size_t out_size, struct diag *diag)
 {
     char text[PASSWORD_MAX + 1], salt[CRYPT_GENSALT_OUTPUT_SIZE];

@@ -32,6 +32,10 @@ enum api_auth_result {
  * slow hash runs once a client. Thread-safe. */
 enum api_auth_result api_auth_check(struct api_auth *auth, struct slice header, bool may_hash);
 
+/* The name of the user or token that `header` speaks for, with a NUL. False when it is none that
+ * api_auth_check took (a password must have been checked before). Thread-safe. */
+bool api_auth_name(struct api_auth *auth, struct slice header, char *out, size_t out_size);
+
 /* Hash of a password for the configuration (bcrypt with a fresh salt). */
 int api_auth_hash(struct slice password, char *out, size_t out_size, struct diag *diag);
 

@@ -10,6 +10,7 @@ static unsigned method_bit(enum net_method m)
     case NET_POST: return API_POST;
     case NET_PUT: return API_PUT;
     case NET_DELETE: return API_DELETE;
+    case NET_PATCH: return API_PATCH;
     default: return 0;
     }
 }
@@ -75,8 +76,11 @@ void api_route_allow(unsigned methods, struct buf *out)
     static const struct {
         unsigned bit;
         const char *names;
-    } rows[] = {
-        {API_GET, "GET, HEAD"}, {API_POST, "POST"}, {API_PUT, "PUT"}, {API_DELETE, "DELETE"}};
+    } rows[] = {{API_GET, "GET, HEAD"},
+                {API_POST, "POST"},
+                {API_PUT, "PUT"},
+                {API_DELETE, "DELETE"},
+                {API_PATCH, "PATCH"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (methods & rows[i].bit)
             buf_printf(out, "%s, ", rows[i].names);

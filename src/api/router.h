@@ -11,6 +11,7 @@
 #define API_POST     2u
 #define API_PUT      4u
 #define API_DELETE   8u
+#define API_PATCH    16u
 #define API_ARGS_MAX 4
 
 struct api;

@@ -42,6 +42,8 @@ struct server_config {
     int promql_experimental, promql_delayed_name_removal;
     int64_t lookback_ns;
 
+    int64_t dashboard_bytes_max, dashboard_versions;
+
     int host_collect; /* 0 on, 1 off */
     int64_t host_interval_ns;
     int64_t telemetry_interval_ns;

@@ -66,6 +66,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
     {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},
+    {"limits.dashboards.bytes", TEXT_CONF_SIZE, AT(dashboard_bytes_max), "8MiB", 1024, 1 << 30, NULL, "of one dashboard, snapshot or annotation; larger ones are answered 413", true, false},
     {"limits.http.header_bytes", TEXT_CONF_SIZE, AT(http_header_bytes), "64KiB", 1024, 16 << 20, NULL, "request line and headers; more is answered 431", false, false},
     {"limits.http.body_bytes", TEXT_CONF_SIZE, AT(http_body_bytes), "64MiB", 1024, INT64_MAX, NULL, "a request's body as sent; more is answered 413", false, false},
     {"limits.http.inflated_bytes", TEXT_CONF_SIZE, AT(http_inflated_bytes), "256MiB", 1024, INT64_MAX, NULL, "a request's body decompressed; more is answered 413", false, false},
@@ -84,6 +85,8 @@ const struct text_conf_field server_config_fields[] = {
     {"promql.experimental", TEXT_CONF_CHOICE, AT(promql_experimental), "off", 0, 0, off_on, "functions and modifiers that Prometheus calls experimental", true, false},
     {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
     {"promql.lookback", TEXT_CONF_DURATION, AT(lookback_ns), "5m", NS_PER_MS, INT64_MAX, NULL, "how far back a sample still counts as current", true, false},
+
+    {"dashboards.versions", TEXT_CONF_INT, AT(dashboard_versions), "20", 1, 10000, NULL, "versions kept of each dashboard", true, false},
 
     {"host.collect", TEXT_CONF_CHOICE, AT(host_collect), "on", 0, 0, on_off, "watch this machine's CPU, memory, disks, network and processes", false, false},
     {"host.interval", TEXT_CONF_DURATION, AT(host_interval_ns), "10s", NS_PER_SEC, 3600 * NS_PER_SEC, NULL, "how often", true, false},

@@ -227,12 +227,19 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
     };
 }
 
+void server_fill_catalog_limits(const struct server_config *c, struct store_catalog_config *out)
+{
+    out->bytes_max = (size_t)c->dashboard_bytes_max;
+    out->versions_max = (size_t)c->dashboard_versions;
+}
+
 int server_reload(struct server *s, struct diag *diag)
 {
     struct server_config *next = NULL;
     struct api_auth *auth = NULL;
     struct api_otlp_settings *otlp = NULL;
     struct api_limits limits;
+    struct store_catalog_config catalog = {0};
     struct buf restart = {0};
     char text[1200];
     pthread_mutex_lock(&s->lock);
@@ -257,6 +264,9 @@ int server_reload(struct server *s, struct diag *diag)
     server_config_restart_keys(s->config, next, &restart);
     server_fill_limits(next, &limits);
     api_set_limits(s->api, &limits);
+    server_fill_catalog_limits(next, &catalog);
+    if (s->catalog)
+        store_catalog_set_limits(s->catalog, &catalog);
     api_set_auth(s->api, auth);
     api_set_otlp(s->api, otlp);
     server_doors_reload(s->doors, next);

@@ -96,6 +96,18 @@ static void raise_fd_limit(void)
     }
 }
 
+/* Without it there are no dashboards, but everything else works. */
+static void open_catalog(struct server *s)
+{
+    struct store_catalog_config cc = {.dir = s->config->data};
+    struct diag diag;
+    diag_init(&diag);
+    server_fill_catalog_limits(s->config, &cc);
+    if (store_catalog_open(&cc, s->os, &s->catalog, &diag))
+        LOG_ERROR("server", "no dashboards: the catalogue cannot be opened",
+                  LOG_STR("error", diag.msg));
+}
+
 static int start(struct server *s, struct diag *diag)
 {
     struct server_config *c = s->config;
@@ -108,6 +120,7 @@ static int start(struct server *s, struct diag *diag)
         snprintf(s->data_dir, sizeof(s->data_dir), "%s", c->data);
     s->pool = os_pool_new((size_t)c->threads_workers);
     s->store = new_store(s);
+    open_catalog(s);
     server_sink_init(&s->sink, s->store);
     if ((err = net_loops_start((size_t)c->threads_loops, &s->loops, diag)))
         return err;
@@ -115,6 +128,7 @@ static int start(struct server *s, struct diag *diag)
     struct api_config api = {.source = store_metrics(s->store),
                              .sink = &s->sink.sink,
                              .pool = s->pool,
+                             .catalog = s->catalog,
                              .host = &s->host};
     server_fill_limits(c, &api.limits);
     s->api = api_new(&api);
@@ -176,6 +190,7 @@ static void stop(struct server *s)
         net_loops_stop(s->loops, DRAIN_NS);
     os_pool_free(s->pool);
     api_free(s->api);
+    store_catalog_close(s->catalog);
 }
 
 static void wait_for_signals(struct server *s, const sigset_t *set)

@@ -11,6 +11,7 @@
 #include "server/inputs.h"
 #include "server/sink.h"
 #include "server/telemetry.h"
+#include "store/catalog.h"
 #include "store/store.h"
 
 struct server {
@@ -19,6 +20,7 @@ struct server {
     struct task_pool *pool;
     struct net_loops *loops;
     struct store *store;
+    struct store_catalog *catalog; /* NULL: could not be opened */
     struct server_sink sink;
     struct api *api;
     struct api_host host;
@@ -32,6 +34,7 @@ struct server {
 
 /* host.c: answers what the endpoints ask (api/api.h). */
 void server_host_init(struct server *s);
+void server_fill_catalog_limits(const struct server_config *c, struct store_catalog_config *out);
 void server_fill_limits(const struct server_config *c, struct api_limits *out);
 /* Reads the configuration again and applies what can be; the old one stays when it is bad. Any
  * thread but a loop's. */

@@ -65,6 +65,13 @@ struct store_dashboard {
     struct slice body; /* JSON as it was saved; ptr NULL in lists */
 };
 
+/* Called within the transaction when all is decided; an error undoes it. `before` is NULL for a new
+ * dashboard and has its body, `after` is NULL for one that goes. `after->body` is what is saved;
+ * `after->origin` may be changed ("" or in memory that lives until the save returns). It must not
+ * call the catalogue. */
+typedef int (*store_dashboard_hook)(void *ctx, const struct store_dashboard *before,
+                                    struct store_dashboard *after, struct diag *diag);
+
 struct store_dashboard_save {
     int64_t id;       /* 0 = not said */
     struct slice uid; /* "" = make one for a new dashboard */
@@ -78,9 +85,7 @@ struct store_dashboard_save {
     bool provisioned;
     struct slice origin;
     bool read_only, hidden;
-    /* Called within the transaction when all is decided; an error undoes it. May be NULL. */
-    int (*before_commit)(void *ctx, const struct store_dashboard *before, /* NULL: new */
-                         const struct store_dashboard *after, struct diag *diag);
+    store_dashboard_hook before_commit; /* may be NULL */
     void *ctx;
 };
 
@@ -98,10 +103,7 @@ int store_dashboard_list(struct store_catalog *c, struct slice login, struct are
 /* With its history, stars, annotations and public links. ERR_DENIED when read-only and not
  * `provisioned`. `before_commit` as above (after is NULL); may be NULL. */
 int store_dashboard_delete(struct store_catalog *c, struct slice uid, bool provisioned,
-                           int (*before_commit)(void *ctx, const struct store_dashboard *before,
-                                                const struct store_dashboard *after,
-                                                struct diag *diag),
-                           void *ctx, struct diag *diag);
+                           store_dashboard_hook before_commit, void *ctx, struct diag *diag);
 int store_dashboard_set_hidden(struct store_catalog *c, struct slice uid, bool hidden,
                                struct diag *diag);
 /* The dashboard stays as it is; from now on it has this origin ("" = none). */
@@ -155,10 +157,7 @@ int store_folder_list(struct store_catalog *c, struct arena *arena, struct store
 /* With everything in it. ERR_DENIED when a read-only dashboard is among it. Each dashboard that
  * goes is told to before_commit. */
 int store_folder_delete(struct store_catalog *c, struct slice uid,
-                        int (*before_commit)(void *ctx, const struct store_dashboard *before,
-                                             const struct store_dashboard *after,
-                                             struct diag *diag),
-                        void *ctx, struct diag *diag);
+                        store_dashboard_hook before_commit, void *ctx, struct diag *diag);
 
 /* --- annotations --- */
 struct store_annotation {

@@ -146,8 +146,8 @@ static void test_history(void **state)
     end(&w);
 }
 
-static int refuse(void *ctx, const struct store_dashboard *before,
-                  const struct store_dashboard *after, struct diag *diag)
+static int refuse(void *ctx, const struct store_dashboard *before, struct store_dashboard *after,
+                  struct diag *diag)
 {
     (void)before;
     (void)after;

@@ -273,8 +273,16 @@ static int save_dashboard(struct store_catalog *c, const struct store_dashboard_
     if (!err)
         err = catalog__dashboard_find(c, (struct slice){0}, d.id, save->login, false, arena, out,
                                       diag);
-    if (!err && save->before_commit)
+    if (!err && save->before_commit) {
+        struct slice origin = out->origin;
+        out->body = save->body;
         err = save->before_commit(save->ctx, found ? &old : NULL, out, diag);
+        out->body = (struct slice){0};
+        if (!err && !slice_eq(out->origin, origin))
+            err = sql_run(c->sql, diag, "UPDATE dashboard SET origin=? WHERE id=?", "si",
+                          out->origin, out->id);
+        out->origin = arena_slice(arena, out->origin);
+    }
     buf_deinit(&tags);
     buf_deinit(&packed);
     return err;
@@ -305,10 +313,7 @@ int catalog__dashboard_remove(struct store_catalog *c, const struct store_dashbo
 }
 
 int store_dashboard_delete(struct store_catalog *c, struct slice uid, bool provisioned,
-                           int (*before_commit)(void *ctx, const struct store_dashboard *before,
-                                                const struct store_dashboard *after,
-                                                struct diag *diag),
-                           void *ctx, struct diag *diag)
+                           store_dashboard_hook before_commit, void *ctx, struct diag *diag)
 {
     struct arena *arena = arena_new(0, NULL);
     struct store_dashboard d;

@@ -178,10 +178,7 @@ int store_folder_list(struct store_catalog *c, struct arena *arena, struct store
 }
 
 static int remove_dashboards(struct store_catalog *c, struct slice folder_uid, struct arena *arena,
-                             int (*before_commit)(void *ctx, const struct store_dashboard *before,
-                                                  const struct store_dashboard *after,
-                                                  struct diag *diag),
-                             void *ctx, struct diag *diag)
+                             store_dashboard_hook before_commit, void *ctx, struct diag *diag)
 {
     struct sql_rows *r;
     VEC(int64_t) ids = {0};
@@ -211,10 +208,7 @@ static int remove_dashboards(struct store_catalog *c, struct slice folder_uid, s
 }
 
 int store_folder_delete(struct store_catalog *c, struct slice uid,
-                        int (*before_commit)(void *ctx, const struct store_dashboard *before,
-                                             const struct store_dashboard *after,
-                                             struct diag *diag),
-                        void *ctx, struct diag *diag)
+                        store_dashboard_hook before_commit, void *ctx, struct diag *diag)
 {
     struct arena *arena = arena_new(0, NULL);
     struct store_folder *all, root;

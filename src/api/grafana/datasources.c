@@ -1,0 +1,206 @@
+/* /api/datasources: Pharos' own doors as data sources, and the ways through to them. */
+#include "api/grafana/grafana_priv.h"
+
+/* `below`: where a plugin's resource calls lead within the door. */
+static const struct grafana_source sources[] = {
+    {"prometheus", "prometheus", "prometheus", "", 1},
+    {"loki", "loki", "loki", "/loki/api/v1", 2},
+    {"tempo", "tempo", "tempo", "", 3},
+    {"alertmanager", "alertmanager", "alertmanager", "", 4},
+    {"jaeger", "jaeger", "jaeger", "", 5},
+    {"zipkin", "zipkin", "zipkin", "", 6},
+    {"influxdb", "influxdb", "influxdb", "", 7},
+    {"graphite", "graphite", "graphite", "", 8},
+    {"elasticsearch", "elasticsearch", "elastic", "", 9},
+};
+
+static const char *title_of(const struct grafana_source *s)
+{
+    static const char *const titles[] = {"Prometheus", "Loki",   "Tempo",    "Alertmanager",
+                                         "Jaeger",     "Zipkin", "InfluxDB", "Graphite",
+                                         "Elasticsearch"};
+    return titles[s - sources];
+}
+
+/* Those whose door is there. */
+static bool is_there(const struct grafana_source *s)
+{
+    return api__door(slice_cstr(s->door)) != NULL;
+}
+
+static const struct grafana_source *find(struct slice uid)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (is_there(&sources[i]) && (slice_eq_cstr(uid, sources[i].uid) ||
+                                      slice_eq_nocase(uid, slice_cstr(title_of(&sources[i])))))
+            return &sources[i];
+    }
+    return NULL;
+}
+
+const struct grafana_source *grafana__source(struct slice uid, struct slice type)
+{
+    const struct grafana_source *s = uid.len ? find(uid) : NULL;
+    for (size_t i = 0; !s && i < ARRAY_LEN(sources); i++) {
+        if (is_there(&sources[i]) && slice_eq_cstr(type, sources[i].type))
+            s = &sources[i];
+    }
+    return s ? s : &sources[0];
+}
+
+static void put_source(struct grafana *g, const struct grafana_source *s)
+{
+    struct codec_json_writer *w = &g->w;
+    struct slice host = net_request_header(g->req, "host");
+    codec_json_begin_object(w);
+    codec_json_put_int(w, "id", s->id);
+    codec_json_put_string(w, "uid", slice_cstr(s->uid));
+    codec_json_put_int(w, "orgId", 1);
+    codec_json_put_string(w, "name", slice_cstr(title_of(s)));
+    codec_json_put_string(w, "type", slice_cstr(s->type));
+    codec_json_put_string(w, "typeName", slice_cstr(title_of(s)));
+    codec_json_put_string(w, "typeLogoUrl", SLICE(""));
+    codec_json_put_string(w, "access", SLICE("proxy"));
+    codec_json_put_string(w, "url",
+                          arena_printf(g->arena, "%s://%.*s/%s",
+                                       net_request_is_tls(g->req) ? "https" : "http",
+                                       SLICE_FMT(host), s->door));
+    codec_json_put_string(w, "user", SLICE(""));
+    codec_json_put_string(w, "database", SLICE(""));
+    codec_json_put_bool(w, "basicAuth", false);
+    codec_json_put_string(w, "basicAuthUser", SLICE(""));
+    codec_json_put_bool(w, "withCredentials", false);
+    codec_json_put_bool(w, "isDefault", s == &sources[0]);
+    codec_json_key(w, SLICE("jsonData"));
+    codec_json_begin_object(w);
+    if (s == &sources[0])
+        codec_json_put_string(w, "httpMethod", SLICE("POST"));
+    codec_json_end_object(w);
+    codec_json_key(w, SLICE("secureJsonFields"));
+    codec_json_begin_object(w);
+    codec_json_end_object(w);
+    codec_json_put_int(w, "version", 1);
+    codec_json_put_bool(w, "readOnly", true);
+    codec_json_end_object(w);
+}
+
+void grafana__put_sources_map(struct grafana *g)
+{
+    codec_json_begin_object(&g->w);
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (!is_there(&sources[i]))
+            continue;
+        codec_json_key(&g->w, slice_cstr(title_of(&sources[i])));
+        put_source(g, &sources[i]);
+    }
+    codec_json_end_object(&g->w);
+}
+
+static void source_list(struct grafana *g)
+{
+    codec_json_begin_array(&g->w);
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (is_there(&sources[i]))
+            put_source(g, &sources[i]);
+    }
+    codec_json_end_array(&g->w);
+}
+
+static const struct grafana_source *asked(struct grafana *g)
+{
+    const struct grafana_source *s = find(grafana__arg(g, 0));
+    for (size_t i = 0; !s && i < ARRAY_LEN(sources); i++) {
+        if (is_there(&sources[i]) &&
+            slice_eq(grafana__arg(g, 0), arena_printf(g->arena, "%lld", (long long)sources[i].id)))
+            s = &sources[i];
+    }
+    if (!s)
+        grafana__fail(g, 404, NULL, "Data source not found");
+    return s;
+}
+
+static void source_get(struct grafana *g)
+{
+    const struct grafana_source *s = asked(g);
+    if (s)
+        put_source(g, s);
+}
+
+static void source_id(struct grafana *g)
+{
+    const struct grafana_source *s = asked(g);
+    if (!s)
+        return;
+    codec_json_begin_object(&g->w);
+    codec_json_put_int(&g->w, "id", s->id);
+    codec_json_end_object(&g->w);
+}
+
+static void source_health(struct grafana *g)
+{
+    const struct grafana_source *s = asked(g);
+    if (!s)
+        return;
+    codec_json_begin_object(&g->w);
+    codec_json_put_string(
+        &g->w, "message",
+        arena_printf(g->arena, "Successfully queried the %s API.", title_of(s)));
+    codec_json_put_string(&g->w, "status", SLICE("OK"));
+    codec_json_end_object(&g->w);
+}
+
+static void source_fixed(struct grafana *g)
+{
+    grafana__fail(g, 403, NULL,
+                  "data sources are Pharos' own doors and cannot be added, changed or deleted; "
+                  "dashboards find them by type, whatever uid they name");
+}
+
+/* The rest of the path behind `segments` of it, as it came: its encoding is the door's business. */
+static struct slice rest_of(struct slice path, size_t segments)
+{
+    size_t i = 0;
+    while (i < path.len && segments) {
+        i++;
+        while (i < path.len && path.ptr[i] != '/')
+            i++;
+        segments--;
+    }
+    return slice_from(path, i);
+}
+
+static void pass_on(struct api_call *call, bool resource)
+{
+    const struct grafana_source *s = find(call->args[0]);
+    size_t before = 5; /* /api/datasources/uid/U/resources, .../proxy/uid/U */
+    struct buf path = {0};
+    if (!s) {
+        struct slice msg = SLICE("{\"message\":\"Data source not found\"}");
+        api__respond_json(call->req, 404, msg);
+        return;
+    }
+    if (resource)
+        buf_append_cstr(&path, s->below);
+    buf_append_slice(&path, rest_of(call->path, before));
+    if (!path.len || path.ptr[0] != '/')
+        buf_append_char(&path, '/');
+    api__dispatch_door(call->api, api__door(slice_cstr(s->door)),
+                       arena_slice(net_request_arena(call->req), buf_slice(&path)), call->req);
+    buf_deinit(&path);
+}
+
+void grafana__source_proxy(struct api_call *call)
+{
+    pass_on(call, false);
+}
+
+void grafana__source_resource(struct api_call *call)
+{
+    pass_on(call, true);
+}
+
+GRAFANA_HANDLER(source_list)
+GRAFANA_HANDLER(source_get)
+GRAFANA_HANDLER(source_id)
+GRAFANA_HANDLER(source_health)
+GRAFANA_HANDLER(source_fixed)

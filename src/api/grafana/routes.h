@@ -1,0 +1,29 @@
+/* Grafana's HTTP API, as far as Terraform's provider, grafanactl and scripts use it. */
+#ifndef API_GRAFANA_ROUTES_H
+#define API_GRAFANA_ROUTES_H
+
+#include "api/router.h"
+
+/* Every handler: void grafana__NAME(struct api_call *call). */
+/* clang-format off */
+#define GRAFANA_HANDLERS(X)                                                                                \
+    X(dashboard_get) X(dashboard_home) X(dashboard_save) X(dashboard_delete) X(dashboard_tags)     \
+    X(dashboard_import) X(versions_list) X(version_get) X(version_restore) X(star_add)             \
+    X(star_remove) X(star_list) X(search) X(folder_list) X(folder_create) X(folder_change)         \
+    X(folder_move) X(folder_get) X(folder_get_id) X(folder_delete) X(folder_counts)                \
+    X(permissions_list) X(annotation_find) X(annotation_add) X(annotation_graphite)                \
+    X(annotation_get) X(annotation_put) X(annotation_patch) X(annotation_delete)                   \
+    X(annotation_mass_delete) X(annotation_tags) X(snapshot_create) X(snapshot_get)                \
+    X(snapshot_list) X(snapshot_delete) X(snapshot_delete_key) X(playlist_list) X(playlist_get)    \
+    X(playlist_items) X(playlist_create) X(playlist_put) X(playlist_delete) X(user) X(org)         \
+    X(org_list) X(user_orgs) X(org_get) X(login_ping) X(frontend_settings) X(preferences_get)      \
+    X(preferences_put) X(preferences_patch) X(source_list) X(source_get) X(source_id)              \
+    X(source_health) X(source_fixed) X(source_proxy) X(source_resource) X(health)
+/* clang-format on */
+#define GRAFANA_DECLARE(name) void grafana__##name(struct api_call *call);
+GRAFANA_HANDLERS(GRAFANA_DECLARE)
+
+extern const struct api_route grafana__routes[];
+extern const size_t grafana__route_count;
+
+#endif
