@@ -137,6 +137,24 @@ int query__check(struct query_exec *x)
     return 0;
 }
 
+bool query__should_stop(const struct query_env *env)
+{
+    return (env->cancelled && *env->cancelled) ||
+           (env->deadline_ns && env->now_ns && env->now_ns(env->now_ctx) > env->deadline_ns);
+}
+
+int query__charge(struct query_exec *x, uint64_t bytes)
+{
+    struct budget *b = x->env->memory;
+    return !b || (bytes <= INT64_MAX && budget_take(b, (int64_t)bytes)) ? 0 : query__no_memory(x);
+}
+
+void query__give_back(struct query_exec *x, uint64_t bytes)
+{
+    if (x->env->memory)
+        budget_give(x->env->memory, (int64_t)bytes);
+}
+
 int query__count_samples(struct query_exec *x, size_t samples)
 {
     x->stats.samples_read += samples;

@@ -71,6 +71,11 @@ static inline const struct data_histogram *query__histogram_at(const struct quer
 /* Cancelled, late or over the sample limit: an error with words, else 0. */
 int query__check(struct query_exec *x);
 int query__count_samples(struct query_exec *x, size_t samples);
+/* The same as query__check without words, from any thread. */
+bool query__should_stop(const struct query_env *env);
+/* Memory that is not of the arena goes on the query's account until it is given back. */
+int query__charge(struct query_exec *x, uint64_t bytes);
+void query__give_back(struct query_exec *x, uint64_t bytes);
 /* Says that a counter's function got something that does not look like one. */
 void query__counter_hint(struct query_exec *x, const struct query_node *n,
                          struct data_labels labels);

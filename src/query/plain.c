@@ -6,6 +6,8 @@
 #include "data/histogram_math.h"
 #include "query/window.h"
 
+#define STOP_EVERY ((size_t)1 << 20) /* samples in windows */
+
 /* Hints of histograms that have none, from what came before. */
 void query__find_resets(struct query_exec *x, struct store_samples *s)
 {
@@ -87,7 +89,7 @@ static void plain_window(struct query_exec *x, const struct query_node *n,
     const struct query_selector *sel = &n->selector;
     bool varies =
         params && params[0].count; /* a pinned window may still meet a new parameter each step */
-    size_t begin = 0, end = 0, distinct = sel->has_at && !varies ? 1 : x->step_count;
+    size_t begin = 0, end = 0, work = 0, distinct = sel->has_at && !varies ? 1 : x->step_count;
     for (size_t s = 0; s < distinct; s++) {
         int64_t t = query__time_at(x, sel, s), start = query__minus(t, n->range_ns);
         while (end < count && ts[end] <= t)
@@ -107,6 +109,12 @@ static void plain_window(struct query_exec *x, const struct query_node *n,
         for (size_t p = 0; p < 2 && params && params[p].count; p++)
             w.param[p] = params[p].rows[0].value[s];
         row->has[s] = n->function->window(&w, &row->value[s]);
+        work += w.count;
+        if (work > STOP_EVERY) {
+            if (query__should_stop(x->env))
+                break; /* the caller finds out himself */
+            work = 0;
+        }
     }
     for (size_t s = 1; distinct == 1 && row->has[0] && s < x->step_count; s++) {
         row->has[s] = 1;
@@ -164,7 +172,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
     const double *v = run->v;
     const struct data_histogram *const *h = run->h;
     size_t count = run->count;
-    size_t begin = 0, end = 0, histograms = 0;
+    size_t begin = 0, end = 0, histograms = 0, work = 0;
     int err = 0;
     for (size_t s = 0; s < x->step_count && !err; s++) {
         int64_t t = query__time_at(x, &n->selector, s), start = query__minus(t, n->range_ns);
@@ -197,6 +205,11 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
                                                      .start = w.start,
                                                      .metric = run->metric};
             err = mixed_window(&mixed, &w, row, s);
+            work += w.count * 64; /* buckets */
+            if (!err && work > STOP_EVERY) {
+                err = query__check(x);
+                work = 0;
+            }
         } else if (n->function->window(&w, &out)) {
             query__put_float(row, s, out);
         }

@@ -108,8 +108,7 @@ int query__rank_finish(struct query_exec *x, const struct query__rank *r, query_
         for (uint32_t k = 0; k < r->count[s]; k++) {
             const struct query__ranked *one = &r->best[s * r->most + k];
             const uint32_t *at =
-                x->steps.instant ? row + k
-                                 : bsearch(&one->row, row, rows, sizeof(*row), by_number);
+                x->steps.instant ? row + k : bsearch(&one->row, row, rows, sizeof(*row), by_number);
             struct query_row *to = &out->rows[base + (size_t)(at - row)];
             to->has[s] = 1;
             to->value[s] = one->value;

@@ -53,6 +53,11 @@ bool query__windows_of(const struct query_exec *x, const struct query_node *n,
            last == query__time_at(x, sel, out->steps - 1);
 }
 
+static size_t width_of(const struct query__scan *s)
+{
+    return s->x->env->pool ? MAX(s->x->env->pool->width, (size_t)1) : 1;
+}
+
 int query__scan_open(struct query_exec *x, const struct query_node *n,
                      const struct query_grid *params, struct query__scan *out)
 {
@@ -92,18 +97,19 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
         .any_order = true,
     };
     const struct store_source_ops *ops = x->env->source->ops;
-    int err = ops->select(x->env->source, &req, &out->selection, x->diag);
+    /* What each thread notes about the steps of a column of times, for one column at least. */
+    uint64_t charge = out->windows.steps * QUERY__SPAN_BYTES * width_of(out);
+    int err = query__charge(x, charge);
+    if (err)
+        return err;
+    out->charged = charge;
+    err = ops->select(x->env->source, &req, &out->selection, x->diag);
     if (err)
         return err;
     vec_push(&x->selections, out->selection);
     out->count = ops->selection_count(out->selection);
     x->stats.series_selected += out->count;
     return 0;
-}
-
-static size_t width_of(const struct query__scan *s)
-{
-    return s->x->env->pool ? MAX(s->x->env->pool->width, (size_t)1) : 1;
 }
 
 size_t query__scan_wave(const struct query__scan *s)
@@ -126,6 +132,7 @@ static struct query__scan_worker *take_worker(struct query__scan *s)
         query__sweep_init(&w->sweep, s->node->op == QUERY_WINDOW ? s->node->function->window : NULL,
                           &s->windows);
         w->sweep.eval_ns = query__step_ns(s->x, 0);
+        w->sweep.env = s->x->env;
         memcpy(w->sweep.param, s->param, sizeof(s->param));
     }
     return w;
@@ -200,18 +207,11 @@ struct wave {
     size_t count, morsel;
 };
 
-/* Without words: other threads have the diag. */
-static bool should_stop(const struct query_env *env)
-{
-    return (env->cancelled && *env->cancelled) ||
-           (env->deadline_ns && env->now_ns && env->now_ns(env->now_ctx) > env->deadline_ns);
-}
-
 static void run_morsel(void *ctx, size_t i)
 {
     struct wave *wave = ctx;
     size_t begin = i * wave->morsel, end = MIN(begin + wave->morsel, wave->count);
-    if (should_stop(wave->scan->x->env))
+    if (query__should_stop(wave->scan->x->env))
         return;
     struct query__scan_worker *w = take_worker(wave->scan);
     for (size_t k = begin; k < end; k++)
@@ -257,5 +257,6 @@ void query__scan_close(struct query__scan *s)
         mem_free(w);
     }
     s->idle = NULL;
+    query__give_back(s->x, s->charged);
     pthread_mutex_destroy(&s->lock);
 }

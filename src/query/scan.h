@@ -25,6 +25,7 @@ struct query__scan {
     int64_t from_ns, to_ns;
     struct query__windows windows;
     const double *param[2];
+    uint64_t charged; /* to the query's memory */
 
     pthread_mutex_t lock; /* guards idle and failed */
     struct query__scan_worker *idle;

@@ -177,10 +177,20 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
     size_t steps = (size_t)((last - start) / step) + 1;
     if (x->env->samples_max && steps > x->env->samples_max)
         return diag_set(x->diag, ERR_LIMIT,
-                        "the subquery has %zu steps, more than limits.query.samples allows", steps);
-    int err = eval_inner(x, n, start, last, steps, &inner);
+                        "the subquery has %zu steps, more than the allowed %zu samples "
+                        "(limits.query.samples)",
+                        steps, x->env->samples_max);
+    /* The columns below, and what is noted of the windows. */
+    uint64_t charge = steps * (2 * sizeof(int64_t) + 2 * sizeof(double) + sizeof(void *)) +
+                      x->step_count * QUERY__SPAN_BYTES;
+    int err = query__charge(x, charge);
     if (err)
         return err;
+    err = eval_inner(x, n, start, last, steps, &inner);
+    if (err) {
+        query__give_back(x, charge);
+        return err;
+    }
     /* Pinned windows and parameters that vary are rare here: the plain way serves them. */
     bool plain = x->env->plain || n->selector.has_at || params[0].count ||
                  !query__windows_of(x, n, &windows) || steps > INT32_MAX;
@@ -189,6 +199,7 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
         windows.per_second = n->function->window == query__rate;
         query__sweep_init(&sweep, n->function->window, &windows);
         sweep.eval_ns = query__step_ns(x, 0);
+        sweep.env = x->env;
     }
     int64_t *ts = mem_alloc(steps * sizeof(*ts)), *all = mem_alloc(steps * sizeof(*all));
     double *v = mem_alloc(steps * sizeof(*v));
@@ -244,6 +255,7 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
     mem_free(all);
     mem_free(v);
     mem_free(h);
+    query__give_back(x, charge);
     return err;
 }
 

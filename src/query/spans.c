@@ -100,7 +100,7 @@ static void fill(const struct query__windows *w, struct query__span *p, const in
 
 static size_t span_bytes(size_t steps)
 {
-    return sizeof(struct query__span) + steps * (2 * sizeof(uint32_t) + 2 + 5 * sizeof(double));
+    return sizeof(struct query__span) + steps * QUERY__SPAN_BYTES;
 }
 
 static void grow(struct query__spans *s)

@@ -33,6 +33,8 @@ struct query__span {
     double *apart;                                /* seconds between the last two samples */
 };
 
+#define QUERY__SPAN_BYTES (2 * sizeof(uint32_t) + 2 + 5 * sizeof(double)) /* a step, at most */
+
 /* One thread's spans, for one node. Zero it, set `windows`. */
 struct query__spans {
     struct query__windows windows;

@@ -6,6 +6,9 @@
 #include "data/metric_batch.h"
 #include "query/window.h"
 
+#define STOP_EVERY   ((size_t)1 << 20) /* samples in windows */
+#define SUMS_AT_ONCE ((size_t)256)
+
 static const struct {
     query_window_fn window;
     enum query__kernel kernel;
@@ -167,6 +170,15 @@ static void from_prefix(struct query__sweep *w, const struct query__span *p, con
         out[s] = (double)(before[p->last[s]] - before[p->first[s]]);
 }
 
+/* Now and then in long rows: who asked for one finds out himself. */
+static bool should_stop(const struct query__sweep *w, size_t *work)
+{
+    if (*work < STOP_EVERY)
+        return false;
+    *work = 0;
+    return w->env && query__should_stop(w->env);
+}
+
 /* One window by the function itself. */
 static bool by_itself(const struct query__sweep *w, const struct query__span *p, const int64_t *ts,
                       const double *v, size_t s, double *out)
@@ -203,7 +215,13 @@ static void sums(struct query__sweep *w, const struct query__span *p, const int6
         return;
     }
     double *c = scratch(w, n);
-    w->simd->window_sums(v, p->first + lo, p->last + lo, n, out + lo, c);
+    for (size_t at = 0, work = 0; at < n; at += SUMS_AT_ONCE) {
+        size_t now = MIN(n - at, SUMS_AT_ONCE), from = lo + at;
+        w->simd->window_sums(v, p->first + from, p->last + from, now, out + from, c + at);
+        work += now * (p->last[from] - p->first[from] + 1);
+        if (should_stop(w, &work))
+            break;
+    }
     for (size_t s = lo; s < p->hi; s++) {
         double length = (double)(p->last[s] - p->first[s] + 1);
         if (!isfinite(out[s]))
@@ -342,9 +360,12 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
     case QUERY__EACH_WINDOW:
         row->all = true;
         memcpy(row->has, p->any, steps);
-        for (size_t s = p->lo; s < p->hi; s++) {
+        for (size_t s = p->lo, work = 0; s < p->hi; s++) {
             row->has[s] = p->any[s] && by_itself(w, p, ts, v, s, &out[s]);
             row->all = row->all && row->has[s];
+            work += p->last[s] - p->first[s] + 1;
+            if (should_stop(w, &work))
+                break;
         }
         return count;
     }

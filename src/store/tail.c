@@ -222,7 +222,12 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
             break;
         default: return ERR_CORRUPT;
         }
-        store_run_push(out, ts, value, hist, start);
+        if (hist.ptr || start || out->hist || out->start) {
+            store_run_push(out, ts, value, hist, start);
+        } else { /* there is room */
+            out->ts[out->len] = ts;
+            out->value[out->len++] = value;
+        }
     }
     return 0;
 }

@@ -49,6 +49,45 @@ class BadDays(pt.Case):
         self.assertEqual(answer.status, 503, answer.text[:300])
         self.assertEqual(answer.json()["errorType"], "timeout")
 
+    def test_bombs_are_refused_by_name(self):
+        """Queries made to hurt end at a limit that the answer names, and the server stays small."""
+        server = self.server("limits.query.memory=32MiB", "limits.query.samples=5000000")
+        server.write([({"__name__": "m", "i": str(i), "j": "a" * 40},
+                       [((NOW - 3600 + k * 15) * 1000, i + k) for k in range(240)])
+                      for i in range(500)])
+        hour = {"start": NOW - 3600, "end": NOW, "step": 1}
+        memory, samples = "(limits.query.memory)", "(limits.query.samples)"
+        for query, params, status, words in (
+                ("m", {**hour, "step": 0.1}, 400, "11,000 points"),
+                ("m", hour, 422, memory),
+                ("m + on (i) m", hour, 422, memory),
+                ("count_values('v', m)", hour, 422, memory),
+                ("sort(label_replace(m, 'k', '$1$1$1$1', 'j', '(.*)'))", hour, 422, memory),
+                ("max_over_time(m[1y:1ms])", {"time": NOW}, 422, samples),
+                ("max_over_time(m[900s:1ms])", {"time": NOW}, 422, memory),
+                ("max_over_time(max_over_time(vector(time())[9d:1s])[900000s:1s])", {"time": NOW},
+                 422, memory),
+                ("(" * 300 + "m" + ")" * 300, {"time": NOW}, 400, "nested too deeply (200 levels"),
+                ("-" * 300 + "m", {"time": NOW}, 400, "nested too deeply (200 levels"),
+                ("+".join(["m"] * 1100), {"time": NOW}, 400, "too many operators (1000"),
+                ("m{i=~'((x{1,100}){1,100}){1,100}'}", {"time": NOW}, 400, "too large"),
+                ("stddev_over_time(time()[2d:1s])", {**hour, "timeout": "200ms"}, 503,
+                 "(limits.query.timeout)"),
+                ("quantile_over_time(0.5, time()[2d:1s])", {"time": NOW, "timeout": "1ms"}, 503,
+                 "(limits.query.timeout)")):
+            with self.subTest(query[:60]):
+                answer = server.prom("query_range" if "step" in params else "query",
+                                     {"query": query, **params})
+                self.assertEqual(answer.status, status, answer.text[:300])
+                self.assertIn(words, answer.json()["error"])
+        # Backtracking is bounded: this ends, with whatever series it has matched.
+        self.assertEqual(server.prom("query", {"query": "m{j=~'((((a+)+)+)+)+b'}",
+                                               "time": NOW}).status, 200)
+        with open(f"/proc/{server.process.pid}/status") as f:
+            peak_kib = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+        self.assertLess(peak_kib, 400 << 10)
+        self.assertEqual(len(server.query("m", at=NOW)), 500)
+
     def test_budgets(self):
         server = self.server("limits.query.samples=1000", "limits.query.series=50")
         server.write([({"__name__": "m", "i": str(i)},
