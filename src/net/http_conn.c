@@ -28,6 +28,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (c->request)
         net__request_free(c->request);
     net__h2_free(c->h2);
+    net__ws_free(c->ws);
     net__tls_session_free(c->tls);
     buf_deinit(&c->ahead);
     buf_deinit(&c->out);
@@ -100,8 +101,6 @@ static void on_written(uv_write_t *req, int status)
     net__conn_flush(c);
 }
 
-static void start_reading(struct net__conn *c);
-
 static void start_linger(struct net__conn *c)
 {
     int fd;
@@ -110,7 +109,7 @@ static void start_linger(struct net__conn *c)
     net__conn_set_deadline(c, LINGER_NS);
     if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
         shutdown(fd, SHUT_WR);
-    start_reading(c);
+    net__conn_start_reading(c);
 }
 
 /* Writes what is queued; false when the connection broke. */
@@ -147,13 +146,18 @@ void net__conn_flush(struct net__conn *c)
     do {
         if (c->h2)
             net__h2_pump(c);
+        else if (c->ws)
+            net__ws_pump(c);
         if (!c->out.len)
             break;
         if (!write_out(c))
             return;
-    } while (c->h2 && !c->write_pending);
-    if (c->h2) {
-        net__h2_after_flush(c);
+    } while ((c->h2 || c->ws) && !c->write_pending);
+    if (c->h2 || c->ws) {
+        if (c->h2)
+            net__h2_after_flush(c);
+        else
+            net__ws_after_flush(c);
         if (c->write_pending || c->state == NET__CLOSING)
             return;
     }
@@ -302,7 +306,7 @@ static int on_headers_complete(llhttp_t *p)
     if (req->expect_continue && !req->http10)
         net__conn_send(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     c->state = NET__BODY;
-    c->parser.upgrade = 0; /* no upgrades yet: such a request is answered as any other */
+    c->parser.upgrade = 0; /* its handler may; else it is answered as any other */
     net__conn_set_deadline(c, limits->body_timeout_ns);
     return 0;
 }
@@ -405,6 +409,8 @@ static void feed_http1(struct net__conn *c, struct slice bytes)
         }
         return;
     }
+    if (bytes.len && c->state == NET__WS)
+        net__ws_feed(c, bytes);
     if (bytes.len && c->state == NET__ANSWER) {
         buf_append_slice(&c->ahead, bytes);
         if (c->ahead.len >= NET__PIPELINE_BYTES && c->reading) {
@@ -448,6 +454,8 @@ static void feed(struct net__conn *c, struct slice bytes)
         sniff(c, bytes);
     else if (c->h2)
         net__h2_feed(c, bytes);
+    else if (c->state == NET__WS)
+        net__ws_feed(c, bytes);
     else
         feed_http1(c, bytes);
 }
@@ -508,7 +516,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     net__conn_flush(c);
 }
 
-static void start_reading(struct net__conn *c)
+void net__conn_start_reading(struct net__conn *c)
 {
     if (!c->reading && !c->peer_closed && c->state != NET__CLOSING) {
         c->reading = true;
@@ -546,7 +554,7 @@ void net__conn_answered(struct net__conn *c)
     }
     if (c->peer_closed && c->state == NET__IDLE)
         c->close_after_write = true;
-    start_reading(c);
+    net__conn_start_reading(c);
     net__conn_flush(c);
 }
 
@@ -587,7 +595,7 @@ void net__conn_accept(struct net__acceptor *a)
     }
     /* The first request's headers are due from the start: who connects and says nothing is idle. */
     net__conn_set_deadline(c, server->config.limits.idle_timeout_ns);
-    start_reading(c);
+    net__conn_start_reading(c);
 }
 
 void net__conn_sweep(struct net__acceptor *a)
@@ -598,6 +606,10 @@ void net__conn_sweep(struct net__acceptor *a)
         if (c->h2 && c->state == NET__H2) {
             net__h2_sweep(c, now);
             if (c->state != NET__H2)
+                continue;
+        } else if (c->ws && c->state == NET__WS) {
+            net__ws_sweep(c, now);
+            if (c->state != NET__WS)
                 continue;
         }
         if (!c->deadline_ns || now < c->deadline_ns || c->state == NET__CLOSING)

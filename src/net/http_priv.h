@@ -38,6 +38,7 @@ enum net__counter {
     NET__H2_CONNS,
     NET__H2_REFUSED,
     NET__H2_ABUSE,
+    NET__WS_OPEN,
     NET__COUNTER_COUNT
 };
 
@@ -116,6 +117,7 @@ enum net__state {
     NET__BODY,
     NET__ANSWER, /* the handler has the request */
     NET__H2,     /* HTTP/2: the session knows */
+    NET__WS,     /* upgraded to WebSocket */
     NET__LINGER, /* answered and shut down; what the peer still sends is read and dropped, so that
                   * the kernel does not reset the connection before the answer was read */
     NET__CLOSING,
@@ -129,6 +131,7 @@ struct net__conn {
     enum net__state state;
     struct net__tls_session *tls;
     struct net__h2 *h2;          /* NULL: HTTP/1 */
+    struct net_ws *ws;           /* NULL: none */
     struct net_request *request; /* HTTP/1: being read or answered */
     bool sniffed;                /* it was decided which version this is */
     uint8_t preface_len;         /* so many bytes looked like HTTP/2's preface and were held back */
@@ -153,6 +156,7 @@ size_t net__conn_queued(const struct net__conn *c);
 /* The response in hand is complete: on with the next request, or close. */
 void net__conn_answered(struct net__conn *c);
 void net__conn_sweep(struct net__acceptor *a);
+void net__conn_start_reading(struct net__conn *c);
 /* Closes the handle of a closing connection unless a handler still has a request of it. */
 void net__conn_close_when_free(struct net__conn *c);
 /* Something moved: the write timeout begins anew while there is something to write. */
@@ -214,6 +218,15 @@ void net__h2_unpin(struct net_request *req);
 /* fn(req) once at that time of the loop's clock, unless it is answered by then. */
 void net__h2_set_expiry(struct net_request *req, int64_t at_ns,
                         void (*fn)(struct net_request *req));
+
+/* websocket.c */
+void net__ws_feed(struct net__conn *c, struct slice bytes);
+/* As for HTTP/2. */
+void net__ws_pump(struct net__conn *c);
+void net__ws_after_flush(struct net__conn *c);
+void net__ws_sweep(struct net__conn *c, int64_t now_ns);
+/* The connection is closed: says so. NULL is fine. */
+void net__ws_free(struct net_ws *ws);
 
 /* grpc.c */
 bool net__grpc_type(const struct net_request *req);

@@ -6,6 +6,7 @@
 
 #include "net/http_priv.h"
 #include "net/listen.h"
+#include "net/websocket.h"
 
 static void fill_defaults(struct net_http_limits *l)
 {
@@ -85,6 +86,7 @@ static void make_counters(struct net_http_server *s)
         [NET__H2_ABUSE] = {"pharos_http2_connections_broken_total",
                            "HTTP/2 connections ended for breaking the protocol or for floods.",
                            COUNTER_TOTAL},
+        [NET__WS_OPEN] = {"pharos_websockets_open", "WebSocket channels open now.", COUNTER_GAUGE},
     };
     snprintf(s->counter_label, sizeof(s->counter_label), "door=\"%s\"", s->config.name);
     for (size_t i = 0; i < NET__COUNTER_COUNT; i++)
@@ -187,6 +189,10 @@ static void stop_tick(uv_timer_t *timer)
     bool late = net__loop_now(a->loop) >= stop->deadline_ns;
     for (struct net__conn *c = a->conns, *next; c; c = next) {
         next = c->next;
+        if (c->ws && c->state == NET__WS && !late) {
+            net_ws_close(c->ws, NET_WS_GOING_AWAY, "the server stops");
+            continue;
+        }
         bool busy = c->h2 && c->state == NET__H2
                         ? net__h2_drain(c)
                         : c->state == NET__ANSWER || c->write_pending || c->out.len;
