@@ -26,7 +26,7 @@ struct api *api_new(const struct api_config *config)
                 "limits.query.memory_total");
     api__job_init();
     api__write_init();
-    api__otlp_init(api);
+    api__otlp_init(api, &config->limits);
     return api;
 }
 

@@ -34,6 +34,8 @@ struct api_limits {
     int64_t lookback_ns;
     bool promql_experimental, promql_delayed_name_removal;
     bool admin_api; /* prometheus.admin_api */
+    /* From the start on: running sums of delta temporality, and when an idle one is forgotten. */
+    int64_t delta_series, delta_idle_ns;
 };
 
 enum api_door_state { API_DOOR_OPEN, API_DOOR_OFF, API_DOOR_FAILED };

@@ -30,6 +30,7 @@ struct api {
     struct api_write_kit *kits; /* of remote write, idle ones */
     struct api_otlp_settings *otlp;
     struct api__otlp_kit *otlp_kits; /* idle ones */
+    struct pipe_delta *delta;
 };
 
 struct api_limits api__limits(struct api *api);

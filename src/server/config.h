@@ -50,6 +50,7 @@ struct server_config {
     const struct text_yaml *scrape_configs, *global;
     const struct text_yaml *otlp;
     const char *otlp_cors_origins, *otlp_cors_headers;
+    int64_t delta_series, delta_idle_ns;
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;

@@ -67,6 +67,8 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
     {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},
     {"limits.dashboards.bytes", TEXT_CONF_SIZE, AT(dashboard_bytes_max), "8MiB", 1024, 1 << 30, NULL, "of one dashboard, snapshot or annotation; larger ones are answered 413", true, false},
+    {"limits.otlp.delta_series", TEXT_CONF_INT, AT(delta_series), "1000000", 1, INT64_MAX, NULL, "series of delta temporality whose running sums are in memory; new ones beyond are refused", false, false},
+    {"limits.otlp.delta_idle", TEXT_CONF_DURATION, AT(delta_idle_ns), "1h", NS_PER_SEC, 30 * 24 * 3600 * NS_PER_SEC, NULL, "a running sum that nothing is added to for this long leaves memory; also how far back one is looked for in the store", false, false},
     {"limits.http.header_bytes", TEXT_CONF_SIZE, AT(http_header_bytes), "64KiB", 1024, 16 << 20, NULL, "request line and headers; more is answered 431", false, false},
     {"limits.http.body_bytes", TEXT_CONF_SIZE, AT(http_body_bytes), "64MiB", 1024, INT64_MAX, NULL, "a request's body as sent; more is answered 413", false, false},
     {"limits.http.inflated_bytes", TEXT_CONF_SIZE, AT(http_inflated_bytes), "256MiB", 1024, INT64_MAX, NULL, "a request's body decompressed; more is answered 413", false, false},

@@ -224,6 +224,8 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .promql_experimental = c->promql_experimental == 1,
         .promql_delayed_name_removal = c->promql_delayed_name_removal == 1,
         .admin_api = c->prometheus_admin_api == 1,
+        .delta_series = c->delta_series,
+        .delta_idle_ns = c->delta_idle_ns,
     };
 }
 

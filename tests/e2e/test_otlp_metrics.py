@@ -84,6 +84,62 @@ class Test(pt.Case):
         self.assertEqual(self.server_.metric("pharos_otlp_requests_total",
                                              'signal="metrics",result="refused"'), 0)
 
+    def test_delta(self):
+        """Deltas of the SDK and by hand, made cumulative over a kill."""
+        self.open()
+        url = f"http://127.0.0.1:{self.grpc_port}"
+        self.assertEqual(node(self, "otlp_metrics_client.cjs", "grpc", url, "delta"), "ok")
+        self.check_sdk("grpc", times=3)
+        now = time.time_ns() // 1_000_000_000 * 1_000_000_000
+
+        def metric(at, value):
+            times = {"startTimeUnixNano": str(now + (at - 1) * 10**9),
+                     "timeUnixNano": str(now + at * 10**9)}
+            return {"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+                {"name": "d.sum", "sum": {
+                    "aggregationTemporality": 1, "isMonotonic": True,
+                    "dataPoints": [{"asInt": str(value), **times}]}},
+                {"name": "d.hist", "histogram": {
+                    "aggregationTemporality": 1,
+                    "dataPoints": [{"count": str(value), "sum": value, "explicitBounds": [1],
+                                    "bucketCounts": [str(value), "0"], **times}]}},
+                {"name": "d.exp", "exponentialHistogram": {
+                    "aggregationTemporality": 1,
+                    "dataPoints": [{"count": str(value), "sum": value, "scale": 20,
+                                    "positive": {"offset": 5, "bucketCounts": [str(value)]},
+                                    **times}]}}]}]}]}
+
+        def check(total):
+            total = str(total)
+            got = self.values('{__name__=~"d_.*"}')
+            exp = got.pop("d_exp{}")
+            self.assertEqual(got, {"d_sum_total{}": total, "d_hist_sum{}": total,
+                                   "d_hist_count{}": total, "d_hist_bucket{le=1}": total,
+                                   "d_hist_bucket{le=+Inf}": total})
+            self.assertEqual((exp["count"], exp["sum"]), (total, total))
+        for at, value in ((-60, 3), (-50, 4)):
+            answer = self.send(metric(at, value))
+            self.assertEqual((answer.status, answer.body), (200, b"{}"))
+        check(7)
+        self.server_.kill()
+        self.server_.start()
+        answer = self.send(metric(-40, 5))
+        self.assertEqual((answer.status, answer.body), (200, b"{}"))
+        check(12)
+        # Again, and older than what is there: refused, and nothing is added.
+        for at in (-40, -55):
+            partial = self.send(metric(at, 5)).json()["partialSuccess"]
+            self.assertEqual(partial["rejectedDataPoints"], "3")
+            self.assertIn("delta out of order", partial["errorMessage"])
+            self.assertIn("d_sum_total", partial["errorMessage"])
+        self.assertEqual(self.server_.metric("pharos_otlp_refused_delta_samples_total",
+                                             'reason="out_of_order"'), 12)
+        check(12)
+        self.assertEqual(self.send(metric(-30, 1)).status, 200)
+        check(13)
+        (rise,) = self.server_.query("increase(d_sum_total[50s])", at=now / 1e9 - 25)
+        self.assertGreater(float(rise["value"][1]), 5)
+
     def test_paths_and_encodings(self):
         self.open()
         main = self.server_.url

@@ -43,6 +43,18 @@ static struct counter clamped = {
     .name = "pharos_otlp_clamped_durations_total",
     .help = "Spans that ended before they started and were kept with duration 0."};
 
+#define UNORDERED(reason)                                                                          \
+    {                                                                                              \
+        .name = "pharos_otlp_refused_delta_samples_total",                                         \
+        .help = "Samples of delta temporality that could not be added up, by reason.",             \
+        .labels = "reason=\"" reason "\""                                                          \
+    }
+static struct counter unordered[PIPE_DELTA_REFUSED_COUNT] = {
+    [PIPE_DELTA_OUT_OF_ORDER] = UNORDERED("out_of_order"),
+    [PIPE_DELTA_SERIES_LIMIT] = UNORDERED("series_limit"),
+    [PIPE_DELTA_MIXED] = UNORDERED("mixed_histograms"),
+};
+
 /* Memory for decoding, kept from request to request. */
 struct api__otlp_kit {
     struct api__otlp_kit *next;
@@ -50,14 +62,17 @@ struct api__otlp_kit {
     struct buf inflated;
     struct data_metric_batch *metrics;
     struct data_event_batch *logs, *spans;
+    struct slice tenants[3]; /* the batches' own; a request puts its own there meanwhile */
 };
 
-void api__otlp_init(struct api *api)
+void api__otlp_init(struct api *api, const struct api_limits *limits)
 {
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(&repaired, 1);
     counter_register(&clamped, 1);
+    counter_register(unordered, ARRAY_LEN(unordered));
+    api->delta = api__otlp_delta_new(api, limits);
     api->otlp = api_otlp_settings_new();
 }
 
@@ -74,6 +89,9 @@ static struct api__otlp_kit *kit_take(struct api *api)
         kit->metrics = data_metric_batch_new(SLICE("default"));
         kit->logs = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
         kit->spans = data_event_batch_new(DATA_EVENT_SPANS, SLICE("default"));
+        kit->tenants[0] = kit->metrics->tenant;
+        kit->tenants[1] = kit->logs->tenant;
+        kit->tenants[2] = kit->spans->tenant;
     }
     return kit;
 }
@@ -98,6 +116,9 @@ static size_t kit_size(const struct api__otlp_kit *kit)
 
 static void kit_give(struct api *api, struct api__otlp_kit *kit, enum decode_otlp_signal signal)
 {
+    kit->metrics->tenant = kit->tenants[0];
+    kit->logs->tenant = kit->tenants[1];
+    kit->spans->tenant = kit->tenants[2];
     if (kit_size(kit) > KIT_BYTES_KEPT) {
         kit_free(kit);
         return;
@@ -120,6 +141,7 @@ void api__otlp_free(struct api *api)
         kit_free(kit);
     }
     api_otlp_settings_free(api->otlp);
+    pipe_delta_free(api->delta);
 }
 
 struct api_otlp_settings *api__otlp_settings(struct api *api)
@@ -139,14 +161,24 @@ void api_set_otlp(struct api *api, struct api_otlp_settings *settings)
     api_otlp_settings_free(old);
 }
 
-static void finish(struct api__otlp_export *x, const struct decode_otlp_stored *stored)
+static void finish(struct api__otlp_export *x, struct decode_otlp_stored *stored)
 {
     struct decode_otlp_answer *a = &x->answer;
+    stored->unordered = pipe_delta_refused(&x->delta);
+    if (x->delta.first_refusal.code)
+        stored->first_refusal = x->delta.first_refusal.msg;
+    for (size_t i = 0; i < PIPE_DELTA_REFUSED_COUNT; i++) {
+        if (x->delta.refused[i])
+            counter_add(&unordered[i], (int64_t)x->delta.refused[i]);
+    }
+    if (stored->err && x->delta.touched.len)
+        pipe_delta_forget(x->api->delta, &x->delta);
+    pipe_delta_result_free(&x->delta);
     decode_otlp_answer(x->signal, x->encoding, x->decode_err, &x->diag, &x->result, stored, a);
-    int result = a->http_status >= 500 || a->http_status == 429 ? COUNT_FAILED
-                 : a->http_status >= 400                        ? COUNT_REFUSED
-                 : x->result.refused || stored->refused         ? COUNT_PARTIAL
-                                                                : COUNT_OK;
+    int result = a->http_status >= 500 || a->http_status == 429              ? COUNT_FAILED
+                 : a->http_status >= 400                                     ? COUNT_REFUSED
+                 : x->result.refused || stored->refused || stored->unordered ? COUNT_PARTIAL
+                                                                             : COUNT_OK;
     counter_add(&requests[(int)x->signal * COUNT_RESULTS + result], 1);
     for (size_t i = 0; i < DECODE_OTLP_REFUSED_COUNT; i++) {
         if (x->result.refused_by[i])
@@ -194,6 +226,9 @@ static bool decode(struct api__otlp_export *x, struct api__otlp_kit *kit)
         x->decode_err = decode_otlp_metrics(x->encoding, body, &settings->translation, kit->scratch,
                                             kit->metrics, &x->result, &x->diag);
         api_otlp_settings_free(settings);
+        if (!x->decode_err)
+            pipe_delta_apply(x->api->delta, kit->metrics, x->api->host->now_ns(x->api->host->ctx),
+                             &x->delta);
         return !x->decode_err && (kit->metrics->sample_ts.len || kit->metrics->metadata.len);
     }
     case DECODE_OTLP_LOGS:
@@ -212,20 +247,11 @@ static bool decode(struct api__otlp_export *x, struct api__otlp_kit *kit)
 static void store(struct api__otlp_export *x, struct api__otlp_kit *kit)
 {
     struct pipe_sink *sink = x->api->sink;
-    struct slice own;
-    if (x->signal == DECODE_OTLP_METRICS) {
-        own = kit->metrics->tenant;
-        kit->metrics->tenant = x->tenant;
-        sink->metrics(sink, kit->metrics, on_ack, x);
-        kit->metrics->tenant = own;
-        return;
+    switch (x->signal) {
+    case DECODE_OTLP_METRICS: sink->metrics(sink, kit->metrics, on_ack, x); break;
+    case DECODE_OTLP_LOGS: sink->logs(sink, kit->logs, on_ack, x); break;
+    case DECODE_OTLP_TRACES: sink->spans(sink, kit->spans, on_ack, x); break;
     }
-    bool is_logs = x->signal == DECODE_OTLP_LOGS;
-    struct data_event_batch *b = is_logs ? kit->logs : kit->spans;
-    own = b->tenant;
-    b->tenant = x->tenant;
-    (is_logs ? sink->logs : sink->spans)(sink, b, on_ack, x);
-    b->tenant = own;
 }
 
 void api__otlp_export(struct api__otlp_export *x)
@@ -233,7 +259,9 @@ void api__otlp_export(struct api__otlp_export *x)
     struct api *api = x->api;
     enum decode_otlp_signal signal = x->signal;
     struct api__otlp_kit *kit = kit_take(api);
+    kit->metrics->tenant = kit->logs->tenant = kit->spans->tenant = x->tenant;
     memset(&x->result, 0, sizeof(x->result));
+    memset(&x->delta, 0, sizeof(x->delta));
     diag_init(&x->diag);
     x->decode_err = 0;
     if (decode(x, kit))

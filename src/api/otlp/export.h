@@ -4,6 +4,7 @@
 
 #include "api/api_priv.h"
 #include "decode/otlp/otlp.h"
+#include "pipe/delta.h"
 
 struct api__otlp_kit;
 
@@ -20,6 +21,7 @@ struct api__otlp_export {
 
     /* Private. */
     struct decode_otlp_result result;
+    struct pipe_delta_result delta;
     struct diag diag;
     int decode_err;
 };
@@ -30,10 +32,12 @@ void api__otlp_export(struct api__otlp_export *x);
 /* Bodies up to here are decoded on the loop thread. */
 #define API__OTLP_INLINE_BYTES ((size_t)128 << 10)
 
+/* Running sums over the api's store. */
+struct pipe_delta *api__otlp_delta_new(struct api *api, const struct api_limits *limits);
 /* The settings in force; give them back with api_otlp_settings_free. */
 struct api_otlp_settings *api__otlp_settings(struct api *api);
 /* Registers the counters; frees what the api object keeps. */
-void api__otlp_init(struct api *api);
+void api__otlp_init(struct api *api, const struct api_limits *limits);
 void api__otlp_free(struct api *api);
 
 #endif

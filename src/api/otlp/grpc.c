@@ -53,7 +53,7 @@ static void take(struct net_grpc_call *call, struct api_mount *mount,
                                      .tenant = tenant,
                                      .done = on_done};
     g->call = call;
-    if (net_request_body(req).len > API__OTLP_INLINE_BYTES)
+    if (net_request_body(req).len > API__OTLP_INLINE_BYTES || signal == DECODE_OTLP_METRICS)
         mount->api->pool->submit(mount->api->pool, TASK_INTERACTIVE, work, g);
     else
         work(g);

@@ -84,7 +84,8 @@ static void take(struct api_call *call, enum decode_otlp_signal signal)
         .done = on_done};
     h->req = req;
     h->loop = net_request_loop(req);
-    if (h->x.body.len > API__OTLP_INLINE_BYTES)
+    /* Metrics may have to look for sums in the store. */
+    if (h->x.body.len > API__OTLP_INLINE_BYTES || signal == DECODE_OTLP_METRICS)
         api->pool->submit(api->pool, TASK_INTERACTIVE, work, h);
     else
         api__otlp_export(&h->x);

@@ -154,6 +154,10 @@ static void describe(enum decode_otlp_signal signal, const struct decode_otlp_re
                    r->refused_by[i]);
         comma = ", ";
     }
+    if (s->unordered) {
+        buf_printf(&text, "%sdelta out of order %zu samples", comma, s->unordered);
+        comma = ", ";
+    }
     if (s->refused)
         buf_printf(&text, "%sby the store %zu%s", comma, s->refused,
                    signal == DECODE_OTLP_METRICS ? " samples" : "");
@@ -183,7 +187,7 @@ void decode_otlp_answer(enum decode_otlp_signal signal, enum decode_otlp_encodin
     out->http_status = 200;
     out->content_type = content_type_of(encoding);
     /* One data point may be many samples: never more points than there were. */
-    size_t rejected = MIN(result->refused + stored->refused, result->items);
+    size_t rejected = MIN(result->refused + stored->refused + stored->unordered, result->items);
     char message[1024] = "";
     if (rejected)
         describe(signal, result, stored, rejected, message, sizeof(message));
