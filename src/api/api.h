@@ -21,6 +21,7 @@
 struct api;
 struct api_auth;
 struct api_otlp_settings;
+struct alert_group; /* alert/group.h */
 
 /* May change while running (api_set_limits). */
 struct api_limits {
@@ -120,6 +121,11 @@ struct api_host {
     int (*pool_yaml)(void *ctx, struct slice pool, struct buf *out);
     /* global.external_labels, in `arena`. */
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
+    /* Groups of rules by file and name; their state stands still during the callback. */
+    void (*rule_groups)(void *ctx, void (*each)(void *arg, const struct alert_group *g), void *arg);
+    /* Alertmanagers in use, and those that relabelling dropped. */
+    void (*alertmanagers)(void *ctx, void (*each)(void *arg, struct slice url, bool dropped),
+                          void *arg);
     /* Changes a group of pushed metrics; blocks. ERR_INVALID: the push is bad. */
     int (*push)(void *ctx, const struct api_push_request *req, struct diag *diag);
     int (*push_wipe)(void *ctx, struct slice tenant, struct diag *diag);

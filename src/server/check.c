@@ -30,9 +30,9 @@ static enum kind recognise(const char *path, const struct text_yaml *root)
         for (const char *const *k = prometheus_keys; *k && !known; k++)
             known = slice_eq_cstr(root->keys[i]->value, *k);
         only_prometheus &= known;
-        own |= slice_eq_cstr(root->keys[i]->value, "rule_files") ||
-               slice_eq_cstr(root->keys[i]->value, "alerting") ||
-               slice_eq_cstr(root->keys[i]->value, "remote_write");
+        own |= slice_eq_cstr(root->keys[i]->value, "remote_write") ||
+               slice_eq_cstr(root->keys[i]->value, "remote_read") ||
+               slice_eq_cstr(root->keys[i]->value, "storage");
     }
     bool empty = !root || root->kind != TEXT_YAML_MAP || !root->count;
     if (!empty && own)
@@ -56,7 +56,7 @@ static int check_otlp(const struct server_config *config, struct diag *diag)
     return err;
 }
 
-static int check_pharos(const char *path, struct slice text, struct diag *diag)
+static int check_pharos(const char *path, struct slice text, size_t *problems, struct diag *diag)
 {
     struct server_config *config = NULL;
     int err = server_config_parse(path, text, NULL, &config, diag);
@@ -66,24 +66,20 @@ static int check_pharos(const char *path, struct slice text, struct diag *diag)
         err = check_otlp(config, diag);
     for (size_t i = 0; config && i < config->warnings.len; i++)
         fprintf(stderr, "%s: warning: %s\n", path, config->warnings.items[i]);
+    if (!err)
+        *problems = server_rules_check_config(config, print);
     server_config_free(config);
     return err;
 }
 
-static int check_prometheus(const char *path, struct text_yaml *root, struct diag *diag)
+static int check_prometheus(const char *path, struct text_yaml *root, size_t *problems,
+                            struct diag *diag)
 {
     struct server_config *config = NULL;
     char set[4200];
     const char *sets[] = {set};
     struct server_config_source source = {.sets = sets, .set_count = 1};
-    const struct text_yaml *files = text_yaml_get(root, "rule_files");
     int err = text_yaml_check_keys(root, "a Prometheus configuration", prometheus_keys, diag);
-    if (!err && !text_yaml_is_null(files) && files->kind != TEXT_YAML_LIST)
-        err = text_yaml_error(files, diag, ERR_INVALID, "rule_files is a list of paths");
-    for (size_t i = 0; !err && files && i < files->count; i++) {
-        struct slice pattern;
-        err = text_yaml_string(files->items[i], &pattern, diag);
-    }
     if (err)
         return err;
     snprintf(set, sizeof(set), "prometheus.config_file=%s", path);
@@ -92,6 +88,8 @@ static int check_prometheus(const char *path, struct text_yaml *root, struct dia
         err = server_inputs_check(config, diag);
     if (!err)
         err = check_otlp(config, diag);
+    if (!err)
+        *problems = server_rules_check_config(config, print);
     server_config_free(config);
     return err;
 }
@@ -113,9 +111,9 @@ static int check_file(const char *path)
             if (kind == KIND_RULES)
                 problems = server_rules_check(path, root, print);
             else if (kind == KIND_PROMETHEUS)
-                err = check_prometheus(path, root, &diag);
+                err = check_prometheus(path, root, &problems, &diag);
             else
-                err = check_pharos(path, text, &diag);
+                err = check_pharos(path, text, &problems, &diag);
         }
         if (err && !diag.file[0])
             diag_set_file(&diag, path);

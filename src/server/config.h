@@ -47,10 +47,13 @@ struct server_config {
     int host_collect; /* 0 on, 1 off */
     int64_t host_interval_ns;
     int64_t telemetry_interval_ns;
-    const struct text_yaml *scrape_configs, *global;
     const struct text_yaml *otlp;
     const char *otlp_cors_origins, *otlp_cors_headers;
     int64_t delta_series, delta_idle_ns;
+    const struct text_yaml *scrape_configs, *global, *rule_files, *alerting;
+    const char *rules_external_url;
+    int64_t rules_resend_delay_ns, rules_outage_tolerance_ns, rules_grace_period_ns,
+        rules_notification_queue;
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;

@@ -101,6 +101,13 @@ const struct text_conf_field server_config_fields[] = {
     {"scrape_configs", TEXT_CONF_NODE, AT(scrape_configs), NULL, 0, 0, NULL, "what to scrape, as in prometheus.yml", true, false},
 
     {"otlp", TEXT_CONF_NODE, AT(otlp), NULL, 0, 0, NULL, "how OpenTelemetry's metrics are named, as Prometheus' section otlp; without it that of prometheus.config_file holds. docs/otlp.md has the keys", true, false},
+    {"rule_files", TEXT_CONF_NODE, AT(rule_files), NULL, 0, 0, NULL, "files of recording and alerting rules, as in prometheus.yml: a list of paths, relative ones from this file, a `*` in the last part", true, false},
+    {"alerting", TEXT_CONF_NODE, AT(alerting), NULL, 0, 0, NULL, "Prometheus' section alerting: the Alertmanagers that alerts are posted to", true, false},
+    {"rules.external_url", TEXT_CONF_STRING, AT(rules_external_url), "", 0, 0, NULL, "where people reach the Prometheus door, for links in alerts; empty = http://127.0.0.1:PORT of it", true, false},
+    {"rules.resend_delay", TEXT_CONF_DURATION, AT(rules_resend_delay_ns), "1m", 0, INT64_MAX, NULL, "a firing alert is told again after this, as Prometheus' --rules.alert.resend-delay", true, false},
+    {"rules.for_outage_tolerance", TEXT_CONF_DURATION, AT(rules_outage_tolerance_ns), "1h", 0, INT64_MAX, NULL, "after an outage up to this long alerts go on where they were, as Prometheus' --rules.alert.for-outage-tolerance", false, false},
+    {"rules.for_grace_period", TEXT_CONF_DURATION, AT(rules_grace_period_ns), "10m", 0, INT64_MAX, NULL, "a restored alert waits at least this long before it fires; rules with a shorter `for` are not restored, as Prometheus' --rules.alert.for-grace-period", false, false},
+    {"rules.notification_queue", TEXT_CONF_INT, AT(rules_notification_queue), "10000", 1, 10000000, NULL, "alerts waiting to be posted; the oldest give way", true, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

@@ -121,6 +121,22 @@ static int host_snapshot(void *ctx, bool with_head, char *out_name, size_t out_s
     return store_snapshot(s->store, with_head, out_name, out_size, diag);
 }
 
+static void host_rule_groups(void *ctx, void (*each)(void *arg, const struct alert_group *g),
+                             void *arg)
+{
+    struct server *s = ctx;
+    if (s->rules)
+        server_rules_each(s->rules, each, arg);
+}
+
+static void host_alertmanagers(void *ctx, void (*each)(void *arg, struct slice url, bool dropped),
+                               void *arg)
+{
+    struct server *s = ctx;
+    if (s->rules)
+        server_rules_alertmanagers(s->rules, each, arg);
+}
+
 static int host_push(void *ctx, const struct api_push_request *req, struct diag *diag)
 {
     struct server *s = ctx;
@@ -188,6 +204,8 @@ void server_host_init(struct server *s)
     s->host.relabel_rules = host_relabel_rules;
     s->host.pool_yaml = host_pool_yaml;
     s->host.external_labels = host_external_labels;
+    s->host.rule_groups = host_rule_groups;
+    s->host.alertmanagers = host_alertmanagers;
     s->host.snapshot = host_snapshot;
     s->host.delete_metrics = host_delete_metrics;
     s->host.push = host_push;
@@ -238,6 +256,7 @@ void server_fill_catalog_limits(const struct server_config *c, struct store_cata
 int server_reload(struct server *s, struct diag *diag)
 {
     struct server_config *next = NULL;
+    struct server_rules_next *rules = NULL;
     struct api_auth *auth = NULL;
     struct api_otlp_settings *otlp = NULL;
     struct api_limits limits;
@@ -251,6 +270,8 @@ int server_reload(struct server *s, struct diag *diag)
     if (!err)
         err = server_otlp_settings(next, &otlp, diag);
     if (!err)
+        err = server_rules_read(next, &rules, diag);
+    if (!err)
         err = server_inputs_reload(s->inputs, next, diag);
     if (err) {
         s->host.reload_ok = false;
@@ -258,6 +279,7 @@ int server_reload(struct server *s, struct diag *diag)
         pthread_mutex_unlock(&s->lock);
         api_auth_free(auth);
         api_otlp_settings_free(otlp);
+        server_rules_next_free(rules);
         server_config_free(next);
         LOG_ERROR("server", "configuration not reloaded, the old one stays in force",
                   LOG_STR("error", diag_str(diag, text, sizeof(text))));
@@ -272,6 +294,7 @@ int server_reload(struct server *s, struct diag *diag)
     api_set_auth(s->api, auth);
     api_set_otlp(s->api, otlp);
     server_doors_reload(s->doors, next);
+    server_rules_apply(s->rules, next, rules);
     log_set_level((enum log_level)next->log_level);
     struct server_config *old = s->config;
     s->config = next;

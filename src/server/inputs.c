@@ -8,9 +8,8 @@
 #include "input/host/host.h"
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
+#include "server/prometheus_yml.h"
 #include "server/version.h"
-
-#define PROMETHEUS_YML_MAX ((size_t)64 << 20)
 
 struct server_inputs {
     struct input_env env;
@@ -25,67 +24,22 @@ static int64_t clock_ns(void *ctx)
     return os->ops->now_ns(os);
 }
 
-/* What prometheus.yml may hold besides scraping; true when Pharos reads it. */
-static const struct {
-    const char *key;
-    bool used;
-} prometheus_sections[] = {{"global", true},       {"scrape_configs", true},
-                           {"runtime", true},      {"rule_files", false},
-                           {"alerting", false},    {"remote_write", false},
-                           {"remote_read", false}, {"scrape_config_files", false},
-                           {"otlp", true},         {"storage", false},
-                           {"tracing", false}};
-
-static int check_sections(const struct text_yaml *root, bool warn, struct diag *diag)
-{
-    const char *known[ARRAY_LEN(prometheus_sections) + 1] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(prometheus_sections); i++)
-        known[i] = prometheus_sections[i].key;
-    if (!root)
-        return 0;
-    int err = text_yaml_check_keys(root, "a Prometheus configuration", known, diag);
-    for (size_t i = 0; i < ARRAY_LEN(prometheus_sections) && !err && warn; i++) {
-        if (!prometheus_sections[i].used && text_yaml_get(root, prometheus_sections[i].key))
-            LOG_WARN("server", "this section of prometheus.yml is not built yet and left out",
-                     LOG_STR("section", prometheus_sections[i].key));
-    }
-    return err;
-}
-
 /* The scrape part of a configuration, parsed. `strict`: what is not built is an error. */
 static int parse_scrape(const struct server_config *config, bool strict,
                         struct input_scrape_config **out, struct diag *diag)
 {
     struct arena *arena = arena_new(0, NULL);
-    struct text_yaml *root = NULL;
-    struct slice text;
-    char dir[4096] = "";
-    bool from_file = config->prometheus_config_file[0] != 0;
-    const char *file = from_file ? config->prometheus_config_file : config->file;
-    struct input_scrape_source source = {.global = config->global,
-                                         .scrape_configs = config->scrape_configs,
-                                         .file = file,
-                                         .ignore_unsupported = from_file && !strict};
-    int err = 0;
-    if (from_file) {
-        err = server_read_file(file, PROMETHEUS_YML_MAX, arena, &text, diag);
-        if (err)
-            diag_wrap(diag, "prometheus.config_file");
-        if (!err)
-            err = text_yaml_parse(text, arena, &root, diag);
-        if (!err)
-            err = check_sections(root, !strict, diag);
-        source.global = text_yaml_get(root, "global");
-        source.scrape_configs = text_yaml_get(root, "scrape_configs");
-    }
-    if (file && strrchr(file, '/')) {
-        snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(file, '/') - file + 1), file);
-        source.base_dir = dir;
-    }
+    struct server_prometheus_yml yml;
+    int err = server_prometheus_yml_read(config, strict, arena, &yml, diag);
+    struct input_scrape_source source = {.global = yml.global,
+                                         .scrape_configs = yml.scrape_configs,
+                                         .file = yml.file,
+                                         .base_dir = yml.dir[0] ? yml.dir : NULL,
+                                         .ignore_unsupported = yml.own_file && !strict};
     if (!err)
         err = input_scrape_config_parse(&source, out, diag);
-    if (err && diag && !diag->file[0] && diag->line && file)
-        diag_set_file(diag, file);
+    if (err && diag && !diag->file[0] && diag->line && yml.file)
+        diag_set_file(diag, yml.file);
     arena_free(arena);
     return err;
 }
@@ -93,7 +47,8 @@ static int parse_scrape(const struct server_config *config, bool strict,
 int server_inputs_check(const struct server_config *config, struct diag *diag)
 {
     struct input_scrape_config *scrape = NULL;
-    int err = parse_scrape(config, true, &scrape, diag);
+    /* What a prometheus.yml may hold and Pharos leaves out is a warning there too. */
+    int err = parse_scrape(config, config->prometheus_config_file[0] == 0, &scrape, diag);
     if (!err)
         input_scrape_config_free(scrape);
     return err;

@@ -1,21 +1,6 @@
 #include "server/otlp.h"
 
-#define PROMETHEUS_YML_MAX ((size_t)64 << 20)
-
-/* *out is the file's section, or NULL. */
-static int read_prometheus_section(const char *path, struct arena *arena,
-                                   const struct text_yaml **out, struct diag *diag)
-{
-    struct slice text;
-    struct text_yaml *root = NULL;
-    int err = server_read_file(path, PROMETHEUS_YML_MAX, arena, &text, diag);
-    if (err)
-        diag_wrap(diag, "prometheus.config_file");
-    else
-        err = text_yaml_parse(text, arena, &root, diag);
-    *out = text_yaml_get(root, "otlp");
-    return err;
-}
+#include "server/prometheus_yml.h"
 
 int server_otlp_settings(const struct server_config *config, struct api_otlp_settings **out,
                          struct diag *diag)
@@ -25,8 +10,10 @@ int server_otlp_settings(const struct server_config *config, struct api_otlp_set
     const char *file = config->file;
     int err = 0;
     if (!section && config->prometheus_config_file[0]) {
-        file = config->prometheus_config_file;
-        err = read_prometheus_section(file, s->arena, &section, diag);
+        struct server_prometheus_yml yml;
+        err = server_prometheus_yml_read(config, true, s->arena, &yml, diag);
+        file = yml.file;
+        section = yml.otlp;
     }
     if (!err)
         err = decode_otlp_translation_parse(section, s->arena, &s->translation, diag);

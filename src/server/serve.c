@@ -113,8 +113,12 @@ static int start(struct server *s, struct diag *diag)
     struct server_config *c = s->config;
     struct api_auth *auth = NULL;
     struct api_otlp_settings *otlp = NULL;
-    int err = s->os->ops->mkdir(s->os, c->data, diag);
+    struct server_rules_next *next = NULL;
+    int err = server_rules_read(c, &next, diag); /* bad rule files: nothing is begun */
     if (err)
+        return err;
+    s->first_rules = next;
+    if ((err = s->os->ops->mkdir(s->os, c->data, diag)))
         return err;
     if (!realpath(c->data, s->data_dir))
         snprintf(s->data_dir, sizeof(s->data_dir), "%s", c->data);
@@ -166,6 +170,20 @@ static int start(struct server *s, struct diag *diag)
                                     .data_dir = s->data_dir};
     if ((err = server_inputs_start(&env, c, &s->inputs, diag)))
         return err;
+    const char *at = server_doors_address(s->doors, SERVER_DOOR_PROMETHEUS);
+    snprintf(s->external_url, sizeof(s->external_url), "http%s://%s%s",
+             server_doors_is_tls(s->doors, at ? SERVER_DOOR_PROMETHEUS : SERVER_DOOR_MAIN) ? "s"
+                                                                                           : "",
+             at ? at : server_doors_address(s->doors, SERVER_DOOR_MAIN),
+             at ? "" : server_doors[SERVER_DOOR_PROMETHEUS].prefix);
+    struct server_rules_env rules = {.loops = s->loops,
+                                     .pool = s->pool,
+                                     .source = store_metrics(s->store),
+                                     .sink = &s->sink.sink,
+                                     .os = s->os,
+                                     .external_url = s->external_url};
+    s->first_rules = NULL;
+    s->rules = server_rules_start(&rules, c, next);
     server_telemetry_start(s->telemetry);
     api_set_ready(s->api, true);
     return 0;
@@ -176,12 +194,16 @@ static void stop(struct server *s)
 {
     if (s->api)
         api_set_ready(s->api, false);
+    server_rules_next_free(s->first_rules);
     server_inputs_stop(s->inputs);
     s->inputs = NULL;
+    struct server_rules *rules = s->rules;
+    s->rules = NULL;
     server_doors_close(s->doors, DRAIN_NS);
     s->doors = NULL;
     if (s->api)
         api_cancel_all(s->api);
+    server_rules_stop(rules);
     server_telemetry_free(s->telemetry);
     s->telemetry = NULL;
     if (s->store)

@@ -9,6 +9,7 @@
 #include "os/os.h"
 #include "server/config.h"
 #include "server/inputs.h"
+#include "server/rules.h"
 #include "server/sink.h"
 #include "server/telemetry.h"
 #include "store/catalog.h"
@@ -26,10 +27,12 @@ struct server {
     struct api_host host;
     struct server_doors *doors;
     struct server_inputs *inputs;
+    struct server_rules *rules;
+    struct server_rules_next *first_rules; /* while it starts */
     struct server_telemetry *telemetry;
     pthread_mutex_t lock; /* of config; held while it is read by others than the main thread */
     struct server_config *config;
-    char hostname[256], cwd[4096], instance[300], data_dir[4096];
+    char hostname[256], cwd[4096], instance[300], data_dir[4096], external_url[340];
 };
 
 /* host.c: answers what the endpoints ask (api/api.h). */

@@ -404,7 +404,7 @@ int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex *
     buf_append_cstr(&full, anchored ? ")\\z" : "");
     int code;
     PCRE2_SIZE offset;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)full.ptr, full.len,
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)buf_cstr(&full), full.len,
                                    PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
                                        PCRE2_DOLLAR_ENDONLY,
                                    &code, &offset, NULL);
@@ -476,12 +476,13 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i)
     return SLICE("");
 }
 
-bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
-                       size_t group_max)
+/* The first match that begins at `from` or later. */
+static bool groups_from(const struct text_regex *re, struct slice text, size_t from,
+                        struct slice *groups, size_t group_max)
 {
     pcre2_match_data *m = match_block();
     const char *base = text.ptr ? text.ptr : "";
-    int n = pcre2_match(re->code, (PCRE2_SPTR)base, text.len, 0, 0, m, match_context);
+    int n = pcre2_match(re->code, (PCRE2_SPTR)base, text.len, from, 0, m, match_context);
     if (n < 0)
         return false;
     PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
@@ -491,6 +492,34 @@ bool text_regex_groups(const struct text_regex *re, struct slice text, struct sl
             set ? slice_make(base + at[2 * i], at[2 * i + 1] - at[2 * i]) : (struct slice){NULL, 0};
     }
     return true;
+}
+
+bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
+                       size_t group_max)
+{
+    return groups_from(re, text, 0, groups, group_max);
+}
+
+void text_regex_replace_all(const struct text_regex *re, struct slice text, struct slice template,
+                            size_t output_max, struct buf *out)
+{
+    struct slice groups[GROUPS_MAX + 1];
+    size_t count = MIN(re->group_count, (size_t)GROUPS_MAX + 1), from = 0, copied = 0;
+    size_t begun = out->len;
+    while (from <= text.len && out->len - begun <= output_max &&
+           groups_from(re, text, from, groups, count)) {
+        size_t begin = (size_t)(groups[0].ptr - (text.ptr ? text.ptr : "")),
+               end = begin + groups[0].len;
+        buf_append(out, text.ptr + copied, begin - copied);
+        /* No empty match right behind another match. */
+        if (end > copied || begin == 0)
+            text_regex_expand(re, template, groups, count, out);
+        copied = end;
+        from = end > from ? end : from + 1;
+        while (from < text.len && ((unsigned char)text.ptr[from] & 0xc0) == 0x80)
+            from++; /* whole characters */
+    }
+    buf_append_slice(out, slice_from(text, copied));
 }
 
 void text_regex_expand(const struct text_regex *re, struct slice template,

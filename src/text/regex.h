@@ -35,6 +35,10 @@ bool text_regex_groups(const struct text_regex *re, struct slice text, struct sl
  * Regexp.Expand). */
 void text_regex_expand(const struct text_regex *re, struct slice template,
                        const struct slice *groups, size_t group_count, struct buf *out);
+/* Appends the text with every match replaced by the expanded template (Go's
+ * Regexp.ReplaceAllString). Stops replacing when more than output_max bytes are written. */
+void text_regex_replace_all(const struct text_regex *re, struct slice text, struct slice template,
+                            size_t output_max, struct buf *out);
 
 /* --- what an index wants to know; anchored expressions only --- */
 /* The expression matches exactly these literals ("a", "a|b|c"): *out_count of them, or 0 when it is

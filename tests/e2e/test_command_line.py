@@ -50,7 +50,8 @@ class CommandLine(pt.Case):
         self.file("rules.yml", "groups:\n  - name: g\n    rules:\n"
                                "      - record: a:b\n        expr: sum(up\n"
                                "      - alert: x\n        exp: up\n")
-        got = self.expect(1, "check", rules, err="rules.yml:5:15: expr: ")
+        got = self.expect(1, "check", rules, err='rules.yml:5:15: group "g", rule 1, "a:b": could not parse '
+                              "expression: 1:7: parse error: ")
         self.assertIn("rules.yml:7:9: unknown key", got.stderr)
 
     def test_query(self):

@@ -94,6 +94,31 @@ static void expands_groups(void **state)
     text_regex_free(re);
 }
 
+static void replaces_as_go_does(void **state)
+{
+    static const struct {
+        const char *pattern, *text, *template, *want;
+    } rows[] = {{"(a)b", "xabyab", "$1-", "xa-ya-"},
+                {"x*", "axb", "-", "-a-b-"},
+                {"^a", "aab", "x", "xab"},
+                {"a|", "aba", "z", "zbz"},
+                {"", "\xc3\xa9!", "-", "-\xc3\xa9-!-"},
+                {"q", "abc", "-", "abc"},
+                {"b$", "abb", "", "ab"},
+                {"x", "", "y", ""}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct text_regex *re;
+        struct buf out = {0};
+        assert_int_equal(text_regex_compile(slice_cstr(rows[i].pattern), 0, &re, NULL), 0);
+        text_regex_replace_all(re, slice_cstr(rows[i].text), slice_cstr(rows[i].template), 1000,
+                               &out);
+        assert_string_equal(buf_cstr(&out), rows[i].want);
+        text_regex_free(re);
+        buf_deinit(&out);
+    }
+}
+
 static void tells_an_index_what_it_needs(void **state)
 {
     (void)state;
@@ -125,11 +150,9 @@ static void tells_an_index_what_it_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(anchored_as_matchers_are),
-        cmocka_unit_test(what_re2_lacks_is_refused),
-        cmocka_unit_test(effort_is_bounded),
-        cmocka_unit_test(expands_groups),
-        cmocka_unit_test(tells_an_index_what_it_needs),
+        cmocka_unit_test(anchored_as_matchers_are), cmocka_unit_test(what_re2_lacks_is_refused),
+        cmocka_unit_test(effort_is_bounded),        cmocka_unit_test(expands_groups),
+        cmocka_unit_test(replaces_as_go_does),      cmocka_unit_test(tells_an_index_what_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,7 +200,7 @@ static void refuses_as_go_does(void **state)
         {"{{.Nope}}", "template: t:1:2: executing \"t\" at <.Nope>: can't evaluate field Nope in "
                       "type main.Data"},
         {"{{.Value.x}}",
-         "template: t:1:2: executing \"t\" at <.Value.x>: can't evaluate field x in type float64"},
+         "template: t:1:8: executing \"t\" at <.Value.x>: can't evaluate field x in type float64"},
         {"\n  {{shout 1}}",
          "template: t:2:4: executing \"t\" at <shout>: expected string; found 1"},
         {"{{shout .Value}}",

@@ -1,35 +1,10 @@
-/* The Prometheus door about itself: status, features, and what is empty until alerting is built. */
+/* The Prometheus door about itself: status and features. */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "api/job.h"
 #include "api/prometheus/door_priv.h"
 #include "text/duration.h"
-
-/* --- nothing there yet, in Prometheus' shapes --- */
-
-static void respond_raw(struct api_call *call, const char *data)
-{
-    struct buf out = {0};
-    buf_printf(&out, "{\"status\":\"success\",\"data\":%s}", data);
-    api__respond_json(call->req, 200, buf_slice(&out));
-    buf_deinit(&out);
-}
-
-void api__prom_rules(struct api_call *call)
-{
-    respond_raw(call, "{\"groups\":[]}");
-}
-
-void api__prom_alerts(struct api_call *call)
-{
-    respond_raw(call, "{\"alerts\":[]}");
-}
-
-void api__prom_alertmanagers(struct api_call *call)
-{
-    respond_raw(call, "{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}");
-}
 
 /* In MiB of the log, where Prometheus counts segments. */
 void api__prom_status_walreplay(struct api_call *call)

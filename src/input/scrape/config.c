@@ -151,7 +151,7 @@ static int read_http_sd(struct input__conf *p, const struct text_yaml *map,
     return err;
 }
 
-static int read_discovery(struct input__conf *p, const struct text_yaml *map,
+int input__conf_discovery(struct input__conf *p, const struct text_yaml *map,
                           struct input__scrape_job *j)
 {
     const struct text_yaml *list = input__conf_given(map, "static_configs");
@@ -521,7 +521,7 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
                                j->fallback_protocol);
     TRY(read_params(p, input__conf_given(map, "params"), j));
     TRY(input__conf_http(p, map, &j->http));
-    TRY(read_discovery(p, map, j));
+    TRY(input__conf_discovery(p, map, j));
     TRY(pipe_relabel_parse(input__conf_given(map, "relabel_configs"), p->arena, &j->relabel,
                            p->diag));
     return pipe_relabel_parse(input__conf_given(map, "metric_relabel_configs"), p->arena,

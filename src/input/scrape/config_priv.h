@@ -47,6 +47,9 @@ int input__conf_size(struct input__conf *p, const struct text_yaml *map, const c
 /* What Prometheus has and Pharos has not: refused, or left out with a warning. */
 int input__conf_unbuilt(struct input__conf *p, const struct text_yaml *map, const char *key,
                         const char *why);
+/* config.c: static_configs, file_sd_configs, http_sd_configs. */
+int input__conf_discovery(struct input__conf *p, const struct text_yaml *map,
+                          struct input__scrape_job *j);
 /* config_http.c: basic_auth, authorization, oauth2, tls_config, proxies, headers. */
 int input__conf_http(struct input__conf *p, const struct text_yaml *map,
                      struct input__scrape_http *h);

@@ -121,13 +121,12 @@ int input__scrape_groups_json(struct slice text, struct arena *arena, struct sli
     return err;
 }
 
-static int load_file(struct provider *pr, const char *path, struct group_set *out,
-                     struct diag *diag)
+int input__load_groups(struct os *os, const char *path, struct group_set *out, struct diag *diag)
 {
     struct group_set set = {.arena = arena_new(0, NULL)};
     struct buf text = {0};
     struct slice source = arena_slice(set.arena, slice_cstr(path));
-    int err = input__read_file(pr->pool->scrape->env.os, path, FILE_BYTES_MAX, &text, diag);
+    int err = input__read_file(os, path, FILE_BYTES_MAX, &text, diag);
     if (!err && slice_ends_with(source, SLICE(".json"))) {
         err = input__scrape_groups_json(buf_slice(&text), set.arena, source, &set.groups,
                                         &set.count, diag);
@@ -170,7 +169,7 @@ static bool look_at(struct provider *pr, const char *path)
     f->mtime_ns = st.mtime_ns;
     f->size = st.size;
     struct group_set set;
-    if (load_file(pr, path, &set, &diag)) {
+    if (input__load_groups(os, path, &set, &diag)) {
         /* The old content stays in force until the file is right again. */
         if (!f->failed)
             LOG_WARN("input", "target file cannot be read; its old targets stay",

@@ -61,6 +61,8 @@ void input__provider_refresh(struct provider *pr, bool sync);
 void input__provider_start(struct provider *pr);
 int input__read_file(struct os *os, const char *path, size_t max, struct buf *out,
                      struct diag *diag);
+/* The groups of a target file, YAML or JSON by its name; out->arena is the caller's to free. */
+int input__load_groups(struct os *os, const char *path, struct group_set *out, struct diag *diag);
 /* Fills credentials into a request; text lives in `arena`. */
 int input__http_request(struct os *os, const struct input__scrape_http *http, struct arena *arena,
                         struct net_client_request *req, struct slice *auth_header,

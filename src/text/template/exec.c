@@ -7,6 +7,7 @@
 
 #define OUTPUT_MAX_DEFAULT ((size_t)1 << 20)
 #define STEPS_MAX_DEFAULT  ((size_t)10000000)
+#define MADE_MAX           ((size_t)100) /* texts on the way to the output, in its largest size */
 
 struct variable {
     struct slice name;
@@ -21,6 +22,7 @@ struct run {
     struct slice name; /* of the template that runs */
     struct buf *out;
     size_t out_begin, output_max, steps, steps_max;
+    size_t made; /* bytes of texts that functions made */
     VEC(struct variable) variables;
     size_t base; /* of the running template's variables */
     enum flow flow;
@@ -39,7 +41,7 @@ static int fail(struct run *r, const struct node *n, int code, const char *fmt, 
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    for (size_t i = 0; i < n->begin && i < src.len; i++) {
+    for (size_t i = 0; i < n->at && i < src.len; i++) {
         col++;
         if (src.ptr[i] == '\n') {
             line++;
@@ -218,8 +220,11 @@ static int eval_function(struct run *r, const struct text_template_value *dot, c
                                                args.count, out, &d);
     if (err)
         return fail(r, n, err, "error calling %.*s: %s", SLICE_FMT(n->text), d.msg);
-    if (out->kind == TEXT_TEMPLATE_STRING && out->string.len > r->output_max)
-        return fail(r, n, ERR_LIMIT, "a text of more than %zu bytes", r->output_max);
+    if (out->kind == TEXT_TEMPLATE_STRING)
+        r->made += out->string.len;
+    if (r->made > MADE_MAX * r->output_max)
+        return fail(r, n, ERR_LIMIT, "the template makes more than %zu bytes of text",
+                    MADE_MAX * r->output_max);
     return 0;
 }
 

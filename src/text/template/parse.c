@@ -96,7 +96,7 @@ static struct node *node_new(struct parser *p, enum node_kind kind, struct token
     }
     n->kind = kind;
     n->source = p->source;
-    n->begin = t.begin;
+    n->begin = n->at = t.begin;
     n->end = t.end;
     n->text = t.text;
     return n;
@@ -396,6 +396,7 @@ static int parse_operand(struct parser *p, struct node **out)
         chain->first = n;
         *out = n = chain;
     }
+    n->at = t.begin;
     while (!err && (t = peek(p)).kind == TOKEN_FIELD && !t.space_before)
         err = add_field(p, n, next(p));
     return err;

@@ -35,6 +35,7 @@ struct node {
     enum node_kind kind;
     const struct source *source;
     size_t begin, end; /* in the source */
+    size_t at;         /* the place that messages name: of the first field behind a term */
     struct slice text; /* TEXT, STRING; name of TEMPLATE, FUNCTION, VARIABLE */
     struct text_template_value constant;
     struct slice *fields; /* FIELD, VARIABLE, CHAIN */

@@ -1,0 +1,402 @@
+#include "alert/manager.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "alert/pack.h"
+#include "base/counter.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "os/os.h"
+
+static struct counter iterations = {.name = "pharos_rule_group_iterations_total",
+                                    .help = "Evaluations of groups that were due, missed ones "
+                                            "among them."};
+static struct counter missed_counter = {
+    .name = "pharos_rule_group_iterations_missed_total",
+    .help = "Evaluations of groups that were left out because the one before took too long."};
+static struct counter group_count = {
+    .name = "pharos_rule_groups", .help = "Groups of rules at work.", .kind = COUNTER_GAUGE};
+static struct counter rule_count = {
+    .name = "pharos_rules", .help = "Rules at work.", .kind = COUNTER_GAUGE};
+
+/* The settings of one apply(); evaluations hold on to theirs. */
+struct settings {
+    int refs; /* under the manager's lock */
+    struct alert_env env;
+    struct data_labels external_labels;
+    char *external_url;
+};
+
+struct slot {
+    struct alert_manager *manager;
+    struct alert_group *group;
+    int64_t next_ns; /* the evaluation that is due next */
+    unsigned done;   /* evaluations since the start, to count to two before restoring */
+    bool restore;    /* its alerts have to be restored */
+    bool running;    /* on the pool */
+    bool gone;       /* replaced or removed: freed when it does not run */
+    int64_t end_ns;  /* gone: when its series end; 0 = they have an heir */
+};
+
+struct alert_manager {
+    struct alert_manager_env env;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of everything below */
+    pthread_cond_t changed;
+    VEC(struct slot *) slots;
+    VEC(struct slot *) ended; /* whose series still have to end */
+    struct settings *settings;
+    bool stopping, applied;
+    _Atomic bool cancelled;
+};
+
+static int64_t now_of(struct alert_manager *m)
+{
+    return m->env.os->ops->now_ns(m->env.os);
+}
+
+/* Prometheus' hash of a group, so that groups are spread over time alike. */
+static uint64_t group_hash(const struct alert_group_def *def)
+{
+    struct buf b = {0};
+    buf_append_cstr(&b, "file\xff");
+    buf_append_slice(&b, def->file);
+    buf_append_cstr(&b, "\xffname\xff");
+    buf_append_slice(&b, def->name);
+    buf_append_char(&b, (char)0xff);
+    uint64_t h = hash_xxh64(b.ptr, b.len);
+    buf_deinit(&b);
+    return h;
+}
+
+/* The last instant of the group's own rhythm that is not after now_ns. */
+static int64_t aligned(const struct alert_group_def *def, int64_t now_ns)
+{
+    int64_t offset = (int64_t)(group_hash(def) % (uint64_t)def->interval_ns);
+    int64_t shifted = now_ns - offset;
+    return shifted - shifted % def->interval_ns + offset;
+}
+
+/* --- settings --- */
+
+static struct settings *settings_new(struct alert_manager *m,
+                                     const struct alert_manager_settings *s)
+{
+    struct settings *out = mem_calloc(1, sizeof(*out));
+    out->refs = 1;
+    out->env = m->env.eval;
+    out->external_labels = alert__pack(s->external_labels.items, s->external_labels.count);
+    out->external_url = mem_strdup(s->external_url ? s->external_url : "");
+    out->env.external_labels = out->external_labels;
+    out->env.external_url = out->external_url;
+    out->env.resend_delay_ns = s->resend_delay_ns;
+    out->env.timeout_ns = s->timeout_ns;
+    out->env.query_memory_bytes = s->query_memory_bytes;
+    out->env.samples_max = s->samples_max;
+    out->env.series_max = s->series_max;
+    out->env.promql = s->promql;
+    out->env.cancelled = &m->cancelled;
+    return out;
+}
+
+static void settings_release(struct settings *s)
+{
+    if (!s || --s->refs)
+        return;
+    alert__unpack(&s->external_labels);
+    mem_free(s->external_url);
+    mem_free(s);
+}
+
+/* --- one evaluation; worker --- */
+
+struct sending {
+    struct alert_manager *manager;
+    const struct settings *settings;
+    bool any;
+};
+
+static void put_escaped(struct slice s, struct buf *out)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' ||
+            c == '_' || c == '.' || c == '~')
+            buf_append_char(out, (char)c);
+        else if (c == ' ')
+            buf_append_char(out, '+');
+        else
+            buf_printf(out, "%%%02X", (unsigned)c);
+    }
+}
+
+static void send(void *ctx, const struct alert_rule *rule, const struct alert_active *a)
+{
+    struct sending *s = ctx;
+    struct buf url = {0};
+    if (!s->manager->env.notifier)
+        return;
+    buf_printf(&url, "%s/graph?g0.expr=", s->settings->external_url);
+    put_escaped(rule->expr_text, &url);
+    buf_append_cstr(&url, "&g0.tab=1");
+    struct alert_notice notice = {.labels = a->labels,
+                                  .annotations = a->annotations,
+                                  .starts_ns = a->fired_ns,
+                                  .ends_ns = a->resolved_ns ? a->resolved_ns : a->valid_until_ns,
+                                  .generator_url = buf_slice(&url)};
+    alert_notifier_push(s->manager->env.notifier, &notice);
+    s->any = true;
+    buf_deinit(&url);
+}
+
+static void slot_free(struct slot *s)
+{
+    alert_group_free(s->group);
+    mem_free(s);
+}
+
+/* The evaluation for s->next_ns. */
+static void evaluate(void *ctx)
+{
+    struct slot *s = ctx;
+    struct alert_manager *m = s->manager;
+    const struct alert_group_def *def = s->group->def;
+    pthread_mutex_lock(&m->lock);
+    struct settings *settings = m->settings;
+    settings->refs++;
+    int64_t ts_ns = s->next_ns;
+    pthread_mutex_unlock(&m->lock);
+    struct sending sending = {.manager = m, .settings = settings};
+    alert_group_eval(s->group, &settings->env, ts_ns, send, &sending);
+    /* As Prometheus does, after the second evaluation: the first may see only half of the data. */
+    if (s->restore && ++s->done >= 2) {
+        alert_group_restore(s->group, &settings->env, now_of(m), m->env.outage_tolerance_ns,
+                            m->env.grace_ns);
+        s->restore = false;
+    }
+    if (sending.any)
+        alert_notifier_flush(m->env.notifier);
+    counter_add(&iterations, 1);
+    pthread_mutex_lock(&m->lock);
+    settings_release(settings);
+    int64_t behind = (now_of(m) - ts_ns) / def->interval_ns - 1;
+    if (behind > 0) {
+        counter_add(&missed_counter, behind);
+        counter_add(&iterations, behind);
+    }
+    s->next_ns = ts_ns + (MAX(behind, 0) + 1) * def->interval_ns;
+    s->running = false;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* --- the thread that keeps the time --- */
+
+/* Lock held. The next instant at which something is due. */
+static int64_t start_due(struct alert_manager *m, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+    for (size_t i = 0; i < m->slots.len; i++) {
+        struct slot *s = m->slots.items[i];
+        if (s->running)
+            continue;
+        if (s->next_ns <= now_ns) {
+            s->running = true;
+            m->env.pool->submit(m->env.pool, TASK_ALERTING, evaluate, s);
+        } else {
+            next_ns = MIN(next_ns, s->next_ns);
+        }
+    }
+    for (size_t i = m->ended.len; i-- > 0;) {
+        struct slot *s = m->ended.items[i];
+        if (s->end_ns > now_ns) {
+            next_ns = MIN(next_ns, s->end_ns);
+            continue;
+        }
+        m->ended.items[i] = m->ended.items[--m->ended.len];
+        /* At the time it went: who gives the same series now has newer samples. */
+        alert_group_end_series(s->group, &m->settings->env,
+                               s->end_ns - 2 * s->group->def->interval_ns);
+        slot_free(s);
+    }
+    return next_ns;
+}
+
+static void *keep_time(void *ctx)
+{
+    struct alert_manager *m = ctx;
+    pthread_mutex_lock(&m->lock);
+    while (!m->stopping) {
+        int64_t now_ns = now_of(m), next_ns = start_due(m, now_ns);
+        /* The clock may be set: never sleep past a second at once. */
+        int64_t wait_ns = MIN(next_ns == INT64_MAX ? NS_PER_SEC : next_ns - now_ns, NS_PER_SEC);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t until_ns = until.tv_sec * NS_PER_SEC + until.tv_nsec + MAX(wait_ns, NS_PER_MS);
+        until.tv_sec = until_ns / NS_PER_SEC;
+        until.tv_nsec = until_ns % NS_PER_SEC;
+        pthread_cond_timedwait(&m->changed, &m->lock, &until);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+/* --- life --- */
+
+struct alert_manager *alert_manager_new(const struct alert_manager_env *env)
+{
+    struct alert_manager *m = mem_calloc(1, sizeof(*m));
+    pthread_condattr_t attr;
+    m->env = *env;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    counter_register(&iterations, 1);
+    counter_register(&missed_counter, 1);
+    counter_register(&group_count, 1);
+    counter_register(&rule_count, 1);
+    pthread_create(&m->thread, NULL, keep_time, m);
+    return m;
+}
+
+static struct slot *find(struct alert_manager *m, const struct alert_group_def *def)
+{
+    for (size_t i = 0; i < m->slots.len; i++) {
+        const struct alert_group_def *d = m->slots.items[i]->group->def;
+        if (!m->slots.items[i]->gone && slice_eq(d->name, def->name) &&
+            slice_eq(d->file, def->file))
+            return m->slots.items[i];
+    }
+    return NULL;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct alert_group_def *x = (*(struct slot *const *)a)->group->def,
+                                 *y = (*(struct slot *const *)b)->group->def;
+    int c = slice_cmp(x->file, y->file);
+    return c ? c : slice_cmp(x->name, y->name);
+}
+
+/* Lock held: waits until the slot does not run. It stays marked so that nobody starts it. */
+static void take_out(struct alert_manager *m, struct slot *s)
+{
+    while (s->running)
+        pthread_cond_wait(&m->changed, &m->lock);
+    s->running = true;
+}
+
+void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
+                         const struct alert_manager_settings *settings)
+{
+    VEC(struct slot *) next = {0};
+    size_t rule_total = 0;
+    pthread_mutex_lock(&m->lock);
+    bool first = !m->applied;
+    m->applied = true;
+    struct settings *old = m->settings;
+    m->settings = settings_new(m, settings);
+    settings_release(old);
+    int64_t now_ns = now_of(m);
+    for (size_t i = 0; rules && i < rules->group_count; i++) {
+        const struct alert_group_def *def = &rules->groups[i];
+        struct slot *was = find(m, def);
+        rule_total += def->rule_count;
+        if (was && slice_eq(was->group->def->identity, def->identity)) {
+            was->gone = true; /* out of the way of find(); taken back below */
+            vec_push(&next, was);
+            continue;
+        }
+        struct slot *s = mem_calloc(1, sizeof(*s));
+        s->manager = m;
+        s->group = alert_group_new(rules, def);
+        s->restore = first;
+        if (!first)
+            alert_group_set_restored(s->group);
+        if (was) {
+            take_out(m, was);
+            alert_group_inherit(s->group, was->group);
+            s->restore = was->restore;
+            s->done = was->done;
+        }
+        s->next_ns = aligned(def, now_ns) + def->interval_ns;
+        vec_push(&next, s);
+    }
+    for (size_t i = 0; i < m->slots.len; i++) {
+        struct slot *s = m->slots.items[i];
+        if (s->gone) {
+            s->gone = false;
+            continue;
+        }
+        bool inherited = s->running; /* by take_out; else it is removed for good */
+        bool taken = false;
+        for (size_t k = 0; k < next.len && !taken; k++) {
+            const struct alert_group_def *d = next.items[k]->group->def;
+            taken =
+                slice_eq(d->name, s->group->def->name) && slice_eq(d->file, s->group->def->file);
+        }
+        if (taken && inherited) {
+            slot_free(s);
+            continue;
+        }
+        take_out(m, s);
+        s->end_ns = now_ns + 2 * s->group->def->interval_ns;
+        vec_push(&m->ended, s);
+    }
+    vec_clear(&m->slots);
+    for (size_t i = 0; i < next.len; i++)
+        vec_push(&m->slots, next.items[i]);
+    if (m->slots.len)
+        qsort(m->slots.items, m->slots.len, sizeof(*m->slots.items), by_place);
+    counter_set(&group_count, (int64_t)m->slots.len);
+    counter_set(&rule_count, (int64_t)rule_total);
+    vec_free(&next);
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+    alert_rules_free(rules);
+}
+
+void alert_manager_free(struct alert_manager *m)
+{
+    if (!m)
+        return;
+    atomic_store(&m->cancelled, true);
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+    pthread_join(m->thread, NULL);
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->slots.len; i++) {
+        while (m->slots.items[i]->running)
+            pthread_cond_wait(&m->changed, &m->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+    for (size_t i = 0; i < m->slots.len; i++)
+        slot_free(m->slots.items[i]);
+    for (size_t i = 0; i < m->ended.len; i++)
+        slot_free(m->ended.items[i]);
+    vec_free(&m->slots);
+    vec_free(&m->ended);
+    settings_release(m->settings);
+    pthread_mutex_destroy(&m->lock);
+    pthread_cond_destroy(&m->changed);
+    mem_free(m);
+}
+
+void alert_manager_each(struct alert_manager *m,
+                        void (*each)(void *arg, const struct alert_group *g), void *arg)
+{
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->slots.len; i++) {
+        struct alert_group *g = m->slots.items[i]->group;
+        pthread_mutex_lock(&g->lock);
+        each(arg, g);
+        pthread_mutex_unlock(&g->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+}

@@ -1,0 +1,43 @@
+/* All groups of rules at work: when each is evaluated, by whom, and what happens on reload. */
+#ifndef ALERT_MANAGER_H
+#define ALERT_MANAGER_H
+
+#include "alert/group.h"
+#include "alert/notify.h"
+
+struct alert_manager;
+
+struct alert_manager_env {
+    struct alert_env eval; /* but for external_labels and external_url, which apply() sets */
+    struct task_pool *pool;
+    struct os *os;
+    struct alert_notifier *notifier; /* may be NULL; outlives the manager */
+    int64_t outage_tolerance_ns, grace_ns;
+};
+
+/* Starts the thread that keeps the time. */
+struct alert_manager *alert_manager_new(const struct alert_manager_env *env);
+
+/* What a reload may change. Texts are copied. */
+struct alert_manager_settings {
+    struct data_labels external_labels;
+    const char *external_url;
+    int64_t resend_delay_ns;
+    int64_t timeout_ns, query_memory_bytes;
+    size_t samples_max, series_max;
+    struct promql_options promql;
+};
+/* Runs these rules from now on (takes the reference over; NULL = none). Groups that did not change
+ * go on undisturbed, changed ones keep the state of their unchanged rules, and series of groups
+ * that are gone end. The first call restores what was pending or firing before the restart. Any
+ * thread but a pool's. */
+void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
+                         const struct alert_manager_settings *settings);
+/* Returns when nothing is evaluated any more; frees. NULL is fine. */
+void alert_manager_free(struct alert_manager *m);
+
+/* Calls `each` for every group, by file and name; while it runs the group's state stands still. */
+void alert_manager_each(struct alert_manager *m,
+                        void (*each)(void *arg, const struct alert_group *g), void *arg);
+
+#endif

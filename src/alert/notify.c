@@ -1,0 +1,472 @@
+#include "alert/notify.h"
+
+#include <pthread.h>
+
+#include "alert/pack.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "codec/json_write.h"
+#include "input/scrape/peers.h"
+#include "net/http_client.h"
+#include "pipe/relabel.h"
+#include "text/duration.h"
+
+#define BATCH_MAX_DEFAULT 256
+#define LOOK_EVERY_NS     (5 * NS_PER_SEC)
+
+static struct counter sent = {.name = "pharos_notifications_sent_total",
+                              .help = "Alerts posted to an Alertmanager, counted for each."};
+static struct counter errors = {.name = "pharos_notifications_errors_total",
+                                .help = "Alerts in posts that an Alertmanager did not take."};
+static struct counter dropped_full = {
+    .name = "pharos_notifications_dropped_total",
+    .help = "Alerts that were given up, by reason: the queue was full, or no Alertmanager took "
+            "them. Firing ones are sent again.",
+    .labels = "reason=\"queue_full\""};
+static struct counter dropped_refused = {.name = "pharos_notifications_dropped_total",
+                                         .labels = "reason=\"not_taken\""};
+static struct counter queue_length = {.name = "pharos_notifications_queue_length",
+                                      .help = "Alerts waiting to be posted.",
+                                      .kind = COUNTER_GAUGE};
+static struct counter discovered = {.name = "pharos_notifications_alertmanagers_discovered",
+                                    .help = "Alertmanagers alerts are posted to.",
+                                    .kind = COUNTER_GAUGE};
+
+struct alert_notify_config {
+    struct arena *arena;
+    struct pipe_relabel relabel; /* alert_relabel_configs */
+    VEC(struct input_peers *) peers;
+};
+
+struct waiting {
+    struct data_labels labels, annotations;
+    int64_t starts_ns, ends_ns;
+    char *generator_url;
+};
+
+struct alert_notifier {
+    struct alert_notifier_env env;
+    struct net_client *client; /* loop thread only */
+    pthread_mutex_t lock;      /* of everything below */
+    pthread_cond_t changed;
+    struct alert_notify_config *config; /* NULL: nobody to tell */
+    struct data_labels external_labels;
+    VEC(struct waiting) queue;
+    size_t head; /* of the queue: what is before is gone */
+    int64_t queue_max;
+    size_t in_flight;  /* posts of the batch on its way */
+    size_t batch_size; /* alerts in it */
+    bool batch_taken;  /* somebody took it */
+    bool stopping, stopped;
+    /* Where the Alertmanagers were when last looked for, one arena for all of it. */
+    struct arena *view_arena;
+    struct input_peers_view *views;
+    int64_t looked_ns;
+};
+
+/* --- configuration --- */
+
+void alert_notify_config_free(struct alert_notify_config *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->peers.len; i++)
+        input_peers_free(c->peers.items[i]);
+    vec_free(&c->peers);
+    pipe_relabel_deinit(&c->relabel);
+    arena_free(c->arena);
+    mem_free(c);
+}
+
+static int parse(const struct alert_notify_source *source, struct alert_notify_config *c,
+                 struct diag *diag)
+{
+    static const char *const keys[] = {"alert_relabel_configs", "alertmanagers", NULL};
+    const struct text_yaml *map = source->alerting;
+    if (text_yaml_is_null(map))
+        return 0;
+    int err = text_yaml_check_keys(map, "alerting", keys, diag);
+    const struct text_yaml *list = text_yaml_get(map, "alertmanagers");
+    if (!err)
+        err = pipe_relabel_parse(text_yaml_get(map, "alert_relabel_configs"), c->arena, &c->relabel,
+                                 diag);
+    if (!err && !text_yaml_is_null(list) && list->kind != TEXT_YAML_LIST)
+        err = text_yaml_error(list, diag, ERR_INVALID, "alertmanagers takes a list");
+    for (size_t i = 0; !err && !text_yaml_is_null(list) && i < list->count; i++) {
+        struct input_peers_source one = {list->items[i], source->base_dir,
+                                         source->ignore_unsupported};
+        struct input_peers *peers;
+        err = input_peers_new(&one, &peers, diag);
+        if (!err)
+            vec_push(&c->peers, peers);
+    }
+    return err;
+}
+
+int alert_notify_config_parse(const struct alert_notify_source *source,
+                              struct alert_notify_config **out, struct diag *diag)
+{
+    struct alert_notify_config *c = mem_calloc(1, sizeof(*c));
+    c->arena = arena_new(0, NULL);
+    int err = parse(source, c, diag);
+    *out = err ? NULL : c;
+    if (err)
+        alert_notify_config_free(c);
+    return err;
+}
+
+/* --- the queue --- */
+
+static void free_waiting(struct waiting *w)
+{
+    alert__unpack(&w->labels);
+    alert__unpack(&w->annotations);
+    mem_free(w->generator_url);
+}
+
+static size_t queued(const struct alert_notifier *n)
+{
+    return n->queue.len - n->head;
+}
+
+/* Forgets the first `count`. */
+static void pop(struct alert_notifier *n, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free_waiting(&n->queue.items[n->head++]);
+    if (n->head > 1024 && n->head * 2 > n->queue.len) {
+        n->queue.len -= n->head;
+        memmove(n->queue.items, n->queue.items + n->head, n->queue.len * sizeof(*n->queue.items));
+        n->head = 0;
+    }
+    counter_set(&queue_length, (int64_t)queued(n));
+}
+
+void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *notice)
+{
+    struct data_labels_builder b = {0};
+    struct arena *arena = arena_new(1024, NULL);
+    struct data_labels labels;
+    pthread_mutex_lock(&n->lock);
+    if (!n->config || !n->config->peers.len || n->stopping)
+        goto out;
+    data_labels_builder_from(&b, notice->labels);
+    for (size_t i = 0; i < n->external_labels.count; i++) {
+        struct data_label l = n->external_labels.items[i];
+        if (!data_labels_builder_get(&b, l.name).len)
+            data_labels_builder_set(&b, l.name, l.value);
+    }
+    if (!pipe_relabel_apply(&n->config->relabel, &b, arena) ||
+        data_labels_builder_finish(&b, &labels, NULL) || !labels.count)
+        goto out;
+    if ((int64_t)queued(n) >= n->queue_max && queued(n) > n->batch_size) {
+        /* The oldest give way; what is on its way stays. */
+        struct waiting *oldest = &n->queue.items[n->head + n->batch_size];
+        free_waiting(oldest);
+        memmove(oldest, oldest + 1, (queued(n) - n->batch_size - 1) * sizeof(*n->queue.items));
+        n->queue.len--;
+        counter_add(&dropped_full, 1);
+    }
+    struct waiting w = {.labels = alert__pack(labels.items, labels.count),
+                        .annotations =
+                            alert__pack(notice->annotations.items, notice->annotations.count),
+                        .starts_ns = notice->starts_ns,
+                        .ends_ns = notice->ends_ns,
+                        .generator_url = mem_alloc(notice->generator_url.len + 1)};
+    memcpy(w.generator_url, notice->generator_url.len ? notice->generator_url.ptr : "",
+           notice->generator_url.len);
+    w.generator_url[notice->generator_url.len] = 0;
+    vec_push(&n->queue, w);
+    counter_set(&queue_length, (int64_t)queued(n));
+out:
+    pthread_mutex_unlock(&n->lock);
+    data_labels_builder_deinit(&b);
+    arena_free(arena);
+}
+
+/* --- posting; loop thread --- */
+
+static void put_labels(struct codec_json_writer *w, const char *key, struct data_labels labels)
+{
+    codec_json_key(w, slice_cstr(key));
+    codec_json_begin_object(w);
+    for (size_t i = 0; i < labels.count; i++) {
+        codec_json_key(w, labels.items[i].name);
+        codec_json_string(w, labels.items[i].value);
+    }
+    codec_json_end_object(w);
+}
+
+static void put_time(struct codec_json_writer *w, const char *key, int64_t ns)
+{
+    struct buf text = {0};
+    if (!ns)
+        return;
+    text_time_print(ns - ns % NS_PER_MS, &text);
+    codec_json_put_string(w, key, buf_slice(&text));
+    buf_deinit(&text);
+}
+
+/* The batch as JSON for one entry's Alertmanagers; 0 when relabelling left nothing. */
+static size_t encode(struct alert_notifier *n, const struct pipe_relabel *relabel, size_t count,
+                     struct buf *out)
+{
+    struct data_labels_builder b = {0};
+    struct arena *arena = arena_new(0, NULL);
+    struct codec_json_writer w;
+    size_t done = 0;
+    codec_json_init(&w, out);
+    codec_json_begin_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        const struct waiting *one = &n->queue.items[n->head + i];
+        struct data_labels labels = one->labels;
+        if (relabel->count) {
+            data_labels_builder_from(&b, labels);
+            if (!pipe_relabel_apply(relabel, &b, arena) ||
+                data_labels_builder_finish(&b, &labels, NULL) || !labels.count)
+                continue;
+        }
+        done++;
+        codec_json_begin_object(&w);
+        put_labels(&w, "annotations", one->annotations);
+        put_time(&w, "endsAt", one->ends_ns);
+        put_time(&w, "startsAt", one->starts_ns);
+        codec_json_put_string(&w, "generatorURL", slice_cstr(one->generator_url));
+        put_labels(&w, "labels", labels);
+        codec_json_end_object(&w);
+    }
+    codec_json_end_array(&w);
+    data_labels_builder_deinit(&b);
+    arena_free(arena);
+    return done;
+}
+
+struct post {
+    struct alert_notifier *notifier;
+    char *url;
+    size_t count;
+};
+
+static void send_batch(struct alert_notifier *n);
+
+static void on_answer(const struct net_client_response *resp, void *ctx)
+{
+    struct post *p = ctx;
+    struct alert_notifier *n = p->notifier;
+    bool ok = !resp->err && resp->status / 100 == 2;
+    if (resp->err != ERR_CANCELLED && !ok) {
+        struct slice body = slice_first(resp->body, 200);
+        LOG_WARN("alert", "alerts were not taken", LOG_STR("alertmanager", p->url),
+                 LOG_INT("count", p->count), LOG_INT("status", resp->status),
+                 LOG_STR("error", resp->err && resp->diag ? resp->diag->msg : ""),
+                 LOG_SLICE("answer", body));
+    }
+    counter_add(&sent, (int64_t)p->count);
+    if (!ok)
+        counter_add(&errors, (int64_t)p->count);
+    pthread_mutex_lock(&n->lock);
+    n->batch_taken |= ok;
+    if (!--n->in_flight) {
+        if (!n->batch_taken)
+            counter_add(&dropped_refused, (int64_t)n->batch_size);
+        pop(n, n->batch_size);
+        n->batch_size = 0;
+        if (!n->stopping)
+            send_batch(n);
+    }
+    pthread_mutex_unlock(&n->lock);
+    mem_free(p->url);
+    mem_free(p);
+}
+
+/* Looks for the Alertmanagers, at most every few seconds. Lock held. */
+static void look(struct alert_notifier *n)
+{
+    int64_t now_ns = n->env.os->ops->monotonic_ns(n->env.os);
+    size_t count = 0;
+    if (!n->config || (n->view_arena && now_ns - n->looked_ns < LOOK_EVERY_NS))
+        return;
+    arena_free(n->view_arena);
+    n->view_arena = arena_new(0, NULL);
+    n->views = ARENA_ARRAY(n->view_arena, struct input_peers_view, n->config->peers.len + 1);
+    for (size_t i = 0; i < n->config->peers.len; i++) {
+        input_peers_look(n->config->peers.items[i], n->env.os, n->view_arena, &n->views[i]);
+        count += n->views[i].url_count;
+    }
+    n->looked_ns = now_ns;
+    counter_set(&discovered, (int64_t)count);
+}
+
+static void post_to(struct alert_notifier *n, const struct input_peers *peers, struct slice url,
+                    const struct buf *body, size_t count)
+{
+    const struct net_client_header headers[] = {
+        {SLICE_INIT("Content-Type"), SLICE_INIT("application/json")},
+        {SLICE_INIT("User-Agent"), slice_cstr(n->env.version)}};
+    struct arena *arena = arena_new(0, NULL);
+    struct post *p = mem_calloc(1, sizeof(*p));
+    struct net_client_request req = {.method = "POST",
+                                     .url = arena_slice(arena, url).ptr,
+                                     .headers = headers,
+                                     .header_count = ARRAY_LEN(headers),
+                                     .body = buf_slice(body)};
+    struct diag diag;
+    diag_init(&diag);
+    p->notifier = n;
+    p->url = mem_strdup(req.url);
+    p->count = count;
+    if (input_peers_request(peers, n->env.os, arena, &req, &diag)) {
+        LOG_WARN("alert", "an Alertmanager cannot be asked", LOG_STR("alertmanager", p->url),
+                 LOG_STR("error", diag.msg));
+        counter_add(&errors, (int64_t)count);
+        mem_free(p->url);
+        mem_free(p);
+    } else {
+        n->in_flight++;
+        (void)net_client_send(n->client, &req, on_answer, p);
+    }
+    arena_free(arena);
+}
+
+/* Starts the next batch. Lock held. */
+static void send_batch(struct alert_notifier *n)
+{
+    size_t max = n->env.batch_max ? n->env.batch_max : BATCH_MAX_DEFAULT;
+    while (!n->in_flight && queued(n) && n->client) {
+        size_t count = MIN(queued(n), max);
+        n->batch_size = count;
+        n->batch_taken = false;
+        look(n);
+        for (size_t i = 0; n->config && i < n->config->peers.len; i++) {
+            const struct input_peers *peers = n->config->peers.items[i];
+            struct buf body = {0};
+            size_t encoded = encode(n, input_peers_payload_relabel(peers), count, &body);
+            for (size_t k = 0; encoded && k < n->views[i].url_count; k++)
+                post_to(n, peers, n->views[i].urls[k], &body, encoded);
+            buf_deinit(&body);
+        }
+        if (!n->in_flight) { /* nobody to tell */
+            pop(n, count);
+            counter_add(&dropped_refused, (int64_t)count);
+            n->batch_size = 0;
+        }
+    }
+}
+
+static void flush_on_loop(void *ctx)
+{
+    struct alert_notifier *n = ctx;
+    pthread_mutex_lock(&n->lock);
+    if (!n->stopping)
+        send_batch(n);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void alert_notifier_flush(struct alert_notifier *n)
+{
+    pthread_mutex_lock(&n->lock);
+    bool go = queued(n) && !n->in_flight && !n->stopping;
+    pthread_mutex_unlock(&n->lock);
+    if (go)
+        net_loop_post(n->env.loop, flush_on_loop, n);
+}
+
+/* --- life --- */
+
+static void begin_on_loop(void *ctx)
+{
+    struct alert_notifier *n = ctx;
+    struct diag diag;
+    diag_init(&diag);
+    if (net_client_new(n->env.loop, &n->client, &diag))
+        LOG_ERROR("alert", "alerts cannot be sent", LOG_STR("error", diag.msg));
+}
+
+struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env)
+{
+    struct alert_notifier *n = mem_calloc(1, sizeof(*n));
+    n->env = *env;
+    n->queue_max = env->queue_max;
+    pthread_mutex_init(&n->lock, NULL);
+    pthread_cond_init(&n->changed, NULL);
+    counter_register(&sent, 1);
+    counter_register(&errors, 1);
+    counter_register(&dropped_full, 1);
+    counter_register(&dropped_refused, 1);
+    counter_register(&queue_length, 1);
+    counter_register(&discovered, 1);
+    net_loop_post(env->loop, begin_on_loop, n);
+    return n;
+}
+
+void alert_notifier_apply(struct alert_notifier *n, struct alert_notify_config *config,
+                          struct data_labels external_labels)
+{
+    pthread_mutex_lock(&n->lock);
+    struct alert_notify_config *old = n->config;
+    n->config = config;
+    alert__unpack(&n->external_labels);
+    n->external_labels = alert__pack(external_labels.items, external_labels.count);
+    arena_free(n->view_arena);
+    n->view_arena = NULL;
+    n->views = NULL;
+    look(n);
+    pthread_mutex_unlock(&n->lock);
+    alert_notify_config_free(old);
+}
+
+void alert_notifier_set_queue_max(struct alert_notifier *n, int64_t queue_max)
+{
+    pthread_mutex_lock(&n->lock);
+    n->queue_max = queue_max;
+    pthread_mutex_unlock(&n->lock);
+}
+
+static void end_on_loop(void *ctx)
+{
+    struct alert_notifier *n = ctx;
+    net_client_free(n->client); /* calls in flight see ERR_CANCELLED */
+    n->client = NULL;
+    pthread_mutex_lock(&n->lock);
+    n->stopped = true;
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void alert_notifier_free(struct alert_notifier *n)
+{
+    if (!n)
+        return;
+    pthread_mutex_lock(&n->lock);
+    n->stopping = true;
+    pthread_mutex_unlock(&n->lock);
+    net_loop_post(n->env.loop, end_on_loop, n);
+    pthread_mutex_lock(&n->lock);
+    while (!n->stopped)
+        pthread_cond_wait(&n->changed, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+    pop(n, queued(n));
+    vec_free(&n->queue);
+    alert_notify_config_free(n->config);
+    alert__unpack(&n->external_labels);
+    arena_free(n->view_arena);
+    pthread_mutex_destroy(&n->lock);
+    pthread_cond_destroy(&n->changed);
+    mem_free(n);
+}
+
+void alert_notifier_each(struct alert_notifier *n,
+                         void (*each)(void *arg, struct slice url, bool dropped), void *arg)
+{
+    pthread_mutex_lock(&n->lock);
+    look(n);
+    for (size_t i = 0; n->config && i < n->config->peers.len; i++) {
+        for (size_t k = 0; k < n->views[i].url_count; k++)
+            each(arg, n->views[i].urls[k], false);
+        for (size_t k = 0; k < n->views[i].dropped_count; k++)
+            each(arg, n->views[i].dropped[k], true);
+    }
+    pthread_mutex_unlock(&n->lock);
+}

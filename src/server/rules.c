@@ -1,0 +1,224 @@
+#include "server/rules.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "input/scrape/scrape.h"
+#include "server/version.h"
+
+struct server_rules {
+    struct server_rules_env env;
+    struct alert_notifier *notifier;
+    struct alert_manager *manager;
+};
+
+struct server_rules_next {
+    struct alert_rules *rules;
+    struct alert_notify_config *notify;
+    struct arena *arena;
+    struct data_labels external_labels;
+};
+
+static int add_patterns(const struct text_yaml *list, const char *dir, struct arena *arena,
+                        struct slice **out, size_t *out_count, struct diag *diag)
+{
+    if (text_yaml_is_null(list))
+        return 0;
+    if (list->kind != TEXT_YAML_LIST)
+        return text_yaml_error(list, diag, ERR_INVALID, "rule_files is a list of paths");
+    struct slice *all = ARENA_ARRAY(arena, struct slice, *out_count + list->count + 1);
+    if (*out_count)
+        memcpy(all, *out, *out_count * sizeof(*all));
+    for (size_t i = 0; i < list->count; i++) {
+        struct slice s;
+        int err = text_yaml_string(list->items[i], &s, diag);
+        if (err)
+            return err;
+        ptrdiff_t star = slice_find_char(s, '*');
+        if (!s.len || (star >= 0 && slice_find_char(slice_from(s, (size_t)star), '/') >= 0))
+            return text_yaml_error(list->items[i], diag, ERR_INVALID,
+                                   "invalid rule file path \"%.*s\": at most one *, in its last "
+                                   "part",
+                                   SLICE_FMT(s));
+        all[(*out_count)++] = s.ptr[0] == '/' ? arena_slice(arena, s)
+                                              : arena_printf(arena, "%s%.*s", dir, SLICE_FMT(s));
+    }
+    *out = all;
+    return 0;
+}
+
+int server_rules_patterns(const struct server_config *config,
+                          const struct server_prometheus_yml *yml, struct arena *arena,
+                          struct slice **out, size_t *out_count, struct diag *diag)
+{
+    char dir[4096] = "";
+    *out = NULL;
+    *out_count = 0;
+    int err = add_patterns(yml->rule_files, yml->dir, arena, out, out_count, diag);
+    if (err || !yml->own_file)
+        return err;
+    const char *slash = config->file ? strrchr(config->file, '/') : NULL;
+    if (slash)
+        snprintf(dir, sizeof(dir), "%.*s", (int)(slash - config->file + 1), config->file);
+    err = add_patterns(config->rule_files, dir, arena, out, out_count, diag);
+    if (err && config->file)
+        diag_set_file(diag, config->file);
+    return err;
+}
+
+int server_rules_options(const struct server_config *config,
+                         const struct server_prometheus_yml *yml, struct alert_rules_options *out,
+                         struct diag *diag)
+{
+    const struct text_yaml *interval = text_yaml_get(yml->global, "evaluation_interval"),
+                           *offset = text_yaml_get(yml->global, "rule_query_offset");
+    int err = 0;
+    *out = (struct alert_rules_options){
+        .interval_ns = 60 * NS_PER_SEC,
+        .promql = {.experimental = config->promql_experimental == 1,
+                   .delayed_name_removal = config->promql_delayed_name_removal == 1,
+                   .lookback_ns = config->lookback_ns}};
+    if (!text_yaml_is_null(interval))
+        err = text_yaml_duration(interval, &out->interval_ns, diag);
+    if (!err && !text_yaml_is_null(offset))
+        err = text_yaml_duration(offset, &out->query_offset_ns, diag);
+    if (!out->interval_ns)
+        out->interval_ns = 60 * NS_PER_SEC;
+    return err;
+}
+
+static int read_all(const struct server_config *config, struct server_rules_next *next,
+                    struct arena *arena, struct diag *diag)
+{
+    struct server_prometheus_yml yml;
+    struct alert_rules_options options;
+    struct slice *patterns;
+    size_t count;
+    int err = server_prometheus_yml_read(config, true, arena, &yml, diag);
+    if (!err)
+        err = server_rules_options(config, &yml, &options, diag);
+    if (!err)
+        err = server_rules_patterns(config, &yml, arena, &patterns, &count, diag);
+    struct alert_notify_source source = {.alerting = yml.alerting,
+                                         .base_dir = yml.dir[0] ? yml.dir : NULL,
+                                         .ignore_unsupported = yml.own_file};
+    if (!err)
+        err = alert_notify_config_parse(&source, &next->notify, diag);
+    if (err && diag && !diag->file[0] && diag->line && yml.file)
+        diag_set_file(diag, yml.file);
+    if (!err)
+        err = alert_rules_load(patterns, count, NULL, &options, &next->rules, diag);
+    if (err)
+        return err;
+    /* The scraper reads the external labels of the same section. */
+    struct input_scrape_source global = {.global = yml.global, .ignore_unsupported = true};
+    struct input_scrape_config *scrape = NULL;
+    err = input_scrape_config_parse(&global, &scrape, diag);
+    if (!err)
+        next->external_labels =
+            data_labels_copy(next->arena, input_scrape_config_external_labels(scrape));
+    input_scrape_config_free(scrape);
+    return err;
+}
+
+int server_rules_read(const struct server_config *config, struct server_rules_next **out,
+                      struct diag *diag)
+{
+    struct server_rules_next *next = mem_calloc(1, sizeof(*next));
+    struct arena *arena = arena_new(0, NULL);
+    next->arena = arena_new(0, NULL);
+    int err = read_all(config, next, arena, diag);
+    arena_free(arena);
+    *out = err ? NULL : next;
+    if (err)
+        server_rules_next_free(next);
+    return err;
+}
+
+void server_rules_next_free(struct server_rules_next *next)
+{
+    if (!next)
+        return;
+    alert_rules_free(next->rules);
+    alert_notify_config_free(next->notify);
+    arena_free(next->arena);
+    mem_free(next);
+}
+
+void server_rules_apply(struct server_rules *r, const struct server_config *config,
+                        struct server_rules_next *next)
+{
+    const char *url =
+        config->rules_external_url[0] ? config->rules_external_url : r->env.external_url;
+    struct alert_manager_settings settings = {
+        .external_labels = next->external_labels,
+        .external_url = url,
+        .resend_delay_ns = config->rules_resend_delay_ns,
+        .timeout_ns = config->query_timeout_ns,
+        .query_memory_bytes = config->query_memory,
+        .samples_max = (size_t)config->query_samples,
+        .series_max = (size_t)config->query_series,
+        .promql = {.experimental = config->promql_experimental == 1,
+                   .delayed_name_removal = config->promql_delayed_name_removal == 1,
+                   .lookback_ns = config->lookback_ns}};
+    alert_notifier_set_queue_max(r->notifier, config->rules_notification_queue);
+    alert_notifier_apply(r->notifier, next->notify, next->external_labels);
+    next->notify = NULL;
+    alert_manager_apply(r->manager, next->rules, &settings);
+    next->rules = NULL;
+    server_rules_next_free(next);
+}
+
+static int64_t monotonic(void *ctx)
+{
+    struct os *os = ctx;
+    return os->ops->monotonic_ns(os);
+}
+
+struct server_rules *server_rules_start(const struct server_rules_env *env,
+                                        const struct server_config *config,
+                                        struct server_rules_next *next)
+{
+    struct server_rules *r = mem_calloc(1, sizeof(*r));
+    r->env = *env;
+    struct alert_notifier_env ne = {.loop = net_loops_pick(env->loops),
+                                    .os = env->os,
+                                    .version = "Pharos/" SERVER_VERSION,
+                                    .queue_max = config->rules_notification_queue};
+    r->notifier = alert_notifier_new(&ne);
+    struct alert_manager_env me = {.eval = {.source = env->source,
+                                            .sink = env->sink,
+                                            .pool = env->pool,
+                                            .tenant = SLICE("default"),
+                                            .monotonic_ns = monotonic,
+                                            .clock_ctx = env->os},
+                                   .pool = env->pool,
+                                   .os = env->os,
+                                   .notifier = r->notifier,
+                                   .outage_tolerance_ns = config->rules_outage_tolerance_ns,
+                                   .grace_ns = config->rules_grace_period_ns};
+    r->manager = alert_manager_new(&me);
+    server_rules_apply(r, config, next);
+    return r;
+}
+
+void server_rules_stop(struct server_rules *r)
+{
+    if (!r)
+        return;
+    alert_manager_free(r->manager);
+    alert_notifier_free(r->notifier);
+    mem_free(r);
+}
+
+void server_rules_each(struct server_rules *r, void (*each)(void *arg, const struct alert_group *g),
+                       void *arg)
+{
+    alert_manager_each(r->manager, each, arg);
+}
+
+void server_rules_alertmanagers(struct server_rules *r,
+                                void (*each)(void *arg, struct slice url, bool dropped), void *arg)
+{
+    alert_notifier_each(r->notifier, each, arg);
+}
