@@ -21,6 +21,7 @@ struct api *api_new(const struct api_config *config)
     api->host = config->host;
     api->limits = config->limits;
     api->waiting_end = &api->waiting;
+    api->cache = query_cache_new((size_t)config->limits.query_cache_bytes);
     pthread_mutex_init(&api->lock, NULL);
     budget_init(&api->queries_memory, NULL, config->limits.queries_memory_bytes,
                 "limits.query.memory_total");
@@ -35,6 +36,7 @@ void api_free(struct api *api)
     if (!api)
         return;
     api_auth_free(api->auth);
+    query_cache_free(api->cache);
     api__write_free(api);
     api__otlp_free(api);
     pthread_mutex_destroy(&api->lock);
@@ -54,6 +56,7 @@ void api_set_limits(struct api *api, const struct api_limits *limits)
     pthread_mutex_lock(&api->lock);
     api->limits = *limits;
     pthread_mutex_unlock(&api->lock);
+    query_cache_resize(api->cache, (size_t)limits->query_cache_bytes);
 }
 
 void api_set_auth(struct api *api, struct api_auth *auth)
@@ -76,6 +79,11 @@ int64_t api_queries_running(struct api *api)
 int64_t api_queries_memory(struct api *api)
 {
     return atomic_load(&api->queries_memory.used);
+}
+
+int64_t api_query_cache_bytes(struct api *api)
+{
+    return (int64_t)query_cache_bytes(api->cache);
 }
 
 void api_set_ready(struct api *api, bool ready)

@@ -29,6 +29,7 @@ struct api_limits {
     int64_t query_series;         /* series one selector may touch; 0 = unlimited */
     int64_t query_memory_bytes;   /* of one query */
     int64_t queries_memory_bytes; /* of all queries together */
+    int64_t query_cache_bytes;    /* of kept answers of range queries; 0 = none are kept */
     int64_t query_timeout_ns;
     int64_t query_concurrency; /* queries running at once; more wait */
     int64_t query_queue;       /* queries waiting; more are refused with 503 */
@@ -175,6 +176,8 @@ void api_set_ready(struct api *api, bool ready);
 /* Queries running now, and the bytes that all of them hold. Thread-safe. */
 int64_t api_queries_running(struct api *api);
 int64_t api_queries_memory(struct api *api);
+/* Of the answers that are kept. Thread-safe. */
+int64_t api_query_cache_bytes(struct api *api);
 /* Cancels running queries; new ones are refused. For the drain at the end. */
 void api_cancel_all(struct api *api);
 /* After all servers stopped. */

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/router.h"
+#include "query/cache.h"
 
 struct api_job;
 struct api_write_kit;
@@ -19,6 +20,7 @@ struct api {
     struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
     struct budget queries_memory;
+    struct query_cache *cache; /* answers of range queries */
     _Atomic bool ready, stopping;
 
     pthread_mutex_t lock; /* of everything below */

@@ -80,6 +80,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.query.series", TEXT_CONF_INT, AT(query_series), "1000000", 0, 0, NULL, "series one selector may touch; 0 = no limit", true, false},
     {"limits.query.memory", TEXT_CONF_SIZE, AT(query_memory), "512MiB", 1 << 20, INT64_MAX, NULL, "memory of one query", true, false},
     {"limits.query.memory_total", TEXT_CONF_SIZE, AT(query_memory_total), "2GiB", 1 << 20, INT64_MAX, NULL, "memory of all queries together", false, false},
+    {"limits.query.cache", TEXT_CONF_SIZE, AT(query_cache), "64MiB", 0, INT64_MAX, NULL, "answers of range queries kept to be gone on with; 0 = none", true, false},
     {"limits.query.timeout", TEXT_CONF_DURATION, AT(query_timeout_ns), "2m", NS_PER_MS, INT64_MAX, NULL, "a query that takes longer ends; clients may ask for less", true, false},
     {"limits.query.concurrency", TEXT_CONF_INT, AT(query_concurrency), "20", 1, 10000, NULL, "queries running at once; more wait", true, false},
     {"limits.query.queue", TEXT_CONF_INT, AT(query_queue), "1000", 0, 1000000, NULL, "queries waiting; more are answered 503", true, false},

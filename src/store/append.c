@@ -405,6 +405,11 @@ void store_append_metrics(struct store *s, const struct data_metric_batch *b,
         if (err)
             ticket_done(t, err);
     }
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < rows; i++)
+        first = MIN(first, b->sample_ts.items[i]);
+    if (rows)
+        store__changed(s, first);
     mem_free(resolved);
     mem_free(ids);
     mem_free(order);

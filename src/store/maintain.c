@@ -151,8 +151,10 @@ static int expire(struct store *s, struct diag *diag)
         }
     }
     int err = gone.len ? store__replace_parts(s, &none, &gone, s->manifest.wal_low_water, diag) : 0;
-    if (!err && gone.len)
+    if (!err && gone.len) {
         counter_add(&store__counters[STORE__EXPIRED], (int64_t)gone.len);
+        store__changed(s, INT64_MIN);
+    }
     vec_free(&gone);
     store__unpin_parts(&parts);
     return err;

@@ -257,6 +257,7 @@ int store_delete_metrics(struct store *s, const struct store_select_req *req, st
         vec_free(&one);
     }
     store__unpin_parts(&parts);
+    store__changed(s, INT64_MIN);
     pthread_mutex_unlock(&s->maintain_lock);
     return err;
 }

@@ -159,7 +159,8 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
     out->times_id = col->id;
     if (usual && head) {
         store_run_reserve(&run, run.len);
-        memcpy(run.ts, col->ts, col->count * sizeof(*run.ts));
+        if (col->count)
+            memcpy(run.ts, col->ts, col->count * sizeof(*run.ts));
         for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
             if (one->head[k])
                 err = store_tail_read(one->head[k], &run);

@@ -349,4 +349,6 @@ const struct store_source_ops store__source_ops = {
     .metadata = store__list_metadata,
     .exemplars = store__list_exemplars,
     .stats = source_stats,
+    .changes = store__source_changes,
+    .changed_from = store__source_changed_from,
 };

@@ -121,6 +121,13 @@ struct store_source_ops {
                      struct arena *arena, struct store_exemplar **out, size_t *out_count,
                      struct diag *diag);
     void (*stats)(struct store_source *src, struct store_source_stats *out);
+
+    /* For who keeps answers; NULL where it is not known. `changes` is a number that grows with
+     * everything that changes what can be read; an acknowledged append is counted. `changed_from`
+     * gives the earliest time at which anything changed since there was that number: INT64_MAX
+     * nothing, INT64_MIN it may be anything. */
+    uint64_t (*changes)(struct store_source *src);
+    int64_t (*changed_from)(struct store_source *src, uint64_t since);
 };
 
 #endif

@@ -107,6 +107,8 @@ static void free_store(struct store *s)
     if (s->lock_file)
         s->os->ops->close(s->lock_file);
     pthread_mutex_destroy(&s->parts_lock);
+    pthread_mutex_destroy(&s->changes.lock);
+    vec_free(&s->changes.notes);
     pthread_mutex_destroy(&s->maintain_lock);
     pthread_mutex_destroy(&s->space_lock);
     pthread_mutex_destroy(&s->thread_lock);
@@ -164,6 +166,7 @@ struct store *store_new(const struct store_config *config, struct os *os, struct
     s->source.ops = &store__source_ops;
     s->metadata = map_new();
     pthread_mutex_init(&s->parts_lock, NULL);
+    pthread_mutex_init(&s->changes.lock, NULL);
     pthread_mutex_init(&s->maintain_lock, NULL);
     pthread_mutex_init(&s->space_lock, NULL);
     pthread_mutex_init(&s->thread_lock, NULL);

@@ -24,6 +24,16 @@ struct store__shard {
 
 typedef VEC(struct store_part *) store__part_list;
 
+struct store__change {
+    uint64_t number;
+    int64_t from_ns;
+};
+struct store__changes {
+    pthread_mutex_t lock;
+    uint64_t number, forgotten;
+    VEC(struct store__change) notes;
+};
+
 struct store {
     struct store_config config; /* strings owned */
     struct os *os;
@@ -39,6 +49,8 @@ struct store {
 
     _Atomic bool loaded;
     _Atomic uint64_t load_done, load_total; /* bytes of the log */
+
+    struct store__changes changes; /* changes.c */
 
     pthread_mutex_t parts_lock; /* guards parts and metadata */
     store__part_list parts;     /* by day, then order */
@@ -157,6 +169,12 @@ struct store__label_list {
 };
 void store__pairs_union(const struct store__label_list *lists, size_t count,
                         struct store_pairs *out, uint32_t **map);
+
+/* changes.c: whatever is to be read from this time on may be other than before. After the change
+ * can be seen, before it is acknowledged. */
+void store__changed(struct store *s, int64_t from_ns);
+uint64_t store__source_changes(struct store_source *src);
+int64_t store__source_changed_from(struct store_source *src, uint64_t since);
 
 /* flush.c, merge.c; maintain_lock is held */
 int store__flush(struct store *s, struct diag *diag);

@@ -75,6 +75,39 @@ class Life(pt.Case):
         self.assertEqual(len(answer["data"]), 3)
         self.assertEqual(answer["warnings"], ["results truncated due to limit"])
 
+    def test_kept_answers_are_right_under_late_samples(self):
+        server = self.server("prometheus.admin_api=on")
+        end = NOW // 60 * 60 - 600
+        server.write([({"__name__": "kept", "i": str(i)},
+                       [((end - 3600 + k * 60) * 1000, i * k) for k in range(60)])
+                      for i in range(20)])
+        ask = {"query": "sum(kept)", "start": end - 1800, "end": end - 60, "step": 60}
+
+        def answer(**more):
+            got = server.prom("query_range", {**ask, **more})
+            self.assertEqual(got.status, 200, got.text)
+            return got.json()["data"]["result"]
+
+        def from_cache():
+            return server.metric("pharos_query_cache_steps_total", 'from="cache"')
+
+        first = answer()
+        self.assertEqual(answer(), first)
+        self.assertEqual(from_cache(), 30)
+        self.assertEqual(answer(nocache=1), first)
+        self.assertEqual(from_cache(), 30)
+        server.write([({"__name__": "kept", "i": "late"}, [((end - 600) * 1000, 1e6)])])
+        second = answer()
+        self.assertEqual(from_cache(), 50)
+        self.assertEqual(second, answer(nocache=1))
+        self.assertNotEqual(second, first)
+        self.assertEqual(second[0]["values"][:20], first[0]["values"][:20])
+        deleted = server.prom("admin/tsdb/delete_series", {"match[]": 'kept{i="19"}'},
+                              method="POST")
+        self.assertEqual(deleted.status, 204, deleted.text)
+        self.assertNotEqual(answer(), second)
+        self.assertEqual(answer(), answer(nocache=1))
+
     def test_large_results_come_whole(self):
         server = self.server()
         start = NOW - 5000

@@ -42,8 +42,8 @@ static struct slice read_dashboard(struct grafana *g, struct slice uid, int64_t 
     struct store_dashboard d;
     if (uid.len)
         return uid;
-    if (id > 0 && !store_dashboard_get(g->catalog, (struct slice){0}, id, SLICE(""), g->arena, &d,
-                                       NULL))
+    if (id > 0 &&
+        !store_dashboard_get(g->catalog, (struct slice){0}, id, SLICE(""), g->arena, &d, NULL))
         return d.uid;
     return id > 0 ? SLICE("?") : (struct slice){0}; /* no dashboard has this uid */
 }
@@ -63,8 +63,8 @@ static void annotation_find(struct grafana *g)
         find.to_ns = INT64_MAX;
     find.dashboard_uid = read_dashboard(g, grafana__param(g, "dashboardUID"),
                                         grafana__param_int(g, "dashboardId", 0));
-    for (size_t i = 0; find.tag_count < ARRAY_LEN(tags) &&
-                       (v = net_request_param_at(g->req, "tags", i)).ptr;
+    for (size_t i = 0;
+         find.tag_count < ARRAY_LEN(tags) && (v = net_request_param_at(g->req, "tags", i)).ptr;
          i++) {
         if (v.len)
             tags[find.tag_count++] = v;
@@ -170,8 +170,8 @@ static void annotation_graphite(struct grafana *g)
         grafana__fail(g, 400, NULL, "when is seconds since 1970");
         return;
     }
-    a.text = data.len ? arena_printf(g->arena, "%.*s\n%.*s", SLICE_FMT(what), SLICE_FMT(data))
-                      : what;
+    a.text =
+        data.len ? arena_printf(g->arena, "%.*s\n%.*s", SLICE_FMT(what), SLICE_FMT(data)) : what;
     a.tags = grafana__strings(g, g->body, "tags", &a.tag_count);
     if (tags.len) {
         a.tags = ARENA_ARRAY(g->arena, struct slice, tags.len);

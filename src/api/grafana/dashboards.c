@@ -87,8 +87,8 @@ void grafana__put_dashboard(struct grafana *g, const struct store_dashboard *d)
 static void dashboard_get(struct grafana *g)
 {
     struct store_dashboard d;
-    int err = store_dashboard_get(g->catalog, grafana__arg(g, 0), 0, g->login, g->arena, &d,
-                                  &g->diag);
+    int err =
+        store_dashboard_get(g->catalog, grafana__arg(g, 0), 0, g->login, g->arena, &d, &g->diag);
     if (err)
         grafana__fail_err(g, err);
     else
@@ -103,8 +103,8 @@ static void dashboard_home(struct grafana *g)
     struct slice uid = SLICE("");
     static const char *const owners[] = {"user", "org"};
     for (size_t i = 0; i < ARRAY_LEN(owners) && !uid.len; i++) {
-        struct slice key = i ? SLICE("org")
-                             : arena_printf(g->arena, "user:%.*s", SLICE_FMT(g->login));
+        struct slice key =
+            i ? SLICE("org") : arena_printf(g->arena, "user:%.*s", SLICE_FMT(g->login));
         if (!store_document_get(g->catalog, "preferences", key, SLICE(""), g->arena, &doc, NULL) &&
             !codec_json_parse(doc.body, g->arena, &v, NULL))
             uid = grafana__string(&v, "homeDashboardUID");
@@ -112,8 +112,8 @@ static void dashboard_home(struct grafana *g)
     if (uid.len && !store_dashboard_get(g->catalog, uid, 0, g->login, g->arena, &d, NULL)) {
         codec_json_begin_object(&g->w);
         codec_json_key(&g->w, SLICE("redirectUri"));
-        struct slice url = arena_printf(g->arena, "/d/%.*s/%.*s", SLICE_FMT(d.uid),
-                                        SLICE_FMT(d.slug));
+        struct slice url =
+            arena_printf(g->arena, "/d/%.*s/%.*s", SLICE_FMT(d.uid), SLICE_FMT(d.slug));
         codec_json_string(&g->w, url);
         codec_json_end_object(&g->w);
         return;
@@ -182,9 +182,9 @@ static void dashboard_save(struct grafana *g)
     struct store_dashboard d;
     if (!read_folder(g, &save.folder_uid))
         return;
-    int err = grafana__document(codec_json_get(g->body, "dashboard"),
-                                grafana__raw(g->text, "dashboard", g->arena), g->arena, &doc,
-                                &g->diag);
+    int err =
+        grafana__document(codec_json_get(g->body, "dashboard"),
+                          grafana__raw(g->text, "dashboard", g->arena), g->arena, &doc, &g->diag);
     if (err) {
         grafana__fail_err(g, err);
         return;
@@ -213,8 +213,8 @@ static void dashboard_delete(struct grafana *g)
     struct slice uid = grafana__arg(g, 0);
     int err = store_dashboard_get(g->catalog, uid, 0, g->login, g->arena, &d, &g->diag);
     if (!err)
-        err = store_dashboard_delete(g->catalog, uid, false, grafana__before_commit, g->job->api->host,
-                                     &g->diag);
+        err = store_dashboard_delete(g->catalog, uid, false, grafana__before_commit,
+                                     g->job->api->host, &g->diag);
     if (err) {
         grafana__fail_err(g, err);
         return;
@@ -307,9 +307,9 @@ static void versions_list(struct grafana *g)
     bool more = limit && count > limit;
     count = more ? limit : count;
     codec_json_begin_object(&g->w);
-    codec_json_put_string(
-        &g->w, "continueToken",
-        more ? arena_printf(g->arena, "%lld", (long long)v[count - 1].version) : SLICE(""));
+    codec_json_put_string(&g->w, "continueToken",
+                          more ? arena_printf(g->arena, "%lld", (long long)v[count - 1].version)
+                               : SLICE(""));
     codec_json_key(&g->w, SLICE("versions"));
     codec_json_begin_array(&g->w);
     for (size_t i = 0; i < count; i++)

@@ -16,9 +16,9 @@ static const struct grafana_source sources[] = {
 
 static const char *title_of(const struct grafana_source *s)
 {
-    static const char *const titles[] = {"Prometheus", "Loki",   "Tempo",    "Alertmanager",
-                                         "Jaeger",     "Zipkin", "InfluxDB", "Graphite",
-                                         "Elasticsearch"};
+    static const char *const titles[] = {"Prometheus",   "Loki",     "Tempo",
+                                         "Alertmanager", "Jaeger",   "Zipkin",
+                                         "InfluxDB",     "Graphite", "Elasticsearch"};
     return titles[s - sources];
 }
 
@@ -142,9 +142,8 @@ static void source_health(struct grafana *g)
     if (!s)
         return;
     codec_json_begin_object(&g->w);
-    codec_json_put_string(
-        &g->w, "message",
-        arena_printf(g->arena, "Successfully queried the %s API.", title_of(s)));
+    codec_json_put_string(&g->w, "message",
+                          arena_printf(g->arena, "Successfully queried the %s API.", title_of(s)));
     codec_json_put_string(&g->w, "status", SLICE("OK"));
     codec_json_end_object(&g->w);
 }

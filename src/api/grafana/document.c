@@ -49,8 +49,7 @@ void grafana__minify(struct slice json, struct buf *out)
     }
 }
 
-static void read_tags(const struct codec_json *v, struct arena *arena,
-                      struct grafana_document *out)
+static void read_tags(const struct codec_json *v, struct arena *arena, struct grafana_document *out)
 {
     const struct codec_json *list = codec_json_get(v, "tags");
     size_t count = list && list->kind == CODEC_JSON_ARRAY ? list->count : 0;

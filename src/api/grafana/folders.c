@@ -95,12 +95,12 @@ static void save_folder(struct grafana *g, const struct store_folder_save *save)
 static void folder_create(struct grafana *g)
 {
     struct slice uid = grafana__string(g->body, "uid");
-    struct store_folder_save save = {
-        .uid = uid,
-        .title = grafana__string(g->body, "title"),
-        .parent_uid = grafana__folder_uid(grafana__string(g->body, "parentUid")),
-        .login = g->login,
-        .create = true};
+    struct store_folder_save save = {.uid = uid,
+                                     .title = grafana__string(g->body, "title"),
+                                     .parent_uid =
+                                         grafana__folder_uid(grafana__string(g->body, "parentUid")),
+                                     .login = g->login,
+                                     .create = true};
     if (slice_eq_cstr(uid, "general"))
         grafana__fail(g, 400, NULL, "\"general\" is the name of the root");
     else
@@ -119,11 +119,11 @@ static void folder_change(struct grafana *g)
 
 static void folder_move(struct grafana *g)
 {
-    struct store_folder_save save = {
-        .uid = grafana__arg(g, 0),
-        .parent_uid = grafana__folder_uid(grafana__string(g->body, "parentUid")),
-        .login = g->login,
-        .move = true};
+    struct store_folder_save save = {.uid = grafana__arg(g, 0),
+                                     .parent_uid =
+                                         grafana__folder_uid(grafana__string(g->body, "parentUid")),
+                                     .login = g->login,
+                                     .move = true};
     save_folder(g, &save);
 }
 
@@ -176,7 +176,8 @@ static void folder_delete(struct grafana *g)
     struct slice uid = grafana__arg(g, 0);
     int err = store_folder_get(g->catalog, uid, 0, g->arena, &f, &g->diag);
     if (!err)
-        err = store_folder_delete(g->catalog, uid, grafana__before_commit, g->job->api->host, &g->diag);
+        err = store_folder_delete(g->catalog, uid, grafana__before_commit, g->job->api->host,
+                                  &g->diag);
     if (err) {
         grafana__fail_err(g, err);
         return;

@@ -20,9 +20,9 @@ struct grafana {
     struct net_request *req;
     struct arena *arena;
     struct store_catalog *catalog;
-    struct slice login;      /* of who asks */
-    struct slice text;       /* the body */
-    struct codec_json *body; /* parsed; NULL when there is none */
+    struct slice login;         /* of who asks */
+    struct slice text;          /* the body */
+    struct codec_json *body;    /* parsed; NULL when there is none */
     struct codec_json_writer w; /* the answer */
     struct diag diag;
 };
@@ -90,8 +90,7 @@ int grafana__document(const struct codec_json *json, struct slice raw, struct ar
                       struct grafana_document *out, struct diag *diag);
 /* Appends the stored body with id, uid and version put in (classic only). */
 void grafana__put_document(struct slice body, struct slice api_version, int64_t id,
-                           struct slice uid, int64_t version, struct arena *arena,
-                           struct buf *out);
+                           struct slice uid, int64_t version, struct arena *arena, struct buf *out);
 /* The text of the member `key` of an object, ptr NULL when absent. */
 struct slice grafana__raw(struct slice object, const char *key, struct arena *arena);
 

@@ -193,10 +193,8 @@ static void put_preferences(struct grafana *g, struct slice under)
     if (!err && body.len > PREFERENCES_MAX)
         err = diag_set(&g->diag, ERR_TOO_LARGE, "preferences have %zu bytes, %d are allowed",
                        body.len, PREFERENCES_MAX);
-    struct store_document doc = {.kind = SLICE(PREFERENCES),
-                                 .key = owner(g),
-                                 .login = g->login,
-                                 .body = buf_slice(&body)};
+    struct store_document doc = {
+        .kind = SLICE(PREFERENCES), .key = owner(g), .login = g->login, .body = buf_slice(&body)};
     if (!err)
         err = store_document_put(g->catalog, &doc, false, &g->diag);
     buf_deinit(&body);

@@ -54,8 +54,8 @@ static void read_query(struct grafana *g, struct query *q)
         if (word.len)
             q->words[q->word_count++] = word;
     }
-    for (size_t i = 0; q->tag_count < ARRAY_LEN(q->tags) &&
-                       (v = net_request_param_at(g->req, "tag", i)).ptr;
+    for (size_t i = 0;
+         q->tag_count < ARRAY_LEN(q->tags) && (v = net_request_param_at(g->req, "tag", i)).ptr;
          i++) {
         if (v.len)
             q->tags[q->tag_count++] = v;

@@ -35,7 +35,9 @@ static void snapshot_create(struct grafana *g)
         .title = name.len ? name : grafana__string(dashboard, "title"),
         .login = g->login,
         .body = buf_slice(&body),
-        .expires_ns = expires > 0 ? host->now_ns(host->ctx) + MIN(expires, 100 * 365 * 86400LL) * NS_PER_SEC : 0};
+        .expires_ns = expires > 0
+                          ? host->now_ns(host->ctx) + MIN(expires, 100 * 365 * 86400LL) * NS_PER_SEC
+                          : 0};
     int err = store_document_put(g->catalog, &doc, true, &g->diag);
     buf_deinit(&body);
     if (err) {
@@ -45,8 +47,8 @@ static void snapshot_create(struct grafana *g)
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "key", doc.key);
     codec_json_put_string(&g->w, "deleteKey", doc.alias);
-    codec_json_put_string(&g->w, "url",
-                          arena_printf(g->arena, "%.*s/dashboard/snapshot/%s", SLICE_FMT(url), key));
+    codec_json_put_string(
+        &g->w, "url", arena_printf(g->arena, "%.*s/dashboard/snapshot/%s", SLICE_FMT(url), key));
     codec_json_put_string(
         &g->w, "deleteUrl",
         arena_printf(g->arena, "%.*s/api/snapshots-delete/%s", SLICE_FMT(url), delete_key));
@@ -175,8 +177,8 @@ static void put_playlist(struct grafana *g, const struct store_document *doc, bo
 
 static bool find_playlist(struct grafana *g, struct store_document *doc)
 {
-    int err = store_document_get(g->catalog, PLAYLIST, grafana__arg(g, 0), SLICE(""), g->arena,
-                                 doc, &g->diag);
+    int err = store_document_get(g->catalog, PLAYLIST, grafana__arg(g, 0), SLICE(""), g->arena, doc,
+                                 &g->diag);
     if (err == ERR_NOT_FOUND)
         grafana__fail(g, 404, NULL, "Playlist not found");
     else if (err)

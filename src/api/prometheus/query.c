@@ -18,6 +18,7 @@ struct query_state {
     struct query_steps steps;
     struct promql_options options;
     size_t limit;
+    bool cached; /* answers may come from the cache and go into it */
     bool stats, explain;
     struct slice odd_stats; /* a value of `stats` that Prometheus means to refuse one day */
 
@@ -268,6 +269,24 @@ static void answer_explain(struct api_job *job, const struct query_plan *plan)
     buf_deinit(&text);
 }
 
+static int plan_for(void *ctx, const struct query_steps *steps, struct arena *arena,
+                    struct query_plan **out, struct diag *diag)
+{
+    const struct query_state *st = ctx;
+    return promql_plan(st->expr, steps, &st->options, arena, out, diag);
+}
+
+/* What an answer depends on beside the data and the steps. */
+static struct slice cache_key(const struct query_state *st, struct slice tenant, struct buf *out)
+{
+    buf_append_char(out, (char)(st->options.experimental | st->options.delayed_name_removal << 1));
+    buf_append(out, &st->options.lookback_ns, sizeof(st->options.lookback_ns));
+    buf_append(out, &tenant.len, sizeof(tenant.len));
+    buf_append_slice(out, tenant);
+    buf_append_slice(out, st->text);
+    return buf_slice(out);
+}
+
 static void query_work(struct api_job *job)
 {
     struct query_state *st = job->state;
@@ -297,7 +316,17 @@ static void query_work(struct api_job *job)
                             .cancelled = &job->cancelled,
                             .deadline_ns = job->deadline_ns,
                             .now_ns = monotonic};
-    int err = query_run(plan, &env, job->arena, &st->result, &diag);
+    int err;
+    if (st->cached) {
+        struct buf key = {0};
+        const struct query_cached q = {
+            .key = cache_key(st, job->tenant, &key), .plan = plan_for, .ctx = st};
+        err =
+            query_cache_run(job->api->cache, &q, &st->steps, &env, job->arena, &st->result, &diag);
+        buf_deinit(&key);
+    } else {
+        err = query_run(plan, &env, job->arena, &st->result, &diag);
+    }
     st->run_ns = api__monotonic_ns() - begun_ns;
     if (err == ERR_INVALID && !job->cancelled)
         api_job_error(job, API_EXECUTION, "%s", diag.msg); /* the query is well formed */
@@ -377,6 +406,7 @@ static void start_query(struct api_call *call, bool range, bool explain)
     if (st->stats && !slice_eq_cstr(stats, "true") && !slice_eq_cstr(stats, "all"))
         st->odd_stats = stats;
     st->explain = explain;
+    st->cached = range && !st->stats && !net_request_param(req, "nocache").len;
     st->options.experimental = limits.promql_experimental;
     st->options.delayed_name_removal = limits.promql_delayed_name_removal;
     struct api_job *job = api_job_new(call, query_work);
