@@ -480,6 +480,12 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i)
 static bool groups_from(const struct text_regex *re, struct slice text, size_t from,
                         struct slice *groups, size_t group_max)
 {
+    return text_regex_groups_from(re, text, 0, groups, group_max);
+}
+
+bool text_regex_groups_from(const struct text_regex *re, struct slice text, size_t from,
+                            struct slice *groups, size_t group_max)
+{
     pcre2_match_data *m = match_block();
     const char *base = text.ptr ? text.ptr : "";
     int n = pcre2_match(re->code, (PCRE2_SPTR)base, text.len, from, 0, m, match_context);

@@ -31,6 +31,9 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i);
 /* Like match; groups[i] gets the i-th group (ptr NULL when it took no part), at most group_max. */
 bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
                        size_t group_max);
+/* The same from byte `from` on, which ^, \b and the like see what is before of. */
+bool text_regex_groups_from(const struct text_regex *re, struct slice text, size_t from,
+                            struct slice *groups, size_t group_max);
 /* Expands $1, ${1}, $name, ${name}, $$ of a template with the groups of a match (Go's
  * Regexp.Expand). */
 void text_regex_expand(const struct text_regex *re, struct slice template,

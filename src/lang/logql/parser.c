@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "codec/number.h"
-#include "lang/logql/units.h"
+#include "lang/logql/line.h"
 
 const char *const logql__range_names[LOGQL_RANGE_OP_COUNT] = {
     "rate",
@@ -133,7 +133,7 @@ bool logql__at_name(const struct logql_parser *p)
     return p->now.kind == LOGQL_T_IDENT || p->now.kind == LOGQL_T_STRING;
 }
 
-int logql__parse_name(struct logql_parser *p, struct slice *out)
+static int parse_raw_name(struct logql_parser *p, struct slice *out)
 {
     struct slice text = p->lex.text;
     if (!logql__at_name(p) || !p->now.text.len)
@@ -154,6 +154,14 @@ int logql__parse_name(struct logql_parser *p, struct slice *out)
         *out = slice_make(text.ptr + begin, end - begin);
     }
     return logql__advance(p);
+}
+
+int logql__parse_name(struct logql_parser *p, struct slice *out)
+{
+    int err = parse_raw_name(p, out);
+    if (!err)
+        *out = logql_sanitize(p->arena, *out);
+    return err;
 }
 
 int logql__parse_number(struct logql_parser *p, double *out, struct slice *text)
@@ -224,13 +232,6 @@ int logql__parse_matcher_value(struct logql_parser *p, struct slice name, struct
     return 0;
 }
 
-int logql__parse_matcher(struct logql_parser *p, struct store_matcher *out)
-{
-    struct slice name;
-    int err = logql__parse_name(p, &name);
-    return err ? err : logql__parse_matcher_value(p, name, out);
-}
-
 static int parse_selector(struct logql_parser *p, struct logql_expr **out)
 {
     VEC(struct store_matcher) matchers = {0};
@@ -238,9 +239,11 @@ static int parse_selector(struct logql_parser *p, struct logql_expr **out)
     int err = logql__expect_op(p, "{", "{");
     while (!err && !logql__is_op(p, "}")) {
         struct store_matcher m;
+        struct slice name;
         if (!logql__at_name(p))
             err = logql__unexpected(p, matchers.len ? "IDENTIFIER" : "IDENTIFIER or }");
-        if (err || (err = logql__parse_matcher(p, &m)))
+        if (err || (err = parse_raw_name(p, &name)) ||
+            (err = logql__parse_matcher_value(p, name, &m)))
             break;
         vec_push(&matchers, m);
         if (logql__is_op(p, "}"))

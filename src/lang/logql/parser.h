@@ -29,7 +29,7 @@ int logql__unexpected(struct logql_parser *p, const char *expected);
 int logql__fail(struct logql_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int logql__expect_op(struct logql_parser *p, const char *op, const char *expected);
 int logql__expect_string(struct logql_parser *p, struct slice *out, const char *expected);
-/* A label's name: an identifier, dotted ones and quoted ones too. */
+/* A label's name: an identifier, dotted ones and quoted ones too; in its underscore spelling. */
 int logql__parse_name(struct logql_parser *p, struct slice *out);
 bool logql__at_name(const struct logql_parser *p);
 /* A number with an optional sign. */
@@ -39,13 +39,12 @@ int logql__compile(struct logql_parser *p, struct slice pattern, unsigned flags,
 /* What stands behind a label's name in a selector: =, !=, =~ or !~ and a string. */
 int logql__parse_matcher_value(struct logql_parser *p, struct slice name,
                                struct store_matcher *out);
-int logql__parse_matcher(struct logql_parser *p, struct store_matcher *out);
 /* Whether the word in hand begins a stage: a line filter or a pipe. */
 bool logql__at_stage(const struct logql_parser *p);
 /* One stage, linked behind **tail. */
 int logql__parse_stage(struct logql_parser *p, struct logql_stage ***tail);
 int logql__parse_filter(struct logql_parser *p, int min_precedence, struct logql_filter **out);
-/* Checks of the parts of pattern expressions (pattern.h). */
+/* One level deeper; an error when that is too deep. */
 int logql__enter(struct logql_parser *p);
 
 #endif

@@ -1,0 +1,78 @@
+/* One log line on its way through a pipeline: its text, its labels with where they come from, and
+ * what went wrong. Belongs to one thread; used from line to line. */
+#ifndef LANG_LOGQL_LINE_H
+#define LANG_LOGQL_LINE_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "data/labels.h"
+#include "text/regex.h"
+
+#define LOGQL_ERROR          "__error__"
+#define LOGQL_ERROR_DETAILS  "__error_details__"
+#define LOGQL_PRESERVE_ERROR "__preserve_error__"
+#define LOGQL_EXTRACTED      "_extracted"
+
+enum logql_category {
+    LOGQL_STREAM,   /* labels of the stream */
+    LOGQL_METADATA, /* the line's structured metadata */
+    LOGQL_PARSED    /* made by the pipeline */
+};
+
+struct logql_label {
+    struct slice name, value;
+    enum logql_category category;
+};
+
+struct logql_line_regex {
+    struct slice pattern; /* owned */
+    struct text_regex *regex;
+};
+
+struct logql_line {
+    int64_t ts_ns;
+    int64_t now_ns; /* the wall clock, for templates */
+    struct slice text;
+    VEC(struct logql_label) labels; /* distinct names, in no order */
+    struct slice error, error_details;
+    struct arena *arena; /* of what the stages make; emptied by logql_line_begin */
+    /* Of a pipeline that needs but some of the labels: what parsers may leave out. NULL = none. */
+    bool (*wanted)(const void *ctx, struct slice name);
+    const void *wanted_ctx;
+    /* Regular expressions that templates make as they run. */
+    VEC(struct logql_line_regex) regexes;
+};
+
+void logql_line_init(struct logql_line *l);
+void logql_line_deinit(struct logql_line *l);
+/* The next line, without labels. */
+void logql_line_begin(struct logql_line *l, int64_t ts_ns, struct slice text);
+/* A label of the stream; the caller knows that it is there once. */
+static inline void logql_line_add(struct logql_line *l, struct slice name, struct slice value)
+{
+    vec_push(&l->labels, ((struct logql_label){name, value, LOGQL_STREAM}));
+}
+/* Structured metadata: a name that the stream has gets "_extracted" behind it. */
+void logql_line_add_metadata(struct logql_line *l, struct slice name, struct slice value);
+/* What a parser found: the same, and the first of a name stays. The name and value live until the
+ * next line. */
+void logql_line_extract(struct logql_line *l, struct slice name, struct slice value);
+/* The label's value; ptr NULL when it is not there. Errors are labels here. */
+struct slice logql_line_get(const struct logql_line *l, struct slice name);
+struct logql_label *logql_line_find(struct logql_line *l, struct slice name);
+void logql_line_set(struct logql_line *l, struct slice name, struct slice value,
+                    enum logql_category category);
+void logql_line_remove(struct logql_line *l, struct slice name);
+/* The first error of a line stays. */
+void logql_line_fail(struct logql_line *l, const char *error, struct slice details);
+/* Puts the errors among the labels and sorts these by name. */
+void logql_line_finish(struct logql_line *l);
+
+/* The compiled expression; it lives as long as the line. */
+int logql_line_regex(struct logql_line *l, struct slice pattern, const struct text_regex **out,
+                     struct diag *diag);
+
+/* [a-zA-Z0-9_] and no digit in front, as parsers spell names. In `arena` when it has to change. */
+struct slice logql_sanitize(struct arena *arena, struct slice name);
+
+#endif
