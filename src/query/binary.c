@@ -27,6 +27,7 @@ static double apply(enum query_binary_op op, double a, double b, bool *keep)
     case QUERY_SUB: return a - b;
     case QUERY_MUL: return a * b;
     case QUERY_DIV: return a / b;
+    case QUERY_DIV_OR_NAN: return b == 0 ? NAN : a / b;
     case QUERY_MOD: return fmod(a, b);
     case QUERY_POW: return pow(a, b);
     case QUERY_ATAN2: return atan2(a, b);
@@ -351,7 +352,7 @@ int query__eval_binary(struct query_exec *x, const struct query_node *n, struct 
         return vector_scalar(x, n, &r, l.rows[0].value, true, out);
     if (right_scalar)
         return vector_scalar(x, n, &l, r.rows[0].value, false, out);
-    if (n->binary >= QUERY_AND)
+    if (n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS)
         return set_operation(x, n, &l, &r, out);
     return vector_vector(x, n, &l, &r, out);
 }

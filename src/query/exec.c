@@ -52,6 +52,7 @@ int query__eval(struct query_exec *x, const struct query_node *n, struct query_g
     case QUERY_CALL: return eval_call(x, n, out);
     case QUERY_AGGREGATE: return query__eval_aggregate(x, n, out);
     case QUERY_BINARY: return query__eval_binary(x, n, out);
+    case QUERY_ROWS: return n->rows->eval(n->rows, x, out);
     }
     return 0;
 }
@@ -175,8 +176,9 @@ static void explain_selector(const struct query_node *n, struct buf *out)
 
 static void explain_node(const struct query_node *n, unsigned depth, struct buf *out)
 {
-    static const char *const binary[] = {"+", "-",  "*", "/",  "%",  "^",  "atan2", "==", "!=",
-                                         "<", "<=", ">", ">=", "</", ">/", "and",   "or", "unless"};
+    static const char *const binary[] = {"+",  "-",   "*",  "/",      "%", "^",  "atan2",
+                                         "==", "!=",  "<",  "<=",     ">", ">=", "</",
+                                         ">/", "and", "or", "unless", "/"};
     static const char *const aggregates[] = {
         "sum",    "avg",  "count",   "min",          "max",      "group",  "stddev",
         "stdvar", "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};
@@ -197,6 +199,7 @@ static void explain_node(const struct query_node *n, unsigned depth, struct buf 
             explain_selector(n, out);
         break;
     case QUERY_CALL: buf_printf(out, "Call %s", n->function->name); break;
+    case QUERY_ROWS: n->rows->explain(n->rows, out); break;
     case QUERY_AGGREGATE:
         buf_printf(out, "Aggregate %s %s(", aggregates[n->aggregate],
                    n->without ? "without" : "by");

@@ -16,6 +16,7 @@ enum query_op {
     QUERY_CALL,    /* a function of grids, step by step */
     QUERY_AGGREGATE,
     QUERY_BINARY,
+    QUERY_ROWS, /* what a language brings along: a range aggregation of a log */
 };
 
 /* What a selector asks for. `offset_ns` and `at` say when: T = (at or the step) - offset. */
@@ -51,7 +52,8 @@ enum query_binary_op {
     QUERY_TRIM_LOWER, /* what is at least the cutoff stays */
     QUERY_AND,
     QUERY_OR,
-    QUERY_UNLESS
+    QUERY_UNLESS,
+    QUERY_DIV_OR_NAN /* by zero is not a number, as LogQL has it */
 };
 
 enum query_cardinality {
@@ -79,6 +81,15 @@ enum query_aggregate {
 };
 
 struct query_function; /* query/functions.h */
+struct query_exec;
+struct query_grid;
+
+/* A source of rows for QUERY_ROWS. Lives as long as the plan; any thread. */
+struct query_rows {
+    /* Adds rows at the steps in force (query/grid.h). */
+    int (*eval)(const struct query_rows *rows, struct query_exec *x, struct query_grid *out);
+    void (*explain)(const struct query_rows *rows, struct buf *out);
+};
 
 struct query_node {
     enum query_op op;
@@ -92,6 +103,8 @@ struct query_node {
     struct slice text;
     struct query_selector selector; /* INSTANT, and WINDOW over a selector */
     const struct query_function *function;
+
+    const struct query_rows *rows; /* ROWS */
 
     /* WINDOW */
     int64_t range_ns;

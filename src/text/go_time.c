@@ -88,27 +88,42 @@ static const struct {
     struct slice text;
     enum part part;
 } parts[] = {
-    {SLICE_INIT("January"), PART_MONTH_NAME}, {SLICE_INIT("Jan"), PART_MONTH_SHORT},
-    {SLICE_INIT("Monday"), PART_DAY_NAME},    {SLICE_INIT("Mon"), PART_DAY_SHORT},
-    {SLICE_INIT("MST"), PART_ZONE_NAME},      {SLICE_INIT("002"), PART_YEARDAY},
-    {SLICE_INIT("01"), PART_MONTH2},          {SLICE_INIT("02"), PART_DAY2},
-    {SLICE_INIT("03"), PART_HOUR12_2},        {SLICE_INIT("04"), PART_MINUTE2},
-    {SLICE_INIT("05"), PART_SECOND2},         {SLICE_INIT("06"), PART_YEAR2},
-    {SLICE_INIT("15"), PART_HOUR24},          {SLICE_INIT("2006"), PART_YEAR},
-    {SLICE_INIT("_2006"), PART_TEXT},         {SLICE_INIT("_2"), PART_DAY_SPACE},
-    {SLICE_INIT("1"), PART_MONTH},            {SLICE_INIT("2"), PART_DAY},
-    {SLICE_INIT("3"), PART_HOUR12},           {SLICE_INIT("4"), PART_MINUTE},
-    {SLICE_INIT("5"), PART_SECOND},           {SLICE_INIT("PM"), PART_PM},
-    {SLICE_INIT("pm"), PART_PM_LOWER},        {SLICE_INIT("Z07:00"), PART_ZONE_Z_COLON},
-    {SLICE_INIT("Z0700"), PART_ZONE_Z},       {SLICE_INIT("-07:00"), PART_ZONE_COLON},
-    {SLICE_INIT("-0700"), PART_ZONE},         {SLICE_INIT("-07"), PART_ZONE_HOUR},
+    {SLICE_INIT("January"), PART_MONTH_NAME},
+    {SLICE_INIT("Jan"), PART_MONTH_SHORT},
+    {SLICE_INIT("Monday"), PART_DAY_NAME},
+    {SLICE_INIT("Mon"), PART_DAY_SHORT},
+    {SLICE_INIT("MST"), PART_ZONE_NAME},
+    {SLICE_INIT("002"), PART_YEARDAY},
+    {SLICE_INIT("01"), PART_MONTH2},
+    {SLICE_INIT("02"), PART_DAY2},
+    {SLICE_INIT("03"), PART_HOUR12_2},
+    {SLICE_INIT("04"), PART_MINUTE2},
+    {SLICE_INIT("05"), PART_SECOND2},
+    {SLICE_INIT("06"), PART_YEAR2},
+    {SLICE_INIT("15"), PART_HOUR24},
+    {SLICE_INIT("2006"), PART_YEAR},
+    {SLICE_INIT("_2006"), PART_TEXT},
+    {SLICE_INIT("_2"), PART_DAY_SPACE},
+    {SLICE_INIT("1"), PART_MONTH},
+    {SLICE_INIT("2"), PART_DAY},
+    {SLICE_INIT("3"), PART_HOUR12},
+    {SLICE_INIT("4"), PART_MINUTE},
+    {SLICE_INIT("5"), PART_SECOND},
+    {SLICE_INIT("PM"), PART_PM},
+    {SLICE_INIT("pm"), PART_PM_LOWER},
+    {SLICE_INIT("Z07:00"), PART_ZONE_Z_COLON},
+    {SLICE_INIT("Z0700"), PART_ZONE_Z},
+    {SLICE_INIT("-07:00"), PART_ZONE_COLON},
+    {SLICE_INIT("-0700"), PART_ZONE},
+    {SLICE_INIT("-07"), PART_ZONE_HOUR},
 };
 
 /* Cuts the next part off the layout. */
 static enum part next_part(struct slice *layout, struct slice *text)
 {
     char c = layout->ptr[0];
-    if ((c == '.' || c == ',') && layout->len > 1 && (layout->ptr[1] == '0' || layout->ptr[1] == '9')) {
+    if ((c == '.' || c == ',') && layout->len > 1 &&
+        (layout->ptr[1] == '0' || layout->ptr[1] == '9')) {
         size_t n = 1;
         while (n < layout->len && layout->ptr[n] == layout->ptr[1])
             n++;
@@ -372,8 +387,8 @@ int text_go_time_parse(struct slice layout, struct slice text, int32_t offset_s,
         d.hour += 12;
     else if (pm == 0 && d.hour == 12)
         d.hour = 0;
-    bool in_range = d.month >= 1 && d.month <= 12 && d.hour < 24 && d.minute < 60 && d.second < 60 &&
-                    d.day >= 1 &&
+    bool in_range = d.month >= 1 && d.month <= 12 && d.hour < 24 && d.minute < 60 &&
+                    d.second < 60 && d.day >= 1 &&
                     d.day <= month_days[(d.month - 1) % 12] + (d.month == 2 && is_leap(d.year));
     int64_t days = yearday ? days_of(d.year, 1, 1) + yearday - 1 : days_of(d.year, d.month, d.day);
     int64_t s = days * 86400 + d.hour * 3600 + d.minute * 60 + d.second - offset_s;

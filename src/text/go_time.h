@@ -8,8 +8,8 @@
 #include "base/slice.h"
 
 struct text_go_time {
-    int64_t ns;        /* since 1970 */
-    int32_t offset_s;  /* of its zone, east of Greenwich */
+    int64_t ns;       /* since 1970 */
+    int32_t offset_s; /* of its zone, east of Greenwich */
 };
 
 struct text_go_date {

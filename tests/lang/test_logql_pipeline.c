@@ -91,7 +91,8 @@ static const struct {
     {"|= \"nothing\" or ip(\"10.0.0.1\")", "from 10.0.0.1", "from 10.0.0.1 {}"},
     /* json */
     {"| json", "{\"a\":\"b\",\"n\":1.50,\"t\":true,\"z\":null,\"l\":[1,2],\"e\":\"\"}",
-     "{\"a\":\"b\",\"n\":1.50,\"t\":true,\"z\":null,\"l\":[1,2],\"e\":\"\"} {a=b,e=,n=1.50,t=true}"},
+     "{\"a\":\"b\",\"n\":1.50,\"t\":true,\"z\":null,\"l\":[1,2],\"e\":\"\"} "
+     "{a=b,e=,n=1.50,t=true}"},
     {"| json | line_format \"\"", "{\"o\":{\"p\":{\"q-r\":1}},\"2x\":3,\"k k\":\"\\u00e4\"}",
      " {_2x=3,k_k=\xc3\xa4,o_p_q_r=1}"},
     {"| json | line_format \"\"", "{\"a\":1,\"a\":2}", " {a=1}"},
@@ -109,8 +110,7 @@ static const struct {
      " {_1j=2,a=b,c=d \"e\",h_i=1}"},
     {"| logfmt --keep-empty | line_format \"\"", "a= b", " {a=,b=}"},
     {"| logfmt | line_format \"\"", "a=1 b=c=d e=\"x\"y f=2", " {a=1,f=2}"},
-    {"| logfmt --strict | line_format \"\"", "a=1 b=c=d f=2",
-     " {__error__=LogfmtParserErr,a=1}"},
+    {"| logfmt --strict | line_format \"\"", "a=1 b=c=d f=2", " {__error__=LogfmtParserErr,a=1}"},
     {"| logfmt x=\"a\", y | line_format \"\"", "a=1 b=2", " {x=1,y=}"},
     {"| logfmt | line_format \"\"", "a=1 a=2 app=z", " {a=1,app_extracted=z}"},
     /* regexp, pattern, unpack */
@@ -170,12 +170,13 @@ static const struct {
     {"| label_format app=\"new\"", "l", "l {app=new}"},
     {"| label_format a=nothing", "l", "l {}"},
     {"| logfmt | keep a, b=\"2\" | line_format \"\"", "a=1 b=3 c=4", " {a=1}"},
-    {"| logfmt | drop a, b=\"2\", c=~\"4|5\" | line_format \"\"", "a=1 b=3 c=4 d=5",
-     " {b=3,d=5}"},
+    {"| logfmt | drop a, b=\"2\", c=~\"4|5\" | line_format \"\"", "a=1 b=3 c=4 d=5", " {b=3,d=5}"},
     /* the functions of templates */
-    {"| line_format \"{{trunc 2 .trace}}{{trunc -1 .trace}}{{substr 0 1 .trace}}\"", "l", "t11t {}"},
+    {"| line_format \"{{trunc 2 .trace}}{{trunc -1 .trace}}{{substr 0 1 .trace}}\"", "l",
+     "t11t {}"},
     {"| line_format \"{{trim .a}}|{{trimAll \\\"x\\\" .app}}|{{trimPrefix \\\"t\\\" .trace}}|"
-     "{{trimSuffix \\\"1\\\" .trace}}|{{TrimLeft .trace \\\"t\\\"}}|{{TrimRight .trace \\\"1\\\"}}\"",
+     "{{trimSuffix \\\"1\\\" .trace}}|{{TrimLeft .trace \\\"t\\\"}}|{{TrimRight .trace "
+     "\\\"1\\\"}}\"",
      "l", "||1|t|1|t {}"},
     {"| line_format \"{{contains \\\"1\\\" .trace}} {{hasPrefix \\\"t\\\" .trace}} {{hasSuffix "
      "\\\"t\\\" .trace}}\"",
@@ -198,19 +199,22 @@ static const struct {
     {"| line_format \"{{max 1 3 2}} {{min 3 1 2}} {{maxf 1.5 2}} {{minf 1.5 2}} {{ceil 1.2}} "
      "{{floor 1.8}} {{round 1.256 2}}\"",
      "l", "3 1 2 1.5 2 1 1.26 {}"},
-    {"| line_format \"{{bytes .size}} {{duration \\\"1m30s\\\"}} {{duration_seconds \\\"500ms\\\"}}\"",
+    {"| line_format \"{{bytes .size}} {{duration \\\"1m30s\\\"}} {{duration_seconds "
+     "\\\"500ms\\\"}}\"",
      "l", "10000 90 0.5 {}"},
     {"| line_format \"{{div 1 0}}\"", "l", "l {__error__=TemplateFormatErr}"},
     {"| line_format \"{{ range $q := fromJson __line__ }}{{ $q.a }};{{ end }}\"",
      "[{\"a\":1},{\"a\":\"b\"}]", "1;b; {}"},
-    {"| line_format \"{{default \\\"d\\\" .nothing}} {{default \\\"d\\\" .app}} {{int \\\"12.0\\\"}} "
+    {"| line_format \"{{default \\\"d\\\" .nothing}} {{default \\\"d\\\" .app}} {{int "
+     "\\\"12.0\\\"}} "
      "{{float64 \\\"1.5\\\"}}\"",
      "l", "d x 12 1.5 {}"},
     {"| line_format \"{{unixToTime \\\"1700000000\\\" | date \\\"2006-01-02\\\"}} {{toDate "
      "\\\"2006-01-02\\\" \\\"2024-02-29\\\" | unixEpoch}} {{toDateInZone \\\"2006-01-02 15:04\\\" "
      "\\\"+02:00\\\" \\\"2024-02-29 02:00\\\" | unixEpoch}}\"",
      "l", "2023-11-14 1709164800 1709164800 {}"},
-    {"| line_format \"{{ if eq .app \\\"x\\\" }}yes{{ else }}no{{ end }} {{ printf \\\"%-4s|\\\" .app "
+    {"| line_format \"{{ if eq .app \\\"x\\\" }}yes{{ else }}no{{ end }} {{ printf \\\"%-4s|\\\" "
+     ".app "
      "}}\"",
      "l", "yes x   | {}"},
 };

@@ -111,8 +111,8 @@ int logql_path_parse(struct slice text, struct arena *arena, struct logql_path *
                 int64_t n = 0;
                 end = slice_find_char(slice_from(text, i), ']');
                 step.is_index = true;
-                ok = end > 1 && codec_text_to_int(slice_make(text.ptr + i + 1, (size_t)end - 1), &n) &&
-                     n >= 0;
+                ok = end > 1 &&
+                     codec_text_to_int(slice_make(text.ptr + i + 1, (size_t)end - 1), &n) && n >= 0;
                 step.index = (size_t)n;
                 i += ok ? (size_t)end + 1 : 0;
             }

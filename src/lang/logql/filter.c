@@ -62,8 +62,7 @@ bool logql__filter_passes(const struct logql_filter *f, struct logql_line *l)
 {
     bool left;
     switch (f->kind) {
-    case LOGQL_FILTER_STRING:
-        return store_matcher_matches(&f->matcher, logql_line_get(l, f->name));
+    case LOGQL_FILTER_STRING: return store_matcher_matches(&f->matcher, logql_line_get(l, f->name));
     case LOGQL_FILTER_IP: return ip_passes(f, l);
     case LOGQL_FILTER_OR:
         return logql__filter_passes(f->left, l) || logql__filter_passes(f->right, l);

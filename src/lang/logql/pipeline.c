@@ -91,8 +91,8 @@ static int compile_line(const struct logql_stage *s, struct arena *arena, struct
     return 0;
 }
 
-static int compile_formats(const struct logql_stage *s, struct arena *arena,
-                           struct logql_step *out, struct diag *diag)
+static int compile_formats(const struct logql_stage *s, struct arena *arena, struct logql_step *out,
+                           struct diag *diag)
 {
     bool line = s->kind == LOGQL_STAGE_LINE_FORMAT;
     out->format_count = line ? 1 : s->pair_count;
@@ -109,7 +109,8 @@ static int compile_formats(const struct logql_stage *s, struct arena *arena,
         int err = logql__format_new(line ? SLICE("line") : SLICE("label"),
                                     line ? s->text : s->pairs[i].value, arena, f, diag);
         if (err)
-            return diag_wrap(diag, line ? "invalid line template" : "invalid template for label '%.*s'",
+            return diag_wrap(diag,
+                             line ? "invalid line template" : "invalid template for label '%.*s'",
                              SLICE_FMT(f->name));
     }
     return 0;
@@ -182,8 +183,7 @@ static void choose_fields(struct logql_pipeline *p, const struct names *n, struc
             continue;
         if (intrinsic != UINT32_MAX)
             add_field(p, STORE_EVENT_INTRINSIC(intrinsic), name);
-        add_field(p,
-                  (struct store_event_field){.scopes = STORE_SCOPES_FIELDS, .name = name}, name);
+        add_field(p, (struct store_event_field){.scopes = STORE_SCOPES_FIELDS, .name = name}, name);
     }
     p->all_fields = n->all;
 }
@@ -226,8 +226,8 @@ int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *
     p->all_labels = n.all;
     p->wanted_count = n.items.len;
     p->wanted = arena_dup(arena, n.items.items, n.items.len * sizeof(*n.items.items));
-    p->stream_labels_only = !p->step_count && !unwrap && !n.all && !changes &&
-                            p->field_count == (size_t)p->reads_line;
+    p->stream_labels_only =
+        !p->step_count && !unwrap && !n.all && !changes && p->field_count == (size_t)p->reads_line;
     vec_free(&n.items);
     *out = p;
     return err;
@@ -241,8 +241,9 @@ static bool line_passes(const struct logql_step *step, const struct logql_line *
     bool negative = s->line_op & 1;
     for (size_t i = 0; i < s->needle_count; i++) {
         const struct logql_needle *n = &s->needles[i];
-        bool found = n->is_ip                      ? logql_ip_range_finds(&step->ips[i], l->text)
-                     : s->line_op >= LOGQL_PATTERN ? logql_pattern_matches(&step->patterns[i], l->text)
+        bool found = n->is_ip ? logql_ip_range_finds(&step->ips[i], l->text)
+                     : s->line_op >= LOGQL_PATTERN
+                         ? logql_pattern_matches(&step->patterns[i], l->text)
                      : s->line_op >= LOGQL_MATCHES ? text_regex_match(n->regex, l->text)
                                                    : slice_find(l->text, n->text) >= 0;
         if (found)
@@ -312,7 +313,8 @@ static bool run_step(const struct logql_step *step, struct logql_line *l)
             logql_extract_json(l);
         break;
     case LOGQL_STAGE_LOGFMT:
-        logql_extract_logfmt(l, s->strict, s->keep_empty, step->stage->pair_count ? step->stage->pairs : NULL,
+        logql_extract_logfmt(l, s->strict, s->keep_empty,
+                             step->stage->pair_count ? step->stage->pairs : NULL,
                              step->stage->pair_count);
         break;
     case LOGQL_STAGE_REGEXP: logql_extract_regexp(l, s->regex, s->groups, s->group_count); break;
@@ -358,9 +360,9 @@ static bool convert(enum logql_convert how, struct slice text, double *out)
 
 bool logql_pipeline_unwrap(const struct logql_pipeline *p, struct logql_line *l, double *out)
 {
-    static const char *const messages[] = {
-        "strconv.ParseFloat: parsing \"%.*s\": invalid syntax", "time: invalid duration \"%.*s\"",
-        "strconv.ParseFloat: parsing \"%.*s\": invalid syntax"};
+    static const char *const messages[] = {"strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
+                                           "time: invalid duration \"%.*s\"",
+                                           "strconv.ParseFloat: parsing \"%.*s\": invalid syntax"};
     struct slice text = logql_line_get(l, p->unwrap_name);
     if (!text.ptr)
         return false;

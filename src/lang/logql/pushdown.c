@@ -119,8 +119,7 @@ static void find_literals(struct push *p, struct slice pattern, struct store_eve
         else if ((c == ')' || c == ']') && depth)
             depth--;
         else if (c == '|' && !depth) {
-            struct slice one =
-                literal_of(slice_make(pattern.ptr + begin, i - begin), p->arena);
+            struct slice one = literal_of(slice_make(pattern.ptr + begin, i - begin), p->arena);
             ok = one.len > 2;
             vec_push(&found, one);
             begin = i + 1;
@@ -207,12 +206,10 @@ static bool alternatives(const struct push *push, const struct logql_filter *f, 
                          bool *exact)
 {
     if (f->kind == LOGQL_FILTER_OR)
-        return alternatives(push, f->left, out, exact) &&
-               alternatives(push, f->right, out, exact);
+        return alternatives(push, f->left, out, exact) && alternatives(push, f->right, out, exact);
     if (f->kind == LOGQL_FILTER_AND)
         return false;
-    if (slice_starts_with(f->name, SLICE("__")) ||
-        slice_ends_with(f->name, SLICE(LOGQL_EXTRACTED)))
+    if (slice_starts_with(f->name, SLICE("__")) || slice_ends_with(f->name, SLICE(LOGQL_EXTRACTED)))
         return false;
     uint32_t intrinsic = logql_intrinsic_of(f->name);
     if (f->kind == LOGQL_FILTER_STRING) {
@@ -270,9 +267,7 @@ void logql__push_down(const struct logql_expr *log, struct arena *arena, bool *d
     for (const struct logql_stage *s = log->stages; s; s = s->next, i++) {
         switch (s->kind) {
         case LOGQL_STAGE_LINE: done[i] = line && push_line(&p, s); break;
-        case LOGQL_STAGE_LABEL_FILTER:
-            done[i] = names && push_filter(&p, s->filter);
-            break;
+        case LOGQL_STAGE_LABEL_FILTER: done[i] = names && push_filter(&p, s->filter); break;
         case LOGQL_STAGE_LINE_FORMAT:
             line = names = false; /* and may set an error */
             break;

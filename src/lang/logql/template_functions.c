@@ -31,8 +31,8 @@ static int map_ascii(struct text_template_call *call, struct slice s, bool up, b
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
         if (words) {
-            bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '\'' ||
-                          (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+            bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                          c == '\'' || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
             if (first && c >= 'a' && c <= 'z')
                 c = (char)(c - 32);
             first = !letter;
@@ -278,7 +278,8 @@ static int replace_text(struct text_template_call *call, struct slice s, struct 
 
 static LOGQL__FUNCTION(replace_go)
 {
-    return replace_text(call, a[0].string, a[1].string, a[2].string, logql__to_int(&a[3]), out, diag);
+    return replace_text(call, a[0].string, a[1].string, a[2].string, logql__to_int(&a[3]), out,
+                        diag);
 }
 
 static LOGQL__FUNCTION(replace)
@@ -355,7 +356,8 @@ static int replace_regex(struct text_template_call *call, const struct text_temp
     if (err)
         return err;
     size_t count = MIN(text_regex_group_count(re), (size_t)GROUPS_MAX);
-    while (at <= s.len && text.len <= TEXT_MAX && text_regex_groups_from(re, s, at, groups, count)) {
+    while (at <= s.len && text.len <= TEXT_MAX &&
+           text_regex_groups_from(re, s, at, groups, count)) {
         size_t begin = (size_t)(groups[0].ptr - (s.ptr ? s.ptr : groups[0].ptr));
         buf_append(&text, s.ptr + copied, begin - copied);
         if (literal)
@@ -389,7 +391,8 @@ static LOGQL__FUNCTION(count)
     struct slice s = a[1].string, group;
     int64_t found = 0;
     int err = logql_line_regex(call->ctx, a[0].string, &re, diag);
-    for (size_t at = 0; !err && at <= s.len && text_regex_groups_from(re, s, at, &group, 1); found++)
+    for (size_t at = 0; !err && at <= s.len && text_regex_groups_from(re, s, at, &group, 1);
+         found++)
         at = (size_t)(group.ptr - (s.ptr ? s.ptr : group.ptr)) + group.len + !group.len;
     *out = text_template_int(found);
     return err;
@@ -472,7 +475,8 @@ static struct text_template_value from_json(struct arena *arena, const struct co
     case CODEC_JSON_NULL: return text_template_nil();
     default: break;
     }
-    struct text_template_value *items = ARENA_ARRAY(arena, struct text_template_value, v->count + 1);
+    struct text_template_value *items =
+        ARENA_ARRAY(arena, struct text_template_value, v->count + 1);
     for (size_t i = 0; i < v->count; i++)
         items[i] = from_json(arena, &v->items[i]);
     if (v->kind == CODEC_JSON_ARRAY)

@@ -69,8 +69,8 @@ static int time_method(struct text_template_call *call, const struct text_templa
         return give_time(call, (struct text_go_time){t->ns, 0}, out);
     const char *layout = slice_eq_cstr(name, "Month")     ? "January"
                          : slice_eq_cstr(name, "Weekday") ? "Monday"
-                         : slice_eq_cstr(name, "String")  ? "2006-01-02 15:04:05.999999999 -0700 MST"
-                                                          : NULL;
+                         : slice_eq_cstr(name, "String") ? "2006-01-02 15:04:05.999999999 -0700 MST"
+                                                         : NULL;
     if (layout) {
         text_go_time_format(*t, slice_cstr(layout), &text);
         return give_text(call, &text, out);
@@ -78,7 +78,8 @@ static int time_method(struct text_template_call *call, const struct text_templa
     if (!slice_eq_cstr(name, "Format"))
         return ERR_NOT_FOUND;
     if (count != 1 || args[0].kind != TEXT_TEMPLATE_STRING)
-        return diag_set(diag, ERR_INVALID, "wrong number of args for Format: want 1 got %zu", count);
+        return diag_set(diag, ERR_INVALID, "wrong number of args for Format: want 1 got %zu",
+                        count);
     text_go_time_format(*t, args[0].string, &text);
     return give_text(call, &text, out);
 }
@@ -126,11 +127,13 @@ LOGQL__FUNCTION(logql__unix_to_time)
     static const struct {
         size_t digits;
         int64_t unit_ns;
-    } kinds[] = {{5, 86400 * NS_PER_SEC}, {10, NS_PER_SEC}, {13, NS_PER_MS}, {16, NS_PER_US}, {19, 1}};
+    } kinds[] = {
+        {5, 86400 * NS_PER_SEC}, {10, NS_PER_SEC}, {13, NS_PER_MS}, {16, NS_PER_US}, {19, 1}};
     int64_t v = 0, ns;
     if (codec_text_to_int(a->string, &v)) {
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-            if (a->string.len == kinds[i].digits && !__builtin_mul_overflow(v, kinds[i].unit_ns, &ns))
+            if (a->string.len == kinds[i].digits &&
+                !__builtin_mul_overflow(v, kinds[i].unit_ns, &ns))
                 return give_time(call, (struct text_go_time){ns, 0}, out);
         }
     }

@@ -1,0 +1,198 @@
+/* Log queries: rows of a scan in order, through the pipeline, gathered by stream. */
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "lang/logql/rows.h"
+#include "lang/logql/run.h"
+
+struct gather {
+    const struct logql_select *select;
+    struct arena *arena;
+    struct map *ids; /* encoded labels -> index of streams */
+    VEC(struct logql_stream) streams;
+    VEC(size_t) room; /* of each stream's entries */
+    struct buf key;
+    int64_t last_ns;
+    uint64_t taken;
+    struct diag *diag;
+};
+
+static int no_memory(struct diag *diag)
+{
+    return diag_set(diag, ERR_NOMEM, "the query needs more memory than limits.query.memory allows");
+}
+
+static bool is_own(const struct gather *g, const struct logql_label *l)
+{
+    return !g->select->categorize || l->category == LOGQL_STREAM;
+}
+
+/* The stream that a line belongs to. */
+static int stream_of(struct gather *g, const struct logql_line *l, size_t *out)
+{
+    size_t own = 0;
+    bool added;
+    buf_clear(&g->key);
+    for (size_t i = 0; i < l->labels.len; i++) {
+        const struct logql_label *label = &l->labels.items[i];
+        if (!is_own(g, label))
+            continue;
+        own++;
+        uint32_t lengths[2] = {(uint32_t)label->name.len, (uint32_t)label->value.len};
+        buf_append(&g->key, lengths, sizeof(lengths));
+        buf_append_slice(&g->key, label->name);
+        buf_append_slice(&g->key, label->value);
+    }
+    struct map_entry *e = map_put(g->ids, buf_slice(&g->key), &added);
+    if (added) {
+        struct data_label *items = ARENA_ARRAY(g->arena, struct data_label, own);
+        size_t n = 0;
+        for (size_t i = 0; items && i < l->labels.len; i++) {
+            const struct logql_label *label = &l->labels.items[i];
+            if (is_own(g, label))
+                items[n++] = (struct data_label){arena_slice(g->arena, label->name),
+                                                 arena_slice(g->arena, label->value)};
+        }
+        if (!items)
+            return no_memory(g->diag);
+        e->value.u64 = g->streams.len;
+        vec_push(&g->streams, ((struct logql_stream){.labels = {items, own}}));
+        vec_push(&g->room, (size_t)0);
+    }
+    *out = (size_t)e->value.u64;
+    return 0;
+}
+
+static int add_line(struct gather *g, struct logql_line *l)
+{
+    size_t id, others = 0;
+    logql_line_finish(l);
+    int err = stream_of(g, l, &id);
+    if (err)
+        return err;
+    struct logql_stream *s = &g->streams.items[id];
+    if (s->count == g->room.items[id]) {
+        size_t room = MAX(2 * s->count, (size_t)8);
+        struct logql_entry *more = ARENA_ARRAY(g->arena, struct logql_entry, room);
+        if (!more)
+            return no_memory(g->diag);
+        if (s->count)
+            memcpy(more, s->entries, s->count * sizeof(*more));
+        s->entries = more;
+        g->room.items[id] = room;
+    }
+    struct logql_entry *e = &s->entries[s->count++];
+    *e = (struct logql_entry){.ts_ns = l->ts_ns, .line = arena_slice(g->arena, l->text)};
+    if (!e->line.ptr)
+        return no_memory(g->diag);
+    if (!g->select->categorize)
+        return 0;
+    for (size_t i = 0; i < l->labels.len; i++)
+        others += !is_own(g, &l->labels.items[i]);
+    struct logql_label *labels = ARENA_ARRAY(g->arena, struct logql_label, others);
+    if (!labels)
+        return no_memory(g->diag);
+    for (size_t i = 0; i < l->labels.len; i++) {
+        const struct logql_label *label = &l->labels.items[i];
+        if (!is_own(g, label))
+            labels[e->label_count++] =
+                (struct logql_label){arena_slice(g->arena, label->name),
+                                     arena_slice(g->arena, label->value), label->category};
+    }
+    e->labels = labels;
+    return 0;
+}
+
+/* Whether the line is far enough from the one before. */
+static bool is_due(struct gather *g, int64_t ts_ns)
+{
+    int64_t interval = g->select->interval_ns, gap;
+    if (interval && g->taken) {
+        bool far = g->select->forward ? __builtin_sub_overflow(ts_ns, g->last_ns, &gap)
+                                      : __builtin_sub_overflow(g->last_ns, ts_ns, &gap);
+        if (!far && gap < interval)
+            return false;
+    }
+    g->last_ns = ts_ns;
+    g->taken++;
+    return true;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return data_labels_cmp(((const struct logql_stream *)a)->labels,
+                           ((const struct logql_stream *)b)->labels);
+}
+
+static int read_all(struct gather *g, struct logql_rows *rows, struct store_event_source *source,
+                    struct store_event_cursor *cursor)
+{
+    uint64_t limit = g->select->limit;
+    struct store_event_chunk chunk = {0};
+    int err;
+    while (!(err = source->ops->next(cursor, &chunk, g->diag)) && chunk.count) {
+        logql_rows_chunk(rows, &chunk);
+        for (size_t i = 0; i < chunk.count && !err && !(limit && g->taken == limit); i++) {
+            if (logql_rows_run(rows, i) && is_due(g, rows->line.ts_ns))
+                err = add_line(g, &rows->line);
+        }
+        if (err || (limit && g->taken == limit))
+            break;
+    }
+    store_event_chunk_free(&chunk);
+    return err;
+}
+
+int logql_select_run(const struct logql_expr *expr, const struct logql_select *select,
+                     const struct logql_env *env, struct arena *arena, struct logql_streams *out,
+                     struct diag *diag)
+{
+    const struct logql_pipeline_options options = {.all_labels = true};
+    struct gather g = {.select = select, .arena = arena, .diag = diag, .ids = map_new()};
+    struct store_event_cursor *cursor = NULL;
+    struct logql_pipeline *pipeline;
+    struct logql_rows rows = {0};
+    *out = (struct logql_streams){0};
+    int err = logql_pipeline_new(expr, NULL, &options, arena, &pipeline, diag);
+    if (err)
+        goto done;
+    logql_rows_init(&rows, pipeline, env->now_ns);
+    struct store_event_scan scan = {
+        .select = {.tenant = env->tenant,
+                   .t_min_ns = select->start_ns,
+                   .t_max_ns = select->end_ns - (select->end_ns != INT64_MAX),
+                   .matchers = expr->matchers,
+                   .matcher_count = expr->matcher_count,
+                   .limits = env->limits},
+        .order = select->forward ? STORE_EVENT_OLDEST_FIRST : STORE_EVENT_NEWEST_FIRST,
+        .after_position = select->after_position};
+    logql_rows_scan(pipeline, &scan);
+    /* Lines that the pipeline may drop have to be made up for. */
+    if (!select->interval_ns && !pipeline->step_count)
+        scan.limit = select->limit;
+    if (scan.select.t_min_ns > scan.select.t_max_ns)
+        goto done;
+    err = env->source->ops->scan(env->source, &scan, &cursor, diag);
+    if (!err)
+        err = read_all(&g, &rows, env->source, cursor);
+    if (cursor) {
+        env->source->ops->cursor_stats(cursor, &out->stats.scan);
+        env->source->ops->close(cursor);
+    }
+    out->streams = arena_dup(arena, g.streams.items, g.streams.len * sizeof(*g.streams.items));
+    if (!err && !out->streams)
+        err = no_memory(diag);
+    out->count = err ? 0 : g.streams.len;
+    out->entry_count = out->stats.lines_returned = (size_t)g.taken;
+    if (out->count)
+        qsort(out->streams, out->count, sizeof(*out->streams), by_labels);
+done:
+    if (rows.arena)
+        logql_rows_deinit(&rows);
+    map_free(g.ids);
+    vec_free(&g.streams);
+    vec_free(&g.room);
+    buf_deinit(&g.key);
+    return err;
+}
