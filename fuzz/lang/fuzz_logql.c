@@ -31,8 +31,7 @@ static void run(const struct logql_expr *e, size_t size)
     struct budget memory;
     budget_init(&memory, NULL, 32 << 20, "limits.query.memory");
     struct arena *arena = arena_new(0, &memory), *plans = arena_new(0, NULL);
-    const struct logql_env env = {.source = memory_events_face(source),
-                                  .tenant = SLICE("default")};
+    const struct logql_env env = {.source = memory_events_face(source), .tenant = SLICE("default")};
     struct logql_streams streams;
     struct diag d;
     diag_init(&d);

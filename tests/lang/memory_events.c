@@ -78,7 +78,8 @@ void memory_events_add(struct memory_events *m, const char *labels, int64_t ts_n
         row.fields[row.field_count++] = pair;
     vec_push(&m->rows, row);
     /* Keeps them in order; there are few. */
-    for (size_t i = m->rows.len - 1; i && by_time(&m->rows.items[i - 1], &m->rows.items[i]) > 0; i--) {
+    for (size_t i = m->rows.len - 1; i && by_time(&m->rows.items[i - 1], &m->rows.items[i]) > 0;
+         i--) {
         struct row other = m->rows.items[i];
         m->rows.items[i] = m->rows.items[i - 1];
         m->rows.items[i - 1] = other;
@@ -164,8 +165,10 @@ static void all_columns(const struct store_event_cursor *c, size_t first, size_t
     const struct memory_events *m = c->m;
     struct store_event_column *columns = ARENA_ARRAY(out->arena, struct store_event_column, 64);
     size_t n = 2;
-    columns[0] = (struct store_event_column){DATA_SCOPE_INTRINSIC, DATA_EVENT_LINE, {NULL, 0}, NULL};
-    columns[1] = (struct store_event_column){DATA_SCOPE_INTRINSIC, DATA_EVENT_LEVEL, {NULL, 0}, NULL};
+    columns[0] =
+        (struct store_event_column){DATA_SCOPE_INTRINSIC, DATA_EVENT_LINE, {NULL, 0}, NULL};
+    columns[1] =
+        (struct store_event_column){DATA_SCOPE_INTRINSIC, DATA_EVENT_LEVEL, {NULL, 0}, NULL};
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &m->rows.items[c->rows.items[first + i]];
         for (size_t k = 0; k < row->field_count; k++) {
@@ -173,8 +176,8 @@ static void all_columns(const struct store_event_cursor *c, size_t first, size_t
             while (at < n && !slice_eq(columns[at].name, row->fields[k].name))
                 at++;
             if (at == n && !slice_eq_cstr(row->fields[k].name, "level"))
-                columns[n++] = (struct store_event_column){DATA_SCOPE_ATTRIBUTE, 0,
-                                                           row->fields[k].name, NULL};
+                columns[n++] =
+                    (struct store_event_column){DATA_SCOPE_ATTRIBUTE, 0, row->fields[k].name, NULL};
         }
     }
     out->columns = columns;
@@ -200,8 +203,7 @@ static void read_rows(const struct store_event_cursor *c, size_t first, size_t c
     out->streams = m->streams.items;
     out->stream_count = m->streams.len;
     out->column_count = c->scan->field_count;
-    out->columns =
-        ARENA_ARRAY(out->arena, struct store_event_column, c->scan->field_count + 1);
+    out->columns = ARENA_ARRAY(out->arena, struct store_event_column, c->scan->field_count + 1);
     if (c->scan->all_fields)
         all_columns(c, first, count, out);
     for (size_t k = 0; k < out->column_count; k++) {

@@ -20,7 +20,8 @@ static struct memory_events *make_source(void)
     memory_events_add(m, "app=web,pod=a", 20 * s, "v=2 s=500", "level=error,user=u2");
     memory_events_add(m, "app=web,pod=b", 20 * s, "v=4 s=200", "level=info,user=u1");
     memory_events_add(m, "app=web,pod=b", 30 * s, "v=8 s=404", "level=warn");
-    memory_events_add(m, "app=db", 25 * s, "{\"q\":\"select\",\"ms\":\"12ms\",\"n\":{\"k\":3}}", NULL);
+    memory_events_add(m, "app=db", 25 * s, "{\"q\":\"select\",\"ms\":\"12ms\",\"n\":{\"k\":3}}",
+                      NULL);
     memory_events_add(m, "app=db", 35 * s, "broken {", NULL);
     memory_events_add(m, "app=db,k8s.node=n1", 40 * s, "c=10", "a.b=dotted");
     memory_events_add(m, "app=db,k8s.node=n1", 50 * s, "c=25", NULL);
@@ -75,8 +76,7 @@ static void answer_numbers(const struct logql_expr *e, const struct question *q,
     struct query_plan *plan;
     struct query_result r;
     struct logql_stats stats = {0};
-    if (logql_plan(e, &steps, env, arena, &plan, &stats, d) ||
-        query_run(plan, &qenv, arena, &r, d))
+    if (logql_plan(e, &steps, env, arena, &plan, &stats, d) || query_run(plan, &qenv, arena, &r, d))
         return;
     if (r.kind == QUERY_SCALAR)
         codec_append_double(out, r.scalar.value, CODEC_DOUBLE_PLAIN);
@@ -115,8 +115,9 @@ static const struct question questions[] = {
     {"{app=\"web\"} | keep app", 10, 20, 0, "{app=web} 10:v=1 s=200"},
     {"{app=\"web\"} | keep app", 0, 100, -2, "{app=web} 30:v=8 s=404 20:v=4 s=200"},
     {"{app=\"web\"} |= \"s=200\" | keep app", 0, 100, -1, "{app=web} 20:v=4 s=200"},
-    {"{app=\"web\"} | logfmt | s>=400 | keep s", 0, 100, 0, "{s=404} 30:v=8 s=404; "
-                                                           "{s=500} 20:v=2 s=500"},
+    {"{app=\"web\"} | logfmt | s>=400 | keep s", 0, 100, 0,
+     "{s=404} 30:v=8 s=404; "
+     "{s=500} 20:v=2 s=500"},
     {"{app=\"web\"} | user=\"u1\" | keep pod", 0, 100, 0,
      "{pod=a} 10:v=1 s=200; {pod=b} 20:v=4 s=200"},
     {"{app=\"web\"} | user!=\"u1\" | keep pod", 0, 100, 0,
@@ -127,8 +128,7 @@ static const struct question questions[] = {
      "{pod=a} 20:v=2 s=500; {pod=b} 30:v=8 s=404"},
     {"{app=\"web\"} | pod=\"a\" or user=\"\" | keep pod", 0, 100, 0,
      "{pod=a} 10:v=1 s=200 20:v=2 s=500; {pod=b} 30:v=8 s=404"},
-    {"{app=\"db\"} | a_b=\"dotted\"", 0, 100, 0,
-     "{a_b=dotted,app=db,k8s_node=n1} 40:c=10"},
+    {"{app=\"db\"} | a_b=\"dotted\"", 0, 100, 0, "{a_b=dotted,app=db,k8s_node=n1} 40:c=10"},
     {"{k8s_node=\"n1\"} | \"a.b\"=\"dotted\" | keep a_b", 0, 100, 0, "{a_b=dotted} 40:c=10"},
     {"{app=\"db\"} | json | __error__=\"\" | keep q, n_k", 0, 100, 0,
      "{n_k=3,q=select} 25:{\"q\":\"select\",\"ms\":\"12ms\",\"n\":{\"k\":3}}"},
@@ -161,8 +161,8 @@ static const struct question questions[] = {
      "error: pipeline error: 'JSONParserErr' for series: '{__error__=\"JSONParserErr\", "
      "__error_details__=\"JSON: a value is expected\", app=\"db\"}'."},
     {"sum(count_over_time({app=\"db\"} | json | __error__=\"\" [1m]))", 60, 60, 0, "{} 60:1"},
-    {"sum(count_over_time({app=\"db\"} | json | drop __error__, __error_details__ [1m]))", 60, 60, 0,
-     "{} 60:5"},
+    {"sum(count_over_time({app=\"db\"} | json | drop __error__, __error_details__ [1m]))", 60, 60,
+     0, "{} 60:5"},
     {"absent_over_time({app=\"none\",pod=~\"x\"}[10s])", 10, 20, 10, "{app=none} 10:1 20:1"},
     {"absent_over_time({app=\"web\"}[10s])", 10, 50, 10, "{app=web} 40:1 50:1"},
     /* values */
@@ -173,23 +173,24 @@ static const struct question questions[] = {
      "{pod=a} 60:1.5; {pod=b} 60:6"},
     {"max_over_time({app=\"web\"} | logfmt | unwrap v [20s]) by (app)", 10, 50, 10,
      "{app=web} 10:1 20:4 30:8 40:8"},
-    {"min_over_time({app=\"web\"} | logfmt | unwrap v [1m]) without (user,detected_level,s,pod)", 60,
-     60, 0, "{app=web} 60:1"},
-    {"first_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (app)", 60, 60, 0, "{app=web} 60:1"},
-    {"last_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (app)", 60, 60, 0, "{app=web} 60:8"},
+    {"min_over_time({app=\"web\"} | logfmt | unwrap v [1m]) without (user,detected_level,s,pod)",
+     60, 60, 0, "{app=web} 60:1"},
+    {"first_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (app)", 60, 60, 0,
+     "{app=web} 60:1"},
+    {"last_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (app)", 60, 60, 0,
+     "{app=web} 60:8"},
     {"quantile_over_time(0.5, {app=\"web\"} | logfmt | unwrap v [1m]) by (app)", 60, 60, 0,
      "{app=web} 60:3"},
     {"stdvar_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (pod)", 60, 60, 0,
      "{pod=a} 60:0.25; {pod=b} 60:4"},
-    {"sum(sum_over_time({app=\"db\"} | json | __error__=\"\" | unwrap duration(ms) [1m]))", 60, 60, 0,
-     "{} 60:0.012"},
+    {"sum(sum_over_time({app=\"db\"} | json | __error__=\"\" | unwrap duration(ms) [1m]))", 60, 60,
+     0, "{} 60:0.012"},
     {"sum(sum_over_time({app=\"db\"} | json | __error__=\"\" | unwrap ms [1m]))", 60, 60, 0,
      "error: pipeline error: 'SampleExtractionErr' for series: "
      "'{__error__=\"SampleExtractionErr\", __error_details__=\"strconv.ParseFloat: parsing "
      "\"12ms\": invalid syntax\", app=\"db\"}'."},
     {"sum(sum_over_time({app=\"db\"} | json | unwrap ms | __error__=\"\" [1m]))", 60, 60, 0, ""},
-    {"sum(rate_counter({app=\"db\"} | logfmt | unwrap c [30s]))", 60, 60, 0,
-     "{} 60:0.25"},
+    {"sum(rate_counter({app=\"db\"} | logfmt | unwrap c [30s]))", 60, 60, 0, "{} 60:0.25"},
     {"absent_over_time({app=\"web\"} | logfmt | unwrap v [10s])", 40, 40, 0, "{app=web} 40:1"},
     /* above */
     {"topk(1, sum by (pod) (count_over_time({app=\"web\"} | logfmt | s=200 [1m])))", 20, 20, 0,

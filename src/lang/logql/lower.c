@@ -169,15 +169,13 @@ int logql_plan(const struct logql_expr *e, const struct query_steps *steps,
                const struct logql_env *env, struct arena *arena, struct query_plan **out,
                struct logql_stats *stats, struct diag *diag)
 {
-    struct lowering l = {.arena = arena,
-                         .env = env,
-                         .stats = stats,
-                         .diag = diag,
-                         .instant = steps->instant};
+    struct lowering l = {
+        .arena = arena, .env = env, .stats = stats, .diag = diag, .instant = steps->instant};
     struct query_plan *plan = ARENA_NEW(arena, struct query_plan);
     if (e->kind == LOGQL_LOG)
-        return diag_set(diag, ERR_INVALID, "log queries are not supported as an instant query type, "
-                                           "please change your query to a range query type");
+        return diag_set(diag, ERR_INVALID,
+                        "log queries are not supported as an instant query type, "
+                        "please change your query to a range query type");
     plan->steps = *steps;
     plan->kind = e->kind == LOGQL_NUMBER ? QUERY_SCALAR : QUERY_VECTOR;
     plan->root = lower(&l, e, NULL);

@@ -1,6 +1,6 @@
 /* A scan's pieces are read in any order and by several threads. Each thread has series of its own,
- * which are put together at the end. What can be counted is added up where a window begins and taken
- * off where the last one ends; what needs the values in their order is kept and sorted. */
+ * which are put together at the end. What can be counted is added up where a window begins and
+ * taken off where the last one ends; what needs the values in their order is kept and sorted. */
 #include "lang/logql/range.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ struct worker {
     struct arena *arena; /* labels and sums of the series; charged */
     struct map *ids;     /* encoded labels -> index of series */
     VEC(struct series) all;
-    VEC(uint32_t) by_stream; /* series of a stream, when its labels alone decide; + 1, 0 = not yet */
+    VEC(uint32_t)
+    by_stream; /* series of a stream, when its labels alone decide; + 1, 0 = not yet */
     struct buf key;
     int64_t charged; /* bytes of samples */
 };
@@ -89,8 +90,7 @@ static bool is_grouped(const struct logql_grouping *g, struct slice name)
     return g->without;
 }
 
-static int fail(struct run *r, int err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+static int fail(struct run *r, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int fail(struct run *r, int err, const char *fmt, ...)
 {
     char msg[800];
@@ -123,7 +123,8 @@ static struct series *series_of(struct worker *w, const struct logql_label *labe
     struct data_label *items = ARENA_ARRAY(w->arena, struct data_label, count);
     size_t limit = r->x->env->series_max, n = 0;
     e->value.u64 = w->all.len;
-    if (limit && ++r->series_count > limit * 2 * MAX(r->x->env->pool ? r->x->env->pool->width : 1, (size_t)1)) {
+    if (limit && ++r->series_count >
+                     limit * 2 * MAX(r->x->env->pool ? r->x->env->pool->width : 1, (size_t)1)) {
         fail(r, ERR_LIMIT,
              "maximum number of series (%zu) reached for a single query; consider reducing query "
              "cardinality by adding more specific stream selectors, reducing the time range, or "
@@ -213,13 +214,14 @@ static int pipeline_error(struct run *r, struct logql_line *l)
             break;
     }
     buf_append_char(&text, '}');
-    int err = fail(r, ERR_INVALID,
-                   "pipeline error: '%.*s' for series: '%s'.\n"
-                   "Use a label filter to intentionally skip this error. (e.g | __error__!=\"%.*s\").\n"
-                   "To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n"
-                   "The label filter can also be specified after unwrap. (e.g | unwrap latency | "
-                   "__error__=\"\" )\n",
-                   SLICE_FMT(l->error), buf_cstr(&text), SLICE_FMT(l->error));
+    int err =
+        fail(r, ERR_INVALID,
+             "pipeline error: '%.*s' for series: '%s'.\n"
+             "Use a label filter to intentionally skip this error. (e.g | __error__!=\"%.*s\").\n"
+             "To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n"
+             "The label filter can also be specified after unwrap. (e.g | unwrap latency | "
+             "__error__=\"\" )\n",
+             SLICE_FMT(l->error), buf_cstr(&text), SLICE_FMT(l->error));
     buf_deinit(&text);
     return err;
 }
@@ -248,8 +250,7 @@ static int take_line(struct worker *w, size_t i)
 static int take_plain(struct worker *w)
 {
     const struct store_event_chunk *c = &w->chunk;
-    const struct data_value *lines =
-        w->run->bytes ? c->columns[w->rows.line_column].values : NULL;
+    const struct data_value *lines = w->run->bytes ? c->columns[w->rows.line_column].values : NULL;
     for (size_t i = 0; i < c->count; i++) {
         uint32_t stream = c->stream[i];
         while (w->by_stream.len <= stream)
@@ -416,8 +417,7 @@ static int windows(struct run *r, struct series *s, struct query_row *row)
 static int put_series(struct run *r, struct series *s, struct query_grid *out)
 {
     const struct logql_expr *e = r->range->expr;
-    struct query_row *row =
-        query__add_row(r->x, out, data_labels_copy(r->x->arena, s->labels));
+    struct query_row *row = query__add_row(r->x, out, data_labels_copy(r->x->arena, s->labels));
     double count = 0, sum = 0, seconds = (double)r->range_ns / 1e9;
     if (!row)
         return ERR_NOMEM;
@@ -452,8 +452,7 @@ static int put_absent(struct run *r, struct worker *w, struct query_grid *out)
             data_labels_builder_set(&b, logql_sanitize(x->arena, m->name), m->value);
     }
     int err = data_labels_builder_finish(&b, &labels, x->diag);
-    struct query_row *row =
-        err ? NULL : query__add_row(x, out, data_labels_copy(x->arena, labels));
+    struct query_row *row = err ? NULL : query__add_row(x, out, data_labels_copy(x->arena, labels));
     data_labels_builder_deinit(&b);
     if (!row)
         return err ? err : ERR_NOMEM;

@@ -50,7 +50,8 @@ void logql_rows_chunk(struct logql_rows *r, const struct store_event_chunk *c)
             if (!p->field_names[i].len)
                 r->line_column = i;
             else
-                add_column(r, i, p->field_names[i], intrinsic ? p->fields[i].intrinsic : UINT32_MAX);
+                add_column(r, i, p->field_names[i],
+                           intrinsic ? p->fields[i].intrinsic : UINT32_MAX);
         }
         return;
     }

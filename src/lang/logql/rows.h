@@ -6,7 +6,7 @@
 
 struct logql_rows_column {
     size_t column;
-    struct slice name; /* of the label */
+    struct slice name;  /* of the label */
     uint32_t intrinsic; /* or UINT32_MAX */
 };
 
