@@ -1,5 +1,5 @@
-/* Loki's push: any bytes give rows or an error. The first byte picks the form; protobuf comes without
- * snappy, which has a target of its own. */
+/* Loki's push: any bytes give rows or an error. The first byte picks the form; protobuf comes
+ * without snappy, which has a target of its own. */
 #include "codec/compress.h"
 #include "decode/loki/push.h"
 

@@ -38,8 +38,8 @@ static size_t skip_space(struct slice s, size_t at)
     return at;
 }
 
-/* "level" : "info". A quoted name that a colon follows cannot stand inside of a string, whose quotes
- * are escaped. */
+/* "level" : "info". A quoted name that a colon follows cannot stand inside of a string, whose
+ * quotes are escaped. */
 static enum data_event_level json_value(struct slice line, size_t at)
 {
     at = skip_space(line, at);

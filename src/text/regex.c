@@ -476,13 +476,6 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i)
     return SLICE("");
 }
 
-/* The first match that begins at `from` or later. */
-static bool groups_from(const struct text_regex *re, struct slice text, size_t from,
-                        struct slice *groups, size_t group_max)
-{
-    return text_regex_groups_from(re, text, 0, groups, group_max);
-}
-
 bool text_regex_groups_from(const struct text_regex *re, struct slice text, size_t from,
                             struct slice *groups, size_t group_max)
 {
@@ -503,7 +496,7 @@ bool text_regex_groups_from(const struct text_regex *re, struct slice text, size
 bool text_regex_groups(const struct text_regex *re, struct slice text, struct slice *groups,
                        size_t group_max)
 {
-    return groups_from(re, text, 0, groups, group_max);
+    return text_regex_groups_from(re, text, 0, groups, group_max);
 }
 
 void text_regex_replace_all(const struct text_regex *re, struct slice text, struct slice template,
@@ -513,7 +506,7 @@ void text_regex_replace_all(const struct text_regex *re, struct slice text, stru
     size_t count = MIN(re->group_count, (size_t)GROUPS_MAX + 1), from = 0, copied = 0;
     size_t begun = out->len;
     while (from <= text.len && out->len - begun <= output_max &&
-           groups_from(re, text, from, groups, count)) {
+           text_regex_groups_from(re, text, from, groups, count)) {
         size_t begin = (size_t)(groups[0].ptr - (text.ptr ? text.ptr : "")),
                end = begin + groups[0].len;
         buf_append(out, text.ptr + copied, begin - copied);

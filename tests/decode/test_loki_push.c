@@ -64,34 +64,39 @@ static void check_json(const char *body, const char *expected)
 static void json(void **state)
 {
     (void)state;
-    check_json("{\"streams\":[{\"stream\":{\"app\":\"x\",\"b\":\"\"},\"values\":[[\"1\",\"a "
-               "\\\"b\\\"\"],[\"2\",\"c\",{\"user.id\":\"u\",\"level\":\"WARN\"}],[\"3\",\"d\",{}]]}]}",
-               "{app=x,service_name=x} 1 line=a \"b\" level=unknown\n"
-               "{app=x,service_name=x} 2 line=c user.id=u level=WARN level=warn\n"
-               "{app=x,service_name=x} 3 line=d level=unknown");
+    check_json(
+        "{\"streams\":[{\"stream\":{\"app\":\"x\",\"b\":\"\"},\"values\":[[\"1\",\"a "
+        "\\\"b\\\"\"],[\"2\",\"c\",{\"user.id\":\"u\",\"level\":\"WARN\"}],[\"3\",\"d\",{}]]}]}",
+        "{app=x,service_name=x} 1 line=a \"b\" level=unknown\n"
+        "{app=x,service_name=x} 2 line=c user.id=u level=WARN level=warn\n"
+        "{app=x,service_name=x} 3 line=d level=unknown");
     /* values before their labels; two streams; extra keys */
-    check_json("{\"x\":1,\"streams\":[{\"values\":[[\"1\",\"error here\"]],\"stream\":{\"job\":\"j\"}}"
-               ",{\"stream\":{\"a\":\"1\",\"service_name\":\"s\"},\"values\":[[\"2\",\"l\"]],\"y\":[]}]}",
-               "{job=j,service_name=j} 1 line=error here level=error\n"
-               "{a=1,service_name=s} 2 line=l level=unknown");
-    check_json("{\"streams\":[{\"labels\":\"{a=\\\"b\\\", c=\\\"d\\\\\\\"e\\\"}\",\"entries\":[{\"ts\":"
-               "\"1970-01-01T00:00:01.5Z\",\"line\":\"l\"}]}]}",
-               "{a=b,c=d\"e,service_name=unknown_service} 1500000000 line=l level=unknown");
+    check_json(
+        "{\"x\":1,\"streams\":[{\"values\":[[\"1\",\"error here\"]],\"stream\":{\"job\":\"j\"}}"
+        ",{\"stream\":{\"a\":\"1\",\"service_name\":\"s\"},\"values\":[[\"2\",\"l\"]],\"y\":[]}]}",
+        "{job=j,service_name=j} 1 line=error here level=error\n"
+        "{a=1,service_name=s} 2 line=l level=unknown");
+    check_json(
+        "{\"streams\":[{\"labels\":\"{a=\\\"b\\\", c=\\\"d\\\\\\\"e\\\"}\",\"entries\":[{\"ts\":"
+        "\"1970-01-01T00:00:01.5Z\",\"line\":\"l\"}]}]}",
+        "{a=b,c=d\"e,service_name=unknown_service} 1500000000 line=l level=unknown");
     /* ids and the level are fields of their own */
-    check_json("{\"streams\":[{\"stream\":{\"a\":\"b\"},\"values\":[[\"1\",\"l\",{\"trace_id\":"
-               "\"0102030405060708090a0b0c0d0e0f10\",\"span_id\":\"0102030405060708\","
-               "\"detected_level\":\"debug\"}],[\"2\",\"l\",{\"trace_id\":\"ABC\",\"detected_level\":"
-               "\"odd\"}]]}]}",
-               "{a=b,service_name=unknown_service} 1 line=l "
-               "trace_id=AQIDBAUGBwgJCgsMDQ4PEA== span_id=AQIDBAUGBwg= level=debug\n"
-               "{a=b,service_name=unknown_service} 2 line=l trace_id=ABC detected_level=odd "
-               "level=unknown");
+    check_json(
+        "{\"streams\":[{\"stream\":{\"a\":\"b\"},\"values\":[[\"1\",\"l\",{\"trace_id\":"
+        "\"0102030405060708090a0b0c0d0e0f10\",\"span_id\":\"0102030405060708\","
+        "\"detected_level\":\"debug\"}],[\"2\",\"l\",{\"trace_id\":\"ABC\",\"detected_level\":"
+        "\"odd\"}]]}]}",
+        "{a=b,service_name=unknown_service} 1 line=l "
+        "trace_id=AQIDBAUGBwgJCgsMDQ4PEA== span_id=AQIDBAUGBwg= level=debug\n"
+        "{a=b,service_name=unknown_service} 2 line=l trace_id=ABC detected_level=odd "
+        "level=unknown");
     /* what comes twice in a row is there once */
-    check_json("{\"streams\":[{\"stream\":{\"a\":\"b\"},\"values\":[[\"1\",\"l\"],[\"1\",\"l\"],[\"1\","
-               "\"m\"],[\"1\",\"l\",{\"k\":\"v\"}]]}]}",
-               "{a=b,service_name=unknown_service} 1 line=l level=unknown\n"
-               "{a=b,service_name=unknown_service} 1 line=m level=unknown\n"
-               "{a=b,service_name=unknown_service} 1 line=l k=v level=unknown");
+    check_json(
+        "{\"streams\":[{\"stream\":{\"a\":\"b\"},\"values\":[[\"1\",\"l\"],[\"1\",\"l\"],[\"1\","
+        "\"m\"],[\"1\",\"l\",{\"k\":\"v\"}]]}]}",
+        "{a=b,service_name=unknown_service} 1 line=l level=unknown\n"
+        "{a=b,service_name=unknown_service} 1 line=m level=unknown\n"
+        "{a=b,service_name=unknown_service} 1 line=l k=v level=unknown");
     check_json("{\"streams\":[]}", "");
     check_json("{\"streams\":null}", "");
 }
@@ -100,10 +105,11 @@ static void refusals(void **state)
 {
     (void)state;
     /* the rest of the batch is kept */
-    check_json("{\"streams\":[{\"stream\":{},\"values\":[[\"1\",\"l\"],[\"2\",\"l\"]]},{\"stream\":{"
-               "\"a\":\"b\"},\"values\":[[\"3\",\"m\"]]}]}",
-               "{a=b,service_name=unknown_service} 3 line=m level=unknown\n"
-               "refused 2: error at least one label pair is required per stream");
+    check_json(
+        "{\"streams\":[{\"stream\":{},\"values\":[[\"1\",\"l\"],[\"2\",\"l\"]]},{\"stream\":{"
+        "\"a\":\"b\"},\"values\":[[\"3\",\"m\"]]}]}",
+        "{a=b,service_name=unknown_service} 3 line=m level=unknown\n"
+        "refused 2: error at least one label pair is required per stream");
     check_json("{\"streams\":[{\"stream\":{\"a\":\"b\",\"a\":\"c\"},\"values\":[[\"1\",\"l\"]]}]}",
                "refused 1: stream has duplicate label name: label \"a\" is given twice");
     check_json("{\"streams\":[{\"labels\":\"{a=b}\",\"entries\":[{\"ts\":\"1970-01-01T00:00:01Z\","

@@ -40,14 +40,19 @@ static void refuse_stream(struct decode__loki *d, enum decode_loki_refusal reaso
 }
 
 /* What service_name is taken from, the first that is there. */
-static const struct slice service_labels[] = {
-    SLICE_INIT("service"),       SLICE_INIT("app"),
-    SLICE_INIT("application"),   SLICE_INIT("app_name"),
-    SLICE_INIT("name"),          SLICE_INIT("app_kubernetes_io_name"),
-    SLICE_INIT("container"),     SLICE_INIT("container_name"),
-    SLICE_INIT("k8s_container_name"), SLICE_INIT("component"),
-    SLICE_INIT("workload"),      SLICE_INIT("job"),
-    SLICE_INIT("k8s_job_name")};
+static const struct slice service_labels[] = {SLICE_INIT("service"),
+                                              SLICE_INIT("app"),
+                                              SLICE_INIT("application"),
+                                              SLICE_INIT("app_name"),
+                                              SLICE_INIT("name"),
+                                              SLICE_INIT("app_kubernetes_io_name"),
+                                              SLICE_INIT("container"),
+                                              SLICE_INIT("container_name"),
+                                              SLICE_INIT("k8s_container_name"),
+                                              SLICE_INIT("component"),
+                                              SLICE_INIT("workload"),
+                                              SLICE_INIT("job"),
+                                              SLICE_INIT("k8s_job_name")};
 
 static void add_service(struct decode__loki *d)
 {
@@ -139,7 +144,8 @@ static size_t take_string(struct decode__loki *d, struct slice s, struct slice *
 
 static void skip_space(struct slice *s)
 {
-    while (s->len && (s->ptr[0] == ' ' || s->ptr[0] == '\t' || s->ptr[0] == '\n' || s->ptr[0] == '\r'))
+    while (s->len &&
+           (s->ptr[0] == ' ' || s->ptr[0] == '\t' || s->ptr[0] == '\n' || s->ptr[0] == '\r'))
         *s = slice_from(*s, 1);
 }
 
@@ -234,8 +240,7 @@ static struct slice id_of(struct decode__loki *d, struct slice hex, size_t bytes
         id[i / 2] = (uint8_t)(i % 2 ? id[i / 2] | v : v << 4);
         zero &= !v;
     }
-    return zero ? (struct slice){NULL, 0}
-                : data_event_batch_copy(d->batch, slice_make(id, bytes));
+    return zero ? (struct slice){NULL, 0} : data_event_batch_copy(d->batch, slice_make(id, bytes));
 }
 
 /* Puts one label of structured metadata; *level is set when it says the level. */
@@ -301,7 +306,8 @@ void decode__loki_bad_time(struct decode__loki *d, const char *text)
     d->out->refused[DECODE_LOKI_BAD_TIME]++;
     d->out->refused_lines++;
     if (!d->out->first_refusal.code)
-        diag_set(&d->out->first_refusal, ERR_INVALID, "entry with timestamp %s: out of range", text);
+        diag_set(&d->out->first_refusal, ERR_INVALID, "entry with timestamp %s: out of range",
+                 text);
 }
 
 /* --- bodies --- */

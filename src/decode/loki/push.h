@@ -1,6 +1,6 @@
-/* Loki's push: protobuf (logproto.PushRequest) or JSON, also in the form of /api/prom/push, straight
- * into a batch of events.
- * Specification: grafana.com/docs/loki "Ingest logs"; pkg/push/push.proto.
+/* Loki's push: protobuf (logproto.PushRequest) or JSON, also in the form of /api/prom/push,
+ * straight into a batch of events. Specification: grafana.com/docs/loki "Ingest logs";
+ * pkg/push/push.proto.
  *
  * A stream's labels are labels of the batch's stream, with service_name added when it is missing.
  * Structured metadata are attributes of the row, but trace_id and span_id, where they are ids in

@@ -110,9 +110,10 @@ int decode__loki_proto(struct decode__loki *d, struct slice body)
             continue;
         err = wrong(&f, CODEC_PB_BYTES) ? damaged(d, "streams") : read_stream(d, f.bytes);
     }
-    return err       ? err
-           : r.failed ? diag_set(d->diag, ERR_INVALID, "damaged protobuf at byte %zu of the push "
-                                                       "request",
+    return err        ? err
+           : r.failed ? diag_set(d->diag, ERR_INVALID,
+                                 "damaged protobuf at byte %zu of the push "
+                                 "request",
                                  codec_pb_offset(&r, body))
                       : 0;
 }

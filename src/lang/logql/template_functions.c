@@ -343,46 +343,34 @@ static LOGQL__FUNCTION(default_value)
 
 /* --- regular expressions --- */
 
-#define GROUPS_MAX 32
-
 static int replace_regex(struct text_template_call *call, const struct text_template_value *a,
-                         bool literal, struct text_template_value *out, struct diag *diag)
+                         struct slice template, struct text_template_value *out, struct diag *diag)
 {
     const struct text_regex *re;
-    struct slice s = a[1].string, groups[GROUPS_MAX];
     struct buf text = {0};
-    size_t at = 0, copied = 0;
     int err = logql_line_regex(call->ctx, a[0].string, &re, diag);
     if (err)
         return err;
-    size_t count = MIN(text_regex_group_count(re), (size_t)GROUPS_MAX);
-    while (at <= s.len && text.len <= TEXT_MAX &&
-           text_regex_groups_from(re, s, at, groups, count)) {
-        size_t begin = (size_t)(groups[0].ptr - (s.ptr ? s.ptr : groups[0].ptr));
-        buf_append(&text, s.ptr + copied, begin - copied);
-        if (literal)
-            buf_append_slice(&text, a[2].string);
-        else
-            text_regex_expand(re, a[2].string, groups, count, &text);
-        copied = begin + groups[0].len;
-        at = copied + !groups[0].len;
-    }
-    buf_append_slice(&text, slice_from(s, copied));
-    if (text.len > TEXT_MAX) {
-        buf_deinit(&text);
-        return diag_set(diag, ERR_LIMIT, "more than %zu characters", TEXT_MAX);
-    }
+    text_regex_replace_all(re, a[1].string, template, TEXT_MAX, &text);
     return give_buf(call, &text, out);
 }
 
 static LOGQL__FUNCTION(regex_replace_all)
 {
-    return replace_regex(call, a, false, out, diag);
+    return replace_regex(call, a, a[2].string, out, diag);
 }
 
 static LOGQL__FUNCTION(regex_replace_all_literal)
 {
-    return replace_regex(call, a, true, out, diag);
+    struct buf template = {0};
+    for (size_t i = 0; i < a[2].string.len; i++) {
+        if (a[2].string.ptr[i] == '$')
+            buf_append_char(&template, '$');
+        buf_append_char(&template, a[2].string.ptr[i]);
+    }
+    int err = replace_regex(call, a, buf_slice(&template), out, diag);
+    buf_deinit(&template);
+    return err;
 }
 
 static LOGQL__FUNCTION(count)
