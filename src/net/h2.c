@@ -8,6 +8,7 @@
 #define CONNECTION_WINDOW ((int32_t)8 << 20)
 #define CONTROL_MAX       10000 /* control frames at once; 1000 a second are forgiven */
 #define SWEEP_FORGIVES    250
+#define LINGER_NS         NS_PER_SEC
 #define PING_AFTER_NS     (30 * NS_PER_SEC) /* of silence while requests are open */
 #define PING_WAIT_NS      (20 * NS_PER_SEC)
 
@@ -126,6 +127,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 {
     struct net__h2 *h2 = user;
     struct net_request *req;
+    (void)session;
     switch (frame->hd.type) {
     case NGHTTP2_GOAWAY:
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
@@ -133,11 +135,11 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
-        /* Answered before the whole request was here: the peer may stop sending it. */
+        /* Answered before the whole request was here. A reset at once makes some clients forget the
+         * answer, so what they still send is dropped for a moment. */
         req = request_of(h2, frame->hd.stream_id);
         if (req && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !req->h2->peer_ended)
-            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                      NGHTTP2_NO_ERROR);
+            req->h2->reset_at_ns = now_of(h2) + LINGER_NS;
         break;
     default: break;
     }
@@ -370,6 +372,11 @@ static bool sweep_request(struct net__h2 *h2, struct net_request *req, int64_t n
         counter_add(&server_of(h2)->counters[NET__TIMEOUTS], 1);
         net__h2_refuse(req, 408,
                        "the request stalled for longer than limits.http.body_timeout allows");
+        return true;
+    }
+    if (st->reset_at_ns && !st->reset && now >= st->reset_at_ns) {
+        st->reset = true;
+        nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
         return true;
     }
     if (st->dispatched && !st->reset && net__h2_queued(req) &&

@@ -42,7 +42,8 @@ struct net__h2_stream {
     bool reset;      /* by us, as the peer does not read */
     bool drain_due;
     int64_t progress_ns; /* when something moved last */
-    int64_t expiry_ns;   /* 0 = none */
+    int64_t reset_at_ns; /* answered, but the peer has not ended; 0 = not so */
+    int64_t expiry_ns;
     void (*on_expiry)(struct net_request *req);
     struct net_grpc_call *grpc; /* NULL: none */
 };

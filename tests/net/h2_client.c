@@ -181,9 +181,9 @@ bool h2_turn(struct h2_client *c)
 struct h2_answer *h2_wait(struct h2_client *c, int32_t id)
 {
     struct h2_answer *a = h2_answer_of(c, id);
-    while (!a->closed && h2_turn(c)) {
-    }
-    h2_send(c);
+    h2_send(c); /* what it sends last may close the stream, and nothing comes after */
+    while (!a->closed && h2_turn(c))
+        h2_send(c);
     return a;
 }
 
