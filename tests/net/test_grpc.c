@@ -429,6 +429,13 @@ static struct net_grpc_call *take_held(struct h2_client *c)
     return call;
 }
 
+static void wait_aborted(int want)
+{
+    for (int i = 0; i < 2000 && aborted < want; i++)
+        poll(NULL, 0, 5);
+    assert_int_equal(aborted, want);
+}
+
 static void deadlines_and_cancelling(void **state)
 {
     struct h2_client *c = h2_connect(port);
@@ -438,7 +445,7 @@ static void deadlines_and_cancelling(void **state)
     add_message(&body, false, SLICE("x"));
     const char *headers[] = {CALL_HEADERS, "grpc-timeout", "50m", NULL};
     expect_status(call_with(c, "/test.Echo/Hold", headers, buf_slice(&body), 0), 4, "deadline");
-    assert_int_equal(aborted, 1);
+    wait_aborted(1);
     /* The handler is late: its answer is dropped, with whatever it has to say. */
     struct net_grpc_call *call = take_held(c);
     assert_true(net_grpc_deadline_ns(call) > 0);
@@ -450,16 +457,14 @@ static void deadlines_and_cancelling(void **state)
     assert_int_equal(net_grpc_deadline_ns(call), 0);
     nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     expect_message(call_with(c, "/test.Echo/Echo", NULL, buf_slice(&body), 0), SLICE("x"));
-    assert_int_equal(aborted, 2);
+    wait_aborted(2);
     net_grpc_fail(call, NET_GRPC_CANCELLED, "heard");
     /* The connection goes while the handler works. */
     b = (struct h2_body){.bytes = buf_slice(&body)};
     h2_request(c, "POST", "/test.Echo/Hold", plain, &b);
     call = take_held(c);
     h2_close(c);
-    for (int i = 0; i < 2000 && aborted < 3; i++)
-        poll(NULL, 0, 5);
-    assert_int_equal(aborted, 3);
+    wait_aborted(3);
     net_grpc_reply(call, SLICE("nobody"));
     buf_deinit(&body);
 }
