@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct decode_otlp_scratch *scratch = decode_otlp_scratch_new();
     struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
     diag_init(&diag);
-    int err = decode_otlp_logs(encoding, slice_make(data + 1, size - 1), 1, scratch, b, &result,
-                               &diag);
+    int err =
+        decode_otlp_logs(encoding, slice_make(data + 1, size - 1), 1, scratch, b, &result, &diag);
     base_assert(err == 0 || diag.code);
     base_assert(err || result.refused + b->rows.len == result.items);
     if (!err)
