@@ -140,15 +140,20 @@ static void set_cors(struct net_request *req)
     net_response_header(req, "Access-Control-Expose-Headers", SLICE("Date"));
 }
 
-static void respond_no_method(struct net_request *req, unsigned allowed)
+static void respond_no_method(const struct api_door *door, struct net_request *req,
+                              unsigned allowed)
 {
     struct buf allow = {0}, msg = {0}, out = {0};
     api_route_allow(allowed, &allow);
     net_response_header(req, "Allow", buf_slice(&allow));
     buf_printf(&msg, "%.*s is not allowed here; allowed: %.*s",
                SLICE_FMT(net_request_method_name(req)), SLICE_FMT(buf_slice(&allow)));
-    api__error_json(API_BAD_DATA, buf_slice(&msg), &out);
-    api__respond_json(req, 405, buf_slice(&out));
+    if (door && door->refuse) {
+        door->refuse(req, 405, buf_cstr(&msg));
+    } else {
+        api__error_json(API_BAD_DATA, buf_slice(&msg), &out);
+        api__respond_json(req, 405, buf_slice(&out));
+    }
     buf_deinit(&allow);
     buf_deinit(&msg);
     buf_deinit(&out);
@@ -174,7 +179,7 @@ static bool dispatch(struct api *api, const struct api_door *door, const struct 
         return true;
     case API_MATCH_NO_METHOD:
         if (net_request_method(req) != NET_OPTIONS) {
-            respond_no_method(req, allowed);
+            respond_no_method(door, req, allowed);
             return true;
         }
         struct buf allow = {0};
@@ -219,6 +224,8 @@ void api__dispatch_door(struct api *api, const struct api_door *door, struct sli
                          "This is Pharos' %s door. The web UI is on the main door "
                          "(http://127.0.0.1:3000 unless configured otherwise).\n",
                          door->name);
+    else if (door->refuse)
+        door->refuse(req, 404, "this door has no such path");
     else
         api__respond_error(req, API_NOT_FOUND, "the %s door has no path %.*s", door->name,
                            SLICE_FMT(path));
@@ -325,13 +332,16 @@ void api__login(struct api_call *call, char *out, size_t out_size)
     api_auth_free(auth);
 }
 
-static void respond_denied(struct net_request *req)
+static void respond_denied(const struct api_mount *mount, struct net_request *req)
 {
+    static const char why[] = "Unauthorized: a user or a bearer token of the settings auth.users "
+                              "and auth.tokens is needed";
     net_response_header(req, "WWW-Authenticate",
                         SLICE("Basic realm=\"pharos\", charset=\"UTF-8\""));
-    net_respond_text(req, 401,
-                     "Unauthorized: a user or a bearer token of the settings auth.users "
-                     "and auth.tokens is needed\n");
+    if (mount->door && mount->door->refuse)
+        mount->door->refuse(req, 401, why);
+    else
+        net_respond_text(req, 401, "%s\n", why);
 }
 
 /* A password on its way through the slow hash. */
@@ -351,7 +361,7 @@ static void auth_done(void *ctx)
     if (w->result == API_AUTH_OK)
         handle_allowed(w->mount, w->req);
     else
-        respond_denied(w->req);
+        respond_denied(w->mount, w->req);
     mem_free(w);
 }
 
@@ -404,5 +414,5 @@ void api_handle(struct net_request *req, void *ctx)
     if (r == API_AUTH_OK)
         handle_allowed(mount, req);
     else
-        respond_denied(req);
+        respond_denied(mount, req);
 }

@@ -194,6 +194,8 @@ struct api_door {
     bool cors; /* answers cross-origin requests as Prometheus does */
     /* May set headers of whatever the door answers to any request; may be NULL. */
     void (*prepare)(struct api *api, struct net_request *req);
+    /* How the door words an error; NULL: as Prometheus does (or plain text for 401). */
+    void (*refuse)(struct net_request *req, int status, const char *message);
 };
 extern const struct api_door api_door_prometheus;
 extern const struct api_door api_door_otlp;

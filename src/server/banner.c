@@ -38,12 +38,16 @@ static void print_url(const struct server *s, enum server_door_id id, char *out,
 
 void server_banner(struct server *s)
 {
-    char ui[400], write_to[420];
+    char ui[400], write_to[420], otlp_to[420];
     print_url(s, SERVER_DOOR_MAIN, ui, sizeof(ui));
     if (server_doors_address(s->doors, SERVER_DOOR_PROMETHEUS))
         print_url(s, SERVER_DOOR_PROMETHEUS, write_to, sizeof(write_to));
     else
         snprintf(write_to, sizeof(write_to), "%s/prometheus", ui);
+    if (server_doors_address(s->doors, SERVER_DOOR_OTLP))
+        print_url(s, SERVER_DOOR_OTLP, otlp_to, sizeof(otlp_to));
+    else
+        snprintf(otlp_to, sizeof(otlp_to), "%s/otlp", ui);
     if (!isatty(STDOUT_FILENO)) {
         server_doors_each(s->doors, log_door, NULL);
         LOG_INFO("server", "ready", LOG_STR("ui", ui), LOG_STR("data", s->data_dir),
@@ -62,8 +66,9 @@ void server_banner(struct server *s)
            "prometheus.yml:\n\n"
            "    remote_write:\n"
            "      - url: %s/api/v1/write\n\n"
+           "  From any OpenTelemetry SDK or Collector: OTEL_EXPORTER_OTLP_ENDPOINT=%s\n\n"
            "  To ask:  pharos query --url %s 'up'\n\n",
-           write_to, write_to);
+           write_to, otlp_to, write_to);
     fflush(stdout);
     buf_deinit(&planned);
 }

@@ -507,6 +507,7 @@ static void content_types(void **state)
     assert_int_equal(e, DECODE_OTLP_JSON);
     assert_int_equal(decode_otlp_content_type(SLICE("text/plain"), &e, NULL), ERR_UNSUPPORTED);
     assert_int_equal(decode_otlp_content_type(SLICE(""), &e, NULL), ERR_UNSUPPORTED);
+    assert_int_equal(decode_otlp_content_type((struct slice){NULL, 0}, &e, NULL), ERR_UNSUPPORTED);
 }
 
 int main(void)

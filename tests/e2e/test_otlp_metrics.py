@@ -185,8 +185,10 @@ class Test(pt.Case):
         answer = self.send({}, Content_Type="text/plain")
         self.assertEqual(answer.status, 415)
         self.assertIn("application/x-protobuf", answer.text)
-        self.assertEqual(pt.request(self.url + "/v1/metrics").status, 405)
-        self.assertEqual(self.send({}, "/v1/nothing").status, 404)
+        answer = pt.request(self.url + "/v1/metrics")
+        self.assertEqual((answer.status, answer.json()["code"]), (405, 12))
+        answer = self.send({}, "/v1/nothing")
+        self.assertEqual((answer.status, answer.json()["code"]), (404, 5))
         answer = self.send({}, "/v1development/profiles")
         self.assertEqual((answer.status, answer.json()["code"]), (501, 12))
         answer = self.send({}, X_Scope_OrgID="a/b")
@@ -207,6 +209,19 @@ class Test(pt.Case):
         self.assertEqual(self.values("good"), {"good{}": "1"})
         self.assertEqual(self.server_.metric("pharos_otlp_refused_total",
                                              'reason="invalid_timestamp"'), 1)
+
+    def test_full_disk_and_auth(self):
+        token = "a-token-of-enough-length"
+        self.open("store.disk_reserve=1000TiB", f"auth.tokens={{otel: {token}}}")
+        answer = self.send(gauge("m", 1))
+        self.assertEqual((answer.status, answer.json()["code"]), (401, 16))
+        answer = self.send(gauge("m", 1), Authorization="Bearer " + token)
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "5"))
+        self.assertEqual(answer.json()["code"], 14)
+        self.assertEqual(answer.json()["details"][0]["retryDelay"], "5s")
+        answer = pt.request(self.url + "/v1/metrics", method="OPTIONS", headers={
+            "Origin": "https://x.example", "Access-Control-Request-Method": "POST"})
+        self.assertEqual(answer.status, 204)
 
     def test_browsers(self):
         self.open("doors.otlp.cors_origins=https://shop.example, https://*.test")

@@ -106,11 +106,17 @@ static void traces(struct api_call *call)
     take(call, DECODE_OTLP_TRACES);
 }
 
+static void refuse(struct net_request *req, int status, const char *message)
+{
+    enum decode_otlp_encoding encoding;
+    if (decode_otlp_content_type(net_request_header(req, "content-type"), &encoding, NULL))
+        encoding = DECODE_OTLP_JSON;
+    respond_error(req, encoding, status, message);
+}
+
 static void profiles(struct api_call *call)
 {
-    enum decode_otlp_encoding encoding = DECODE_OTLP_JSON;
-    (void)decode_otlp_content_type(net_request_header(call->req, "content-type"), &encoding, NULL);
-    respond_error(call->req, encoding, 501, "Pharos does not take profiles yet");
+    refuse(call->req, 501, "Pharos does not take profiles yet");
 }
 
 /* --- browsers --- */
@@ -168,6 +174,7 @@ const struct api_door api_door_otlp = {
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
     .prepare = set_cors,
+    .refuse = refuse,
     .grpc = api__otlp_grpc,
     .grpc_count = API__OTLP_GRPC_COUNT,
 };

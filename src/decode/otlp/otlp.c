@@ -50,7 +50,7 @@ size_t decode_otlp_scratch_size(const struct decode_otlp_scratch *s)
 int decode_otlp_content_type(struct slice content_type, enum decode_otlp_encoding *out,
                              struct diag *diag)
 {
-    struct slice rest = content_type, type;
+    struct slice rest = content_type, type = {NULL, 0};
     slice_split(&rest, ';', &type);
     type = slice_trim(type);
     *out = DECODE_OTLP_PROTOBUF;
