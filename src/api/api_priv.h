@@ -90,6 +90,9 @@ extern const size_t api__pharos_route_count;
 
 /* pharos.c */
 void api__pharos_explain(struct api_call *call);
+/* query_multi.c */
+void api__pharos_query(struct api_call *call);
+void api__pharos_languages(struct api_call *call);
 void api__pharos_status(struct api_call *call);
 
 /* ops.c */

@@ -35,12 +35,6 @@ int64_t api__monotonic_ns(void)
     return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
-static void on_abort(void *ctx)
-{
-    struct api_job *job = ctx;
-    job->cancelled = true;
-}
-
 struct api_job *api_job_new(struct api_call *call, void (*work)(struct api_job *job))
 {
     struct api *api = call->api;
@@ -115,10 +109,13 @@ static void leave_gate(struct api_job *job)
 static void fill(struct api_job *job)
 {
     job->last = !job->produce;
-    while (!job->last && job->out.len < STEP_BYTES && !job->cancelled)
+    job->flush = job->park = false;
+    while (!job->last && job->out.len < STEP_BYTES && !job->cancelled && !job->flush && !job->park)
         job->last = job->produce(job);
     if (job->cancelled)
         job->last = true;
+    if (job->last && job->gated && job->gated_to_end)
+        leave_gate(job);
     if (job->last)
         release(job);
 }
@@ -130,7 +127,7 @@ static void run(void *ctx)
         api_job_error(job, API_CANCELED, "query was canceled");
     else
         job->work(job);
-    if (job->gated)
+    if (job->gated && !job->gated_to_end)
         leave_gate(job);
     fill(job);
     net_loop_post(job->loop, deliver, job);
@@ -147,6 +144,39 @@ static void go_on(void *ctx)
 {
     struct api_job *job = ctx;
     job->api->pool->submit(job->api->pool, TASK_INTERACTIVE, run_more, job);
+}
+
+/* Whether a job is at work, pauses, or need not pause because it was woken before. */
+enum { JOB_ACTIVE, JOB_PARKED, JOB_WOKEN };
+
+void api_job_wake(struct api_job *job)
+{
+    int was = JOB_PARKED;
+    if (atomic_compare_exchange_strong(&job->parked, &was, JOB_ACTIVE)) {
+        go_on(job);
+        return;
+    }
+    was = JOB_ACTIVE;
+    (void)atomic_compare_exchange_strong(&job->parked, &was, JOB_WOKEN);
+}
+
+/* True when the job pauses now; whoever wakes it has it from here on. */
+static bool pause_job(struct api_job *job)
+{
+    int was = JOB_ACTIVE;
+    if (!job->park || job->cancelled)
+        return false;
+    if (atomic_compare_exchange_strong(&job->parked, &was, JOB_PARKED))
+        return true;
+    job->parked = JOB_ACTIVE;
+    return false;
+}
+
+static void on_abort(void *ctx)
+{
+    struct api_job *job = ctx;
+    job->cancelled = true;
+    api_job_wake(job);
 }
 
 /* On the loop: writes what there is. */
@@ -174,7 +204,8 @@ static void deliver(void *ctx)
         net_respond_end(job->req);
         job_free(job);
     } else if (room || job->cancelled) {
-        go_on(job);
+        if (!pause_job(job))
+            go_on(job);
     } else {
         net_respond_on_drain(job->req, go_on, job);
     }

@@ -35,7 +35,13 @@ struct api_job {
     void (*cleanup)(struct api_job *job);
 
     void (*work)(struct api_job *job);
+    bool flush; /* set by produce: what there is goes out now */
+    /* Set by produce: nothing more for now; it is called again after api_job_wake, which whatever
+     * works for the job meanwhile must call, also when `cancelled` turns true. */
+    bool park;
+    bool gated_to_end; /* keeps its place until the last produce, which is where it works */
     bool gated, begun, last;
+    _Atomic int parked; /* enum of job.c */
     struct net_loop *loop;
     struct api_job *next, *prev, *next_waiting;
 };
@@ -49,6 +55,10 @@ void api_job_error(struct api_job *job, enum api_error type, const char *fmt, ..
     __attribute__((format(printf, 3, 4)));
 /* Same from an error code and its words. */
 void api_job_fail(struct api_job *job, int err, const struct diag *diag);
+
+/* Ends the pause that `park` asked for, or the next one when there is none yet. Any thread, while
+ * the job lives. */
+void api_job_wake(struct api_job *job);
 
 int64_t api__monotonic_ns(void);
 /* Registers the counters. */

@@ -121,6 +121,8 @@ void api__pharos_status(struct api_call *call)
 const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/status", api__pharos_status},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
+    {API_POST, "/api/pharos/v1/query", api__pharos_query},
+    {API_GET, "/api/pharos/v1/query/languages", api__pharos_languages},
     {API_GET, "/-/healthy", api__healthy},
     {API_GET, "/-/ready", api__ready},
     {API_POST | API_PUT, "/-/reload", api__reload},

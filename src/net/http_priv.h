@@ -105,6 +105,7 @@ struct net_request {
     bool answered; /* begun */
     bool chunked, complete;
     struct codec_stream *compressor;
+    bool flush_each; /* each write can be read at the other end at once */
     void (*on_abort)(void *ctx);
     void *abort_ctx;
     void (*on_drain)(void *ctx);

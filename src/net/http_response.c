@@ -107,8 +107,8 @@ static int quality(struct slice accept, struct slice coding)
 static bool is_compressible(const char *type)
 {
     static const char *const prefixes[] = {
-        "text/",           "application/json", "application/javascript",
-        "application/xml", "image/svg",        "application/openmetrics"};
+        "text/",     "application/json",        "application/javascript", "application/xml",
+        "image/svg", "application/openmetrics", "application/x-ndjson"};
     if (strncmp(type, "text/event-stream", 17) == 0)
         return false; /* a compressor would hold events back */
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
@@ -233,6 +233,8 @@ void net_respond_begin(struct net_request *req, int status, const char *type)
     enum codec_compression coding = negotiate(req, type);
     if (coding != CODEC_IDENTITY && req->method != NET_HEAD)
         req->compressor = codec_stream_new(coding, 1);
+    /* Lines that go out one by one are for a peer that waits for each. */
+    req->flush_each = type && strncmp(type, "application/x-ndjson", 20) == 0;
     req->chunked = !req->http10 && !req->h2;
     send_head(req, status, type, coding, type && is_compressible(type), -1);
 }
@@ -259,9 +261,9 @@ bool net_respond_write(struct net_request *req, struct slice chunk)
 {
     struct net__conn *c = req->conn;
     base_assert(req->answered && !req->complete);
-    if (req->compressor) {
+    if (req->compressor && chunk.len) {
         struct buf packed = {0};
-        codec_stream_push(req->compressor, chunk, false, false, &packed);
+        codec_stream_push(req->compressor, chunk, req->flush_each, false, &packed);
         send_chunk(req, buf_slice(&packed));
         buf_deinit(&packed);
     } else {
