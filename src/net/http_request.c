@@ -207,11 +207,14 @@ static bool field_next(const struct net__fields *f, size_t *pos, struct slice *n
 
 static struct slice field_get(const struct net__fields *f, const char *wanted)
 {
-    size_t pos = 0;
-    struct slice name, value;
-    while (field_next(f, &pos, &name, &value)) {
-        if (slice_eq_nocase(name, slice_cstr(wanted)))
-            return value.ptr ? value : SLICE("");
+    struct slice name = slice_cstr(wanted);
+    for (size_t i = 0; i < f->items.len; i++) {
+        const struct net__header *h = &f->items.items[i];
+        if (h->name_len != name.len ||
+            !slice_eq_nocase(slice_make(f->text.ptr + h->name_at, h->name_len), name))
+            continue;
+        struct slice value = slice_trim(slice_make(f->text.ptr + h->value_at, h->value_len));
+        return value.ptr ? value : SLICE("");
     }
     return (struct slice){NULL, 0};
 }
