@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         for (int copy = 0; copy < 2; copy++) {
             size_t begin = bytes.len;
-            buf_append(&bytes, "PHMANI\x01\0", 8);
+            buf_append(&bytes, "PHMANI\x02\0", 8);
             codec_append64(&bytes, 16 + size + 8);
             buf_append(&bytes, data, size);
             codec_append64(&bytes, hash64(bytes.ptr + begin, bytes.len - begin, 0));
@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         /* What was read is written and read again the same. */
         if (store_manifest_save(os, "d", &m, NULL) || store_manifest_load(os, "d", &again, NULL) ||
             again.parts.len != m.parts.len || again.edit != m.edit ||
+            again.events.len != m.events.len ||
             !slice_eq(buf_slice(&m.metadata), buf_slice(&again.metadata)))
             abort();
         store_manifest_free(&again);

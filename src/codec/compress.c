@@ -197,6 +197,15 @@ static int unzstd_all(struct slice in, size_t out_max, struct buf *out, struct d
     return 0;
 }
 
+bool codec_zstd_decompress(struct slice in, char *out, size_t out_len)
+{
+    struct contexts *c = contexts();
+    if (!c->unzstd)
+        c->unzstd = ZSTD_createDCtx();
+    ZSTD_DCtx_reset(c->unzstd, ZSTD_reset_session_only);
+    return ZSTD_decompressDCtx(c->unzstd, out, out_len, in.ptr, in.len) == out_len;
+}
+
 static int unlz4_all(struct slice in, size_t out_max, struct buf *out, struct diag *diag)
 {
     uint64_t len;

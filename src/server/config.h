@@ -29,7 +29,9 @@ struct server_config {
     bool main_listen_set; /* the main port was chosen by the user */
     int doors_all;        /* 0 on, 1 off */
 
-    int64_t retention_metrics_ns, retention_bytes;
+    int64_t retention_metrics_ns, retention_logs_ns, retention_traces_ns, retention_bytes;
+    int64_t streams_max, line_bytes_max, field_count_max, field_bytes_max;
+    int64_t event_head_bytes_max, wal_bytes_max;
     int durability;
     int64_t flush_interval_ns, head_bytes_max, disk_reserve_bytes;
 

@@ -54,14 +54,22 @@ const struct text_conf_field server_config_fields[] = {
     {"auth.tokens", TEXT_CONF_NODE, AT(auth_tokens), NULL, 0, 0, NULL, "bearer tokens: a map of name to token, or to `{file: path}`; at least 16 characters", true, true},
 
     {"retention.metrics", TEXT_CONF_DURATION, AT(retention_metrics_ns), "90d", NS_PER_SEC * 3600, INT64_MAX, NULL, "samples older than this are dropped, and refused when they arrive; `forever` keeps and takes everything", false, false},
+    {"retention.logs", TEXT_CONF_DURATION, AT(retention_logs_ns), "30d", NS_PER_SEC * 3600, INT64_MAX, NULL, "log lines older than this are dropped, and refused when they arrive; `forever` keeps and takes everything", false, false},
+    {"retention.traces", TEXT_CONF_DURATION, AT(retention_traces_ns), "14d", NS_PER_SEC * 3600, INT64_MAX, NULL, "the same for spans", false, false},
     {"retention.size", TEXT_CONF_SIZE, AT(retention_bytes), "0", 0, 0, NULL, "the oldest days go when the store is larger; 0 = no limit", false, false},
 
     {"store.durability", TEXT_CONF_CHOICE, AT(durability), "group", 0, 0, durabilities, "when a write is acknowledged: `group` after it is on the disk (survives power loss), `os` after the kernel has it (survives kill -9)", false, false},
     {"store.flush_interval", TEXT_CONF_DURATION, AT(flush_interval_ns), "10m", NS_PER_SEC, 24 * 3600 * NS_PER_SEC, NULL, "how often memory is written out as a part", false, false},
     {"store.head_memory", TEXT_CONF_SIZE, AT(head_bytes_max), "512MiB", 1 << 20, INT64_MAX, NULL, "memory is written out earlier beyond this", false, false},
+    {"store.event_memory", TEXT_CONF_SIZE, AT(event_head_bytes_max), "128MiB", 1 << 20, INT64_MAX, NULL, "log lines, and spans, in memory are written out earlier beyond this", false, false},
+    {"store.log_size", TEXT_CONF_SIZE, AT(wal_bytes_max), "1GiB", 1 << 20, INT64_MAX, NULL, "everything in memory is written out when the write-ahead log is larger", false, false},
     {"store.disk_reserve", TEXT_CONF_SIZE, AT(disk_reserve_bytes), "256MiB", 0, 0, NULL, "writes are refused with 503 while less is free; reads go on, and writes again when there is space", false, false},
 
     {"limits.series", TEXT_CONF_INT, AT(series_max), "5000000", 1, INT64_MAX, NULL, "active series; samples of new ones beyond are refused, the others go on", false, false},
+    {"limits.streams", TEXT_CONF_INT, AT(streams_max), "1000000", 1, INT64_MAX, NULL, "streams with log lines, or spans, in memory; rows of new ones beyond are refused, the others go on", false, false},
+    {"limits.line_size", TEXT_CONF_SIZE, AT(line_bytes_max), "256KiB", 1, 64 << 20, NULL, "longer log lines are refused", false, false},
+    {"limits.fields", TEXT_CONF_INT, AT(field_count_max), "512", 1, 100000, NULL, "fields of a log line or span; rows with more are refused", false, false},
+    {"limits.field_size", TEXT_CONF_SIZE, AT(field_bytes_max), "256KiB", 1, 64 << 20, NULL, "rows with a longer field value are refused", false, false},
     {"limits.exemplars", TEXT_CONF_INT, AT(exemplars_max), "100000", 0, INT64_MAX, NULL, "exemplars in memory before they are written out; the oldest give way; 0 = keep none", false, false},
     {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},

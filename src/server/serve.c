@@ -73,7 +73,15 @@ static struct store *new_store(struct server *s)
     sc.dir = c->data;
     sc.durability = c->durability ? STORE_DURABILITY_OS : STORE_DURABILITY_GROUP;
     sc.retention_ns = c->retention_metrics_ns;
+    sc.retention_logs_ns = c->retention_logs_ns;
+    sc.retention_spans_ns = c->retention_traces_ns;
     sc.retention_bytes = c->retention_bytes;
+    sc.streams_max = (size_t)c->streams_max;
+    sc.line_bytes_max = (size_t)c->line_bytes_max;
+    sc.field_count_max = (size_t)c->field_count_max;
+    sc.field_bytes_max = (size_t)c->field_bytes_max;
+    sc.event_head_bytes_max = (size_t)c->event_head_bytes_max;
+    sc.wal_bytes_max = (size_t)c->wal_bytes_max;
     sc.future_ns = c->future_ns;
     sc.series_max = (size_t)c->series_max;
     sc.exemplars_max = (size_t)c->exemplars_max;

@@ -2,6 +2,7 @@
 
 #include "base/counter.h"
 #include "base/mem.h"
+#include "store/events.h"
 
 #define REFUSED_HELP "Samples, log lines and spans that were not taken, by reason."
 
@@ -37,7 +38,13 @@ static struct counter failed = {.name = "pharos_ingest_failed_batches_total",
                                 .help = "Batches the store could not take at all (disk full, "
                                         "failed disk, overload); their senders were told."};
 
+static struct counter lines = {.name = "pharos_ingest_log_lines_total",
+                               .help = "Log lines taken into the store."};
+static struct counter spans = {.name = "pharos_ingest_spans_total",
+                               .help = "Spans taken into the store."};
+
 struct waiting_ack {
+    enum { METRICS, LOGS, SPANS } signal;
     pipe_ack_fn fn;
     void *ctx;
 };
@@ -54,6 +61,8 @@ static void on_stored(void *ctx, int err, const struct store_append_result *r)
         out.histograms_accepted = r->histograms_accepted;
         out.exemplars_accepted = r->exemplars_accepted;
         out.metadata_accepted = r->metadata_accepted;
+        out.logs_accepted = ack->signal == LOGS ? r->rows_accepted : 0;
+        out.spans_accepted = ack->signal == SPANS ? r->rows_accepted : 0;
         for (size_t i = 0; i < PIPE_REFUSED_COUNT; i++) {
             out.refused[i] = r->refused[i];
             if (r->refused[i])
@@ -61,10 +70,13 @@ static void on_stored(void *ctx, int err, const struct store_append_result *r)
         }
         out.first_refusal = r->first_refusal;
     }
-    if (err)
+    if (err) {
         counter_add(&failed, 1);
-    else
+    } else {
         counter_add(&samples, (int64_t)(out.samples_accepted + out.histograms_accepted));
+        counter_add(&lines, (int64_t)out.logs_accepted);
+        counter_add(&spans, (int64_t)out.spans_accepted);
+    }
     if (ack->fn)
         ack->fn(ack->ctx, err, &out);
     mem_free(ack);
@@ -80,13 +92,27 @@ static void take(struct pipe_sink *sink, const struct data_metric_batch *batch, 
     store_append_metrics(s->store, batch, on_stored, ack);
 }
 
+static void take_events(struct pipe_sink *sink, const struct data_event_batch *batch,
+                        pipe_ack_fn fn, void *ctx)
+{
+    struct server_sink *s = (struct server_sink *)sink;
+    struct waiting_ack *ack = mem_calloc(1, sizeof(*ack));
+    ack->signal = batch->table == DATA_EVENT_LOGS ? LOGS : SPANS;
+    ack->fn = fn;
+    ack->ctx = ctx;
+    store_append_events(s->store, batch, on_stored, ack);
+}
+
 void server_sink_init(struct server_sink *s, struct store *store)
 {
     s->sink.metrics = take;
+    s->sink.logs = s->sink.spans = take_events;
     s->store = store;
     counter_register(&samples, 1);
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(&failed, 1);
+    counter_register(&lines, 1);
+    counter_register(&spans, 1);
 }
 
 int64_t server_sink_samples(void)

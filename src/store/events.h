@@ -3,7 +3,8 @@
  *
  * Times are ns since 1970; every range is [t_min_ns, t_max_ns], both ends included. The order of
  * rows is (time, stream, arrival): it is total and the same in every scan, and newest first is
- * exactly the reverse of oldest first, so that paging by time is stable. */
+ * exactly the reverse of oldest first, so that paging by time is stable. (Spans that begin in the
+ * same nanosecond in one stream come in an order that may change when parts are merged.) */
 #ifndef STORE_EVENTS_H
 #define STORE_EVENTS_H
 

@@ -188,7 +188,7 @@ int store__flush(struct store *s, struct diag *diag)
             pthread_mutex_unlock(&s->shards[i].lock);
         }
         counter_set(&store__counters[STORE__SERIES], (int64_t)s->series_count);
-        store_wal_release(s->wal, low_water);
+        store_wal_release(s->wal, store_manifest_low_water(&s->manifest));
         counter_add(&store__counters[STORE__FLUSHES], 1);
         for (size_t i = 0; i < fresh.len; i++)
             counter_add(&store__counters[STORE__FLUSH_BYTES],

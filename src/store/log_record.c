@@ -1,7 +1,7 @@
 /* What the head writes into the log, and reads back at start (docs/formats/wal.md). */
 #include "base/assert.h"
 #include "codec/bytes.h"
-#include "store/store_priv.h"
+#include "store/event/events_priv.h"
 
 /* Of a row, in the low bits of its first number. */
 enum {
@@ -243,7 +243,15 @@ int store__replay(enum store_wal_type type, uint64_t segment, struct slice paylo
         forget_refs();
         replaying.segment = segment;
     }
+    /* Some keep the log for longer than others need it: what is in parts already is not read again.
+     */
+    if (segment < (type == STORE_WAL_LOGS    ? s->manifest.event_low_water[DATA_EVENT_LOGS]
+                   : type == STORE_WAL_SPANS ? s->manifest.event_low_water[DATA_EVENT_SPANS]
+                                             : s->manifest.wal_low_water))
+        return 0;
     switch (type) {
+    case STORE_WAL_LOGS: return store__events_replay(s, DATA_EVENT_LOGS, payload);
+    case STORE_WAL_SPANS: return store__events_replay(s, DATA_EVENT_SPANS, payload);
     case STORE_WAL_SAMPLES: return replay_samples(s, payload) ? 0 : ERR_CORRUPT;
     case STORE_WAL_METADATA: return store__metadata_replay(s, segment, payload) ? 0 : ERR_CORRUPT;
     case STORE_WAL_EXEMPLARS: return replay_exemplars(s, segment, payload) ? 0 : ERR_CORRUPT;

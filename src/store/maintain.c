@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "codec/bytes.h"
-#include "store/store_priv.h"
+#include "store/event/events_priv.h"
 
 #define RETENTION_EVERY (60 * NS_PER_SEC)
 #define TICK_NS         NS_PER_SEC
@@ -73,10 +73,11 @@ void store__let_go(store__part_list *parts)
 int store__replace_parts(struct store *s, store__part_list *fresh, store__part_list *gone,
                          uint64_t wal_low_water, struct diag *diag)
 {
-    struct store_manifest next = {
-        .edit = s->manifest.edit, .wal_low_water = wal_low_water, .next_id = s->manifest.next_id};
+    struct store_manifest next;
     store__part_list kept = {0};
-    buf_append_slice(&next.metadata, buf_slice(&s->manifest.metadata));
+    store_manifest_copy(&s->manifest, &next);
+    next.wal_low_water = wal_low_water;
+    vec_clear(&next.parts);
     pthread_mutex_lock(&s->parts_lock);
     for (size_t i = 0; i < s->parts.len; i++) {
         if (!contains(gone, s->parts.items[i]))
@@ -135,7 +136,7 @@ static int expire(struct store *s, struct diag *diag)
 {
     store__part_list parts = store__pin_parts(s), gone = {0}, none = {0};
     int64_t now = s->os->ops->now_ns(s->os);
-    uint64_t total = 0;
+    uint64_t total = store__events_disk_bytes(s);
     for (size_t i = 0; i < parts.len; i++)
         total += store_part_info(parts.items[i])->bytes;
     /* Oldest first, as they lie. */
@@ -186,16 +187,18 @@ static bool has_pending(struct store *s)
     return any || s->flush_failed;
 }
 
-int store_maintain(struct store *s, bool force, struct diag *diag)
+static int maintain_metrics(struct store *s, bool force, struct diag *diag)
 {
-    int err = store__check_loaded(s, diag);
+    int err = 0;
     bool merged = true;
-    if (err)
-        return err;
     pthread_mutex_lock(&s->maintain_lock);
     int64_t now = s->os->ops->now_ns(s->os);
     bool due = now - s->last_flush_ns >= s->config.flush_interval_ns || now < s->last_flush_ns;
-    if ((force || due || head_bytes(s) > s->config.head_bytes_max) && has_pending(s)) {
+    bool full = head_bytes(s) > s->config.head_bytes_max ||
+                store_wal_bytes(s->wal) > s->config.wal_bytes_max;
+    /* Without anything pending it lets go of the log, when others do not need it any more. */
+    bool holds_log = s->manifest.wal_low_water < store_manifest_high_water(&s->manifest);
+    if ((force || due || full) && (has_pending(s) || holds_log)) {
         err = store__flush(s, diag);
         s->flush_failed = err != 0;
         s->last_flush_ns = now;
@@ -208,6 +211,17 @@ int store_maintain(struct store *s, bool force, struct diag *diag)
     }
     pthread_mutex_unlock(&s->maintain_lock);
     return err;
+}
+
+int store_maintain(struct store *s, bool force, struct diag *diag)
+{
+    int err = store__check_loaded(s, diag);
+    if (err)
+        return err;
+    /* One's failure does not keep the other from its round. */
+    err = maintain_metrics(s, force, diag);
+    int events_err = store__events_maintain(s, force, diag);
+    return err ? err : events_err;
 }
 
 void store__maintain_loop(struct store *s)
@@ -224,7 +238,7 @@ void store__maintain_loop(struct store *s)
         pthread_mutex_unlock(&s->thread_lock);
         struct diag d;
         diag_init(&d);
-        if (store_maintain(s, false, &d))
+        if (maintain_metrics(s, false, &d))
             LOG_WARN("store", "maintenance failed and is tried again", LOG_STR("error", d.msg));
         pthread_mutex_lock(&s->thread_lock);
     }

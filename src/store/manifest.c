@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "codec/bytes.h"
 
-#define MAGIC      "PHMANI\x01\0"
-#define PART_WORDS 10
-#define HEAD_BYTES 16 /* magic, u64 bytes of one copy */
+#define MAGIC       "PHMANI\x02\0"
+#define MAGIC_1     "PHMANI\x01\0" /* without events */
+#define PART_WORDS  10
+#define EVENT_WORDS 11
+#define HEAD_BYTES  16 /* magic, u64 bytes of one copy */
 
 static struct counter damaged = {.name = "pharos_store_manifest_damaged_total",
                                  .help = "Starts that found a copy of the manifest damaged."};
@@ -18,7 +20,36 @@ static struct counter damaged = {.name = "pharos_store_manifest_damaged_total",
 void store_manifest_free(struct store_manifest *m)
 {
     vec_free(&m->parts);
+    vec_free(&m->events);
     buf_deinit(&m->metadata);
+}
+
+void store_manifest_copy(const struct store_manifest *from, struct store_manifest *to)
+{
+    *to = (struct store_manifest){
+        .edit = from->edit, .wal_low_water = from->wal_low_water, .next_id = from->next_id};
+    memcpy(to->event_low_water, from->event_low_water, sizeof(to->event_low_water));
+    for (size_t i = 0; i < from->parts.len; i++)
+        vec_push(&to->parts, from->parts.items[i]);
+    for (size_t i = 0; i < from->events.len; i++)
+        vec_push(&to->events, from->events.items[i]);
+    buf_append_slice(&to->metadata, buf_slice(&from->metadata));
+}
+
+uint64_t store_manifest_low_water(const struct store_manifest *m)
+{
+    uint64_t least = m->wal_low_water;
+    for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
+        least = MIN(least, m->event_low_water[t]);
+    return least;
+}
+
+uint64_t store_manifest_high_water(const struct store_manifest *m)
+{
+    uint64_t most = m->wal_low_water;
+    for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
+        most = MAX(most, m->event_low_water[t]);
+    return most;
 }
 
 static bool take64(struct slice *s, uint64_t *out)
@@ -30,11 +61,71 @@ static bool take64(struct slice *s, uint64_t *out)
     return true;
 }
 
+/* Behind the metadata; a version 1 manifest ends there. */
+static int parse_events(struct slice in, struct store_manifest *m)
+{
+    uint64_t count;
+    if (!in.len) {
+        for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
+            m->event_low_water[t] = m->wal_low_water;
+        return 0;
+    }
+    for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++) {
+        if (!take64(&in, &m->event_low_water[t]))
+            return ERR_CORRUPT;
+    }
+    if (!take64(&in, &count) || in.len / 8 / EVENT_WORDS != count || in.len % (8 * EVENT_WORDS))
+        return ERR_CORRUPT;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t w[EVENT_WORDS];
+        for (size_t k = 0; k < EVENT_WORDS; k++)
+            take64(&in, &w[k]);
+        if (w[1] >= DATA_EVENT_TABLE_COUNT)
+            return ERR_CORRUPT;
+        vec_push(&m->events, ((struct store_event_part_info){.id = w[0],
+                                                             .table = (enum data_event_table)w[1],
+                                                             .order = w[2],
+                                                             .level = (uint32_t)w[3],
+                                                             .day = (int64_t)w[4],
+                                                             .t_min_ns = (int64_t)w[5],
+                                                             .t_max_ns = (int64_t)w[6],
+                                                             .rows = w[7],
+                                                             .raw_bytes = w[8],
+                                                             .bytes = w[9],
+                                                             .footer_sum = w[10]}));
+    }
+    return 0;
+}
+
+static void put_events(const struct store_manifest *m, struct buf *out)
+{
+    for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
+        codec_append64(out, m->event_low_water[t]);
+    codec_append64(out, m->events.len);
+    for (size_t i = 0; i < m->events.len; i++) {
+        const struct store_event_part_info *p = &m->events.items[i];
+        const uint64_t w[EVENT_WORDS] = {p->id,
+                                         p->table,
+                                         p->order,
+                                         p->level,
+                                         (uint64_t)p->day,
+                                         (uint64_t)p->t_min_ns,
+                                         (uint64_t)p->t_max_ns,
+                                         p->rows,
+                                         p->raw_bytes,
+                                         p->bytes,
+                                         p->footer_sum};
+        for (size_t k = 0; k < EVENT_WORDS; k++)
+            codec_append64(out, w[k]);
+    }
+}
+
 /* One copy. The version is the magic's seventh byte: another one does not parse. */
 static int parse(struct slice in, struct store_manifest *m)
 {
     uint64_t sum, parts, len;
-    if (in.len < HEAD_BYTES + 8 || memcmp(in.ptr, MAGIC, 8) != 0 ||
+    if (in.len < HEAD_BYTES + 8 ||
+        (memcmp(in.ptr, MAGIC, 8) != 0 && memcmp(in.ptr, MAGIC_1, 8) != 0) ||
         codec_load64(in.ptr + 8) != in.len)
         return ERR_CORRUPT;
     sum = codec_load64(in.ptr + in.len - 8);
@@ -61,10 +152,10 @@ static int parse(struct slice in, struct store_manifest *m)
                                                       .bytes = w[8],
                                                       .footer_sum = w[9]}));
     }
-    if (!take64(&in, &len) || len != in.len)
+    if (!take64(&in, &len) || len > in.len)
         return ERR_CORRUPT;
-    buf_append_slice(&m->metadata, in);
-    return 0;
+    buf_append_slice(&m->metadata, slice_first(in, len));
+    return parse_events(slice_from(in, len), m);
 }
 
 int store_manifest_load(struct os *os, const char *dir, struct store_manifest *out,
@@ -118,8 +209,11 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     snprintf(path, sizeof(path), "%s/MANIFEST", dir);
     snprintf(temp, sizeof(temp), "%s.new", path);
     buf_append(&out, MAGIC, 8);
-    codec_append64(&out,
-                   HEAD_BYTES + (4 + PART_WORDS * m->parts.len + 1 + 1) * 8 + m->metadata.len);
+    codec_append64(&out, HEAD_BYTES +
+                             (4 + PART_WORDS * m->parts.len + 1 + 1 + DATA_EVENT_TABLE_COUNT + 1 +
+                              EVENT_WORDS * m->events.len) *
+                                 8 +
+                             m->metadata.len);
     codec_append64(&out, m->edit + 1);
     codec_append64(&out, m->wal_low_water);
     codec_append64(&out, m->next_id);
@@ -141,6 +235,7 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     }
     codec_append64(&out, m->metadata.len);
     buf_append_slice(&out, buf_slice(&m->metadata));
+    put_events(m, &out);
     codec_append64(&out, hash64(out.ptr, out.len, 0));
     size_t copy = out.len;
     (void)buf_reserve(&out, copy);

@@ -6,17 +6,25 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
+#include "store/event/part.h"
 #include "store/part.h"
 
 struct store_manifest {
     uint64_t edit;          /* number of this version */
-    uint64_t wal_low_water; /* oldest segment of the log that is still needed */
-    uint64_t next_id;       /* of parts */
+    uint64_t wal_low_water; /* records of metrics in segments of the log below are in parts */
+    uint64_t event_low_water[DATA_EVENT_TABLE_COUNT]; /* the same for events */
+    uint64_t next_id;                                 /* of parts */
     VEC(struct store_part_info) parts;
+    VEC(struct store_event_part_info) events;
     struct buf metadata; /* packed by its owner */
 };
 
 void store_manifest_free(struct store_manifest *m);
+void store_manifest_copy(const struct store_manifest *from, struct store_manifest *to);
+/* The oldest segment of the log that somebody still needs. */
+uint64_t store_manifest_low_water(const struct store_manifest *m);
+/* What is appended from now on must come behind everybody's. */
+uint64_t store_manifest_high_water(const struct store_manifest *m);
 /* Reads <dir>/MANIFEST, from its second copy when the first does not check (reported by log and
  * counter). ERR_NOT_FOUND when there is none; ERR_CORRUPT when neither copy checks. */
 int store_manifest_load(struct os *os, const char *dir, struct store_manifest *out,

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "store/store_priv.h"
+#include "store/event/events_priv.h"
 
 static void name_it(struct store *s, char *out, size_t out_size)
 {
@@ -17,29 +17,31 @@ static void name_it(struct store *s, char *out, size_t out_size)
     snprintf(out + len, out_size - len, "%016llx", (unsigned long long)random);
 }
 
-static void copy_manifest(const struct store_manifest *from, struct store_manifest *to)
-{
-    *to = (struct store_manifest){
-        .edit = from->edit, .wal_low_water = from->wal_low_water, .next_id = from->next_id};
-    for (size_t i = 0; i < from->parts.len; i++)
-        vec_push(&to->parts, from->parts.items[i]);
-    buf_append_slice(&to->metadata, buf_slice(&from->metadata));
-}
-
 /* The manifest comes last: without it a directory with parts is opened by nobody. */
 static int fill(struct store *s, const char *dir, struct store_manifest *m, struct diag *diag)
 {
-    char parts[4500], from[4600], to[4600];
+    char parts[4500], events[4500], from[4600], to[4600];
     snprintf(parts, sizeof(parts), "%s/parts", dir);
+    snprintf(events, sizeof(events), "%s/events", dir);
     int err = s->os->ops->mkdir(s->os, parts, diag);
+    if (!err)
+        err = s->os->ops->mkdir(s->os, events, diag);
     for (size_t i = 0; i < m->parts.len && !err; i++) {
         store__part_path(s, m->parts.items[i].id, from, sizeof(from));
         snprintf(to, sizeof(to), "%s/%016llx.part", parts,
                  (unsigned long long)m->parts.items[i].id);
         err = s->os->ops->link(s->os, from, to, diag);
     }
+    for (size_t i = 0; i < m->events.len && !err; i++) {
+        store__event_part_path(s, m->events.items[i].id, from, sizeof(from));
+        snprintf(to, sizeof(to), "%s/%016llx.events", events,
+                 (unsigned long long)m->events.items[i].id);
+        err = s->os->ops->link(s->os, from, to, diag);
+    }
     if (!err)
         err = s->os->ops->sync_dir(s->os, parts, diag);
+    if (!err)
+        err = s->os->ops->sync_dir(s->os, events, diag);
     return err ? err : store_manifest_save(s->os, dir, m, diag);
 }
 
@@ -51,7 +53,14 @@ static void remove_it(struct store *s, const char *dir, const struct store_manif
                  (unsigned long long)m->parts.items[i].id);
         s->os->ops->unlink(s->os, path, NULL);
     }
+    for (size_t i = 0; i < m->events.len; i++) {
+        snprintf(path, sizeof(path), "%s/events/%016llx.events", dir,
+                 (unsigned long long)m->events.items[i].id);
+        s->os->ops->unlink(s->os, path, NULL);
+    }
     snprintf(path, sizeof(path), "%s/parts", dir);
+    s->os->ops->rmdir(s->os, path, NULL);
+    snprintf(path, sizeof(path), "%s/events", dir);
     s->os->ops->rmdir(s->os, path, NULL);
     s->os->ops->rmdir(s->os, dir, NULL);
 }
@@ -67,10 +76,12 @@ int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_s
     name_it(s, out_name, out_size);
     snprintf(all, sizeof(all), "%s/snapshots", s->config.dir);
     snprintf(dir, sizeof(dir), "%s/%s", all, out_name);
-    pthread_mutex_lock(&s->maintain_lock);
     if (with_head)
+        err = store__events_flush_all(s, diag);
+    pthread_mutex_lock(&s->maintain_lock);
+    if (!err && with_head)
         err = store__flush(s, diag);
-    copy_manifest(&s->manifest, &m);
+    store_manifest_copy(&s->manifest, &m);
     if (!err)
         err = fill(s, dir, &m, diag);
     pthread_mutex_unlock(&s->maintain_lock);

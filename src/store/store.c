@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "store/store_priv.h"
+#include "store/event/events_priv.h"
 
 struct counter store__counters[STORE__COUNTER_COUNT] = {
     [STORE__APPENDED] = {.name = "pharos_store_samples_appended_total",
@@ -66,6 +66,8 @@ void store_config_init(struct store_config *c)
     *c = (struct store_config){
         .dir = "data",
         .retention_ns = 90 * 86400 * NS_PER_SEC,
+        .retention_logs_ns = 30 * 86400 * NS_PER_SEC,
+        .retention_spans_ns = 14 * 86400 * NS_PER_SEC,
         .future_ns = 600 * NS_PER_SEC,
         .series_max = 5000000,
         .exemplars_max = 100000,
@@ -73,6 +75,12 @@ void store_config_init(struct store_config *c)
         .label_bytes_max = 16 << 10,
         .flush_interval_ns = 600 * NS_PER_SEC,
         .head_bytes_max = (size_t)512 << 20,
+        .streams_max = 1000000,
+        .line_bytes_max = 256 << 10,
+        .field_count_max = 512,
+        .field_bytes_max = 256 << 10,
+        .event_head_bytes_max = (size_t)128 << 20,
+        .wal_bytes_max = (size_t)1 << 30,
         .disk_reserve_bytes = (int64_t)256 << 20,
         .background = true,
     };
@@ -102,6 +110,7 @@ static void free_store(struct store *s)
         pthread_mutex_destroy(&s->shards[i].lock);
     }
     mem_free(s->shards);
+    store__events_free(s->events);
     store__metadata_free(s);
     store_manifest_free(&s->manifest);
     if (s->lock_file)
@@ -135,10 +144,13 @@ static int open_parts_and_log(struct store *s, struct diag *diag)
         err = lock_dir(s, diag);
     if (!err)
         err = store__load_parts(s, diag);
+    if (!err)
+        err = store__events_load_parts(s, diag);
+    wal.first = store_manifest_high_water(&s->manifest);
     if (!err && s->manifest.metadata.len)
         err = store__replay(STORE_WAL_METADATA, UINT64_MAX, buf_slice(&s->manifest.metadata), s);
-    if (!err && (err = store_wal_open(s->os, &wal, s->manifest.wal_low_water, store__replay, s,
-                                      &s->wal, &replay, diag)) == ERR_UNSUPPORTED)
+    if (!err && (err = store_wal_open(s->os, &wal, store_manifest_low_water(&s->manifest),
+                                      store__replay, s, &s->wal, &replay, diag)) == ERR_UNSUPPORTED)
         diag_set(diag, err,
                  "the write-ahead log in %s has records of format version 1, this program reads "
                  "version 2: use the program that wrote it, or begin in a new directory",
@@ -178,6 +190,7 @@ struct store *store_new(const struct store_config *config, struct os *os, struct
         pthread_mutex_init(&s->shards[i].lock, NULL);
         store_shard_init(&s->shards[i].head);
     }
+    s->events = store__events_new(s);
     return s;
 }
 
@@ -193,7 +206,7 @@ int store_load(struct store *s, struct diag *diag)
         if (!s->has_thread)
             return diag_set(diag, ERR_LIMIT, "cannot start the maintenance thread");
     }
-    return 0;
+    return store__events_start(s, diag);
 }
 
 void store_load_progress(const struct store *s, uint64_t *out_done, uint64_t *out_total)
@@ -235,6 +248,7 @@ void store_close(struct store *s)
         pthread_mutex_unlock(&s->thread_lock);
         pthread_join(s->thread, NULL);
     }
+    store__events_stop(s);
     struct diag d;
     diag_init(&d);
     if (s->loaded && store_maintain(s, true, &d))

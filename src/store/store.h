@@ -21,6 +21,8 @@ struct store_config {
     const char *dir;
     enum store_durability durability;
     int64_t retention_ns;       /* of metrics; INT64_MAX = forever (accepts any timestamp) */
+    int64_t retention_logs_ns;  /* of log lines; INT64_MAX = forever */
+    int64_t retention_spans_ns; /* of spans */
     int64_t retention_bytes;    /* 0 = unlimited: the oldest partitions go first */
     int64_t future_ns;          /* how far ahead of the clock a sample may be; default 10 min */
     size_t series_max;          /* active series; default 5,000,000 */
@@ -29,8 +31,15 @@ struct store_config {
     size_t label_bytes_max;     /* of one name or value; default 16 KiB */
     int64_t flush_interval_ns;  /* head -> part; default 10 min */
     size_t head_bytes_max;      /* flush earlier beyond this; default 512 MiB */
-    int64_t disk_reserve_bytes; /* ingest stops when less is free; default 256 MiB or 1 % */
-    size_t shard_count;         /* 0 = by cores */
+    /* Of events */
+    size_t streams_max;          /* with rows in memory; default 1,000,000 */
+    size_t line_bytes_max;       /* default 256 KiB */
+    size_t field_count_max;      /* of a row; default 512 */
+    size_t field_bytes_max;      /* of one value; default 256 KiB */
+    size_t event_head_bytes_max; /* of a table in memory: flush beyond; default 128 MiB */
+    size_t wal_bytes_max;        /* everything is flushed when the log is larger; default 1 GiB */
+    int64_t disk_reserve_bytes;  /* ingest stops when less is free; default 256 MiB or 1 % */
+    size_t shard_count;          /* 0 = by cores */
     bool background; /* false in tests: flush, merge and retention only by store_maintain */
 };
 

@@ -42,6 +42,8 @@ struct store {
     struct store_wal *wal;
     struct store_source source;
 
+    struct store__event_engine *events; /* event/events_priv.h */
+
     size_t shard_count;
     struct store__shard *shards;
     _Atomic uint32_t next_ref;

@@ -610,6 +610,7 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
         to.before = wal->total_bytes;
         wal->segment = MAX(wal->segment, n + 1);
     }
+    wal->segment = MAX(wal->segment, config->first);
     vec_free(&list.segments);
     counter_add(&counters[TORN_BYTES], (int64_t)replay->torn_bytes);
     if (!err && config->thread) {

@@ -18,7 +18,9 @@ enum store_wal_type {
     STORE_WAL_SAMPLES_1 = 1,
     STORE_WAL_METADATA = 2,
     STORE_WAL_SAMPLES = 3,
-    STORE_WAL_EXEMPLARS = 4
+    STORE_WAL_EXEMPLARS = 4,
+    STORE_WAL_LOGS = 5,
+    STORE_WAL_SPANS = 6
 };
 
 struct store_wal_config {
@@ -26,6 +28,7 @@ struct store_wal_config {
     bool sync;       /* false: acknowledged after write(2), synced once a second */
     bool thread;     /* false: only store_wal_flush writes */
     _Atomic uint64_t *replay_done, *replay_total; /* bytes; may be NULL, else kept during opening */
+    uint64_t first; /* appends go to a segment with this number or a later one */
     size_t
         staged_max; /* bytes not yet written; appenders wait (or get ERR_LIMIT without a thread) */
 };

@@ -1,0 +1,105 @@
+/* The values of one field in one row group: the cheapest of several forms that gives every value
+ * back exactly. docs/formats/events.md gives the bytes. */
+#ifndef STORE_EVENT_COLUMN_H
+#define STORE_EVENT_COLUMN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "codec/column.h"
+#include "data/value.h"
+#include "store/event/style.h"
+
+#define STORE_GROUP_ROWS_MAX CODEC_COLUMN_MAX
+
+/* On disk: never renumber. */
+enum store_column_form {
+    STORE_COLUMN_DICT = 1,    /* distinct values, and a code a value (none when there is one) */
+    STORE_COLUMN_NUMBERS = 2, /* integers, or texts of a style */
+    STORE_COLUMN_DOUBLES = 3,
+    STORE_COLUMN_FIXED = 4,  /* byte strings of one length, or texts of a style */
+    STORE_COLUMN_TEXT = 5,   /* in compressed pages */
+    STORE_COLUMN_MIXED = 6,  /* of several kinds */
+    STORE_COLUMN_PARENT = 7, /* span ids of earlier rows, by distance */
+};
+
+/* What the group's header says of a column. */
+struct store_column_info {
+    uint32_t field; /* of the part */
+    uint8_t form;
+    uint8_t kinds; /* 1 << data_value_kind of those that occur */
+    uint32_t present;
+    bool packed;                 /* meta is a zstd frame */
+    uint32_t meta_len, meta_raw; /* bytes stored, unpacked */
+    uint64_t meta_sum;
+    uint64_t pages_len; /* behind meta */
+    bool has_zone;      /* numbers, or texts of them, lie in [zone_min, zone_max]; others none */
+    double zone_min, zone_max;
+};
+
+struct store_column_in {
+    uint32_t total;                  /* rows of the group */
+    size_t count;                    /* of them with a value */
+    const uint32_t *rows;            /* which; ascending */
+    const struct data_value *values; /* none of them NULL */
+    int level;                       /* of zstd */
+    /* For parent ids: span ids of all rows (8 bytes each), or NULL. */
+    const char *span_ids;
+};
+/* Appends meta and pages to *out; fills all of info but its field. */
+void store_column_encode(const struct store_column_in *in, struct buf *out,
+                         struct store_column_info *info);
+
+struct store_column_page {
+    uint32_t first, end; /* values */
+    uint64_t raw_at, stored_at;
+    uint32_t raw_len, stored_len;
+    uint64_t sum;
+    char *raw; /* unpacked, when it was needed */
+};
+
+/* Unpacked, but for its pages. Zero it before decoding. */
+struct store_column {
+    enum store_column_form form;
+    enum data_value_kind kind;
+    enum store_style style;
+    unsigned param;
+    uint32_t total, present;
+    uint32_t *index; /* row -> value, UINT32_MAX = none; NULL when all rows have one */
+    struct data_value *dict;
+    uint32_t dict_count;
+    int64_t *ints; /* NUMBERS, codes of DICT, distances of PARENT */
+    double *doubles;
+    uint32_t width;    /* FIXED, PARENT */
+    const char *fixed; /* FIXED: width bytes a value or run */
+    uint32_t *run_of;  /* FIXED: value -> run, or NULL */
+    uint8_t *kinds;    /* MIXED */
+    uint64_t *offsets; /* TEXT, MIXED: of values in the unpacked text, present + 1 of them */
+    struct store_column_page *pages;
+    size_t page_count;
+    struct slice stored; /* pages */
+    char *meta;          /* unpacked, owned; dictionary texts lie in it */
+    struct arena *arena;
+    const struct store_column *spans; /* PARENT: the column of span ids */
+    size_t page_memory;               /* of unpacked pages */
+};
+/* meta and pages as stored. They outlive the column. ERR_CORRUPT; any bytes are safe. `spans` may
+ * be NULL unless the form is PARENT. */
+int store_column_decode(const struct store_column_info *info, uint32_t total, struct slice meta,
+                        struct slice pages, const struct store_column *spans,
+                        struct store_column *out);
+void store_column_free(struct store_column *c);
+/* Number of the row's value, or UINT32_MAX. */
+static inline uint32_t store_column_index(const struct store_column *c, uint32_t row)
+{
+    return c->index ? c->index[row] : row;
+}
+/* The row's value; kind NULL when there is none. Text lies in the column, or in `arena` when it had
+ * to be printed. ERR_CORRUPT for a damaged page, ERR_NOMEM when the arena's budget is used up. */
+int store_column_get(struct store_column *c, uint32_t row, struct arena *arena,
+                     struct data_value *out);
+/* The page that holds value `i`, unpacked. NULL when damaged. */
+const struct store_column_page *store_column_page_of(struct store_column *c, uint32_t i);
+/* Forgets unpacked pages: texts given from them are gone. */
+void store_column_drop_pages(struct store_column *c);
+
+#endif

@@ -1,0 +1,226 @@
+/* The fields rows have, and the values of one. */
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "store/event/scan_priv.h"
+
+#define DISTINCT_MAX 10000 /* values looked at for a cardinality */
+
+struct known {
+    struct store_event_field_info info;
+    struct map *values; /* texts of those in dictionaries */
+    uint64_t most;      /* distinct ones of a group without a dictionary */
+};
+
+struct listing {
+    struct store_event_cursor *c;
+    VEC(struct known) fields;
+    struct map *by_name; /* scope name -> index */
+    struct buf key;
+};
+
+static struct known *field_of(struct listing *l, struct data_event_field f, uint32_t intrinsic)
+{
+    bool added;
+    buf_clear(&l->key);
+    buf_append_char(&l->key, (char)f.scope);
+    buf_append_slice(&l->key, f.name);
+    struct map_entry *e = map_put(l->by_name, buf_slice(&l->key), &added);
+    if (added) {
+        e->value.u64 = l->fields.len;
+        vec_push(&l->fields, ((struct known){.info = {.scope = f.scope,
+                                                      .intrinsic = intrinsic,
+                                                      .name = slice_from(e->key, 1)},
+                                             .values = map_new()}));
+    }
+    return &l->fields.items[e->value.u64];
+}
+
+static void add_value(struct listing *l, struct known *k, struct data_value v)
+{
+    if (map_count(k->values) >= DISTINCT_MAX)
+        return;
+    buf_clear(&l->key);
+    data_value_print(v, &l->key);
+    map_put(k->values, buf_slice(&l->key), NULL);
+}
+
+static int list_group(struct listing *l, const struct scan__piece *piece)
+{
+    struct scan__part *p = &l->c->parts[piece->part];
+    struct store_group g;
+    int err = store_group_open(p->part, piece->group, &g);
+    bool any = false;
+    for (size_t i = 0; i < g.run_count && !err && !any; i++)
+        any = p->match[g.run_stream[i] / 64] >> g.run_stream[i] % 64 & 1;
+    for (size_t i = 0; i < g.column_count && !err && any; i++) {
+        const struct store_column_info *info = &g.columns[i];
+        if (info->field == STORE_FIELD_CHILDREN)
+            continue;
+        struct known *k = field_of(l, store_event_part_field(p->part, info->field), info->field);
+        k->info.kinds |= info->kinds;
+        k->info.rows += info->present;
+        if (info->form != STORE_COLUMN_DICT) {
+            k->most = MAX(k->most, (uint64_t)info->present);
+            continue;
+        }
+        struct store_column column;
+        err = store_group_column(&g, i, NULL, &column);
+        for (uint32_t n = 0; !err && n < column.dict_count; n++)
+            add_value(l, k, column.dict[n]);
+        if (!err)
+            store_column_free(&column);
+    }
+    if (!err)
+        store_group_close(&g);
+    return err;
+}
+
+static void list_blocks(struct listing *l, const struct scan__piece *piece)
+{
+    const struct store_event_select *req = &l->c->req.select;
+    for (uint32_t i = piece->block_begin; i < piece->block_end; i++) {
+        const struct store_event_block *b = l->c->view.blocks.items[i];
+        if (!slice_eq(b->tenant, req->tenant))
+            continue;
+        bool *match = mem_alloc(b->stream_count);
+        for (uint32_t k = 0; k < b->stream_count; k++)
+            match[k] = scan__labels_match(b->streams[k]->labels, req->matchers, req->matcher_count);
+        for (uint32_t row = 0; row < b->row_count; row++) {
+            struct store_event_block_fields it = store_event_block_row_fields(b, row);
+            uint32_t field;
+            struct data_value v;
+            while (match[b->rows[row].stream] && store_event_block_next_field(&it, &field, &v)) {
+                if (field == STORE_FIELD_CHILDREN)
+                    continue;
+                struct known *k = field_of(l, scan__block_field(b, field), field);
+                k->info.kinds |= 1u << v.kind;
+                k->info.rows++;
+                if (field != DATA_EVENT_LINE)
+                    add_value(l, k, v);
+                else
+                    k->most = k->info.rows;
+            }
+        }
+        mem_free(match);
+    }
+}
+
+static int by_field(const void *a, const void *b)
+{
+    const struct store_event_field_info *x = a, *y = b;
+    return x->scope != y->scope ? (int)x->scope - (int)y->scope : slice_cmp(x->name, y->name);
+}
+
+int scan__fields(struct store_event_source *src, const struct store_event_select *req,
+                 struct arena *arena, struct store_event_field_info **out, size_t *out_count,
+                 struct diag *diag)
+{
+    struct store_event_scan scan = {.select = *req};
+    struct listing l = {.by_name = map_new()};
+    int err = scan__open_cursor(src, &scan, &l.c, diag);
+    for (size_t i = 0; !err && i < l.c->pieces.len; i++) {
+        const struct scan__piece *piece = &l.c->pieces.items[i];
+        err = scan__check(l.c, diag);
+        if (!err && piece->part == UINT32_MAX)
+            list_blocks(&l, piece);
+        else if (!err && list_group(&l, piece))
+            store__event_quarantine(l.c->e, l.c->parts[piece->part].part);
+    }
+    *out = arena_alloc(arena, l.fields.len * sizeof(**out));
+    *out_count = l.fields.len;
+    for (size_t i = 0; i < l.fields.len; i++) {
+        struct known *k = &l.fields.items[i];
+        k->info.cardinality = MAX((uint64_t)map_count(k->values), k->most);
+        k->info.name = arena_slice(arena, k->info.name);
+        if (*out)
+            (*out)[i] = k->info;
+        if (!*out || !k->info.name.ptr)
+            err = err ? err
+                      : diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use");
+        map_free(k->values);
+    }
+    if (!err && l.fields.len)
+        qsort(*out, l.fields.len, sizeof(**out), by_field);
+    if (l.c)
+        scan__close_cursor(l.c);
+    vec_free(&l.fields);
+    map_free(l.by_name);
+    buf_deinit(&l.key);
+    return err;
+}
+
+/* --- values --- */
+
+static int by_rows(const void *a, const void *b)
+{
+    const struct store_event_field_value *x = a, *y = b;
+    if (x->rows != y->rows)
+        return x->rows > y->rows ? -1 : 1;
+    if (x->value.kind != y->value.kind)
+        return (int)x->value.kind - (int)y->value.kind;
+    if (data_value_has_text(x->value.kind))
+        return slice_cmp(x->value.text, y->value.text);
+    return (x->value.i > y->value.i) - (x->value.i < y->value.i);
+}
+
+static struct data_value value_of_key(struct slice key)
+{
+    struct data_value v = {.kind = (enum data_value_kind)key.ptr[0]};
+    if (data_value_has_text(v.kind))
+        v.text = slice_from(key, 1);
+    else
+        memcpy(&v.i, key.ptr + 1, 8);
+    return v;
+}
+
+int scan__field_values(struct store_event_source *src, struct store_event_field field,
+                       const struct store_event_scan *req, size_t limit, struct arena *arena,
+                       struct store_event_field_value **out, size_t *out_count, bool *out_cut,
+                       struct diag *diag)
+{
+    struct store_event_scan scan = *req;
+    struct store_event_cursor *c = NULL;
+    struct store_event_chunk chunk = {0};
+    struct map *values = map_new();
+    struct buf key = {0};
+    scan.fields = &field;
+    scan.field_count = 1;
+    scan.all_fields = scan.children = false;
+    int err = scan__open_cursor(src, &scan, &c, diag);
+    for (size_t i = 0; !err && i < scan__morsel_count(c); i++) {
+        err = scan__morsel_read(c, i, &chunk, diag);
+        for (size_t k = 0; !err && k < chunk.count; k++) {
+            struct data_value v = chunk.columns[0].values[k];
+            if (!v.kind)
+                continue;
+            buf_clear(&key);
+            buf_append_char(&key, (char)v.kind);
+            if (data_value_has_text(v.kind))
+                buf_append_slice(&key, v.text);
+            else
+                buf_append(&key, &v.i, 8);
+            map_put(values, buf_slice(&key), NULL)->value.u64++;
+        }
+    }
+    size_t n = map_count(values), pos = 0, at = 0;
+    *out = arena_alloc(arena, n * sizeof(**out));
+    for (struct map_entry *e; !err && *out && (e = map_next(values, &pos));)
+        (*out)[at++] = (struct store_event_field_value){value_of_key(e->key), e->value.u64};
+    if (!err && *out && n)
+        qsort(*out, n, sizeof(**out), by_rows);
+    *out_cut = limit && n > limit;
+    *out_count = *out_cut ? limit : n;
+    for (size_t i = 0; !err && *out && i < *out_count; i++) {
+        if (data_value_has_text((*out)[i].value.kind))
+            (*out)[i].value.text = arena_slice(arena, (*out)[i].value.text);
+    }
+    if (!err && !*out)
+        err = diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use");
+    map_free(values);
+    buf_deinit(&key);
+    store_event_chunk_free(&chunk);
+    if (c)
+        scan__close_cursor(c);
+    return err;
+}

@@ -1,0 +1,55 @@
+/* What a row group can contain: a split-block Bloom filter over pieces of words and whole values.
+ *
+ * A word is a run of letters, digits, '_' and bytes from 0x80 on, in lower case. One of at most
+ * eight bytes is a piece itself; a longer one gives its pieces of eight at 0, 8, 16, ... and its
+ * last eight bytes. So a word that is known as a whole, its beginning or its end of eight bytes or
+ * more, and any fifteen bytes out of a word can be looked for; shorter stretches with unknown
+ * surroundings cannot. Values of fields are there as a whole, under their field's name. */
+#ifndef STORE_EVENT_FILTER_H
+#define STORE_EVENT_FILTER_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "base/vec.h"
+
+#define STORE_FILTER_BLOCK 32 /* bytes */
+
+/* Distinct hashes on their way into a filter. */
+struct store_filter_builder {
+    uint64_t *set; /* 0 = free; power of two */
+    size_t size, count;
+    uint64_t *seen; /* the last ones, by their low bits */
+};
+void store_filter_builder_deinit(struct store_filter_builder *b);
+void store_filter_clear(struct store_filter_builder *b);
+void store_filter_add_words(struct store_filter_builder *b, struct slice text);
+void store_filter_add(struct store_filter_builder *b, uint64_t hash);
+
+/* Of a field's name, for store_filter_value; all spellings give the same. */
+uint64_t store_filter_field(struct slice name);
+uint64_t store_filter_value(uint64_t field, struct slice text);
+
+/* Number of blocks for so many hashes: few different sizes, so that filters of one size can lie
+ * side by side. 0 for none. */
+uint32_t store_filter_blocks(size_t hashes);
+/* Appends store_filter_blocks(count) blocks. */
+void store_filter_write(const struct store_filter_builder *b, struct buf *out);
+
+/* What to look for; made once a query. */
+struct store_filter_probe {
+    /* One of the alternatives, each of them [begin, end) of hashes that all have to be there. */
+    VEC(uint64_t) hashes;
+    VEC(uint32_t) ends;
+    bool useless; /* nothing can be looked for: anything may contain it */
+};
+void store_filter_probe_deinit(struct store_filter_probe *p);
+/* Adds alternatives: a text that contains `needle`, or a value. */
+void store_filter_probe_contains(struct store_filter_probe *p, struct slice needle);
+void store_filter_probe_value(struct store_filter_probe *p, uint64_t field, struct slice text);
+/* Where a hash's block is. */
+size_t store_filter_block(uint64_t hash, uint32_t blocks);
+/* The filter's blocks lie `stride` bytes apart, the first at `base`. False: certainly not. */
+bool store_filter_may_have(const struct store_filter_probe *p, const char *base, uint32_t blocks,
+                           size_t stride);
+
+#endif

@@ -1,0 +1,177 @@
+/* Reading a row group. */
+#include "base/hash.h"
+#include "codec/bytes.h"
+#include "store/event/block.h"
+#include "store/event/part_priv.h"
+#include "store/event/part_write_priv.h"
+
+static bool take_runs(struct store_group *g, struct slice *in)
+{
+    uint64_t count;
+    if (!codec_take_varint(in, &count) || !count || count > g->entry.rows)
+        return false;
+    int64_t *v = mem_alloc(count * sizeof(*v));
+    g->run_stream = mem_alloc(count * sizeof(*g->run_stream));
+    g->run_end = mem_alloc(count * sizeof(*g->run_end));
+    g->run_count = count;
+    bool ok = !codec_ints_decode(in, v, count);
+    for (uint64_t i = 0; i < count && ok; i++) {
+        ok = v[i] >= g->entry.stream_min && v[i] <= g->entry.stream_max;
+        g->run_stream[i] = (uint32_t)v[i];
+    }
+    ok = ok && !codec_ints_decode(in, v, count);
+    uint32_t end = 0;
+    for (uint64_t i = 0; i < count && ok; i++) {
+        ok = v[i] > 0 && v[i] <= (int64_t)(g->entry.rows - end);
+        end += ok ? (uint32_t)v[i] : 0;
+        g->run_end[i] = end;
+    }
+    mem_free(v);
+    return ok && end == g->entry.rows;
+}
+
+static bool take_info(struct slice *in, struct store_column_info *c)
+{
+    uint64_t field, present, meta_len, meta_raw;
+    if (!codec_take_varint(in, &field) || in->len < 3)
+        return false;
+    c->field = (uint32_t)field;
+    c->form = (uint8_t)in->ptr[0];
+    c->kinds = (uint8_t)in->ptr[1];
+    c->packed = in->ptr[2] & 1;
+    c->has_zone = in->ptr[2] & 2;
+    *in = slice_from(*in, 3);
+    if (!codec_take_varint(in, &present) || !codec_take_varint(in, &meta_len) ||
+        !codec_take_varint(in, &meta_raw) || in->len < 8 || field > UINT32_MAX ||
+        present > UINT32_MAX || meta_len > UINT32_MAX || meta_raw > UINT32_MAX)
+        return false;
+    c->present = (uint32_t)present;
+    c->meta_len = (uint32_t)meta_len;
+    c->meta_raw = (uint32_t)meta_raw;
+    c->meta_sum = codec_load64(in->ptr);
+    *in = slice_from(*in, 8);
+    if (!codec_take_varint(in, &c->pages_len) || (c->has_zone && in->len < 16))
+        return false;
+    if (c->has_zone) {
+        c->zone_min = codec_load_double(in->ptr);
+        c->zone_max = codec_load_double(in->ptr + 8);
+        *in = slice_from(*in, 16);
+    }
+    return true;
+}
+
+static bool take_header(struct store_group *g, struct slice in)
+{
+    uint64_t ts_len, columns;
+    if (!take_runs(g, &in) || !codec_take_varint(&in, &ts_len) || ts_len > g->entry.data_len ||
+        ts_len > UINT32_MAX || in.len < 8)
+        return false;
+    g->ts_len = (uint32_t)ts_len;
+    g->ts_sum = codec_load64(in.ptr);
+    in = slice_from(in, 8);
+    if (!codec_take_varint(&in, &columns) || columns > in.len)
+        return false;
+    g->columns = mem_calloc(columns, sizeof(*g->columns));
+    g->column_at = mem_calloc(columns, sizeof(*g->column_at));
+    uint64_t at = ts_len;
+    for (uint64_t i = 0; i < columns; i++) {
+        struct store_column_info *c = &g->columns[g->column_count];
+        if (!take_info(&in, c) || c->field >= g->part->field_count ||
+            c->meta_len > g->entry.data_len - at ||
+            c->pages_len > g->entry.data_len - at - c->meta_len)
+            return false;
+        g->column_at[g->column_count++] = at;
+        at += c->meta_len + c->pages_len;
+    }
+    return at == g->entry.data_len;
+}
+
+int store_group_open(const struct store_event_part *p, size_t i, struct store_group *out)
+{
+    *out = (struct store_group){.part = p, .entry = store_event_part_group(p, i)};
+    struct slice header = slice_make(p->bytes.ptr + out->entry.header_at, out->entry.header_len);
+    if (hash64(header.ptr, header.len, 0) == out->entry.header_sum && take_header(out, header))
+        return 0;
+    store_group_close(out);
+    return ERR_CORRUPT;
+}
+
+void store_group_close(struct store_group *g)
+{
+    mem_free(g->run_stream);
+    mem_free(g->run_end);
+    mem_free(g->columns);
+    mem_free(g->column_at);
+    *g = (struct store_group){0};
+}
+
+int store_group_times(const struct store_group *g, int64_t *out)
+{
+    struct slice in = slice_make(g->part->bytes.ptr + g->entry.data_at, g->ts_len);
+    if (hash64(in.ptr, in.len, 0) != g->ts_sum || codec_ints_decode(&in, out, g->entry.rows))
+        return ERR_CORRUPT;
+    return 0;
+}
+
+size_t store_group_find(const struct store_group *g, uint32_t field)
+{
+    for (size_t i = 0; i < g->column_count; i++) {
+        if (g->columns[i].field == field)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+int store_group_column(const struct store_group *g, size_t column, const struct store_column *spans,
+                       struct store_column *out)
+{
+    const struct store_column_info *c = &g->columns[column];
+    const char *at = g->part->bytes.ptr + g->entry.data_at + g->column_at[column];
+    return store_column_decode(c, g->entry.rows, slice_make(at, c->meta_len),
+                               slice_make(at + c->meta_len, c->pages_len), spans, out);
+}
+
+size_t store_group_column_bytes(const struct store_group *g, size_t column)
+{
+    return g->columns[column].meta_len + g->columns[column].pages_len;
+}
+
+int store_group_tally(const struct store_group *g, store_tally_list *out)
+{
+    enum data_event_table table = g->part->info.table;
+    size_t level = store_group_find(g, table == DATA_EVENT_LOGS ? DATA_EVENT_LEVEL
+                                                                : (uint32_t)DATA_EVENT_STATUS);
+    size_t line = store_group_find(g, DATA_EVENT_LINE);
+    struct store_column levels = {0}, lines = {0};
+    struct arena *arena = arena_new(0, NULL);
+    int64_t *ts = mem_alloc(g->entry.rows * sizeof(*ts));
+    int err = store_group_times(g, ts);
+    if (!err && level != SIZE_MAX)
+        err = store_group_column(g, level, NULL, &levels);
+    if (!err && line != SIZE_MAX)
+        err = store_group_column(g, line, NULL, &lines);
+    size_t run = 0;
+    for (uint32_t row = 0; row < g->entry.rows && !err; row++) {
+        struct data_value v = {0};
+        uint64_t bytes = 0;
+        while (row >= g->run_end[run])
+            run++;
+        if (levels.present)
+            err = store_column_get(&levels, row, arena, &v);
+        if (lines.present && lines.offsets) {
+            uint32_t i = store_column_index(&lines, row);
+            bytes = i == UINT32_MAX ? 0 : lines.offsets[i + 1] - lines.offsets[i];
+        } else if (lines.present) {
+            struct data_value text = {0};
+            int line_err = store_column_get(&lines, row, arena, &text);
+            err = err ? err : line_err;
+            bytes = data_value_has_text(text.kind) ? text.text.len : 0;
+        }
+        store__tally_add(out, ts[row], g->run_stream[run], store__level_of(table, v), bytes);
+    }
+    store_column_free(&levels);
+    store_column_free(&lines);
+    arena_free(arena);
+    mem_free(ts);
+    return err;
+}

@@ -1,0 +1,279 @@
+/* Reading an event part: nothing is trusted. */
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "codec/bytes.h"
+#include "codec/compress.h"
+#include "store/event/part_priv.h"
+
+static int damaged(const struct store_event_part *p, struct diag *diag, const char *what)
+{
+    return diag_set(diag, ERR_CORRUPT, "%s: %s", p->path, what);
+}
+
+static int read_sections(struct store_event_part *p, struct diag *diag)
+{
+    struct slice b = p->bytes;
+    if (b.len < STORE__EVENTS_HEADER + STORE__EVENTS_TRAILER ||
+        memcmp(b.ptr, STORE__EVENTS_MAGIC, 6) != 0)
+        return damaged(p, diag, "not a part of events, or cut off");
+    if (memcmp(b.ptr, STORE__EVENTS_MAGIC, 8) != 0)
+        return diag_set(diag, ERR_UNSUPPORTED, "%s was written by another version", p->path);
+    const char *t = b.ptr + b.len - STORE__EVENTS_TRAILER;
+    uint64_t at = codec_load64(t), count = codec_load64(t + 8), sum = codec_load64(t + 16);
+    uint64_t end = b.len - STORE__EVENTS_TRAILER;
+    if (memcmp(t + 24, STORE__EVENTS_END, 8) != 0 || at > end || count > 64 ||
+        end - at != count * sizeof(struct store__events_section_entry) ||
+        hash64(b.ptr + at, end - at, count) != sum)
+        return damaged(p, diag, "the footer does not check");
+    if (sum != p->info.footer_sum)
+        return damaged(p, diag, "another part than the manifest names");
+    for (uint64_t i = 0; i < count; i++) {
+        struct store__events_section_entry e;
+        memcpy(&e, b.ptr + at + i * sizeof(e), sizeof(e));
+        if (e.at > end || e.len > end - e.at || hash64(b.ptr + e.at, e.len, 0) != e.sum)
+            return damaged(p, diag, "a section of the index does not check");
+        if (e.id && e.id < STORE__EVENTS_SECTION_END)
+            p->sections[e.id] = slice_make(b.ptr + e.at, e.len);
+        else if (e.flags & 1)
+            return diag_set(diag, ERR_UNSUPPORTED, "%s was written by a newer version", p->path);
+    }
+    return 0;
+}
+
+static bool read_fields(struct store_event_part *p)
+{
+    struct slice in = p->sections[STORE__EVENTS_FIELDS];
+    uint64_t count;
+    if (!codec_take_varint(&in, &count) || count > in.len)
+        return false;
+    p->fields = mem_calloc(DATA_EVENT_INTRINSIC_COUNT + count, sizeof(*p->fields));
+    for (uint32_t i = 0; i < DATA_EVENT_INTRINSIC_COUNT; i++)
+        p->fields[i].name = slice_cstr(data_event_intrinsic_name(i));
+    p->field_count = DATA_EVENT_INTRINSIC_COUNT;
+    for (uint64_t i = 0; i < count; i++) {
+        struct data_event_field *f = &p->fields[p->field_count++];
+        if (!in.len || (unsigned char)in.ptr[0] >= DATA_SCOPE_STREAM)
+            return false;
+        f->scope = (enum data_event_scope)in.ptr[0];
+        in = slice_from(in, 1);
+        if (!codec_take_text(&in, &f->name))
+            return false;
+    }
+    return true;
+}
+
+static bool check_groups(const struct store_event_part *p)
+{
+    size_t classes =
+        p->sections[STORE__EVENTS_FILTERS].len / sizeof(struct store__events_filter_class);
+    for (size_t i = 0; i < store_event_part_group_count(p); i++) {
+        struct store_group_entry e = store_event_part_group(p, i);
+        struct store__events_filter_class c;
+        if (e.header_at > p->bytes.len || e.header_len > p->bytes.len - e.header_at ||
+            e.data_at > p->bytes.len || e.data_len > p->bytes.len - e.data_at || !e.rows ||
+            e.rows > STORE_GROUP_ROWS_MAX || e.t_min > e.t_max || e.stream_min > e.stream_max ||
+            e.stream_max >= p->stats.streams || e.filter_class >= classes)
+            return false;
+        memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + e.filter_class * sizeof(c), sizeof(c));
+        if (e.filter_slot >= c.count || c.count > 1 << 20 || c.at > p->bytes.len ||
+            (uint64_t)c.blocks * ((uint64_t)c.count * STORE_FILTER_BLOCK + 4) > p->bytes.len - c.at)
+            return false;
+    }
+    return true;
+}
+
+static int read_index(struct store_event_part *p, struct diag *diag)
+{
+    if (p->sections[STORE__EVENTS_STATS].len != sizeof(p->stats))
+        return damaged(p, diag, "no statistics");
+    memcpy(&p->stats, p->sections[STORE__EVENTS_STATS].ptr, sizeof(p->stats));
+    size_t pages =
+        p->sections[STORE__EVENTS_STREAM_PAGES].len / sizeof(struct store__events_stream_page);
+    if (p->stats.table != p->info.table || p->stats.streams > UINT32_MAX ||
+        (p->stats.streams + STORE_STREAM_PAGE - 1) / STORE_STREAM_PAGE != pages)
+        return damaged(p, diag, "its tables contradict each other");
+    if (!read_fields(p) || !check_groups(p))
+        return damaged(p, diag, "its index contradicts itself");
+    return 0;
+}
+
+int store_event_part_open(struct os *os, const char *path, const struct store_event_part_info *info,
+                          struct store_event_part **out, struct diag *diag)
+{
+    struct store_event_part *p = mem_calloc(1, sizeof(*p));
+    p->refs = 1;
+    p->os = os;
+    p->path = mem_strdup(path);
+    p->info = *info;
+    int err = os->ops->open(os, path, OS_READ, &p->file, diag);
+    if (!err)
+        err = os->ops->map(p->file, &p->bytes, diag);
+    if (!err)
+        err = read_sections(p, diag);
+    if (!err)
+        err = read_index(p, diag);
+    if (err) {
+        store_event_part_unref(p);
+        return err;
+    }
+    *out = p;
+    return 0;
+}
+
+struct store_event_part *store_event_part_ref(struct store_event_part *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void store_event_part_unref(struct store_event_part *p)
+{
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (p->bytes.ptr)
+        p->os->ops->unmap(p->file, p->bytes);
+    if (p->file)
+        p->os->ops->close(p->file);
+    if (p->doomed)
+        p->os->ops->unlink(p->os, p->path, NULL);
+    mem_free(p->fields);
+    mem_free(p->path);
+    mem_free(p);
+}
+
+const struct store_event_part_info *store_event_part_info(const struct store_event_part *p)
+{
+    return &p->info;
+}
+
+void store_event_part_doom(struct store_event_part *p)
+{
+    p->doomed = true;
+}
+
+size_t store_event_part_group_count(const struct store_event_part *p)
+{
+    return p->sections[STORE__EVENTS_GROUPS].len / sizeof(struct store_group_entry);
+}
+
+struct store_group_entry store_event_part_group(const struct store_event_part *p, size_t i)
+{
+    struct store_group_entry e;
+    memcpy(&e, p->sections[STORE__EVENTS_GROUPS].ptr + i * sizeof(e), sizeof(e));
+    return e;
+}
+
+size_t store_event_part_field_count(const struct store_event_part *p)
+{
+    return p->field_count;
+}
+
+struct data_event_field store_event_part_field(const struct store_event_part *p, uint32_t field)
+{
+    return p->fields[field];
+}
+
+size_t store_event_part_stream_count(const struct store_event_part *p)
+{
+    return p->stats.streams;
+}
+
+static bool take_stream(struct slice *in, struct store_part_stream *s)
+{
+    const int64_t minute = 60 * NS_PER_SEC;
+    uint64_t first, last;
+    if (!codec_take_text(in, &s->tenant) || !codec_take_text(in, &s->key) ||
+        !codec_take_varint(in, &s->rows) || !codec_take_varint(in, &s->line_bytes) ||
+        !codec_take_varint(in, &first) || !codec_take_varint(in, &last))
+        return false;
+    s->t_min = s->rows ? codec_unzigzag(first) * minute : INT64_MAX;
+    s->t_max = s->rows ? codec_unzigzag(last) * minute + minute - 1 : INT64_MIN;
+    return true;
+}
+
+int store_event_part_streams(const struct store_event_part *p, size_t page, struct arena *arena,
+                             struct store_part_stream **out, size_t *out_count)
+{
+    struct store__events_stream_page e;
+    memcpy(&e, p->sections[STORE__EVENTS_STREAM_PAGES].ptr + page * sizeof(e), sizeof(e));
+    size_t count =
+        MIN((size_t)STORE_STREAM_PAGE, (size_t)p->stats.streams - page * STORE_STREAM_PAGE);
+    if (e.at > p->bytes.len || e.len > p->bytes.len - e.at || e.raw > 1u << 30 ||
+        hash64(p->bytes.ptr + e.at, e.len, 0) != e.sum)
+        return ERR_CORRUPT;
+    char *raw = arena_alloc(arena, e.raw);
+    *out = arena_calloc(arena, count, sizeof(**out));
+    if (!raw || !*out)
+        return ERR_NOMEM;
+    if (!codec_zstd_decompress(slice_make(p->bytes.ptr + e.at, e.len), raw, e.raw))
+        return ERR_CORRUPT;
+    struct slice in = slice_make(raw, e.raw);
+    for (size_t i = 0; i < count; i++) {
+        if (!take_stream(&in, &(*out)[i]))
+            return ERR_CORRUPT;
+    }
+    *out_count = count;
+    return 0;
+}
+
+bool store_event_part_may_have(const struct store_event_part *p,
+                               const struct store_group_entry *entry,
+                               const struct store_filter_probe *probe, bool *out_damaged)
+{
+    struct store__events_filter_class c;
+    memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + entry->filter_class * sizeof(c), sizeof(c));
+    if (probe->useless)
+        return true;
+    if (!c.blocks)
+        return false;
+    const char *base = p->bytes.ptr + c.at;
+    size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4;
+    for (size_t i = 0; i < probe->hashes.len; i++) {
+        const char *at = base + store_filter_block(probe->hashes.items[i], c.blocks) * row;
+        if ((uint32_t)hash64(at, row - 4, 0) != codec_load32(at + row - 4)) {
+            *out_damaged = true;
+            return true;
+        }
+    }
+    return store_filter_may_have(probe, base + (size_t)entry->filter_slot * STORE_FILTER_BLOCK,
+                                 c.blocks, row);
+}
+
+int store_event_part_tallies(const struct store_event_part *p, bool by_stream,
+                             store_tally_list *out, bool *out_known)
+{
+    struct slice in = p->sections[by_stream ? STORE__EVENTS_TALLIES : STORE__EVENTS_TOTALS];
+    uint64_t count;
+    *out_known = in.ptr != NULL;
+    if (!in.ptr)
+        return 0;
+    if (!codec_take_varint(&in, &count) || count > p->stats.rows)
+        return ERR_CORRUPT;
+    int64_t *v = mem_alloc(CODEC_COLUMN_MAX * sizeof(*v));
+    int err = 0;
+    for (uint64_t i = 0; i < count && !err; i += CODEC_COLUMN_MAX) {
+        size_t n = MIN(count - i, (uint64_t)CODEC_COLUMN_MAX), begin = out->len;
+        vec_reserve(out, n);
+        for (int column = 0; column < 5 && !err; column++) {
+            err = codec_ints_decode(&in, v, n);
+            for (size_t k = 0; k < n && !err; k++) {
+                struct store_event_tally *t = &out->items[begin + k];
+                switch (column) {
+                case 0: t->minute = v[k]; break;
+                case 1: t->stream = (uint32_t)v[k]; break;
+                case 2: t->level = (uint32_t)v[k]; break;
+                case 3: t->rows = (uint64_t)v[k]; break;
+                default: t->bytes = (uint64_t)v[k];
+                }
+                if ((column == 1 && (uint64_t)v[k] >= MAX(p->stats.streams, UINT64_C(1))) ||
+                    (column == 2 && (uint64_t)v[k] >= DATA_LEVEL_COUNT))
+                    err = ERR_CORRUPT;
+            }
+        }
+        if (!err)
+            out->len = begin + n;
+    }
+    mem_free(v);
+    return err;
+}

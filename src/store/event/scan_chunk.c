@@ -1,0 +1,375 @@
+/* Rows into chunks: the columns asked for, or all that occur, copied so that they outlive what they
+ * came from. */
+#include "base/hash.h"
+#include "store/event/scan_priv.h"
+
+struct fill {
+    struct store_event_cursor *c;
+    struct store_event_chunk *out;
+    const struct scan__pick *picks;
+    size_t count;
+    VEC(struct store_event_column) columns;
+    struct diag *diag;
+};
+
+static int no_memory(struct fill *f)
+{
+    const struct budget *b = f->c->req.select.limits.memory;
+    return diag_set(f->diag, ERR_NOMEM, "the query needs more memory than it may use (%s)",
+                    b && b->setting ? b->setting : "its limit");
+}
+
+/* A copy in the chunk. */
+static bool copy_value(struct fill *f, struct data_value v, struct data_value *out)
+{
+    *out = v;
+    if (data_value_has_text(v.kind)) {
+        /* Empty texts need no room, but a pointer. */
+        char *p = arena_dup(f->out->arena, v.text.ptr, v.text.len);
+        if (!p)
+            return false;
+        out->text.ptr = p;
+    }
+    return true;
+}
+
+static struct data_value *new_values(struct fill *f)
+{
+    return arena_calloc(f->out->arena, f->count, sizeof(struct data_value));
+}
+
+/* The chunk's column of a field, added when it is new; for all_fields. */
+static struct data_value *column_of(struct fill *f, struct data_event_field field,
+                                    uint32_t intrinsic)
+{
+    for (size_t i = 0; i < f->columns.len; i++) {
+        const struct store_event_column *k = &f->columns.items[i];
+        if (k->scope == field.scope && slice_eq(k->name, field.name))
+            return (struct data_value *)(uintptr_t)k->values;
+    }
+    struct data_value *values = new_values(f);
+    struct slice name = arena_slice(f->out->arena, field.name);
+    if (values && name.ptr)
+        vec_push(&f->columns, ((struct store_event_column){field.scope, intrinsic, name, values}));
+    return name.ptr ? values : NULL;
+}
+
+/* Picks of one piece that lie side by side are filled together. */
+struct share {
+    struct scan__open *open;
+    size_t begin, end; /* picks */
+};
+
+/* One column of a group into `values`; with `only_missing` where there is nothing yet. */
+static int copy_column(struct fill *f, const struct share *s, size_t column,
+                       struct data_value *values, bool only_missing)
+{
+    struct scan__open *o = s->open;
+    int err = scan__load(f->c, o, column, f->diag);
+    if (err)
+        return err;
+    struct store_column *k = &o->columns[column];
+    struct data_value *dict = NULL;
+    if (k->form == STORE_COLUMN_DICT) {
+        dict = arena_alloc(f->out->arena, k->dict_count * sizeof(*dict));
+        for (uint32_t i = 0; dict && i < k->dict_count; i++) {
+            if (!copy_value(f, k->dict[i], &dict[i]))
+                return no_memory(f);
+        }
+        if (!dict)
+            return no_memory(f);
+    }
+    for (size_t i = s->begin; i < s->end; i++) {
+        struct data_value v;
+        if (only_missing && values[i].kind)
+            continue;
+        uint32_t row = o->hits[f->picks[i].hit].row;
+        if (dict) {
+            uint32_t at = store_column_index(k, row);
+            if (at != UINT32_MAX)
+                values[i] = dict[k->ints ? k->ints[at] : 0];
+            continue;
+        }
+        bool printed = k->style != STORE_STYLE_NONE;
+        err = store_column_get(k, row, f->out->arena, &v);
+        if (err)
+            return err == ERR_NOMEM ? no_memory(f) : err;
+        if (printed)
+            values[i] = v;
+        else if (v.kind && !copy_value(f, v, &values[i]))
+            return no_memory(f);
+    }
+    return 0;
+}
+
+static int copy_labels(struct fill *f, const struct share *s, struct slice name,
+                       struct data_value *values, bool only_missing)
+{
+    for (size_t i = s->begin; i < s->end; i++) {
+        if (only_missing && values[i].kind)
+            continue;
+        /* Labels stay as long as the cursor; the chunk may live longer than that. */
+        struct slice v =
+            scan__label(f->c->streams[s->open->hits[f->picks[i].hit].stream].labels, name);
+        if (v.ptr && !copy_value(f, data_value_string(v), &values[i]))
+            return no_memory(f);
+    }
+    return 0;
+}
+
+static int fill_group_field(struct fill *f, const struct share *s,
+                            const struct store_event_field *field, struct data_value *values)
+{
+    struct scan__field r;
+    scan__resolve(field, s->open->group.column_count, scan__group_field, &s->open->group, &r);
+    bool begun = false;
+    int err = 0;
+    if (r.stream && r.stream_first) {
+        err = copy_labels(f, s, r.name, values, false);
+        begun = true;
+    }
+    for (uint32_t k = 0; k < r.count && !err; k++) {
+        err = copy_column(f, s, r.columns[k], values, begun);
+        begun = true;
+    }
+    if (!err && r.stream && !r.stream_first)
+        err = copy_labels(f, s, r.name, values, begun);
+    return err;
+}
+
+static int fill_group(struct fill *f, const struct share *s)
+{
+    const struct store_group *g = &s->open->group;
+    int err = 0;
+    if (!f->c->req.all_fields) {
+        for (size_t i = 0; i < f->c->req.field_count && !err; i++)
+            err = fill_group_field(f, s, &f->c->req.fields[i],
+                                   (struct data_value *)(uintptr_t)f->columns.items[i].values);
+        return err;
+    }
+    for (size_t i = 0; i < g->column_count && !err; i++) {
+        uint32_t field = g->columns[i].field;
+        if (field == STORE_FIELD_CHILDREN)
+            continue;
+        struct data_value *values = column_of(f, store_event_part_field(g->part, field), field);
+        err = values ? copy_column(f, s, i, values, false) : no_memory(f);
+    }
+    return err;
+}
+
+/* --- rows in memory --- */
+
+static int fill_block_row(struct fill *f, const struct store_event_block *b, uint32_t row,
+                          size_t at, struct data_labels labels, const struct scan__field *fields,
+                          struct data_value *scratch)
+{
+    struct store_event_block_fields it = store_event_block_row_fields(b, row);
+    uint32_t field;
+    struct data_value v;
+    if (f->c->req.all_fields) {
+        while (store_event_block_next_field(&it, &field, &v)) {
+            if (field == STORE_FIELD_CHILDREN)
+                continue;
+            struct data_value *values = column_of(f, scan__block_field(b, field), field);
+            if (!values || !copy_value(f, v, &values[at]))
+                return no_memory(f);
+        }
+        return 0;
+    }
+    while (store_event_block_next_field(&it, &field, &v))
+        scratch[field] = v;
+    for (size_t i = 0; i < f->c->req.field_count; i++) {
+        struct data_value *to = (struct data_value *)(uintptr_t)f->columns.items[i].values + at;
+        struct slice label =
+            fields[i].stream ? scan__label(labels, fields[i].name) : (struct slice){NULL, 0};
+        v = (struct data_value){0};
+        if (label.ptr && fields[i].stream_first)
+            v = data_value_string(label);
+        for (uint32_t k = 0; k < fields[i].count && !v.kind; k++)
+            v = scratch[fields[i].columns[k]];
+        if (!v.kind && label.ptr)
+            v = data_value_string(label);
+        if (!copy_value(f, v, to))
+            return no_memory(f);
+    }
+    it = store_event_block_row_fields(b, row);
+    while (store_event_block_next_field(&it, &field, &v))
+        scratch[field].kind = DATA_VALUE_NULL;
+    return 0;
+}
+
+static int fill_blocks(struct fill *f, const struct share *s)
+{
+    struct scan__field *fields = mem_alloc(f->c->req.field_count * sizeof(*fields));
+    struct data_value *scratch = NULL;
+    const struct store_event_block *last = NULL;
+    int err = 0;
+    for (size_t i = s->begin; i < s->end && !err; i++) {
+        const struct scan__hit *hit = &s->open->hits[f->picks[i].hit];
+        struct scan__head_row at = s->open->head_rows[hit->row];
+        const struct store_event_block *b = f->c->view.blocks.items[at.block];
+        if (b != last) {
+            for (size_t k = 0; k < f->c->req.field_count; k++)
+                scan__resolve(&f->c->req.fields[k], b->field_count, scan__block_field, b,
+                              &fields[k]);
+            mem_free(scratch);
+            scratch = mem_calloc(b->field_count, sizeof(*scratch));
+            last = b;
+        }
+        err = fill_block_row(f, b, at.row, i, f->c->streams[hit->stream].labels, fields, scratch);
+    }
+    mem_free(fields);
+    mem_free(scratch);
+    return err;
+}
+
+/* --- children --- */
+
+static int packed_children(struct fill *f, const struct scan__pick *pick, struct data_value *out)
+{
+    struct scan__open *o = pick->open;
+    const struct scan__hit *hit = &o->hits[pick->hit];
+    *out = (struct data_value){0};
+    if (!o->group.part) {
+        struct scan__head_row at = o->head_rows[hit->row];
+        struct store_event_block_fields it =
+            store_event_block_row_fields(f->c->view.blocks.items[at.block], at.row);
+        uint32_t field;
+        struct data_value v;
+        while (store_event_block_next_field(&it, &field, &v)) {
+            if (field == STORE_FIELD_CHILDREN)
+                *out = v;
+        }
+        return 0;
+    }
+    size_t column = store_group_find(&o->group, STORE_FIELD_CHILDREN);
+    if (column == SIZE_MAX)
+        return 0;
+    int err = scan__load(f->c, o, column, f->diag);
+    return err ? err : store_column_get(&o->columns[column], hit->row, f->out->arena, out);
+}
+
+static int fill_children(struct fill *f)
+{
+    struct store_event_children *all = arena_calloc(f->out->arena, f->count, sizeof(*all));
+    if (!all)
+        return no_memory(f);
+    for (size_t i = 0; i < f->count; i++) {
+        struct data_value packed, copy;
+        int err = packed_children(f, &f->picks[i], &packed);
+        if (err)
+            return err == ERR_NOMEM ? no_memory(f) : err;
+        if (packed.kind != DATA_VALUE_BYTES)
+            continue;
+        struct data_event_child *items;
+        struct data_event_attr *attrs;
+        struct slice *names;
+        size_t names_count;
+        if (!copy_value(f, packed, &copy))
+            return no_memory(f);
+        if (!store_children_decode(copy.text, f->out->ts[i], f->out->arena, &items, &all[i].count,
+                                   &attrs, &names, &names_count))
+            return ERR_CORRUPT;
+        all[i].items = items;
+        all[i].attrs = attrs;
+        all[i].names = names;
+    }
+    f->out->children = all;
+    return 0;
+}
+
+/* --- all together --- */
+
+static int fill_values(struct fill *f)
+{
+    int err = 0;
+    for (size_t i = 0, end; i < f->count && !err; i = end) {
+        for (end = i; end < f->count && f->picks[end].open == f->picks[i].open; end++) {
+        }
+        struct share s = {f->picks[i].open, i, end};
+        err = s.open->group.part ? fill_group(f, &s) : fill_blocks(f, &s);
+    }
+    return err;
+}
+
+int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
+               struct store_event_chunk *out, struct diag *diag)
+{
+    struct fill f = {.c = c, .out = out, .picks = picks, .count = count, .diag = diag};
+    struct budget *budget = c->req.select.limits.memory;
+    if (out->arena && out->budget == budget) {
+        arena_reset(out->arena);
+    } else {
+        arena_free(out->arena);
+        out->arena = arena_new(0, budget);
+    }
+    *out = (struct store_event_chunk){.arena = out->arena, .budget = budget, .count = count};
+    int64_t *ts = arena_alloc(out->arena, count * sizeof(*ts));
+    uint32_t *stream = arena_alloc(out->arena, count * sizeof(*stream));
+    if (!ts || !stream)
+        return no_memory(&f);
+    for (size_t i = 0; i < count; i++) {
+        ts[i] = picks[i].open->hits[picks[i].hit].ts;
+        stream[i] = picks[i].open->hits[picks[i].hit].stream;
+    }
+    out->ts = ts;
+    out->stream = stream;
+    out->streams = c->streams;
+    int err = 0;
+    for (size_t i = 0; i < c->req.field_count && !c->req.all_fields && !err; i++) {
+        const struct store_event_field *field = &c->req.fields[i];
+        struct store_event_column k = {.name = field->name, .values = new_values(&f)};
+        if (field->scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC)) {
+            k.intrinsic = field->intrinsic;
+            k.name = slice_cstr(data_event_intrinsic_name(field->intrinsic));
+        } else {
+            k.scope = DATA_SCOPE_ATTRIBUTE;
+        }
+        vec_push(&f.columns, k);
+        err = k.values ? 0 : no_memory(&f);
+    }
+    if (!err && count)
+        err = fill_values(&f);
+    if (!err && c->req.children)
+        err = fill_children(&f);
+    out->columns = arena_dup(out->arena, f.columns.items, f.columns.len * sizeof(*f.columns.items));
+    out->column_count = f.columns.len;
+    vec_free(&f.columns);
+    pthread_mutex_lock(&c->lock);
+    out->stream_count = c->stream_count;
+    c->stats.rows_delivered += count;
+    pthread_mutex_unlock(&c->lock);
+    if (!err && !out->columns)
+        err = no_memory(&f);
+    if (err == ERR_CORRUPT)
+        diag_set(diag, err, "a part is damaged where rows that were found lie");
+    return err;
+}
+
+static const void *permuted(struct arena *arena, const void *from, size_t size, const uint32_t *at,
+                            size_t count)
+{
+    char *to = arena_alloc(arena, count * size);
+    for (size_t i = 0; to && i < count; i++)
+        memcpy(to + i * size, (const char *)from + at[i] * size, size);
+    return to;
+}
+
+int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count)
+{
+    struct store_event_column *columns =
+        arena_dup(c->arena, c->columns, c->column_count * sizeof(*columns));
+    c->ts = permuted(c->arena, c->ts, sizeof(*c->ts), at, count);
+    c->stream = permuted(c->arena, c->stream, sizeof(*c->stream), at, count);
+    if (c->children)
+        c->children = permuted(c->arena, c->children, sizeof(*c->children), at, count);
+    bool ok = columns && c->ts && c->stream;
+    for (size_t i = 0; ok && i < c->column_count; i++) {
+        columns[i].values =
+            permuted(c->arena, columns[i].values, sizeof(*columns[i].values), at, count);
+        ok = columns[i].values != NULL;
+    }
+    c->columns = columns;
+    c->count = count;
+    return ok ? 0 : ERR_NOMEM;
+}

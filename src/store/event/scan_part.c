@@ -1,0 +1,506 @@
+/* Selecting rows of a row group: streams and time first, then what indexes and zones rule out, then
+ * the cheap columns, texts last. */
+#include <stdlib.h>
+
+#include "store/event/scan_priv.h"
+
+struct data_event_field scan__group_field(const void *group, uint32_t i)
+{
+    const struct store_group *g = group;
+    return store_event_part_field(g->part, g->columns[i].field);
+}
+
+/* Where the values of a field are: exact names before other spellings. */
+void scan__resolve(const struct store_event_field *f, size_t count,
+                   struct data_event_field (*get)(const void *from, uint32_t i), const void *from,
+                   struct scan__field *out)
+{
+    *out = (struct scan__field){.stream = f->scopes & STORE_SCOPE_BIT(DATA_SCOPE_STREAM),
+                                .stream_first = f->stream_first,
+                                .name = f->name};
+    bool intrinsic = f->scopes & STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC);
+    struct slice name = intrinsic ? slice_cstr(data_event_intrinsic_name(f->intrinsic)) : f->name;
+    for (int scope = DATA_SCOPE_INTRINSIC; scope < DATA_SCOPE_STREAM; scope++) {
+        if (!(f->scopes & STORE_SCOPE_BIT(scope)))
+            continue;
+        for (int exact = 1; exact >= 0; exact--) {
+            for (uint32_t i = 0; i < count && out->count < SCAN__COLUMNS_MAX; i++) {
+                struct data_event_field g = get(from, i);
+                if ((int)g.scope != scope || !g.name.len)
+                    continue;
+                bool same = slice_eq(g.name, name);
+                if (exact ? same : !same && !intrinsic && data_event_name_matches(g.name, name))
+                    out->columns[out->count++] = i;
+            }
+        }
+    }
+}
+
+void scan__close(struct store_event_cursor *c, struct scan__open *o)
+{
+    if (!o)
+        return;
+    for (size_t i = 0; o->columns && i < o->group.column_count; i++) {
+        if (o->loaded[i])
+            store_column_free(&o->columns[i]);
+    }
+    if (c->req.select.limits.memory)
+        budget_give(c->req.select.limits.memory, (int64_t)o->charged);
+    if (o->group.part)
+        store_group_close(&o->group);
+    mem_free(o->columns);
+    mem_free(o->loaded);
+    mem_free(o->head_rows);
+    mem_free(o->hits);
+    arena_free(o->texts);
+    buf_deinit(&o->scratch);
+    mem_free(o);
+}
+
+static void count_bytes(struct store_event_cursor *c, uint64_t stored, uint64_t raw)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stats.bytes_scanned += stored;
+    c->stats.raw_bytes_scanned += raw;
+    pthread_mutex_unlock(&c->lock);
+}
+
+int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column, struct diag *diag)
+{
+    if (o->loaded[column])
+        return 0;
+    const struct store_column_info *info = &o->group.columns[column];
+    const struct store_column *spans = NULL;
+    int err =
+        scan__charge(c, o, (size_t)info->meta_raw + info->present * 16u + info->pages_len, diag);
+    if (!err && info->form == STORE_COLUMN_PARENT) {
+        size_t span = store_group_find(&o->group, DATA_EVENT_SPAN_ID);
+        if (span == SIZE_MAX)
+            return ERR_CORRUPT;
+        err = scan__load(c, o, span, diag);
+        spans = &o->columns[span];
+    }
+    if (!err)
+        err = store_group_column(&o->group, column, spans, &o->columns[column]);
+    o->loaded[column] = !err;
+    if (!err) {
+        struct store_column *k = &o->columns[column];
+        count_bytes(c, store_group_column_bytes(&o->group, column),
+                    k->offsets ? k->offsets[k->present] : k->present * UINT64_C(8));
+    }
+    return err;
+}
+
+/* --- one predicate on one column --- */
+
+struct job {
+    struct store_event_cursor *c;
+    struct scan__open *o;
+    uint32_t *rows; /* selected so far */
+    size_t count;
+    uint32_t *streams; /* of the rows */
+    struct diag *diag;
+};
+
+static void keep(struct job *j, const bool *flags)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < j->count; i++) {
+        if (flags[i]) {
+            j->rows[kept] = j->rows[i];
+            j->streams[kept++] = j->streams[i];
+        }
+    }
+    j->count = kept;
+}
+
+static void by_dict(struct job *j, const struct store_event_predicate *p, struct store_column *k,
+                    bool *flags)
+{
+    bool *truth = mem_alloc(k->dict_count);
+    for (uint32_t i = 0; i < k->dict_count; i++)
+        truth[i] = store_event_satisfies(p, k->dict[i], &j->o->scratch);
+    for (size_t i = 0; i < j->count; i++) {
+        uint32_t at = store_column_index(k, j->rows[i]);
+        flags[i] = at == UINT32_MAX ? p->absent : truth[k->ints ? k->ints[at] : 0];
+    }
+    mem_free(truth);
+}
+
+/* Pages are searched in one go: what is found is then given to its row. */
+static int by_search(struct job *j, const struct store_event_predicate *p, struct store_column *k,
+                     bool *flags)
+{
+    struct slice needle = p->value.text;
+    bool found_is = p->op == STORE_EVENT_CONTAINS;
+    const struct store_column_page *page = NULL;
+    const char *hit = NULL; /* the first at or behind what was looked at */
+    for (size_t i = 0; i < j->count; i++) {
+        uint32_t at = store_column_index(k, j->rows[i]);
+        if (at == UINT32_MAX) {
+            flags[i] = p->absent;
+            continue;
+        }
+        if (!page || at < page->first || at >= page->end) {
+            int err = scan__check(j->c, j->diag);
+            if (err)
+                return err;
+            page = store_column_page_of(k, at);
+            if (!page)
+                return ERR_CORRUPT;
+
+            hit = page->raw_len >= needle.len
+                      ? memmem(page->raw, page->raw_len, needle.ptr, needle.len)
+                      : NULL;
+        }
+        const char *begin = page->raw + (k->offsets[at] - page->raw_at),
+                   *end = page->raw + (k->offsets[at + 1] - page->raw_at),
+                   *page_end = page->raw + page->raw_len;
+        /* A hit across two lines is none: look further. */
+        while (hit && (hit < begin || (hit < end && hit + needle.len > end))) {
+            const char *from = hit < begin ? begin : hit + 1;
+            hit = (size_t)(page_end - from) >= needle.len
+                      ? memmem(from, (size_t)(page_end - from), needle.ptr, needle.len)
+                      : NULL;
+        }
+        flags[i] = (hit && hit < end) == found_is;
+    }
+    return 0;
+}
+
+static int by_value(struct job *j, const struct store_event_predicate *p, struct store_column *k,
+                    bool *flags)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        struct data_value v;
+        if (i % 1024 == 0) {
+            arena_reset(j->o->texts);
+            int err = scan__check(j->c, j->diag);
+            if (err)
+                return err;
+        }
+        int err = store_column_get(k, j->rows[i], j->o->texts, &v);
+        if (err)
+            return err;
+        flags[i] = store_event_satisfies(p, v, &j->o->scratch);
+    }
+    return 0;
+}
+
+static int on_column(struct job *j, const struct store_event_predicate *p, uint32_t column,
+                     bool *flags)
+{
+    int err = scan__load(j->c, j->o, column, j->diag);
+    if (err)
+        return err;
+    struct store_column *k = &j->o->columns[column];
+    if (k->form == STORE_COLUMN_DICT) {
+        by_dict(j, p, k, flags);
+        return 0;
+    }
+    bool search = (p->op == STORE_EVENT_CONTAINS || p->op == STORE_EVENT_NOT_CONTAINS) &&
+                  p->value.text.len && k->form == STORE_COLUMN_TEXT && k->kind == DATA_VALUE_STRING;
+    return search ? by_search(j, p, k, flags) : by_value(j, p, k, flags);
+}
+
+/* --- in general: several columns, and labels of the stream --- */
+
+static struct data_value label_value(struct job *j, const struct scan__field *f, size_t i)
+{
+    /* The list does not move, and what is in it stays. */
+    struct slice v = scan__label(j->c->streams[j->streams[i]].labels, f->name);
+    return v.ptr ? data_value_string(v) : (struct data_value){0};
+}
+
+static int value_of(struct job *j, const struct scan__field *f, size_t i, struct data_value *v)
+{
+    *v = (struct data_value){0};
+    if (f->stream && f->stream_first)
+        *v = label_value(j, f, i);
+    for (uint32_t k = 0; k < f->count && !v->kind; k++) {
+        int err = store_column_get(&j->o->columns[f->columns[k]], j->rows[i], j->o->texts, v);
+        if (err)
+            return err;
+    }
+    if (!v->kind && f->stream && !f->stream_first)
+        *v = label_value(j, f, i);
+    return 0;
+}
+
+static int in_general(struct job *j, const struct store_event_predicate *p,
+                      const struct scan__field *f, bool *flags)
+{
+    int err = 0;
+    for (uint32_t k = 0; k < f->count && !err; k++)
+        err = scan__load(j->c, j->o, f->columns[k], j->diag);
+    for (size_t i = 0; i < j->count && !err; i++) {
+        struct data_value v;
+        if (i % 1024 == 0)
+            arena_reset(j->o->texts);
+        err = value_of(j, f, i, &v);
+        flags[i] = !err && store_event_satisfies(p, v, &j->o->scratch);
+    }
+    return err;
+}
+
+static int on_rows(struct job *j, const struct store_event_predicate *p, bool *flags)
+{
+    struct scan__field f;
+    scan__resolve(&p->field, j->o->group.column_count, scan__group_field, &j->o->group, &f);
+    if (!f.stream && !f.count) {
+        struct data_value none = {0};
+        memset(flags, store_event_satisfies(p, none, &j->o->scratch), j->count);
+        return 0;
+    }
+    return !f.stream && f.count == 1 ? on_column(j, p, f.columns[0], flags)
+                                     : in_general(j, p, &f, flags);
+}
+
+static int apply(struct job *j, const struct store_event_clause *clause)
+{
+    bool *flags = mem_alloc(j->count), *any = clause->count > 1 ? mem_calloc(j->count, 1) : flags;
+    int err = 0;
+    for (size_t k = 0; k < clause->count && !err; k++) {
+        err = on_rows(j, &clause->any[k], flags);
+        for (size_t i = 0; any != flags && i < j->count && !err; i++)
+            any[i] |= flags[i];
+    }
+    if (!err && clause->count)
+        keep(j, any);
+    else if (!err)
+        j->count = 0; /* nothing can be true */
+    if (any != flags)
+        mem_free(any);
+    mem_free(flags);
+    return err;
+}
+
+/* --- what needs no columns --- */
+
+/* False: no value in the zone satisfies the predicate. */
+static bool zone_may(const struct store_event_predicate *p, const struct store_column_info *info)
+{
+    double x;
+    if (!info->has_zone || p->mismatch || !data_value_number(p->value, false, &x) ||
+        (info->kinds & 1u << DATA_VALUE_STRING && !p->as_text))
+        return true;
+    switch (p->op) {
+    case STORE_EVENT_EQ: return x >= info->zone_min && x <= info->zone_max;
+    case STORE_EVENT_LT: return info->zone_min < x;
+    case STORE_EVENT_LE: return info->zone_min <= x;
+    case STORE_EVENT_GT: return info->zone_max > x;
+    case STORE_EVENT_GE: return info->zone_max >= x;
+    default: return true;
+    }
+}
+
+static bool predicate_may(const struct scan__open *o, const struct store_event_predicate *p)
+{
+    struct scan__field f;
+    scan__resolve(&p->field, o->group.column_count, scan__group_field, &o->group, &f);
+    if (f.stream || p->absent)
+        return true;
+    for (uint32_t k = 0; k < f.count; k++) {
+        if (zone_may(p, &o->group.columns[f.columns[k]]))
+            return true;
+    }
+    return p->op == STORE_EVENT_HAS ? p->absent : false;
+}
+
+static bool only_texts(const struct scan__open *o, const struct store_event_clause *clause)
+{
+    for (size_t i = 0; i < clause->count; i++) {
+        struct scan__field f;
+        scan__resolve(&clause->any[i].field, o->group.column_count, scan__group_field, &o->group,
+                      &f);
+        for (uint32_t k = 0; k < f.count; k++) {
+            if (o->group.columns[f.columns[k]].kinds &
+                ~(1u << DATA_VALUE_STRING | 1u << DATA_VALUE_JSON))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool header_may(struct store_event_cursor *c, struct scan__open *o, bool *out_damaged)
+{
+    struct store_event_stats *stats = &c->stats;
+    for (size_t i = 0; i < c->req.clause_count; i++) {
+        const struct scan__clause *k = &c->clauses[i];
+        bool may = false;
+        for (size_t n = 0; n < k->clause->count && !may; n++)
+            may = predicate_may(o, &k->clause->any[n]);
+        uint64_t *skipped = may ? &stats->skipped_by_token : &stats->skipped_by_zone;
+        if (may && k->text_probe && only_texts(o, k->clause))
+            may = store_event_part_may_have(o->group.part, &o->group.entry, &k->probe, out_damaged);
+        if (!may) {
+            pthread_mutex_lock(&c->lock);
+            ++*skipped;
+            pthread_mutex_unlock(&c->lock);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool streams_in_range(const struct scan__part *p, const struct store_group_entry *e)
+{
+    for (uint32_t i = e->stream_min; i <= e->stream_max; i++) {
+        if (!(i % 64) && !p->match[i / 64]) {
+            i += 63;
+            continue;
+        }
+        if (p->match[i / 64] >> i % 64 & 1)
+            return true;
+    }
+    return false;
+}
+
+/* Rows of the streams and of the time asked for. */
+static int select_rows(struct job *j, struct scan__part *p, const int64_t *ts)
+{
+    const struct store_group *g = &j->o->group;
+    const struct store_event_select *req = &j->c->req.select;
+    bool all_times = g->entry.t_min >= req->t_min_ns && g->entry.t_max <= req->t_max_ns;
+    uint32_t row = 0;
+    for (size_t run = 0; run < g->run_count; run++) {
+        uint32_t ordinal = g->run_stream[run], stream = 0;
+        bool matches = p->match[ordinal / 64] >> ordinal % 64 & 1;
+        if (matches) {
+            int err = scan__part_stream(j->c, p, ordinal, &stream);
+            if (err)
+                return err;
+        }
+        for (; row < g->run_end[run]; row++) {
+            if (!matches || (!all_times && (ts[row] < req->t_min_ns || ts[row] > req->t_max_ns)))
+                continue;
+            j->rows[j->count] = row;
+            j->streams[j->count++] = stream;
+        }
+    }
+    return 0;
+}
+
+/* How dear a clause is: those that need no text first. */
+static int cost_of(const struct scan__open *o, const struct store_event_clause *clause)
+{
+    int cost = 0;
+    for (size_t i = 0; i < clause->count; i++) {
+        struct scan__field f;
+        scan__resolve(&clause->any[i].field, o->group.column_count, scan__group_field, &o->group,
+                      &f);
+        for (uint32_t k = 0; k < f.count; k++) {
+            uint8_t form = o->group.columns[f.columns[k]].form;
+            int one = form == STORE_COLUMN_DICT ? 1 : form == STORE_COLUMN_TEXT ? 3 : 2;
+            if (clause->any[i].op == STORE_EVENT_MATCH ||
+                clause->any[i].op == STORE_EVENT_NOT_MATCH)
+                one += form == STORE_COLUMN_DICT ? 0 : 2;
+            cost = MAX(cost, one);
+        }
+    }
+    return cost;
+}
+
+static int apply_all(struct job *j)
+{
+    struct store_event_cursor *c = j->c;
+    bool *done = mem_calloc(c->req.clause_count + 1, 1);
+    int err = 0;
+    for (size_t round = 0; round < c->req.clause_count && j->count && !err; round++) {
+        size_t best = SIZE_MAX;
+        int least = 0;
+        for (size_t i = 0; i < c->req.clause_count; i++) {
+            int cost = done[i] ? 0 : cost_of(j->o, &c->req.clauses[i]);
+            if (!done[i] && (best == SIZE_MAX || cost < least)) {
+                best = i;
+                least = cost;
+            }
+        }
+        done[best] = true;
+        err = apply(j, &c->req.clauses[best]);
+    }
+    mem_free(done);
+    return err;
+}
+
+static int select_group(struct store_event_cursor *c, struct scan__open *o, struct scan__part *p,
+                        struct diag *diag)
+{
+    uint32_t rows = o->group.entry.rows;
+    int64_t *ts = mem_alloc(rows * sizeof(*ts));
+    struct job j = {.c = c, .o = o, .diag = diag};
+    j.rows = mem_alloc(rows * sizeof(*j.rows));
+    j.streams = mem_alloc(rows * sizeof(*j.streams));
+    int err = store_group_times(&o->group, ts);
+    if (!err)
+        err = select_rows(&j, p, ts);
+    pthread_mutex_lock(&c->lock);
+    c->stats.rows_scanned += j.count;
+    c->stats.bytes_scanned += o->group.entry.header_len + o->group.ts_len;
+    c->stats.groups_opened++;
+    pthread_mutex_unlock(&c->lock);
+    if (!err)
+        err = apply_all(&j);
+    if (!err && j.count) {
+        o->hits = mem_alloc(j.count * sizeof(*o->hits));
+        o->count = j.count;
+        for (size_t i = 0; i < j.count; i++)
+            o->hits[i] = (struct scan__hit){ts[j.rows[i]], j.streams[i], j.rows[i]};
+    }
+    mem_free(ts);
+    mem_free(j.rows);
+    mem_free(j.streams);
+    return err;
+}
+
+int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
+                     struct diag *diag)
+{
+    const struct scan__piece *at = &c->pieces.items[piece];
+    struct scan__part *p = &c->parts[at->part];
+    struct store_group_entry e = store_event_part_group(p->part, at->group);
+    bool damaged = false;
+    *out = NULL;
+    int err = scan__check(c, diag);
+    if (err)
+        return err;
+    if (!streams_in_range(p, &e)) {
+        pthread_mutex_lock(&c->lock);
+        c->stats.skipped_by_stream++;
+        pthread_mutex_unlock(&c->lock);
+        return 0;
+    }
+    for (size_t i = 0; i < c->req.clause_count; i++) {
+        if (c->clauses[i].use_probe &&
+            !store_event_part_may_have(p->part, &e, &c->clauses[i].probe, &damaged)) {
+            pthread_mutex_lock(&c->lock);
+            c->stats.skipped_by_token++;
+            pthread_mutex_unlock(&c->lock);
+            return 0;
+        }
+    }
+    struct scan__open *o = mem_calloc(1, sizeof(*o));
+    o->piece = at;
+    o->number = piece;
+    o->texts = arena_new(0, NULL);
+    err = scan__charge(c, o, e.rows * 40u, diag);
+    if (!err)
+        err = store_group_open(p->part, at->group, &o->group);
+    if (!err) {
+        o->columns = mem_calloc(o->group.column_count, sizeof(*o->columns));
+        o->loaded = mem_calloc(o->group.column_count, sizeof(*o->loaded));
+        if (header_may(c, o, &damaged))
+            err = select_group(c, o, p, diag);
+    }
+    if (damaged || err == ERR_CORRUPT) {
+        /* The rest goes on being served. */
+        store__event_quarantine(c->e, p->part);
+        err = err == ERR_CORRUPT ? 0 : err;
+    }
+    if (err || !o->count) {
+        scan__close(c, o);
+        return err;
+    }
+    *out = o;
+    return 0;
+}

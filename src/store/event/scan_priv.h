@@ -1,0 +1,158 @@
+/* Inside of a scan: pieces (row groups, and runs of blocks in memory), what is selected of them,
+ * and the chunks they become. */
+#ifndef STORE_EVENT_SCAN_PRIV_H
+#define STORE_EVENT_SCAN_PRIV_H
+
+#include "store/event/events_priv.h"
+
+/* A part as one scan sees it. */
+struct scan__part {
+    struct store_event_part *part;
+    uint64_t *match; /* bit per stream; NULL = none was looked at yet */
+    size_t matched;
+    uint32_t *index;     /* ordinal -> the cursor's stream + 1; 0 = not asked for yet */
+    int64_t cached_page; /* of streams, in `page` */
+    struct store_part_stream *page;
+    struct arena *page_arena;
+};
+
+/* Read as a whole: a morsel. */
+struct scan__piece {
+    int64_t t_min, t_max;
+    uint32_t part, group;            /* or part UINT32_MAX: */
+    uint32_t block_begin, block_end; /* of the view */
+};
+
+struct scan__clause {
+    const struct store_event_clause *clause;
+    struct store_filter_probe probe;
+    bool use_probe;  /* on every group */
+    bool text_probe; /* on groups whose columns of that name hold nothing but texts */
+};
+
+struct store_event_cursor {
+    struct store__events *e;
+    struct store_event_scan req;
+    struct store__event_view view;
+    struct scan__part *parts;
+    VEC(struct scan__piece) pieces; /* in the order of arrival */
+    struct scan__clause *clauses;
+
+    pthread_mutex_t lock; /* guards what follows while morsels are read */
+    struct store_event_stream *streams;
+    size_t stream_count, stream_max;
+    uint32_t *stream_table; /* index + 1 by id; power of two */
+    size_t stream_table_size;
+    struct arena *arena; /* their labels */
+    struct store_event_stats stats;
+
+    /* next() only */
+    uint32_t *order; /* pieces by time */
+    size_t opened;   /* of order */
+    VEC(struct scan__open *) open;
+    uint64_t delivered;
+};
+
+/* One value of a field may be in several columns and in the stream's labels. */
+#define SCAN__COLUMNS_MAX 8
+struct scan__field {
+    uint32_t columns[SCAN__COLUMNS_MAX]; /* of the group; or fields of a block */
+    uint32_t count;
+    bool stream, stream_first;
+    struct slice name;
+};
+
+struct scan__hit {
+    int64_t ts;
+    uint32_t stream; /* the cursor's */
+    uint32_t row;    /* of the group, or index into head_rows */
+};
+
+struct scan__head_row {
+    uint32_t block, row;
+};
+
+/* A piece that is being read: its selected rows. */
+struct scan__open {
+    const struct scan__piece *piece;
+    uint32_t number; /* of the piece */
+    struct store_group group;
+    struct store_column *columns;
+    bool *loaded;
+    struct scan__head_row *head_rows;
+    struct scan__hit *hits; /* in the scan's order once sorted */
+    size_t count, next;
+    size_t charged;
+    struct arena *texts; /* printed values, while predicates are tried */
+    struct buf scratch;
+};
+
+/* scan_open.c */
+int scan__check(struct store_event_cursor *c, struct diag *diag);
+/* Charges the query's memory. */
+int scan__charge(struct store_event_cursor *c, struct scan__open *o, size_t bytes,
+                 struct diag *diag);
+/* The row's stream in the cursor's list. */
+int scan__part_stream(struct store_event_cursor *c, struct scan__part *p, uint32_t ordinal,
+                      uint32_t *out);
+uint32_t scan__live_stream(struct store_event_cursor *c, const struct store_stream *s);
+bool scan__labels_match(struct data_labels labels, const struct store_matcher *matchers,
+                        size_t count);
+/* ptr NULL when there is none; exact names first. */
+struct slice scan__label(struct data_labels labels, struct slice name);
+
+/* scan_part.c, scan_head.c: selects the piece's rows. *out NULL when it has none. */
+int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
+                     struct diag *diag);
+int scan__open_blocks(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
+                      struct diag *diag);
+void scan__close(struct store_event_cursor *c, struct scan__open *o);
+int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column,
+               struct diag *diag);
+void scan__resolve(const struct store_event_field *f, size_t count,
+                   struct data_event_field (*get)(const void *from, uint32_t i), const void *from,
+                   struct scan__field *out);
+struct data_event_field scan__group_field(const void *group, uint32_t i);
+struct data_event_field scan__block_field(const void *block, uint32_t i);
+
+/* scan_chunk.c: rows into chunks */
+struct scan__pick {
+    struct scan__open *open;
+    uint32_t hit; /* index into its hits */
+};
+int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
+               struct store_event_chunk *out, struct diag *diag);
+/* Row i of the chunk becomes what was row at[i]; at most as many as there were. */
+int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count);
+
+/* lists.c, traces.c */
+int scan__open_cursor(struct store_event_source *src, const struct store_event_scan *req,
+                      struct store_event_cursor **out, struct diag *diag);
+int scan__streams(struct store_event_source *src, const struct store_event_select *req,
+                  struct arena *arena, struct store_event_stream **out, size_t *out_count,
+                  struct diag *diag);
+int scan__counts(struct store_event_source *src, const struct store_event_select *req,
+                 int64_t step_ns, bool by_stream, bool by_level, struct arena *arena,
+                 struct store_event_counts *out, struct diag *diag);
+int scan__label_names(struct store_event_source *src, const struct store_event_select *req,
+                      size_t limit, struct arena *arena, struct slice **out, size_t *out_count,
+                      bool *out_cut, struct diag *diag);
+int scan__label_values(struct store_event_source *src, struct slice name,
+                       const struct store_event_select *req, size_t limit, struct arena *arena,
+                       struct slice **out, size_t *out_count, bool *out_cut, struct diag *diag);
+int scan__fields(struct store_event_source *src, const struct store_event_select *req,
+                 struct arena *arena, struct store_event_field_info **out, size_t *out_count,
+                 struct diag *diag);
+int scan__field_values(struct store_event_source *src, struct store_event_field field,
+                       const struct store_event_scan *req, size_t limit, struct arena *arena,
+                       struct store_event_field_value **out, size_t *out_count, bool *out_cut,
+                       struct diag *diag);
+int scan__traces(struct store_event_source *src, const struct slice *ids, size_t id_count,
+                 const struct store_event_scan *req, struct store_event_chunk *out,
+                 struct diag *diag);
+size_t scan__morsel_count(struct store_event_cursor *c);
+int scan__morsel_read(struct store_event_cursor *c, size_t i, struct store_event_chunk *out,
+                      struct diag *diag);
+void scan__close_cursor(struct store_event_cursor *c);
+
+#endif

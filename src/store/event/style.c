@@ -1,0 +1,271 @@
+#include "store/event/style.h"
+
+#include <stdio.h>
+
+#include "base/types.h"
+#include "codec/hex.h"
+#include "codec/number.h"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t count_digits(struct slice s, size_t at)
+{
+    size_t n = 0;
+    while (at + n < s.len && is_digit(s.ptr[at + n]))
+        n++;
+    return n;
+}
+
+static enum store_style guess_number(struct slice s, unsigned *out_param)
+{
+    size_t at = s.ptr[0] == '-', whole = count_digits(s, at), dots = 0;
+    if (!whole)
+        return STORE_STYLE_NONE;
+    if (at + whole == s.len)
+        return STORE_STYLE_INT;
+    for (size_t i = 0; i < s.len; i++)
+        dots += s.ptr[i] == '.';
+    if (dots == 3)
+        return STORE_STYLE_IPV4;
+    if (s.ptr[at + whole] != '.')
+        return STORE_STYLE_NONE;
+    size_t decimals = count_digits(s, at + whole + 1);
+    *out_param = (unsigned)decimals;
+    return decimals && at + whole + 1 + decimals == s.len ? STORE_STYLE_DECIMAL : STORE_STYLE_NONE;
+}
+
+static bool is_hex(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!is_digit(s.ptr[i]) && !(s.ptr[i] >= 'a' && s.ptr[i] <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+enum store_style store_style_guess(struct slice s, unsigned *out_param)
+{
+    *out_param = 0;
+    if (!s.len || s.len > 64)
+        return STORE_STYLE_NONE;
+    if (s.len >= 20 && s.len <= 30 && s.ptr[4] == '-' && s.ptr[10] == 'T' &&
+        s.ptr[s.len - 1] == 'Z') {
+        *out_param = s.len > 20 ? (unsigned)s.len - 21 : 0;
+        return STORE_STYLE_TIME;
+    }
+    if (s.len == 36 && s.ptr[8] == '-' && s.ptr[23] == '-')
+        return STORE_STYLE_UUID;
+    if (s.len >= 16 && s.len % 2 == 0 && is_hex(s))
+        return STORE_STYLE_HEX;
+    return s.len <= 20 ? guess_number(s, out_param) : STORE_STYLE_NONE;
+}
+
+/* --- parsing: leniently; the caller prints it back and compares --- */
+
+static bool take_number(struct slice s, size_t at, size_t digits, int64_t *out)
+{
+    *out = 0;
+    if (at + digits > s.len)
+        return false;
+    for (size_t i = 0; i < digits; i++) {
+        if (!is_digit(s.ptr[at + i]))
+            return false;
+        *out = *out * 10 + (s.ptr[at + i] - '0');
+    }
+    return true;
+}
+
+/* Days since 1970 of a date of the proleptic Gregorian calendar, and back. */
+static int64_t days_of(int64_t y, int64_t m, int64_t d)
+{
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static void date_of(int64_t days, int64_t *y, int64_t *m, int64_t *d)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097, doe = days - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    *d = doy - (153 * mp + 2) / 5 + 1;
+    *m = mp + (mp < 10 ? 3 : -9);
+    *y = yoe + era * 400 + (*m <= 2);
+}
+
+static bool parse_time(struct slice s, unsigned decimals, int64_t *out)
+{
+    int64_t y, mo, d, h, mi, sec, frac = 0;
+    if (s.len != 20 + (decimals ? decimals + 1 : 0) || decimals > 9 || !take_number(s, 0, 4, &y) ||
+        !take_number(s, 5, 2, &mo) || !take_number(s, 8, 2, &d) || !take_number(s, 11, 2, &h) ||
+        !take_number(s, 14, 2, &mi) || !take_number(s, 17, 2, &sec) ||
+        !take_number(s, 20, decimals, &frac) || y < 1700 || y > 2250 || mo < 1 || mo > 12)
+        return false;
+    for (unsigned i = decimals; i < 9; i++)
+        frac *= 10;
+    *out = ((days_of(y, mo, d) * 24 + h) * 60 + mi) * 60 + sec;
+    *out = *out * NS_PER_SEC + frac;
+    return true;
+}
+
+static bool parse_ipv4(struct slice s, int64_t *out)
+{
+    int64_t v = 0;
+    size_t at = 0;
+    for (int i = 0; i < 4; i++) {
+        int64_t part;
+        size_t n = count_digits(s, at);
+        if (!n || n > 3 || !take_number(s, at, n, &part) || part > 255)
+            return false;
+        v = v << 8 | part;
+        at += n + 1;
+    }
+    *out = v;
+    return at == s.len + 1;
+}
+
+static bool parse_decimal(struct slice s, unsigned decimals, int64_t *out)
+{
+    char digits[24];
+    if (s.len > 20 || s.len < decimals + 2 || s.ptr[s.len - decimals - 1] != '.')
+        return false;
+    memcpy(digits, s.ptr, s.len - decimals - 1);
+    memcpy(digits + s.len - decimals - 1, s.ptr + s.len - decimals, decimals);
+    return codec_text_to_int(slice_make(digits, s.len - 1), out);
+}
+
+bool store_style_parse(enum store_style style, unsigned param, struct slice text, int64_t *out)
+{
+    char back[STORE_STYLE_TEXT_MAX];
+    bool ok = false;
+    switch (style) {
+    case STORE_STYLE_INT: ok = text.len <= 20 && codec_text_to_int(text, out); break;
+    case STORE_STYLE_DECIMAL: ok = param && param <= 15 && parse_decimal(text, param, out); break;
+    case STORE_STYLE_IPV4: ok = parse_ipv4(text, out); break;
+    case STORE_STYLE_TIME: ok = parse_time(text, param, out); break;
+    default: break;
+    }
+    return ok && slice_eq(text, slice_make(back, store_style_print(style, param, *out, back)));
+}
+
+static size_t print_decimal(unsigned decimals, int64_t v, char *out)
+{
+    char digits[CODEC_INT_TEXT_MAX + 1];
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    size_t n = codec_uint_to_text(u, digits), len = 0;
+    if (v < 0)
+        out[len++] = '-';
+    size_t whole = n > decimals ? n - decimals : 0;
+    if (whole)
+        memcpy(out + len, digits, whole);
+    else
+        out[len] = '0';
+    len += whole ? whole : 1;
+    out[len++] = '.';
+    for (size_t i = n; i < decimals; i++)
+        out[len++] = '0';
+    memcpy(out + len, digits + whole, n - whole);
+    return len + n - whole;
+}
+
+static void put_digits(char *out, int64_t v, int digits)
+{
+    for (int i = digits; i-- > 0; v /= 10)
+        out[i] = (char)('0' + v % 10);
+}
+
+static size_t print_time(unsigned decimals, int64_t v, char *out)
+{
+    int64_t sec = v / NS_PER_SEC, ns = v % NS_PER_SEC;
+    if (ns < 0) {
+        ns += NS_PER_SEC;
+        sec--;
+    }
+    int64_t day = sec / 86400, rest = sec % 86400, y, m, d;
+    if (rest < 0) {
+        rest += 86400;
+        day--;
+    }
+    date_of(day, &y, &m, &d);
+    memcpy(out, "0000-00-00T00:00:00", 19);
+    put_digits(out, y, 4);
+    put_digits(out + 5, m, 2);
+    put_digits(out + 8, d, 2);
+    put_digits(out + 11, rest / 3600, 2);
+    put_digits(out + 14, rest / 60 % 60, 2);
+    put_digits(out + 17, rest % 60, 2);
+    size_t len = 19;
+    if (decimals) {
+        char frac[9];
+        put_digits(frac, ns, 9);
+        out[len++] = '.';
+        memcpy(out + len, frac, MIN(decimals, 9u));
+        len += MIN(decimals, 9u);
+    }
+    out[len++] = 'Z';
+    return len;
+}
+
+size_t store_style_print(enum store_style style, unsigned param, int64_t v, char *out)
+{
+    switch (style) {
+    case STORE_STYLE_DECIMAL: return print_decimal(MIN(param, 15u), v, out);
+    case STORE_STYLE_IPV4: {
+        size_t len = 0;
+        for (int i = 3; i >= 0; i--) {
+            len += codec_uint_to_text((uint64_t)v >> (8 * i) & 255, out + len);
+            if (i)
+                out[len++] = '.';
+        }
+        return len;
+    }
+    case STORE_STYLE_TIME: return print_time(param, v, out);
+    default: return codec_int_to_text(v, out);
+    }
+}
+
+bool store_style_parse_bytes(enum store_style style, struct slice text, struct buf *out)
+{
+    if (style == STORE_STYLE_HEX) {
+        if (text.len % 2 || !is_hex(text))
+            return false;
+        if (!codec_text_to_bytes(text, buf_reserve(out, text.len / 2), text.len / 2))
+            return false;
+        out->len += text.len / 2;
+        return true;
+    }
+    static const uint8_t at[5] = {0, 9, 14, 19, 24}, digits[5] = {8, 4, 4, 4, 12};
+    if (text.len != 36)
+        return false;
+    char *to = buf_reserve(out, 16);
+    for (int i = 0; i < 5; i++) {
+        struct slice group = slice_make(text.ptr + at[i], digits[i]);
+        if ((i && text.ptr[at[i] - 1] != '-') || !is_hex(group) ||
+            !codec_text_to_bytes(group, to, digits[i] / 2u))
+            return false;
+        to += digits[i] / 2;
+    }
+    out->len += 16;
+    return true;
+}
+
+size_t store_style_print_bytes(enum store_style style, struct slice bytes, char *out)
+{
+    if (style != STORE_STYLE_UUID) {
+        codec_hex_to_text(bytes, out);
+        return bytes.len * 2;
+    }
+    size_t len = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            out[len++] = '-';
+        codec_hex_to_text(slice_make(bytes.ptr + i, 1), out + len);
+        len += 2;
+    }
+    return len;
+}
