@@ -9,10 +9,11 @@
 #include "codec/pb.h"
 #include "net/h2_priv.h"
 
-#define PREFIX_BYTES 5 /* compressed flag and length before each message */
-#define COMPRESS_MIN 1024
-#define TEXT_MAX     1024 /* of grpc-message: it travels as a header */
-#define ACCEPTED     "identity,gzip,deflate,zstd"
+#define PREFIX_BYTES     5 /* compressed flag and length before each message */
+#define COMPRESS_MIN     1024
+#define HEALTH_BYTES_MAX 4096
+#define TEXT_MAX         1024 /* of grpc-message: it travels as a header */
+#define ACCEPTED         "identity,gzip,deflate,zstd"
 
 struct net_grpc_call {
     struct net_request *req;
@@ -354,10 +355,9 @@ int64_t net_grpc_deadline_ns(const struct net_grpc_call *call)
     return call->deadline_ns;
 }
 
-int net_grpc_message(struct net_grpc_call *call, struct slice *out, struct diag *diag)
+static int decode(struct net_grpc_call *call, size_t max, struct slice *out, struct diag *diag)
 {
     struct net_http_server *server = call->req->conn->acceptor->server;
-    size_t max = server->config.limits.inflated_bytes_max;
     *out = call->message;
     if (call->encoding == CODEC_IDENTITY)
         return 0;
@@ -380,6 +380,12 @@ int net_grpc_message(struct net_grpc_call *call, struct slice *out, struct diag 
     }
     *out = buf_slice(&call->plain);
     return 0;
+}
+
+int net_grpc_message(struct net_grpc_call *call, struct slice *out, struct diag *diag)
+{
+    return decode(call, call->req->conn->acceptor->server->config.limits.inflated_bytes_max, out,
+                  diag);
 }
 
 /* --- from a request to a call --- */
@@ -499,7 +505,13 @@ static void check_health(struct net_grpc_call *call, void *ctx)
     struct slice message, service = SLICE("");
     (void)ctx;
     diag_init(&diag);
-    int err = net_grpc_message(call, &message, &diag);
+    /* Decompressed here on the loop, for anybody who asks: what names no service is not read. */
+    int err = decode(call, HEALTH_BYTES_MAX, &message, &diag);
+    if (err == ERR_TOO_LARGE || message.len > HEALTH_BYTES_MAX) {
+        net_grpc_fail(call, NET_GRPC_INVALID_ARGUMENT, "a health check has at most %d bytes",
+                      HEALTH_BYTES_MAX);
+        return;
+    }
     if (err) {
         net_grpc_fail(call, net_grpc_status_of(err), "%s", diag.msg);
         return;

@@ -100,6 +100,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_HEADERS:
         if (req && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
             net__h2_head_done(req);
+        else if (req)
+            net__h2_fields_refused(req);
         if (req && end)
             mark_ready(h2, req);
         break;

@@ -61,6 +61,8 @@ void net__h2_release(struct net_request *req);
 void net__h2_stream_gone(struct net_request *req);
 /* One field of the request's head or trailers. */
 void net__h2_field(struct net_request *req, struct slice name, struct slice value);
+/* True when its fields were too many and it was answered so. */
+bool net__h2_fields_refused(struct net_request *req);
 /* All fields of the head are here, the body not yet. */
 void net__h2_head_done(struct net_request *req);
 /* Answers a request that does not get to its handler. */

@@ -158,18 +158,27 @@ static void join_cookies(struct net__fields *f)
     buf_deinit(&whole);
 }
 
+bool net__h2_fields_refused(struct net_request *req)
+{
+    struct net__h2_stream *st = req->h2;
+    char why[200];
+    if (!st->reject_status || st->dispatched)
+        return false;
+    snprintf(why, sizeof(why),
+             "headers and trailers are larger than the allowed %zu bytes "
+             "(limits.http.header_bytes)",
+             req->conn->acceptor->server->config.limits.header_bytes_max);
+    net__h2_refuse(req, st->reject_status, why);
+    return true;
+}
+
 void net__h2_head_done(struct net_request *req)
 {
     struct net__h2_stream *st = req->h2;
     const struct net_http_limits *limits = &req->conn->acceptor->server->config.limits;
     char why[200];
-    if (st->reject_status) {
-        snprintf(why, sizeof(why),
-                 "the headers are larger than the allowed %zu bytes (limits.http.header_bytes)",
-                 limits->header_bytes_max);
-        net__h2_refuse(req, st->reject_status, why);
+    if (net__h2_fields_refused(req))
         return;
-    }
     join_cookies(&req->head);
     int status = net__request_head_done(req, net__span_slice(req, st->method), why, sizeof(why));
     req->is_grpc = net__grpc_type(req);

@@ -521,6 +521,19 @@ static void health_checks(void **state)
     buf_clear(&body);
     add_message(&body, false, SLICE("\x0a\x7f"));
     expect_status(call_with(c, "/grpc.health.v1.Health/Check", NULL, buf_slice(&body), 0), 3, NULL);
+    static char zeros[1 << 20];
+    struct buf packed = {0};
+    buf_clear(&body);
+    add_message(&body, false, slice_make(zeros, 5000));
+    expect_status(call_with(c, "/grpc.health.v1.Health/Check", NULL, buf_slice(&body), 0), 3,
+                  "at most 4096 bytes");
+    buf_clear(&body);
+    codec_compress(CODEC_GZIP, 0, slice_make(zeros, sizeof(zeros)), &packed);
+    add_message(&body, true, buf_slice(&packed));
+    const char *gzip[] = {CALL_HEADERS, "grpc-encoding", "gzip", NULL};
+    expect_status(call_with(c, "/grpc.health.v1.Health/Check", gzip, buf_slice(&body), 0), 3,
+                  "at most 4096 bytes");
+    buf_deinit(&packed);
     expect_status(call_with(c, "/grpc.health.v1.Health/Watch", NULL, buf_slice(&body), 0), 12,
                   NULL);
     buf_deinit(&body);

@@ -248,6 +248,10 @@ static void refuses_what_is_too_much(void **state)
     a = h2_wait(c, h2_request(c, "GET", "/param", many, NULL));
     assert_int_equal(a->status, 431);
     assert_non_null(strstr(buf_cstr(&a->body), "limits.http.header_bytes"));
+    struct h2_body trailed = {.bytes = SLICE("x"), .trailer = value};
+    const char *half[] = {"x-long", value + 2000, NULL};
+    a = h2_wait(c, h2_request(c, "POST", "/trailers", half, &trailed));
+    assert_int_equal(a->status, 431);
     /* By its stated length before a byte came, and by what came. */
     const char *length[] = {"content-length", "3145728", NULL};
     struct h2_body body = {.bytes = slice_make(huge, 3 << 20)};
