@@ -3,14 +3,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../../tests/lang/memory_source.h"
+#include "store/memory.h"
 #include "lang/promql/promql.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct memory_source *make_source(void)
+static struct store_memory *make_source(void)
 {
-    struct memory_source *m = memory_source_new();
+    struct store_memory *m = store_memory_new();
     static const char *const names[] = {"a", "b", "c_bucket"}, *const jobs[] = {"x", "y"};
     for (size_t n = 0; n < ARRAY_LEN(names); n++) {
         for (size_t j = 0; j < ARRAY_LEN(jobs); j++) {
@@ -18,7 +18,7 @@ static struct memory_source *make_source(void)
                                      {SLICE("job"), slice_cstr(jobs[j])},
                                      {SLICE("le"), j ? SLICE("1") : SLICE("+Inf")}};
             for (int i = 0; i < 20; i++)
-                memory_source_add(m, (struct data_labels){l, 3}, i * 15 * NS_PER_SEC,
+                store_memory_add(m, (struct data_labels){l, 3}, i * 15 * NS_PER_SEC,
                                   i % 7 == 6 ? NAN : (double)(i * (int)(n + 1) % 11), NULL);
         }
     }
@@ -27,7 +27,7 @@ static struct memory_source *make_source(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct memory_source *source;
+    static struct store_memory *source;
     if (!source)
         source = make_source();
     if (size > 4000)
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .end_ns = (100 + (int64_t)(size % 5) * 30) * NS_PER_SEC,
                                     .step_ns = 30 * NS_PER_SEC,
                                     .instant = size % 5 == 0};
-        const struct query_env env = {.source = memory_source_face(source),
+        const struct query_env env = {.source = store_memory_face(source),
                                       .tenant = SLICE("default"),
                                       .samples_max = 20000,
                                       .memory = &memory};

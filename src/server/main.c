@@ -37,6 +37,8 @@ static const struct command {
      server_cmd_query},
     {"check", "FILE...", "look for mistakes in pharos.yml, prometheus.yml and rule files",
      server_cmd_check},
+    {"test", "rules [--run REGEX] FILE...", "run unit tests of rules, as promtool does",
+     server_cmd_test},
     {"password", "", "read a password and print its hash for auth.users", server_cmd_password},
     {"help", "[config [--markdown]]", "this text, or every key of the configuration", cmd_help},
     {"version", "", "print the version", cmd_version},

@@ -57,8 +57,8 @@ groups:
   rules:
   - alert: High
     expr: m > 1
-    for: 2s
-    keep_firing_for: 3s
+    for: 1s
+    keep_firing_for: 2s
     labels: {{severity: "{{{{ if gt $value 100.0 }}}}page{{{{ else }}}}warn{{{{ end }}}}"}}
     annotations: {{summary: "{{{{ $labels.job }}}} is {{{{ $value | humanize }}}}"}}
   - alert: Templates
@@ -214,7 +214,7 @@ rules: {{resend_delay: 1s}}
                          for a in pt.request(url + "/api/v1/alerts").json()["data"]["alerts"])
                   for url in self.urls]
         self.assertEqual(alerts[0], alerts[1])
-        # One below the mark: kept firing for 3 s, then resolved; one series gone.
+        # One below the mark: kept firing for 2 s, then resolved; one series gone.
         self.write(a=0.5, b=0.5)
         for url in self.urls:
             pt.wait_for("the alert to be kept", lambda: any(
@@ -268,7 +268,7 @@ groups:
   rules:
   - {record: s, expr: vector(1)}
 """)
-        self.file("b.yml", "groups: [{name: one, interval: 1s, rules: [{alert: B, expr: vector(1)}]}]\n")
+        self.file("b.yml", "groups: [{name: one, interval: 200ms, rules: [{alert: B, expr: vector(1)}]}]\n")
         self.pharos = self.server(config=self.file("pharos.yml", "rule_files: ['*.yml.not', a.yml, b.yml]\n"))
 
     def names(self, **params):
@@ -317,7 +317,7 @@ class Restart(pt.Case):
     RULES = """
 groups:
 - name: g
-  interval: 1s
+  interval: 200ms
   rules:
   - {alert: Waits, expr: m > 0, for: 1h}
   - {alert: Soon, expr: m > 0, for: 2s}
@@ -382,13 +382,13 @@ class Reload(pt.Case):
             self.file("rules.yml", f"""
 groups:
 - name: {name}
-  interval: 1s
+  interval: 200ms
   rules:
   - {{alert: A, expr: vector(1), for: 1h}}
   - {{record: kept, expr: vector(1)}}
 {extra}
 """)
-        write("  - {record: leaves, expr: vector(1)}\n- name: other\n  interval: 1s\n  rules: [{record: ends, expr: vector(1)}]")
+        write("  - {record: leaves, expr: vector(1)}\n- name: other\n  interval: 200ms\n  rules: [{record: ends, expr: vector(1)}]")
         server = self.server(config=config)
 
         def active_at():
@@ -420,7 +420,7 @@ groups:
 
 
 class Telling(pt.Case):
-    RULES = "groups: [{name: g, interval: 1s, rules: [{alert: A, expr: vector(1)}]}]\n"
+    RULES = "groups: [{name: g, interval: 200ms, rules: [{alert: A, expr: vector(1)}]}]\n"
 
     def test_files_and_credentials(self):
         manager = Alertmanager(self)

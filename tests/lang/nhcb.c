@@ -103,7 +103,7 @@ static bool value_at(const struct bucket *b, size_t i, double *out)
     return true;
 }
 
-static void add_one(struct nhcb *n, struct one *o, size_t i, struct memory_source *to, int64_t ts)
+static void add_one(struct nhcb *n, struct one *o, size_t i, struct store_memory *to, int64_t ts)
 {
     double bounds[64], counts[65], before = 0, v;
     uint32_t bound_count = 0, count = 0;
@@ -144,10 +144,10 @@ static void add_one(struct nhcb *n, struct one *o, size_t i, struct memory_sourc
                                .custom_bounds = bounds,
                                .custom_bound_count = bound_count};
     (void)n;
-    memory_source_add(to, o->labels, ts, 0, &h);
+    store_memory_add(to, o->labels, ts, 0, &h);
 }
 
-void nhcb_add(struct nhcb *n, struct memory_source *to, int64_t step_ns)
+void nhcb_add(struct nhcb *n, struct store_memory *to, int64_t step_ns)
 {
     for (size_t i = 0; i < n->all.len; i++) {
         struct one *o = n->all.items[i];

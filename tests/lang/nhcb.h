@@ -3,7 +3,7 @@
 #define TESTS_LANG_NHCB_H
 
 #include "lang/promql/series_notation.h"
-#include "memory_source.h"
+#include "store/memory.h"
 
 struct nhcb;
 
@@ -13,6 +13,6 @@ void nhcb_free(struct nhcb *n);
 void nhcb_take(struct nhcb *n, struct data_labels labels, const struct promql_series_value *values,
                size_t count);
 /* Adds what the series taken make. */
-void nhcb_add(struct nhcb *n, struct memory_source *to, int64_t step_ns);
+void nhcb_add(struct nhcb *n, struct store_memory *to, int64_t step_ns);
 
 #endif

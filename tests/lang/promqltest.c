@@ -15,8 +15,8 @@
 #include "data/histogram_notation.h"
 #include "lang/promql/promql.h"
 #include "lang/promql/series_notation.h"
-#include "memory_source.h"
 #include "nhcb.h"
+#include "store/memory.h"
 #include "text/duration.h"
 #include "text/regex.h"
 
@@ -31,7 +31,7 @@ struct expected_series {
 
 struct test {
     const char *file;
-    struct memory_source *source;
+    struct store_memory *source;
     struct arena *arena; /* of the case in hand */
     struct slice text;
     unsigned line;
@@ -150,11 +150,11 @@ static void load(struct test *t, struct slice line, bool with_nhcb)
         }
         for (size_t i = 0; i < count; i++) {
             if (!values[i].missing)
-                memory_source_add(t->source, labels, (int64_t)i * step, values[i].value,
-                                  values[i].histogram);
+                store_memory_add(t->source, labels, (int64_t)i * step, values[i].value,
+                                 values[i].histogram);
             if (!values[i].missing && i < starts.given.len && starts.given.items[i])
-                memory_source_set_start(t->source, labels,
-                                        (int64_t)i * step + starts.offset.items[i]);
+                store_memory_set_start(t->source, labels,
+                                       (int64_t)i * step + starts.offset.items[i]);
         }
         vec_clear(&starts.given);
         if (nhcb)
@@ -410,7 +410,7 @@ static bool run_case(struct test *t, struct slice expr, struct query_steps steps
     if (!err)
         err = promql_plan(ast, &steps, &options, t->arena, &plan, &d);
     struct query_env env = {
-        .source = memory_source_face(t->source), .tenant = SLICE("default"), .samples_max = 10000};
+        .source = store_memory_face(t->source), .tenant = SLICE("default"), .samples_max = 10000};
     if (!err)
         err = query_run(plan, &env, t->arena, &r, &d);
     if (err || e->fail) {
@@ -510,7 +510,7 @@ static void run_file(struct test *t)
             continue;
         arena_reset(t->arena);
         if (slice_eq_cstr(command, "clear"))
-            memory_source_clear(t->source);
+            store_memory_clear(t->source);
         else if (slice_starts_with(command, SLICE("load")))
             load(t, line, slice_eq_cstr(command, "load_with_nhcb"));
         else if (slice_starts_with(command, SLICE("eval")))
@@ -557,9 +557,9 @@ int main(int argc, char **argv)
         snprintf(file, sizeof(file), "%.*s", SLICE_FMT(name));
         snprintf(path, sizeof(path), "%s/%s", argv[1], file);
         struct buf text = read_all(path);
-        struct test t = {.file = file, .source = memory_source_new(), .text = buf_slice(&text)};
+        struct test t = {.file = file, .source = store_memory_new(), .text = buf_slice(&text)};
         run_file(&t);
-        memory_source_free(t.source);
+        store_memory_free(t.source);
         buf_deinit(&text);
         bool ok = t.passed >= least;
         printf("%s %u - %s: %zu of %zu pass, at least %llu must\n", ok ? "ok" : "not ok", ++number,

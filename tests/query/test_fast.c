@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../lang/memory_source.h"
+#include "store/memory.h"
 #include "base/mem.h"
 #include "lang/promql/promql.h"
 #include "os/pool.h"
@@ -46,7 +46,7 @@ static double next_value(enum shape shape, double before)
     }
 }
 
-static void fill(struct memory_source *m)
+static void fill(struct store_memory *m)
 {
     static const char *const names[] = {"a_total", "b", "c_bucket"};
     int targets = 1 + (int)(rnd() % 4), count = (int)(rnd() % 300);
@@ -73,7 +73,7 @@ static void fill(struct memory_source *m)
                 v = next_value(shape, v);
                 if ((gaps && i / 7 % 5 == 2) || (other_gaps && i / 3 % 4 == 1))
                     continue;
-                memory_source_add(m, (struct data_labels){labels, 4}, ts[i],
+                store_memory_add(m, (struct data_labels){labels, 4}, ts[i],
                                   stale && rnd() % 16 == 0 ? data_stale_nan() : v, NULL);
             }
         }
@@ -205,11 +205,11 @@ static void compare(const char *text, const struct answer *want, const struct an
 static void fast_is_plain(void **state)
 {
     (void)state;
-    struct memory_source *m = memory_source_new();
-    struct store_source *source = memory_source_face(m);
+    struct store_memory *m = store_memory_new();
+    struct store_source *source = store_memory_face(m);
     struct task_pool *pool = os_pool_new(4);
     for (int round = 0; round < ROUNDS; round++) {
-        memory_source_clear(m);
+        store_memory_clear(m);
         fill(m);
         for (int i = 0; i < ASKED; i++) {
             char text[600];
@@ -230,7 +230,7 @@ static void fast_is_plain(void **state)
         }
     }
     os_pool_free(pool);
-    memory_source_free(m);
+    store_memory_free(m);
 }
 
 /* Each loop for this processor against the same in plain C. */

@@ -446,7 +446,7 @@ static const char *const job_keys[] = {COMMON_KEYS,
                                        "http_sd_configs",
                                        NULL};
 
-static const char *const unbuilt_sd[] = {
+const char *const input__unbuilt_sd[] = {
     "azure_sd_configs",       "consul_sd_configs",    "digitalocean_sd_configs",
     "dns_sd_configs",         "docker_sd_configs",    "dockerswarm_sd_configs",
     "aws_sd_configs",         "ec2_sd_configs",       "ecs_sd_configs",
@@ -459,6 +459,7 @@ static const char *const unbuilt_sd[] = {
     "rds_sd_configs",         "scaleway_sd_configs",  "serverset_sd_configs",
     "stackit_sd_configs",     "triton_sd_configs",    "uyuni_sd_configs",
     "vultr_sd_configs"};
+const size_t input__unbuilt_sd_count = ARRAY_LEN(input__unbuilt_sd);
 
 static int read_job(struct input__conf *p, const struct text_yaml *map, struct input__scrape_job *j)
 {
@@ -468,13 +469,13 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
     j->honor_timestamps = j->compression = j->strict_openmetrics = true;
     if (map->kind != TEXT_YAML_MAP)
         return text_yaml_error(map, p->diag, ERR_INVALID, "a scrape_config is a map of settings");
-    const char *keys[ARRAY_LEN(job_keys) + ARRAY_LEN(unbuilt_sd)];
+    const char *keys[ARRAY_LEN(job_keys) + ARRAY_LEN(input__unbuilt_sd)];
     memcpy(keys, job_keys, sizeof(job_keys));
-    memcpy(keys + ARRAY_LEN(job_keys) - 1, unbuilt_sd, sizeof(unbuilt_sd));
+    memcpy(keys + ARRAY_LEN(job_keys) - 1, input__unbuilt_sd, sizeof(input__unbuilt_sd));
     keys[ARRAY_LEN(keys) - 1] = NULL;
     TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->diag));
-    for (size_t i = 0; i < ARRAY_LEN(unbuilt_sd); i++)
-        TRY(input__conf_unbuilt(p, map, unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
+    for (size_t i = 0; i < ARRAY_LEN(input__unbuilt_sd); i++)
+        TRY(input__conf_unbuilt(p, map, input__unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
     TRY(input__conf_text(p, map, "job_name", &j->name));
     if (!j->name.len)
         return text_yaml_error(map, p->diag, ERR_INVALID, "job_name is empty");

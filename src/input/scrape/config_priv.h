@@ -47,6 +47,9 @@ int input__conf_size(struct input__conf *p, const struct text_yaml *map, const c
 /* What Prometheus has and Pharos has not: refused, or left out with a warning. */
 int input__conf_unbuilt(struct input__conf *p, const struct text_yaml *map, const char *key,
                         const char *why);
+/* The discovery methods that Prometheus has and Pharos has not: keys of a scrape configuration. */
+extern const char *const input__unbuilt_sd[];
+extern const size_t input__unbuilt_sd_count;
 /* config.c: static_configs, file_sd_configs, http_sd_configs. */
 int input__conf_discovery(struct input__conf *p, const struct text_yaml *map,
                           struct input__scrape_job *j);

@@ -2,6 +2,7 @@
 
 #include <glob.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "input/scrape/config_priv.h"
 #include "input/scrape/scrape_priv.h"
@@ -20,15 +21,29 @@ struct input_peers {
 
 static int read_peers(struct input__conf *c, const struct text_yaml *map, struct input_peers *p)
 {
-    static const char *const keys[] = {
-        HTTP_KEYS,         "static_configs",        "file_sd_configs", "http_sd_configs",
-        "relabel_configs", "alert_relabel_configs", "scheme",          "path_prefix",
-        "timeout",         "api_version",           "sigv4",           NULL};
+    static const char *const keys[] = {HTTP_KEYS,
+                                       "static_configs",
+                                       "file_sd_configs",
+                                       "http_sd_configs",
+                                       "relabel_configs",
+                                       "alert_relabel_configs",
+                                       "scheme",
+                                       "path_prefix",
+                                       "timeout",
+                                       "api_version",
+                                       "sigv4"};
+    const char *known[ARRAY_LEN(keys) + 64] = {0};
     struct slice prefix = SLICE(""), version = SLICE("v2");
     if (map->kind != TEXT_YAML_MAP)
         return text_yaml_error(map, c->diag, ERR_INVALID,
                                "an Alertmanager is described by a map with static_configs");
-    TRY(text_yaml_check_keys(map, "an alertmanagers entry", keys, c->diag));
+    base_assert(input__unbuilt_sd_count < 64);
+    memcpy(known, keys, sizeof(keys));
+    memcpy(known + ARRAY_LEN(keys), input__unbuilt_sd,
+           input__unbuilt_sd_count * sizeof(*input__unbuilt_sd));
+    TRY(text_yaml_check_keys(map, "an alertmanagers entry", known, c->diag));
+    for (size_t i = 0; i < input__unbuilt_sd_count; i++)
+        TRY(input__conf_unbuilt(c, map, input__unbuilt_sd[i], "use file_sd_configs"));
     TRY(input__conf_unbuilt(c, map, "sigv4", ""));
     TRY(input__conf_unbuilt(c, map, "http_sd_configs", "use file_sd_configs"));
     TRY(input__conf_unbuilt(c, map, "oauth2", "use basic_auth or authorization"));

@@ -1,4 +1,4 @@
-#include "memory_source.h"
+#include "store/memory.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ struct series {
     VEC(struct sample) samples;
 };
 
-struct memory_source {
+struct store_memory {
     struct store_source face;
     struct arena *arena;
     struct map *by_key;
@@ -27,9 +27,9 @@ struct store_selection {
     VEC(struct series *) series;
 };
 
-static struct memory_source *of(struct store_source *src)
+static struct store_memory *of(struct store_source *src)
 {
-    return BASE_CONTAINER_OF(src, struct memory_source, face);
+    return BASE_CONTAINER_OF(src, struct store_memory, face);
 }
 
 static int by_labels(const void *a, const void *b)
@@ -56,7 +56,7 @@ static int memory_select(struct store_source *src, const struct store_select_req
                          struct store_selection **out, struct diag *diag)
 {
     (void)diag;
-    struct memory_source *m = of(src);
+    struct store_memory *m = of(src);
     struct store_selection *sel = mem_calloc(1, sizeof(*sel));
     for (size_t i = 0; i < m->series.len; i++) {
         if (matches(m->series.items[i], req))
@@ -111,21 +111,21 @@ static void memory_free(struct store_selection *sel)
     mem_free(sel);
 }
 
-struct memory_source *memory_source_new(void)
+struct store_memory *store_memory_new(void)
 {
     static const struct store_source_ops ops = {.select = memory_select,
                                                 .selection_count = memory_count,
                                                 .selection_labels = memory_labels,
                                                 .selection_read = memory_read,
                                                 .selection_free = memory_free};
-    struct memory_source *m = mem_calloc(1, sizeof(*m));
+    struct store_memory *m = mem_calloc(1, sizeof(*m));
     m->face.ops = &ops;
     m->arena = arena_new(0, NULL);
     m->by_key = map_new();
     return m;
 }
 
-void memory_source_clear(struct memory_source *m)
+void store_memory_clear(struct store_memory *m)
 {
     for (size_t i = 0; i < m->series.len; i++)
         vec_free(&m->series.items[i]->samples);
@@ -134,21 +134,21 @@ void memory_source_clear(struct memory_source *m)
     arena_reset(m->arena);
 }
 
-void memory_source_free(struct memory_source *m)
+void store_memory_free(struct store_memory *m)
 {
-    memory_source_clear(m);
+    store_memory_clear(m);
     vec_free(&m->series);
     map_free(m->by_key);
     arena_free(m->arena);
     mem_free(m);
 }
 
-struct store_source *memory_source_face(struct memory_source *m)
+struct store_source *store_memory_face(struct store_memory *m)
 {
     return &m->face;
 }
 
-static struct series *series_of(struct memory_source *m, struct data_labels labels)
+static struct series *series_of(struct store_memory *m, struct data_labels labels)
 {
     struct buf key = {0};
     bool added;
@@ -164,8 +164,8 @@ static struct series *series_of(struct memory_source *m, struct data_labels labe
     return e->value.ptr;
 }
 
-void memory_source_add(struct memory_source *m, struct data_labels labels, int64_t ts_ns,
-                       double value, const struct data_histogram *histogram)
+void store_memory_add(struct store_memory *m, struct data_labels labels, int64_t ts_ns,
+                      double value, const struct data_histogram *histogram)
 {
     struct series *s = series_of(m, labels);
     struct data_histogram *own = histogram ? data_histogram_copy(m->arena, histogram) : NULL;
@@ -179,8 +179,16 @@ void memory_source_add(struct memory_source *m, struct data_labels labels, int64
     vec_push(&s->samples, ((struct sample){ts_ns, 0, value, own}));
 }
 
-void memory_source_set_start(struct memory_source *m, struct data_labels labels, int64_t start_ns)
+void store_memory_set_start(struct store_memory *m, struct data_labels labels, int64_t start_ns)
 {
     struct series *s = series_of(m, labels);
     s->samples.items[s->samples.len - 1].start = start_ns;
+}
+
+bool store_memory_newest(struct store_memory *m, struct data_labels labels, int64_t *out_ns)
+{
+    struct series *s = series_of(m, labels);
+    if (s->samples.len)
+        *out_ns = s->samples.items[s->samples.len - 1].ts;
+    return s->samples.len > 0;
 }
