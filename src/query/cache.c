@@ -225,8 +225,8 @@ static bool put_points(const struct kept_series *s, const struct kept *k, int64_
     if (!out->points)
         return false;
     for (size_t i = lo; i < lo + count; i++)
-        out->points[out->count++] = (struct query_point){
-            k->start_ns + (int64_t)s->at[i] * step_ns, s->value[i], NULL};
+        out->points[out->count++] =
+            (struct query_point){k->start_ns + (int64_t)s->at[i] * step_ns, s->value[i], NULL};
     return true;
 }
 
@@ -242,7 +242,7 @@ static int join(const struct kept *k, int64_t step_ns, size_t begin, size_t end,
     if (!out->series)
         return ERR_NOMEM;
     while (a < k->series_count || b < tail->series_count) {
-        int c = a == k->series_count   ? 1
+        int c = a == k->series_count ? 1
                 : b == tail->series_count
                     ? -1
                     : data_labels_cmp(k->series[a].labels, tail->series[b].labels);
@@ -358,9 +358,9 @@ int query_cache_run(struct query_cache *c, const struct query_cached *q,
     int err = q->plan(q->ctx, steps, arena, &plan, diag);
     if (err)
         return err;
-    struct query_steps two = {
-        .start_ns = steps->start_ns - steps->step_ns, .end_ns = steps->start_ns,
-        .step_ns = steps->step_ns};
+    struct query_steps two = {.start_ns = steps->start_ns - steps->step_ns,
+                              .end_ns = steps->start_ns,
+                              .step_ns = steps->step_ns};
     bool fits = c->bytes_max && source->ops->changes && !steps->instant && step_count(steps) > 1 &&
                 is_stepwise(plan->root) && !q->plan(q->ctx, &two, arena, &rest, NULL) &&
                 same_durations(plan->root, rest->root);

@@ -2,8 +2,9 @@
  * one step further on: what is behind is taken from here, what is new is computed.
  *
  * A step is as good as computed anew while nothing changed at or before the latest time that it
- * looked at, which the source tells (store/source.h: changed_from): late samples take away the steps
- * they reach, deleting takes away everything. Answers are the same bit for bit with and without. */
+ * looked at, which the source tells (store/source.h: changed_from): late samples take away the
+ * steps they reach, deleting takes away everything. Answers are the same bit for bit with and
+ * without. */
 #ifndef QUERY_CACHE_H
 #define QUERY_CACHE_H
 

@@ -3,7 +3,8 @@
 #include "store/store_priv.h"
 
 #define GRAIN_NS (5 * NS_PER_SEC)
-#define KEPT     4096 /* notes; whoever asks from further back is told that anything may have changed */
+#define KEPT     4096 /* notes; whoever asks from further back is told that anything may have changed \
+                       */
 
 static int64_t round_down(int64_t t)
 {
@@ -51,7 +52,7 @@ int64_t store__source_changed_from(struct store_source *src, uint64_t since)
         else
             hi = mid;
     }
-    int64_t from = since < c->forgotten    ? INT64_MIN
+    int64_t from = since < c->forgotten ? INT64_MIN
                    : lo == c->notes.len ? INT64_MAX
                                         : c->notes.items[lo].from_ns;
     pthread_mutex_unlock(&c->lock);

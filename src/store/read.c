@@ -1,5 +1,8 @@
 /* Samples of one selected series after the other. What was scraped together has the same times: a
  * reader keeps the columns of times it came upon, and decodes only values from then on. */
+#include <math.h>
+
+#include "codec/bytes.h"
 #include "codec/column.h"
 #include "store/selection_priv.h"
 
@@ -79,41 +82,100 @@ static size_t first_behind(const int64_t *ts, size_t count, int64_t t)
     return t == INT64_MAX ? count : first_from(ts, count, t + 1);
 }
 
+static struct column *find(const struct store_times_cache *c, struct hash128 id)
+{
+    size_t at = c->size ? id.lo & (c->size - 1) : 0;
+    while (c->size && c->table[at] && !hash128_eq(c->table[at]->id, id))
+        at = (at + 1) & (c->size - 1);
+    return c->size ? c->table[at] : NULL;
+}
+
+static bool has_room(const struct store_times_cache *c, size_t count)
+{
+    return c->bytes + sizeof(struct column) + count * sizeof(int64_t) <= CACHE_BYTES;
+}
+
+static struct column *column_new(struct hash128 id, size_t count)
+{
+    struct column *col = mem_calloc(1, sizeof(*col));
+    *col = (struct column){.id = id, .ts = mem_alloc(count * sizeof(*col->ts)), .count = count};
+    return col;
+}
+
+/* Filled, and not there yet. */
+static void insert(struct store_times_cache *c, struct column *col)
+{
+    if (c->count * 2 >= c->size)
+        grow(c);
+    size_t at = col->id.lo & (c->size - 1);
+    while (c->table[at])
+        at = (at + 1) & (c->size - 1);
+    c->table[at] = col;
+    c->count++;
+    c->bytes += sizeof(*col) + col->count * sizeof(*col->ts);
+    col->ascending = ascending(col->ts, col->count);
+    col->begin = first_from(col->ts, col->count, c->t_min);
+    col->end = MAX(first_behind(col->ts, col->count, c->t_max), col->begin);
+}
+
 /* The column of the cache's blocks; NULL when it cannot be read. */
 static const struct column *column_of(struct store_times_cache *c)
 {
     struct hash128 id = hash128(c->key.items, c->key.len * sizeof(*c->key.items));
-    if (c->count * 2 >= c->size)
-        grow(c);
-    size_t at = id.lo & (c->size - 1), count = 0;
-    while (c->table[at] && !hash128_eq(c->table[at]->id, id))
-        at = (at + 1) & (c->size - 1);
-    if (c->table[at])
-        return c->table[at];
+    struct column *col = find(c, id);
+    size_t count = 0, at = 0;
+    if (col)
+        return col;
     for (size_t i = 0; i < c->blocks.len; i++)
         count += c->blocks.items[i].count;
-    size_t bytes = sizeof(struct column) + count * sizeof(int64_t);
-    if (c->bytes + bytes > CACHE_BYTES && c->count) {
+    if (!has_room(c, count))
         forget(c);
-        return column_of(c);
-    }
-    struct column *col = mem_calloc(1, sizeof(*col));
-    *col = (struct column){.id = id, .ts = mem_alloc(count * sizeof(*col->ts))};
+    col = column_new(id, count);
     for (size_t i = 0; i < c->blocks.len; i++) {
-        if (store_part_times(c->part_of.items[i], &c->blocks.items[i], col->ts + col->count)) {
+        if (store_part_times(c->part_of.items[i], &c->blocks.items[i], col->ts + at)) {
             mem_free(col->ts);
             mem_free(col);
             return NULL;
         }
-        col->count += c->blocks.items[i].count;
+        at += c->blocks.items[i].count;
     }
-    col->ascending = ascending(col->ts, count);
-    col->begin = first_from(col->ts, count, c->t_min);
-    col->end = MAX(first_behind(col->ts, count, c->t_max), col->begin);
-    c->table[at] = col;
-    c->count++;
-    c->bytes += bytes;
+    insert(c, col);
     return col;
+}
+
+/* The column of parts and what the head has behind it, which lies at its place in `run`. `col` may
+ * be gone then. */
+static const struct column *column_behind(struct store_times_cache *c, const struct column *col,
+                                          const struct store_run *run)
+{
+    struct hash128 id = hash128(run->ts + col->count, (run->len - col->count) * sizeof(*run->ts));
+    id = (struct hash128){id.hi ^ col->id.lo, id.lo ^ col->id.hi};
+    struct column *both = find(c, id);
+    if (both)
+        return both;
+    both = column_new(id, run->len);
+    if (col->count)
+        memcpy(both->ts, col->ts, col->count * sizeof(*both->ts));
+    if (run->len > col->count)
+        memcpy(both->ts + col->count, run->ts + col->count,
+               (run->len - col->count) * sizeof(*both->ts));
+    if (!has_room(c, run->len))
+        forget(c);
+    insert(c, both);
+    return both;
+}
+
+/* What codec_doubles_decode_facts tells of a column, of any values. */
+static unsigned facts_of(const double *v, size_t count)
+{
+    bool odd = false, whole = true;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = codec_double_bits(v[i]);
+        odd |= (bits & UINT64_C(0x7ff0000000000000)) == UINT64_C(0x7ff0000000000000) ||
+               bits == UINT64_C(1) << 63;
+        whole &= v[i] == trunc(v[i]);
+    }
+    return odd ? 0 : CODEC_DOUBLES_ORDINARY | (whole ? CODEC_DOUBLES_INTEGERS : 0);
 }
 
 /* Lists the series' blocks. False when a part contradicts itself. */
@@ -154,28 +216,15 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
         facts &= more;
     }
     run.len = col->count;
-    bool head = one->head[0] || one->head[1], usual = !err && !run.hist && !run.start;
-    size_t begin = col->begin, end = col->end;
-    out->times_id = col->id;
-    if (usual && head) {
-        store_run_reserve(&run, run.len);
-        if (col->count)
-            memcpy(run.ts, col->ts, col->count * sizeof(*run.ts));
+    bool usual = !err && !run.hist && !run.start;
+    if (usual && (one->head[0] || one->head[1])) {
         for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
             if (one->head[k])
                 err = store_tail_read(one->head[k], &run);
         }
-        size_t from = col->count ? col->count - 1 : 0;
-        usual = !err && !run.hist && !run.start && ascending(run.ts + from, run.len - from);
-        facts = 0;
-        if (usual) {
-            begin = first_from(run.ts, run.len, c->t_min);
-            end = MAX(first_behind(run.ts, run.len, c->t_max), begin);
-            struct hash128 own =
-                hash128(run.ts + col->count, (run.len - col->count) * sizeof(*run.ts));
-            out->times_id.lo ^= own.hi;
-            out->times_id.hi ^= own.lo;
-        }
+        facts &= facts_of(run.value + col->count, run.len - col->count);
+        col = err || run.hist || run.start ? NULL : column_behind(c, col, &run);
+        usual = col && col->ascending;
     }
     out->own_ts = run.ts;
     out->own_value = run.value;
@@ -184,9 +233,10 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
     mem_free(run.start);
     if (!usual)
         return false;
-    out->count = end - begin;
-    out->ts = (head ? run.ts : col->ts) + begin;
-    out->value = run.value + begin;
+    out->times_id = col->id;
+    out->count = col->end - col->begin;
+    out->ts = col->ts + col->begin;
+    out->value = run.value + col->begin;
     out->ordinary = facts & CODEC_DOUBLES_ORDINARY;
     out->integers = facts & CODEC_DOUBLES_INTEGERS;
     return true;
