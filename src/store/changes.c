@@ -3,8 +3,9 @@
 #include "store/store_priv.h"
 
 #define GRAIN_NS (5 * NS_PER_SEC)
-#define KEPT     4096 /* notes; whoever asks from further back is told that anything may have changed \
-                       */
+#define KEPT                                                                                       \
+    4096 /* notes; whoever asks from further back is told that anything may have changed           \
+          */
 
 static int64_t round_down(int64_t t)
 {

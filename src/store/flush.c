@@ -129,7 +129,7 @@ static int write_days(struct flush *f, struct store__output *o, struct diag *dia
         const struct store_tail *tail = row->series->flushing;
         store_run_clear(&run);
         exemplars_of(f, row, &exemplars);
-        if (tail && store__day_of(tail->t_max) >= o->day_from) {
+        if (tail && store__day_of(store_tail_t_max(tail)) >= o->day_from) {
             err = store_tail_read(tail, &run);
             store_run_sort(&run);
         }

@@ -111,6 +111,21 @@ static uint32_t pair_of(struct store_shard *sh, struct slice name, struct slice 
     return (uint32_t)e->value.u64;
 }
 
+/* Room for a series' list; an allocation each would be rounded up. */
+static uint32_t *list_new(struct store_shard *sh, size_t count)
+{
+    enum { PIECE = 1024 };
+    if (count > sh->list_left) {
+        size_t room = MAX(count, (size_t)PIECE);
+        sh->list_room = arena_alloc(sh->lists, room * sizeof(*sh->list_room));
+        sh->list_left = room;
+    }
+    uint32_t *list = sh->list_room;
+    sh->list_room += count;
+    sh->list_left -= count;
+    return list;
+}
+
 static void index_series(struct store_shard *sh, uint32_t slot)
 {
     const struct store_series *s = at_slot(sh, slot);
@@ -136,7 +151,7 @@ struct store_series *store_shard_add(struct store_shard *sh, struct hash128 id, 
             vec_push(&sh->pages, mem_calloc(STORE__PAGE, sizeof(struct store_series)));
     }
     struct store_series *s = at_slot(sh, slot);
-    uint32_t *pairs = arena_alloc(sh->lists, (labels.count + 1) * sizeof(*pairs));
+    uint32_t *pairs = list_new(sh, labels.count + 1);
     pairs[0] = pair_of(sh, STORE_TENANT_NAME, tenant);
     for (size_t i = 0; i < labels.count; i++)
         pairs[i + 1] = pair_of(sh, labels.items[i].name, labels.items[i].value);
@@ -411,6 +426,7 @@ size_t store_shard_evict(struct store_shard *sh, uint32_t idle_before_s)
     struct store_shard old = *sh;
     sh->name_of = map_new();
     sh->lists = arena_new(0, NULL);
+    sh->list_left = 0;
     memset(&sh->names, 0, sizeof(sh->names));
     memset(&sh->pairs, 0, sizeof(sh->pairs));
     for (uint32_t i = 0; i < sh->slots; i++) {
@@ -422,7 +438,7 @@ size_t store_shard_evict(struct store_shard *sh, uint32_t idle_before_s)
             vec_push(&sh->free_slots, i);
             continue;
         }
-        uint32_t *pairs = arena_alloc(sh->lists, s->pair_count * sizeof(*pairs));
+        uint32_t *pairs = list_new(sh, s->pair_count);
         for (uint32_t k = 0; k < s->pair_count; k++)
             pairs[k] = pair_of(sh, name_at(&old, s->pairs[k]), old.pairs.items[s->pairs[k]].value);
         s->pairs = pairs;

@@ -57,7 +57,9 @@ struct store_shard {
     struct map *name_of; /* name -> index in names */
     VEC(struct store_head_name) names;
     VEC(struct store_head_pair) pairs;
-    struct arena *lists; /* the series' pair lists */
+    struct arena *lists; /* the series' pair lists, cut from pieces */
+    uint32_t *list_room;
+    size_t list_left;
     store_head_exemplar_list exemplars, flushing_exemplars;
     struct map *last_exemplar; /* slot -> of its latest exemplar: hash, segment */
     size_t samples, flushing_samples, bytes;

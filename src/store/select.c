@@ -56,7 +56,7 @@ static struct store__selected *get_series(struct store_selection *sel, struct ha
 
 static bool overlaps(const struct store_tail *t, int64_t t_min, int64_t t_max)
 {
-    return t && t->t_max >= t_min && t->t_min <= t_max;
+    return t && t->t_min <= t_max && store_tail_t_max(t) >= t_min;
 }
 
 static int check_limits(struct store_selection *sel, const struct store_select_req *req,

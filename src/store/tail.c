@@ -8,7 +8,7 @@
 #include "codec/decimal.h"
 
 #define STREAM_SEAL_BYTES ((size_t)32 << 10)
-#define STREAM_BEGIN      36u
+#define STREAM_BEGIN      ((size_t)32)
 #define SAMPLE_MAX        48u /* bytes of a sample without its histogram */
 #define DECIMALS_TRY      9   /* more are no measurement's, and raw bytes are as short */
 
@@ -33,6 +33,40 @@ enum {
 
     START_CHANGED = 1 << 5, /* zigzag varint: difference to the last one */
 };
+
+enum {
+    FLAG_DECIMAL = 1, /* last_value is a decimal integer */
+    FLAG_START = 2,   /* the last start timestamp lies in front of the stream */
+};
+#define START_BYTES sizeof(int64_t)
+
+static size_t begin_of(const struct store_tail *t)
+{
+    return t->flags & FLAG_START ? START_BYTES : 0;
+}
+
+/* What allocations are made of: a cap that fills one wastes nothing. */
+static size_t round_cap(size_t cap)
+{
+    return ((sizeof(struct store_tail) + cap + 8 + 15) & ~(size_t)15) - 8 -
+           sizeof(struct store_tail);
+}
+
+int64_t store_tail_t_max(const struct store_tail *t)
+{
+    int64_t out;
+    bool far = t->ahead_s == UINT32_MAX ||
+               __builtin_add_overflow(t->last_ts, t->ahead_s * NS_PER_SEC, &out);
+    return far ? INT64_MAX : out;
+}
+
+/* The last sample is at last_ts, and none is later than t_max. */
+static void set_t_max(struct store_tail *t, int64_t t_max)
+{
+    uint64_t ahead =
+        t_max > t->last_ts ? ((uint64_t)t_max - (uint64_t)t->last_ts - 1) / NS_PER_SEC + 1 : 0;
+    t->ahead_s = t_max == INT64_MAX ? UINT32_MAX : (uint32_t)MIN(ahead, (uint64_t)UINT32_MAX);
+}
 
 static struct store_tail *resize(struct store_tail *t, size_t cap)
 {
@@ -70,25 +104,32 @@ static size_t seal(struct store_tail *t)
         bytes += block.len + sizeof(struct slice);
     }
     store_run_free(&run);
-    t->len = 0;
+    if (begin_of(t))
+        codec_store64(t->stream, 0);
+    t->len = (uint32_t)begin_of(t);
     t->stream_samples = 0;
-    t->last_ts = t->last_delta = t->last_start = t->last_decimal = 0;
-    t->last_value = 0;
+    t->last_delta = t->last_value = 0;
     t->decimals = 0;
+    t->flags &= (uint8_t)~FLAG_DECIMAL;
     return bytes;
 }
 
+/* A value that is no decimal integer leaves none behind: the next one counts from 0. */
 static char *put_value(struct store_tail *t, double value, char *at, unsigned *control)
 {
-    if (codec_double_bits(value) == codec_double_bits(t->last_value) && t->stream_samples)
-        return at;
-    int64_t m;
+    int64_t m, base = t->flags & FLAG_DECIMAL ? t->last_value : 0;
     int decimals = t->decimals;
-    if (codec_decimal_from(value, decimals, &m)) {
-        int64_t d = (int64_t)((uint64_t)m - (uint64_t)t->last_decimal);
+    bool fits = codec_decimal_from(value, decimals, &m);
+    if (t->stream_samples &&
+        (t->flags & FLAG_DECIMAL ? fits && m == base
+                                 : (int64_t)codec_double_bits(value) == t->last_value))
+        return at;
+    if (fits) {
+        int64_t d = (int64_t)((uint64_t)m - (uint64_t)base);
         if (codec_zigzag(d) < UINT64_C(1) << 49) {
             *control |= VALUE_DECIMAL;
-            t->last_decimal = m;
+            t->last_value = m;
+            t->flags |= FLAG_DECIMAL;
             return codec_put_varint(at, codec_zigzag(d));
         }
     } else {
@@ -98,14 +139,37 @@ static char *put_value(struct store_tail *t, double value, char *at, unsigned *c
         if (decimals <= DECIMALS_TRY && codec_zigzag(m) < UINT64_C(1) << 42) {
             *control |= VALUE_SHIFT;
             t->decimals = (uint8_t)decimals;
-            t->last_decimal = m;
+            t->last_value = m;
+            t->flags |= FLAG_DECIMAL;
             *at++ = (char)decimals;
             return codec_put_varint(at, codec_zigzag(m));
         }
     }
     *control |= VALUE_RAW;
+    t->last_value = (int64_t)codec_double_bits(value);
+    t->flags &= (uint8_t)~FLAG_DECIMAL;
     codec_store64(at, codec_double_bits(value));
     return at + 8;
+}
+
+static size_t make_room(struct store_tail **t, size_t need)
+{
+    size_t before = (*t)->cap;
+    if (need <= before)
+        return 0;
+    *t = resize(*t, round_cap(MAX(need, before + before / 4)));
+    return (*t)->cap - before;
+}
+
+/* Room in front of the stream for the last start timestamp, once there is one. */
+static size_t begin_starts(struct store_tail **t)
+{
+    size_t grown = make_room(t, (*t)->len + START_BYTES);
+    memmove((*t)->stream + START_BYTES, (*t)->stream, (*t)->len);
+    codec_store64((*t)->stream, 0);
+    (*t)->len += (uint32_t)START_BYTES;
+    (*t)->flags |= FLAG_START;
+    return grown;
 }
 
 size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct slice hist,
@@ -113,14 +177,21 @@ size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct 
 {
     struct store_tail *t = *to;
     size_t grown = 0;
+    int64_t t_max = ts;
     if (!t) {
-        t = mem_alloc(sizeof(*t) + STREAM_BEGIN);
-        *t = (struct store_tail){.t_min = ts, .t_max = ts, .cap = STREAM_BEGIN};
-        grown = sizeof(*t) + STREAM_BEGIN;
+        size_t cap = round_cap(STREAM_BEGIN);
+        t = mem_alloc(sizeof(*t) + cap);
+        *t = (struct store_tail){.t_min = ts, .cap = (uint32_t)cap};
+        grown = sizeof(*t) + cap;
+    } else {
+        t_max = MAX(ts, store_tail_t_max(t));
     }
+    if (start && !(t->flags & FLAG_START))
+        grown += begin_starts(&t);
     char bytes[SAMPLE_MAX], *at = bytes + 1;
     unsigned control = 0;
-    int64_t delta = (int64_t)((uint64_t)ts - (uint64_t)t->last_ts),
+    int64_t last_ts = t->stream_samples ? t->last_ts : 0,
+            delta = (int64_t)((uint64_t)ts - (uint64_t)last_ts),
             dod = (int64_t)((uint64_t)delta - (uint64_t)t->last_delta);
     if (dod) {
         bool ms = dod % NS_PER_MS == 0;
@@ -130,34 +201,30 @@ size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct 
     /* The very first distance is the time itself: the next one has nothing to do with it. */
     t->last_delta = t->stream_samples ? delta : 0;
     t->last_ts = ts;
-    if (start != t->last_start) {
+    set_t_max(t, t_max);
+    int64_t last_start = t->flags & FLAG_START ? (int64_t)codec_load64(t->stream) : 0;
+    if (start != last_start) {
         control |= START_CHANGED;
-        at = codec_put_varint(at,
-                              codec_zigzag((int64_t)((uint64_t)start - (uint64_t)t->last_start)));
-        t->last_start = start;
+        at = codec_put_varint(at, codec_zigzag((int64_t)((uint64_t)start - (uint64_t)last_start)));
+        codec_store64(t->stream, (uint64_t)start);
     }
     if (hist.ptr) {
         control |= VALUE_HISTOGRAM;
         at = codec_put_varint(at, hist.len);
         t->last_value = 0;
+        t->flags &= (uint8_t)~FLAG_DECIMAL;
     } else {
         at = put_value(t, value, at, &control);
-        t->last_value = value;
     }
     bytes[0] = (char)control;
     size_t len = (size_t)(at - bytes), need = t->len + len + (hist.ptr ? hist.len : 0);
-    if (need > t->cap) {
-        size_t before = t->cap;
-        t = resize(t, MAX(need, before + before / 4 + 12));
-        grown += t->cap - before;
-    }
+    grown += make_room(&t, need);
     memcpy(t->stream + t->len, bytes, len);
     if (hist.len)
         memcpy(t->stream + t->len + len, hist.ptr, hist.len);
     t->len = (uint32_t)need;
     t->stream_samples++;
     t->t_min = MIN(t->t_min, ts);
-    t->t_max = MAX(t->t_max, ts);
     if (t->stream_samples >= STORE_TAIL_SEAL_SAMPLES || t->len >= STREAM_SEAL_BYTES)
         grown += seal(t);
     *to = t;
@@ -167,7 +234,7 @@ size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct 
 /* Every append made these bytes: they are not checked again. */
 static int read_stream(const struct store_tail *t, struct store_run *out)
 {
-    struct slice in = slice_make(t->stream, t->len);
+    struct slice in = slice_make(t->stream + begin_of(t), t->len - begin_of(t));
     int64_t ts = 0, delta = 0, start = 0, decimal = 0;
     double value = 0;
     int decimals = 0;
@@ -211,6 +278,7 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
             if (in.len < 8)
                 return ERR_CORRUPT;
             value = codec_load_double(in.ptr);
+            decimal = 0;
             in = slice_from(in, 8);
             break;
         case VALUE_HISTOGRAM:
@@ -219,6 +287,7 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
             hist = slice_first(in, (size_t)v);
             in = slice_from(in, (size_t)v);
             value = 0;
+            decimal = 0;
             break;
         default: return ERR_CORRUPT;
         }
@@ -270,7 +339,7 @@ struct store_tail *store_tail_join(struct store_tail *a, struct store_tail *b)
     if (later)
         b->blocks->samples += later->samples;
     b->t_min = MIN(a->t_min, b->t_min);
-    b->t_max = MAX(a->t_max, b->t_max);
+    set_t_max(b, MAX(store_tail_t_max(a), store_tail_t_max(b)));
     mem_free(later);
     mem_free(a);
     return b;

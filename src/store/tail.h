@@ -11,18 +11,22 @@
 
 struct store_tail_blocks;
 
+/* One a series: every byte counts. */
 struct store_tail {
     struct store_tail_blocks *blocks; /* older than the stream; NULL = none */
-    int64_t t_min, t_max;
-    int64_t last_ts, last_delta, last_start;
-    double last_value;
-    int64_t last_decimal;
-    uint32_t len, cap; /* of the stream */
+    int64_t t_min;
+    int64_t last_ts;    /* of the sample appended last */
+    int64_t last_delta; /* to the one before it in the stream */
+    int64_t last_value; /* its decimal integer, or its bits */
+    uint32_t len, cap;  /* of the stream */
+    uint32_t ahead_s;   /* seconds, rounded up, by which an earlier one is later than the last */
     uint16_t stream_samples;
-    uint8_t decimals;
-    char stream[];
+    uint8_t decimals, flags;
+    char stream[]; /* with start timestamps the last of them comes first */
 };
 
+/* No sample is later; exact while they come in order. */
+int64_t store_tail_t_max(const struct store_tail *t);
 /* Appends to *t, which is NULL or grows (and moves). hist: a packed histogram or ptr NULL; copied.
  * Returns the bytes of memory it took more. */
 size_t store_tail_push(struct store_tail **t, int64_t ts, double value, struct slice hist,
