@@ -29,15 +29,23 @@ struct settings {
     char *external_url;
 };
 
-struct slot {
+/* What waits on the pool: a slot that is taken out meanwhile leaves it empty-handed. */
+struct ticket {
     struct alert_manager *manager;
+    struct slot *slot;
+};
+
+enum phase { PHASE_IDLE, PHASE_QUEUED, PHASE_RUNNING, PHASE_TAKEN };
+
+struct slot {
     struct alert_group *group;
-    int64_t next_ns; /* the evaluation that is due next */
-    unsigned done;   /* evaluations since the start, to count to two before restoring */
-    bool restore;    /* its alerts have to be restored */
-    bool running;    /* on the pool */
-    bool gone;       /* replaced or removed: freed when it does not run */
-    int64_t end_ns;  /* gone: when its series end; 0 = they have an heir */
+    struct ticket *ticket; /* while queued */
+    int64_t next_ns;       /* the evaluation that is due next */
+    unsigned done;         /* evaluations since the start, to count to two before restoring */
+    bool restore;          /* its alerts have to be restored */
+    enum phase phase;
+    bool kept;      /* scratch of apply(): goes on as it is */
+    int64_t end_ns; /* removed: when its series end */
 };
 
 struct alert_manager {
@@ -48,6 +56,7 @@ struct alert_manager {
     VEC(struct slot *) slots;
     VEC(struct slot *) ended; /* whose series still have to end */
     struct settings *settings;
+    size_t tickets; /* on the pool */
     bool stopping, applied;
     _Atomic bool cancelled;
 };
@@ -158,18 +167,10 @@ static void slot_free(struct slot *s)
 }
 
 /* The evaluation for s->next_ns. */
-static void evaluate(void *ctx)
+static void evaluate(struct alert_manager *m, struct slot *s, const struct settings *settings)
 {
-    struct slot *s = ctx;
-    struct alert_manager *m = s->manager;
-    const struct alert_group_def *def = s->group->def;
-    pthread_mutex_lock(&m->lock);
-    struct settings *settings = m->settings;
-    settings->refs++;
-    int64_t ts_ns = s->next_ns;
-    pthread_mutex_unlock(&m->lock);
     struct sending sending = {.manager = m, .settings = settings};
-    alert_group_eval(s->group, &settings->env, ts_ns, send, &sending);
+    alert_group_eval(s->group, &settings->env, s->next_ns, send, &sending);
     /* As Prometheus does, after the second evaluation: the first may see only half of the data. */
     if (s->restore && ++s->done >= 2) {
         alert_group_restore(s->group, &settings->env, now_of(m), m->env.outage_tolerance_ns,
@@ -178,16 +179,32 @@ static void evaluate(void *ctx)
     }
     if (sending.any)
         alert_notifier_flush(m->env.notifier);
-    counter_add(&iterations, 1);
+}
+
+static void run_ticket(void *ctx)
+{
+    struct ticket *ticket = ctx;
+    struct alert_manager *m = ticket->manager;
     pthread_mutex_lock(&m->lock);
-    settings_release(settings);
-    int64_t behind = (now_of(m) - ts_ns) / def->interval_ns - 1;
-    if (behind > 0) {
+    struct slot *s = ticket->slot;
+    if (s) {
+        struct settings *settings = m->settings;
+        settings->refs++;
+        s->phase = PHASE_RUNNING;
+        s->ticket = NULL;
+        pthread_mutex_unlock(&m->lock);
+        evaluate(m, s, settings);
+        pthread_mutex_lock(&m->lock);
+        settings_release(settings);
+        int64_t interval_ns = s->group->def->interval_ns;
+        int64_t behind = MAX((now_of(m) - s->next_ns) / interval_ns - 1, 0);
         counter_add(&missed_counter, behind);
-        counter_add(&iterations, behind);
+        counter_add(&iterations, behind + 1);
+        s->next_ns += (behind + 1) * interval_ns;
+        s->phase = PHASE_IDLE;
     }
-    s->next_ns = ts_ns + (MAX(behind, 0) + 1) * def->interval_ns;
-    s->running = false;
+    mem_free(ticket);
+    m->tickets--;
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
 }
@@ -200,11 +217,15 @@ static int64_t start_due(struct alert_manager *m, int64_t now_ns)
     int64_t next_ns = INT64_MAX;
     for (size_t i = 0; i < m->slots.len; i++) {
         struct slot *s = m->slots.items[i];
-        if (s->running)
+        if (s->phase != PHASE_IDLE)
             continue;
         if (s->next_ns <= now_ns) {
-            s->running = true;
-            m->env.pool->submit(m->env.pool, TASK_ALERTING, evaluate, s);
+            struct ticket *ticket = mem_calloc(1, sizeof(*ticket));
+            *ticket = (struct ticket){m, s};
+            s->ticket = ticket;
+            s->phase = PHASE_QUEUED;
+            m->tickets++;
+            m->env.pool->submit(m->env.pool, TASK_ALERTING, run_ticket, ticket);
         } else {
             next_ns = MIN(next_ns, s->next_ns);
         }
@@ -267,8 +288,7 @@ static struct slot *find(struct alert_manager *m, const struct alert_group_def *
 {
     for (size_t i = 0; i < m->slots.len; i++) {
         const struct alert_group_def *d = m->slots.items[i]->group->def;
-        if (!m->slots.items[i]->gone && slice_eq(d->name, def->name) &&
-            slice_eq(d->file, def->file))
+        if (slice_eq(d->name, def->name) && slice_eq(d->file, def->file))
             return m->slots.items[i];
     }
     return NULL;
@@ -282,12 +302,34 @@ static int by_place(const void *a, const void *b)
     return c ? c : slice_cmp(x->name, y->name);
 }
 
-/* Lock held: waits until the slot does not run. It stays marked so that nobody starts it. */
+/* Lock held: waits while the slot runs, so that nobody does anything with it afterwards. What is
+ * only queued never runs: the caller may be what the pool is busy with. */
 static void take_out(struct alert_manager *m, struct slot *s)
 {
-    while (s->running)
+    while (s->phase == PHASE_RUNNING)
         pthread_cond_wait(&m->changed, &m->lock);
-    s->running = true;
+    if (s->ticket)
+        s->ticket->slot = NULL;
+    s->ticket = NULL;
+    s->phase = PHASE_TAKEN;
+}
+
+static struct slot *slot_new(struct alert_manager *m, struct alert_rules *rules,
+                             const struct alert_group_def *def, struct slot *was, bool first)
+{
+    struct slot *s = mem_calloc(1, sizeof(*s));
+    s->group = alert_group_new(rules, def);
+    s->restore = first;
+    if (!first)
+        alert_group_set_restored(s->group);
+    if (was) {
+        take_out(m, was);
+        alert_group_inherit(s->group, was->group);
+        s->restore = was->restore;
+        s->done = was->done;
+    }
+    s->next_ns = aligned(def, now_of(m)) + def->interval_ns;
+    return s;
 }
 
 void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
@@ -298,53 +340,31 @@ void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
     pthread_mutex_lock(&m->lock);
     bool first = !m->applied;
     m->applied = true;
-    struct settings *old = m->settings;
+    settings_release(m->settings);
     m->settings = settings_new(m, settings);
-    settings_release(old);
-    int64_t now_ns = now_of(m);
+    for (size_t i = 0; i < m->slots.len; i++)
+        m->slots.items[i]->kept = false;
     for (size_t i = 0; rules && i < rules->group_count; i++) {
         const struct alert_group_def *def = &rules->groups[i];
         struct slot *was = find(m, def);
         rule_total += def->rule_count;
         if (was && slice_eq(was->group->def->identity, def->identity)) {
-            was->gone = true; /* out of the way of find(); taken back below */
+            was->kept = true;
             vec_push(&next, was);
-            continue;
+        } else {
+            vec_push(&next, slot_new(m, rules, def, was, first));
         }
-        struct slot *s = mem_calloc(1, sizeof(*s));
-        s->manager = m;
-        s->group = alert_group_new(rules, def);
-        s->restore = first;
-        if (!first)
-            alert_group_set_restored(s->group);
-        if (was) {
-            take_out(m, was);
-            alert_group_inherit(s->group, was->group);
-            s->restore = was->restore;
-            s->done = was->done;
-        }
-        s->next_ns = aligned(def, now_ns) + def->interval_ns;
-        vec_push(&next, s);
     }
     for (size_t i = 0; i < m->slots.len; i++) {
         struct slot *s = m->slots.items[i];
-        if (s->gone) {
-            s->gone = false;
+        if (s->kept)
             continue;
-        }
-        bool inherited = s->running; /* by take_out; else it is removed for good */
-        bool taken = false;
-        for (size_t k = 0; k < next.len && !taken; k++) {
-            const struct alert_group_def *d = next.items[k]->group->def;
-            taken =
-                slice_eq(d->name, s->group->def->name) && slice_eq(d->file, s->group->def->file);
-        }
-        if (taken && inherited) {
+        if (s->phase == PHASE_TAKEN) { /* it has an heir */
             slot_free(s);
             continue;
         }
         take_out(m, s);
-        s->end_ns = now_ns + 2 * s->group->def->interval_ns;
+        s->end_ns = now_of(m) + 2 * s->group->def->interval_ns;
         vec_push(&m->ended, s);
     }
     vec_clear(&m->slots);
@@ -371,10 +391,10 @@ void alert_manager_free(struct alert_manager *m)
     pthread_mutex_unlock(&m->lock);
     pthread_join(m->thread, NULL);
     pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->slots.len; i++) {
-        while (m->slots.items[i]->running)
-            pthread_cond_wait(&m->changed, &m->lock);
-    }
+    for (size_t i = 0; i < m->slots.len; i++)
+        take_out(m, m->slots.items[i]);
+    while (m->tickets)
+        pthread_cond_wait(&m->changed, &m->lock);
     pthread_mutex_unlock(&m->lock);
     for (size_t i = 0; i < m->slots.len; i++)
         slot_free(m->slots.items[i]);

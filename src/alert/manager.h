@@ -29,8 +29,8 @@ struct alert_manager_settings {
 };
 /* Runs these rules from now on (takes the reference over; NULL = none). Groups that did not change
  * go on undisturbed, changed ones keep the state of their unchanged rules, and series of groups
- * that are gone end. The first call restores what was pending or firing before the restart. Any
- * thread but a pool's. */
+ * that are gone end. The first call restores what was pending or firing before the restart. Waits
+ * for evaluations of changed groups. Any thread; one caller at a time. */
 void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
                          const struct alert_manager_settings *settings);
 /* Returns when nothing is evaluated any more; frees. NULL is fine. */

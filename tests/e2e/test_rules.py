@@ -1,84 +1,16 @@
 #!/usr/bin/env python3
-"""Recording and alerting rules beside a real Prometheus with the same files and the same data, and
-what an Alertmanager gets to see."""
+"""Rules in a running server: the API's parameters, restarts, reloads, and telling Alertmanagers, made
+up ones and a real one."""
 import http.server
 import json
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import urllib.parse
 
 import pharos_test as pt
-import prometheus_peer
-
-# What the annotations of one alert show: the functions of templates.
-TEMPLATES = {
-    "humanize": "{{ humanize 1234567.0 }} {{ humanize 0.00123 }} {{ humanize 0.0 }} {{ humanize -1500.0 }}",
-    "humanize1024": "{{ humanize1024 1048576.0 }} {{ humanize1024 1.0 }} {{ humanize1024 100000.0 }}",
-    "duration": "{{ humanizeDuration 0.0 }} {{ humanizeDuration 899.99 }} {{ humanizeDuration 3661.0 }} "
-                "{{ humanizeDuration 90061.0 }} {{ humanizeDuration 0.0123 }} {{ humanizeDuration -61.0 }}",
-    "percentage": "{{ humanizePercentage 0.1234567 }} {{ humanizePercentage -0.5 }}",
-    "timestamp": "{{ humanizeTimestamp 1435065584.128 }} {{ humanizeTimestamp 0.0 }}",
-    "case": "{{ toUpper \"aBc\" }} {{ toLower \"AbC\" }} {{ title \"one two\" }}",
-    "match": "{{ match \"a.*z\" \"abcz\" }} {{ reReplaceAll \"(a)b\" \"$1-\" \"xabyab\" }} {{ reReplaceAll \"x*\" \"-\" \"axb\" }}",
-    "links": "{{ graphLink \"up{a=\\\"b c\\\"}\" }} {{ tableLink \"sum(x)\" }}",
-    "ports": "{{ stripPort \"h:1\" }} {{ stripPort \"[::1]:1\" }} {{ stripPort \"h\" }} {{ stripDomain \"a.b.c:9\" }} {{ stripDomain \"1.2.3.4:9\" }}",
-    "query": "{{ range query \"sort(m)\" }}{{ .Labels.job }}={{ .Value }} {{ end }}{{ with query \"sort(m)\" | first }}{{ label \"job\" . }}{{ end }}",
-    "sorted": "{{ range sortByLabel \"job\" (query \"m\") }}{{ .Labels.job }}{{ .Labels.__name__ }}{{ end }}",
-    "args": "{{ define \"x\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"x\" (args 1 \"b\") }}",
-    "control": "{{ if and (gt $value 1.0) (eq $labels.job \"a\") }}yes{{ else }}no{{ end }} {{ printf \"%.2f|%5s|%d|%q\" $value \"ab\" 7 \"q\" }}",
-    "variables": "{{ $externalLabels.site }} {{ .Labels }} {{ $labels.none }}|{{ len $labels }}",
-    "parse": "{{ parseDuration \"1h30m\" }} {{ 1e6 }} {{ 100000000.0 }} {{ $value }} {{ pathPrefix }}",
-    "broken": "{{ $labels.job.x }}",
-    "empty": "{{ query \"nothing\" | first }}",
-    "text": "plain {{- \" trimmed\" -}} \n text",
-}
-
-
-def rule_file(interval="1s"):
-    annotations = "".join(f"      {k}: {json.dumps(v)}\n" for k, v in TEMPLATES.items())
-    return f"""
-groups:
-- name: recorded
-  interval: {interval}
-  rules:
-  - record: job:m:double
-    expr: m * 2
-    labels: {{added: "yes", gone: ""}}
-  - record: job:double:sum
-    expr: sum(job:m:double)
-  - record: same:labels
-    expr: label_replace(m, "job", "x", "", "")
-  - record: scalar:one
-    expr: "1"
-- name: alerts
-  interval: {interval}
-  rules:
-  - alert: High
-    expr: m > 1
-    for: 1s
-    keep_firing_for: 2s
-    labels: {{severity: "{{{{ if gt $value 100.0 }}}}page{{{{ else }}}}warn{{{{ end }}}}"}}
-    annotations: {{summary: "{{{{ $labels.job }}}} is {{{{ $value | humanize }}}}"}}
-  - alert: Templates
-    expr: m{{job="a"}}
-    annotations:
-{annotations}
-  - alert: Never
-    expr: m > 99999
-  - alert: Pending
-    expr: m > 1
-    for: 1h
-- name: limited
-  interval: {interval}
-  limit: 1
-  rules:
-  - record: too:many
-    expr: m
-  - alert: TooMany
-    expr: m
-"""
 
 
 class Alertmanager:
@@ -129,129 +61,8 @@ def groups(url, **params):
     return answer.json()["data"]["groups"]
 
 
-def shown(url):
-    """The groups without what differs from run to run and from version to version."""
-    out = groups(url)
-    for g in out:
-        g.pop("evaluationTime")
-        g.pop("lastEvaluation")
-        for r in g["rules"]:
-            r.pop("evaluationTime")
-            r.pop("lastEvaluation")
-            r.setdefault("labels", {})
-            for a in r.get("alerts", []):
-                a.pop("activeAt")
-                a.pop("keepFiringSince", None)
-            if "alerts" in r:
-                r["alerts"].sort(key=lambda a: json.dumps(a["labels"], sort_keys=True))
-    return out
-
-
 def state(url, name):
     return [r["state"] for g in groups(url) for r in g["rules"] if r["name"] == name][0]
-
-
-class BesidePrometheus(pt.Case):
-    def setUp(self):
-        super().setUp()
-        rules = self.file("rules.yml", rule_file())
-        self.alertmanager = Alertmanager(self)
-        self.peer = prometheus_peer.start(self, f"""
-global: {{evaluation_interval: 1s, external_labels: {{site: lab}}}}
-rule_files: ['{rules}']
-{alerting(self.alertmanager.port, 'prometheus')}
-""", "--rules.alert.resend-delay=1s")
-        config = self.file("pharos.yml", f"""
-global: {{evaluation_interval: 1s, external_labels: {{site: lab}}}}
-rule_files: [rules.yml]
-{alerting(self.alertmanager.port, 'pharos')}
-rules: {{resend_delay: 1s}}
-""")
-        self.pharos = self.server(config=config)
-        self.urls = (self.peer.url, self.pharos.prometheus_url)
-        # Prometheus takes some seconds to know whom to tell.
-        for url in self.urls:
-            pt.wait_for("the Alertmanager to be known", lambda: pt.request(
-                url + "/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"])
-
-    def write(self, **values):
-        now = prometheus_peer.now_ms()
-        prometheus_peer.write_both(self.pharos, self.peer,
-                                   [({"__name__": "m", "job": j}, [(now, v)])
-                                    for j, v in values.items()])
-
-    def same(self, what):
-        """Both show the same now; an evaluation may lie between two looks."""
-        deadline = time.monotonic() + 10
-        while True:
-            theirs, ours = (shown(url) for url in self.urls)
-            if theirs == ours or time.monotonic() > deadline:
-                break
-            time.sleep(0.1)
-        self.assertEqual(ours, theirs, what)
-
-    def test_the_same_rules_and_alerts(self):
-        self.write(a=1.5, b=1234)
-        for url in self.urls:
-            pt.wait_for("the alert to fire", lambda: state(url, "High") == "firing")
-            pt.wait_for("the limit", lambda: any("lastError" in r for g in groups(url)
-                                                 for r in g["rules"] if r["name"] == "TooMany"))
-        self.same("firing")
-        ours = {r["name"]: r for g in shown(self.urls[1]) for r in g["rules"]}
-        self.assertEqual(ours["Pending"]["state"], "pending")
-        self.assertEqual(ours["Never"]["state"], "inactive")
-        self.assertEqual(ours["TooMany"]["lastError"], "exceeded limit of 1 with 2 alerts")
-        self.assertEqual([a["value"] for a in ours["High"]["alerts"]], ["1.5e+00", "1.234e+03"])
-        for query in ("job:m:double", "job:double:sum", "scalar:one", "too:many", "ALERTS",
-                      "ALERTS_FOR_STATE * 0", "same:labels"):
-            def results():
-                return [sorted(json.dumps([r["metric"], r["value"][1]], sort_keys=True)
-                               for r in pt.request(f"{url}/api/v1/query?" + urllib.parse.urlencode(
-                                   {"query": query})).json()["data"]["result"])
-                        for url in self.urls]
-            pt.wait_for(f"{query} to be the same", lambda: len({str(r) for r in results()}) == 1, 10)
-        alerts = [sorted((json.dumps(a["labels"], sort_keys=True), a["state"], a["value"])
-                         for a in pt.request(url + "/api/v1/alerts").json()["data"]["alerts"])
-                  for url in self.urls]
-        self.assertEqual(alerts[0], alerts[1])
-        # One below the mark: kept firing for 2 s, then resolved; one series gone.
-        self.write(a=0.5, b=0.5)
-        for url in self.urls:
-            pt.wait_for("the alert to be kept", lambda: any(
-                "keepFiringSince" in a for g in groups(url) for r in g["rules"]
-                for a in r.get("alerts", [])))
-        for url in self.urls:
-            pt.wait_for("the alert to end", lambda: state(url, "High") == "inactive")
-        self.same("resolved")
-        for url in self.urls:
-            pt.wait_for("ALERTS to end", lambda: pt.request(
-                url + "/api/v1/query?query=ALERTS%7Balertname%3D%22High%22%7D").json()["data"]["result"] == [])
-        self.posts_are_the_same()
-
-    def posts_are_the_same(self):
-        for key in ("prometheus", "pharos"):
-            pt.wait_for("the end to be told", lambda: any(
-                a["labels"]["alertname"] == "High" and a["endsAt"] < a_later()
-                for a in self.alertmanager.alerts(key)))
-        paths = {p for key in ("prometheus", "pharos") for p, _ in self.alertmanager.posts[key]}
-        self.assertEqual(paths, {"/prometheus/api/v2/alerts", "/pharos/api/v2/alerts"})
-
-        def kinds(key):
-            return {json.dumps([a["labels"], a["annotations"], sorted(a),
-                                a["generatorURL"].split("/graph?")[1]], sort_keys=True)
-                    for a in self.alertmanager.alerts(key)}
-        self.assertEqual(sorted(kinds("pharos")), sorted(kinds("prometheus")))
-        self.assertEqual(self.alertmanager.headers["pharos"]["Content-Type"], "application/json")
-        managers = [pt.request(url + "/api/v1/alertmanagers").json()["data"] for url in self.urls]
-        for m, key in zip(managers, ("prometheus", "pharos")):
-            self.assertEqual(m, {
-                "activeAlertmanagers": [
-                    {"url": f"http://127.0.0.1:{self.alertmanager.port}/{key}/api/v2/alerts"}],
-                "droppedAlertmanagers": [{"url": f"http://away:1/{key}/api/v2/alerts"}]})
-
-
-def a_later():
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 1))
 
 
 class Selecting(pt.Case):
@@ -389,7 +200,8 @@ groups:
 {extra}
 """)
         write("  - {record: leaves, expr: vector(1)}\n- name: other\n  interval: 200ms\n  rules: [{record: ends, expr: vector(1)}]")
-        server = self.server(config=config)
+        # One worker: what waits for it must not be waited for.
+        server = self.server("threads.workers=1", config=config)
 
         def active_at():
             return [a["activeAt"] for g in groups(server.prometheus_url) for r in g["rules"]
@@ -417,6 +229,53 @@ groups:
         pt.wait_for("its alert", active_at)
         self.assertGreater(server.metric("pharos_rule_evaluations_total"), 0)
         self.assertEqual(server.metric("pharos_rule_groups"), 1)
+
+
+class RealAlertmanager(pt.Case):
+    def test_alerts_arrive_and_end(self):
+        program = shutil.which("prometheus-alertmanager")
+        if not program:
+            self.skipTest("prometheus-alertmanager is not installed")
+        port = pt.free_port()
+        config = self.file("alertmanager.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")
+        log = open(self.work / "alertmanager.log", "w")
+        process = subprocess.Popen(
+            [program, f"--config.file={config}", f"--storage.path={self.work / 'am'}",
+             f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="],
+            stdout=log, stderr=log)
+        self.addCleanup(lambda: (process.kill(), process.wait(), log.close()))
+        url = f"http://127.0.0.1:{port}"
+
+        def ready():
+            assert process.poll() is None, (self.work / "alertmanager.log").read_text()
+            try:
+                return pt.request(url + "/-/ready").status == 200
+            except OSError:
+                return False
+        pt.wait_for("the Alertmanager", ready)
+        self.file("rules.yml", """
+groups:
+- name: g
+  interval: 200ms
+  rules:
+  - {alert: High, expr: m > 1, labels: {severity: page}, annotations: {summary: 'is {{ $value }}'}}
+""")
+        server = self.server(config=self.file("pharos.yml", f"""
+rule_files: [rules.yml]
+rules: {{resend_delay: 1s}}
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]}}
+"""))
+        def alerts():
+            return pt.request(url + "/api/v2/alerts").json()
+        server.write([({"__name__": "m", "job": "a"}, [(int(time.time() * 1000), 2.5)])])
+        got = pt.wait_for("the alert", alerts)[0]
+        self.assertEqual(got["labels"], {"alertname": "High", "job": "a", "severity": "page"})
+        self.assertEqual(got["annotations"], {"summary": "is 2.5"})
+        self.assertEqual(got["status"]["state"], "active")
+        self.assertIn("/graph?g0.expr=m+%3E+1&g0.tab=1", got["generatorURL"])
+        server.write([({"__name__": "m", "job": "a"}, [(int(time.time() * 1000), 0.5)])])
+        pt.wait_for("the alert to end", lambda: not alerts())
+        self.assertEqual(server.metric("pharos_notifications_errors_total"), 0)
 
 
 class Telling(pt.Case):
