@@ -32,7 +32,7 @@ struct h2_client {
     bool pause; /* no window updates by itself */
 };
 
-/* Connects and sends the preface; a receive that takes longer than ten seconds fails. */
+/* Connects and sends the preface; a receive that takes longer than a minute fails. */
 struct h2_client *h2_connect(uint16_t port);
 void h2_close(struct h2_client *c);
 /* Begins a request; `headers` are "name", "value", ... NULL. Returns the stream's id. */

@@ -19,7 +19,9 @@ static struct net_loops *loops;
 static struct net_http_server *server;
 static uint16_t port;
 static _Atomic int aborted, sent;
-static struct net_grpc_call *_Atomic held;
+static struct net_grpc_call *_Atomic held; /* the last one, until a test takes it */
+static struct net_grpc_call
+    *_Atomic open_call; /* not ended yet: a server's stop would wait for it */
 
 static void echo(struct net_grpc_call *call, void *ctx)
 {
@@ -71,6 +73,7 @@ static void hold(struct net_grpc_call *call, void *ctx)
 {
     (void)ctx;
     net_request_on_abort(net_grpc_request(call), on_abort, NULL);
+    open_call = call;
     held = call;
 }
 
@@ -154,6 +157,8 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
+    if (open_call) /* a test failed before it could end it */
+        net_grpc_fail(open_call, NET_GRPC_INTERNAL, "the test failed");
     net_http_server_stop(server, NS_PER_SEC);
     net_loops_stop(loops, 0);
     return 0;
@@ -449,6 +454,7 @@ static void deadlines_and_cancelling(void **state)
     /* The handler is late: its answer is dropped, with whatever it has to say. */
     struct net_grpc_call *call = take_held(c);
     assert_true(net_grpc_deadline_ns(call) > 0);
+    open_call = NULL;
     net_grpc_reply(call, SLICE("too late"));
     struct h2_body b = {.bytes = buf_slice(&body)};
     static const char *const plain[] = {CALL_HEADERS, NULL};
@@ -458,6 +464,7 @@ static void deadlines_and_cancelling(void **state)
     nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     expect_message(call_with(c, "/test.Echo/Echo", NULL, buf_slice(&body), 0), SLICE("x"));
     wait_aborted(2);
+    open_call = NULL;
     net_grpc_fail(call, NET_GRPC_CANCELLED, "heard");
     /* The connection goes while the handler works. */
     b = (struct h2_body){.bytes = buf_slice(&body)};
@@ -465,6 +472,7 @@ static void deadlines_and_cancelling(void **state)
     call = take_held(c);
     h2_close(c);
     wait_aborted(3);
+    open_call = NULL;
     net_grpc_reply(call, SLICE("nobody"));
     buf_deinit(&body);
 }

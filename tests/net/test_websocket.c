@@ -66,6 +66,7 @@ static void accept_it(struct net_request *req)
 
 static void accept_held(void *ctx)
 {
+    held = NULL;
     accept_it(ctx);
 }
 
@@ -97,6 +98,8 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
+    if (held) /* a test failed before it was answered */
+        net_loop_post(net_request_loop(held), accept_held, held);
     if (server)
         net_http_server_stop(server, NS_PER_SEC);
     net_loops_stop(loops, 0);
@@ -443,7 +446,9 @@ static void bad_handshakes(void **state)
 static void *stopper(void *arg)
 {
     (void)arg;
-    net_http_server_stop(server, 5 * NS_PER_SEC);
+    struct net_http_server *s = server;
+    server = NULL;
+    net_http_server_stop(s, 5 * NS_PER_SEC);
     return NULL;
 }
 
@@ -460,7 +465,6 @@ static void a_stop_says_goodbye(void **state)
     pthread_join(thread, NULL);
     expect_close(fd, before, NET_WS_GOING_AWAY);
     buf_deinit(&b);
-    server = NULL;
 }
 
 int main(void)
