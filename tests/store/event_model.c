@@ -312,8 +312,15 @@ static size_t find_column(const struct store_event_chunk *c, size_t field)
     return SIZE_MAX;
 }
 
-static void check_row(struct event_model *m, const struct store_event_scan *scan,
-                      const struct store_event_chunk *c, size_t row, const struct model_row *want)
+bool model_number(const struct store_event_chunk *c, size_t i, uint32_t *out)
+{
+    struct data_value v = chunk_value(c, find_column(c, 0), i);
+    *out = (uint32_t)v.i;
+    return v.kind == DATA_VALUE_INT;
+}
+
+void model_check_row(struct event_model *m, const struct store_event_scan *scan,
+                     const struct store_event_chunk *c, size_t row, const struct model_row *want)
 {
     assert_int_equal(c->ts[row], want->ts);
     assert_true(c->stream[row] < c->stream_count);
@@ -345,7 +352,7 @@ static void check_ordered(struct event_model *m, struct store_event_source *src,
             if (n >= total)
                 fail_msg("more than %zu rows", total);
             size_t at = scan->order == STORE_EVENT_NEWEST_FIRST ? want->len - 1 - n : n;
-            check_row(m, scan, &c, i, want->items[at].row);
+            model_check_row(m, scan, &c, i, want->items[at].row);
         }
     } while (c.count);
     if (n != total)

@@ -13,6 +13,7 @@ struct model_row {
     int64_t ts;
     uint32_t stream;
     bool acked, deleted;
+    bool perhaps; /* a deletion that failed may have taken it */
 };
 
 struct event_model {
@@ -42,6 +43,11 @@ bool model_selects(struct event_model *m, const struct model_row *r,
  * of them count as there), in order, with their values. */
 void model_check_scan(struct event_model *m, struct store_event_source *src,
                       const struct store_event_scan *scan);
+/* Fails the test when row i of the chunk (of a scan for all fields) is not that row. */
+void model_check_row(struct event_model *m, const struct store_event_scan *scan,
+                     const struct store_event_chunk *c, size_t i, const struct model_row *want);
+/* The number a row of the chunk has; false when it has none. */
+bool model_number(const struct store_event_chunk *c, size_t i, uint32_t *out);
 /* A random scan; its arrays are in the model's arena. */
 struct store_event_scan model_scan(struct event_model *m);
 
