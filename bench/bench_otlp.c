@@ -2,18 +2,21 @@
  * send them (512 spans with 10 attributes each, one in eight with an event; 512 log records with 6;
  * 512 points of counters with 5), in protobuf and JSON.
  *
- *     build/bench/bench_otlp             the table
- *     build/bench/bench_otlp spans json  that body to standard output, for a load generator */
+ *     build/bench/bench_otlp                      the table
+ *     build/bench/bench_otlp spans protobuf 1000  that many bodies, each other items, to standard
+ *                                                 output: a length of 4 bytes, then the body
+ *
+ * bench/run_otlp sends those to a server. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "codec/hex.h"
 #include "codec/pb.h"
 #include "decode/otlp/otlp.h"
 
-#define ITEMS   512
-#define ROUNDS  400
-#define TIME_NS INT64_C(1790000000000000000)
+#define ITEMS  512
+#define ROUNDS 400
 
 static int64_t cpu_ns(void)
 {
@@ -27,6 +30,8 @@ static int64_t cpu_ns(void)
 struct body {
     struct buf out;
     bool json;
+    int first; /* number of the first item */
+    int64_t time_ns;
 };
 
 static void put_text(struct body *b, uint32_t field, const char *name, const char *text)
@@ -158,8 +163,8 @@ static void put_span(struct body *b, int i)
         put_id(b, 4, "parentSpanId", (uint64_t)i / 8 * 8, 8);
     put_text(b, 5, "name", i % 3 ? "GET /api/v1/cart/{id}" : "SELECT orders");
     put_number(b, 6, "kind", i % 3 ? 2 : 3);
-    put_fixed(b, 7, "startTimeUnixNano", TIME_NS + i * 1000);
-    put_fixed(b, 8, "endTimeUnixNano", TIME_NS + i * 1000 + 1234567 + i * 77);
+    put_fixed(b, 7, "startTimeUnixNano", b->time_ns + i * 1000);
+    put_fixed(b, 8, "endTimeUnixNano", b->time_ns + i * 1000 + 1234567 + i * 77);
     begin_list(b, "attributes");
     put_attribute(b, 9, "http.request.method", "GET", 0);
     put_attribute(b, 9, "http.response.status_code", NULL, i % 50 ? 200 : 503);
@@ -177,7 +182,7 @@ static void put_span(struct body *b, int i)
     if (i % 8 == 0) {
         begin_list(b, "events");
         size_t e = begin(b, 11, NULL);
-        put_fixed(b, 1, "timeUnixNano", TIME_NS + i * 1000 + 500);
+        put_fixed(b, 1, "timeUnixNano", b->time_ns + i * 1000 + 500);
         put_text(b, 2, "name", "cache.miss");
         begin_list(b, "attributes");
         put_attribute(b, 3, "cache.key", text, 0);
@@ -195,8 +200,8 @@ static void put_log(struct body *b, int i)
 {
     char text[200];
     size_t l = begin(b, 2, NULL);
-    put_fixed(b, 1, "timeUnixNano", TIME_NS + i * 1000);
-    put_fixed(b, 11, "observedTimeUnixNano", TIME_NS + i * 1000 + 100);
+    put_fixed(b, 1, "timeUnixNano", b->time_ns + i * 1000);
+    put_fixed(b, 11, "observedTimeUnixNano", b->time_ns + i * 1000 + 100);
     put_number(b, 2, "severityNumber", i % 20 ? 9 : 17);
     put_text(b, 3, "severityText", i % 20 ? "Information" : "Error");
     size_t body = begin(b, 5, "body");
@@ -236,8 +241,8 @@ static void put_metrics(struct body *b)
         begin_list(b, "dataPoints");
         for (int k = 0; k < 64; k++) {
             size_t p = begin(b, 1, NULL);
-            put_fixed(b, 2, "startTimeUnixNano", TIME_NS - NS_PER_SEC * 60);
-            put_fixed(b, 3, "timeUnixNano", TIME_NS);
+            put_fixed(b, 2, "startTimeUnixNano", b->time_ns - NS_PER_SEC * 60);
+            put_fixed(b, 3, "timeUnixNano", b->time_ns);
             put_fixed(b, 6, "asInt", i * 64 + k);
             begin_list(b, "attributes");
             snprintf(text, sizeof(text), "/api/v1/route-%d", k);
@@ -275,7 +280,7 @@ static void make(struct body *b, enum decode_otlp_signal signal, bool json)
     if (signal == DECODE_OTLP_METRICS)
         put_metrics(b);
     for (int i = 0; i < ITEMS && signal != DECODE_OTLP_METRICS; i++)
-        (signal == DECODE_OTLP_LOGS ? put_log : put_span)(b, i);
+        (signal == DECODE_OTLP_LOGS ? put_log : put_span)(b, b->first + i);
     end_list(b);
     end(b, scope);
     end_list(b);
@@ -341,18 +346,33 @@ static int run(enum decode_otlp_signal signal, const struct body *b)
     return 0;
 }
 
+/* Bodies for a load generator, an hour ago and on. */
+static void write_bodies(struct body *b, enum decode_otlp_signal signal, bool json, int count)
+{
+    b->time_ns = ((int64_t)time(NULL) - 3600) * NS_PER_SEC;
+    for (int i = 0; i < count; i++) {
+        b->first = i * ITEMS;
+        b->time_ns += NS_PER_SEC / 2;
+        make(b, signal, json);
+        uint32_t len = (uint32_t)b->out.len;
+        fwrite(&len, 1, sizeof(len), stdout);
+        fwrite(b->out.ptr, 1, b->out.len, stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    struct body b = {0};
+    struct body b = {.time_ns = INT64_C(1790000000000000000)};
     int status = 0;
     for (int s = 0; s < 3; s++) {
         for (int json = 0; json < 2; json++) {
+            if (argc == 4) {
+                if (strcmp(argv[1], signal_names[s]) == 0 && json == (strcmp(argv[2], "json") == 0))
+                    write_bodies(&b, (enum decode_otlp_signal)s, json, atoi(argv[3]));
+                continue;
+            }
             make(&b, (enum decode_otlp_signal)s, json);
-            if (argc < 2)
-                status |= run((enum decode_otlp_signal)s, &b);
-            else if (strcmp(argv[1], signal_names[s]) == 0 &&
-                     json == (argc > 2 && strcmp(argv[2], "json") == 0))
-                fwrite(b.out.ptr, 1, b.out.len, stdout);
+            status |= run((enum decode_otlp_signal)s, &b);
         }
     }
     buf_deinit(&b.out);

@@ -258,6 +258,8 @@ static void times_and_levels(void **state)
         {"\"severityText\":\"WARN\"", "@99000000000 line=\"\" body_kind=0 level=\"warn\""},
         {"\"severityNumber\":17,\"severityText\":\"odd\"", "level=\"error\" severity_number=17"},
         {"\"severityNumber\":9,\"attributes\":[" STR("Level", "dbg") "]", "level=\"debug\""},
+        {"\"severityNumber\":9,\"attributes\":[" STR("level", "odd") "]", "level=\"unknown\""},
+        {"\"body\":{\"stringValue\":\"an error happened\"}", "level=\"error\""},
         {"\"severityNumber\":24", "level=\"fatal\""},
         {"\"severityNumber\":\"SEVERITY_NUMBER_TRACE2\"", "level=\"trace\" severity_number=2"},
         {"\"severityNumber\":99", "level=\"unknown\" severity_number=99"},

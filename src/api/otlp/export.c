@@ -206,12 +206,6 @@ static void on_ack(void *ctx, int err, const struct pipe_result *result)
 static bool decode(struct api__otlp_export *x, struct api__otlp_kit *kit)
 {
     struct slice body = x->body;
-    const struct pipe_sink *sink = x->api->sink;
-    if ((x->signal == DECODE_OTLP_LOGS && !sink->logs) ||
-        (x->signal == DECODE_OTLP_TRACES && !sink->spans)) {
-        x->decode_err = diag_set(&x->diag, ERR_UNSUPPORTED, "this signal is not stored yet");
-        return false;
-    }
     if (x->is_snappy) {
         buf_clear(&kit->inflated);
         x->decode_err =

@@ -1,5 +1,6 @@
 /* ExportLogsServiceRequest. */
 #include "base/assert.h"
+#include "decode/level.h"
 #include "decode/otlp/events_priv.h"
 
 static const char in_record[] = "LogRecord";
@@ -27,28 +28,22 @@ static enum data_value_kind kind_of(enum decode__otlp_kind kind)
     return DATA_VALUE_NULL;
 }
 
-/* Attributes that name the level come first, as Loki looks for it, then the severity's number, then
- * its text. */
-static enum data_event_level level_of(const struct decode__otlp_events *e, const struct record *rec)
+/* An attribute that names the level comes first, as Loki looks for it, then the severity's number,
+ * its text, and the line. */
+static enum data_event_level level_of(const struct decode__otlp_events *e, const struct record *rec,
+                                      struct slice line)
 {
-    static const char *const names[] = {"level", "severity", "lvl"};
-    enum data_event_level level = DATA_LEVEL_UNKNOWN;
     const struct decode_otlp_scratch *s = e->w.scratch;
-    for (size_t i = 0; i < s->attrs.len && !level; i++) {
+    for (size_t i = 0; i < s->attrs.len; i++) {
         const struct data_event_attr *a = &s->attrs.items[i];
-        struct slice name = e->batch->fields.items[a->field].name;
-        if (a->value.kind != DATA_VALUE_STRING || name.len < 3 || name.len > 8)
-            continue;
-        for (size_t k = 0; k < ARRAY_LEN(names) && !level; k++) {
-            if (slice_eq_nocase(name, slice_cstr(names[k])))
-                level = data_event_level_guess(a->value.text);
-        }
+        if (a->value.kind == DATA_VALUE_STRING &&
+            decode_level_is_name(e->batch->fields.items[a->field].name))
+            return data_event_level_guess(a->value.text);
     }
-    if (!level)
-        level = data_event_level_of_severity(rec->severity);
+    enum data_event_level level = data_event_level_of_severity(rec->severity);
     if (!level)
         level = data_event_level_guess(rec->severity_text);
-    return level;
+    return level ? level : decode_level_of_line(line);
 }
 
 /* The record's fields but its attributes, which go to the scratch. ERR_LIMIT and ERR_UNSUPPORTED
@@ -124,7 +119,7 @@ static int log_record(struct decode__otlp_events *e, struct slice message)
     if (rec.body.kind != DECODE__OTLP_STRING)
         data_event_put(b, DATA_EVENT_BODY_KIND, data_value_int(kind_of(rec.body.kind)));
     data_event_put(b, DATA_EVENT_LEVEL,
-                   data_value_string(data_event_level_name(level_of(e, &rec))));
+                   data_value_string(data_event_level_name(level_of(e, &rec, line))));
     decode__otlp_put_int(b, DATA_EVENT_SEVERITY, rec.severity);
     decode__otlp_put_text(e, DATA_EVENT_SEVERITY_TEXT, rec.severity_text);
     if (rec.observed <= INT64_MAX)
