@@ -185,6 +185,10 @@ int alert__eval_alert(struct evaluation *e, const struct alert_rule *rule,
     int64_t limit = e->group->def->limit;
     size_t active = 0;
     int err = 0;
+    if (e->env->alerts_max && result->series_count > e->env->alerts_max)
+        err = diag_set(diag, ERR_LIMIT,
+                       "the rule has %zu alerts, more than limits.alerts (%zu) allows",
+                       result->series_count, e->env->alerts_max);
     for (size_t i = 0; !err && i < result->series_count; i++) {
         if (!result->series[i].count)
             continue;

@@ -6,10 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static struct counter evaluations = {.name = "pharos_rule_evaluations_total",
-                                     .help = "Evaluations of single rules."};
-static struct counter failures = {.name = "pharos_rule_evaluation_failures_total",
-                                  .help = "Evaluations of rules that failed."};
 static struct counter written = {.name = "pharos_rule_samples_total",
                                  .help = "Samples that rules gave."};
 static struct counter refused = {.name = "pharos_rule_refused_samples_total",
@@ -184,7 +180,6 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     struct query_result result = {0};
     struct diag diag;
     diag_init(&diag);
-    counter_add(&evaluations, 1);
     int err =
         alert__query(e->env, rule->expr, e->sample_ns, e->query_arena, &e->memory, &result, &diag);
     if (!err)
@@ -202,7 +197,7 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     if (err) {
         data_metric_batch_reset(e->batch);
         map_clear(e->series);
-        counter_add(&failures, 1);
+        e->group->last_failures++;
     } else {
         end_vanished(e, state);
     }
@@ -211,6 +206,7 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     if (err && err != ERR_CANCELLED)
         LOG_WARN("alert", "evaluating a rule failed", LOG_SLICE("group", e->group->def->name),
                  LOG_SLICE("rule", rule->name), LOG_STR("error", diag.msg));
+    e->group->last_samples += (int64_t)e->batch->sample_ts.len;
     store(e->env, e->batch);
 }
 
@@ -228,6 +224,7 @@ void alert_group_eval(struct alert_group *g, const struct alert_env *env, int64_
     budget_init(&e.memory, env->memory_total, env->query_memory_bytes, "limits.query.memory");
     /* Milliseconds are what Prometheus keeps. */
     e.sample_ns -= ((e.sample_ns % NS_PER_MS) + NS_PER_MS) % NS_PER_MS;
+    g->last_samples = g->last_failures = 0;
     for (size_t i = 0; i < g->def->rule_count; i++) {
         if (env->cancelled && atomic_load(env->cancelled))
             break;
@@ -278,8 +275,6 @@ struct alert_group *alert_group_new(struct alert_rules *rules, const struct aler
     for (size_t i = 0; i < def->rule_count; i++)
         g->states[i].active = map_new();
     pthread_mutex_init(&g->lock, NULL);
-    counter_register(&evaluations, 1);
-    counter_register(&failures, 1);
     counter_register(&written, 1);
     counter_register(&refused, 1);
     counter_register(&duration, 1);

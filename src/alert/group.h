@@ -22,6 +22,7 @@ struct alert_env {
     struct budget *memory_total; /* of all queries; may be NULL */
     int64_t query_memory_bytes;  /* of one; 0 = no limit */
     size_t samples_max, series_max;
+    size_t alerts_max;  /* of one rule: limits.alerts; 0 = no limit */
     int64_t timeout_ns; /* of one query; 0 = none */
     int64_t (*monotonic_ns)(void *ctx);
     void *clock_ctx;
@@ -62,6 +63,7 @@ struct alert_group {
     pthread_mutex_t lock; /* of the state below, against views */
     struct alert_rule_state *states;
     int64_t duration_ns, last_eval_ns;
+    int64_t last_samples, last_failures; /* of the last evaluation; its thread's */
     VEC(struct slice) stale; /* keys of series whose rules are gone: ended by the next evaluation */
 };
 

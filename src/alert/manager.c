@@ -4,18 +4,13 @@
 #include <time.h>
 
 #include "alert/pack.h"
+#include "alert/stats.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/os.h"
 
-static struct counter iterations = {.name = "pharos_rule_group_iterations_total",
-                                    .help = "Evaluations of groups that were due, missed ones "
-                                            "among them."};
-static struct counter missed_counter = {
-    .name = "pharos_rule_group_iterations_missed_total",
-    .help = "Evaluations of groups that were left out because the one before took too long."};
 static struct counter group_count = {
     .name = "pharos_rule_groups", .help = "Groups of rules at work.", .kind = COUNTER_GAUGE};
 static struct counter rule_count = {
@@ -39,6 +34,7 @@ enum phase { PHASE_IDLE, PHASE_QUEUED, PHASE_RUNNING, PHASE_TAKEN };
 
 struct slot {
     struct alert_group *group;
+    struct alert__stats *stats;
     struct ticket *ticket; /* while queued */
     int64_t next_ns;       /* the evaluation that is due next */
     unsigned done;         /* evaluations since the start, to count to two before restoring */
@@ -105,6 +101,7 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env.query_memory_bytes = s->query_memory_bytes;
     out->env.samples_max = s->samples_max;
     out->env.series_max = s->series_max;
+    out->env.alerts_max = s->alerts_max;
     out->env.promql = s->promql;
     out->env.cancelled = &m->cancelled;
     return out;
@@ -162,6 +159,7 @@ static void send(void *ctx, const struct alert_rule *rule, const struct alert_ac
 
 static void slot_free(struct slot *s)
 {
+    alert__stats_free(s->stats);
     alert_group_free(s->group);
     mem_free(s);
 }
@@ -198,8 +196,7 @@ static void run_ticket(void *ctx)
         settings_release(settings);
         int64_t interval_ns = s->group->def->interval_ns;
         int64_t behind = MAX((now_of(m) - s->next_ns) / interval_ns - 1, 0);
-        counter_add(&missed_counter, behind);
-        counter_add(&iterations, behind + 1);
+        alert__stats_update(s->stats, s->group, behind);
         s->next_ns += (behind + 1) * interval_ns;
         s->phase = PHASE_IDLE;
     }
@@ -276,8 +273,6 @@ struct alert_manager *alert_manager_new(const struct alert_manager_env *env)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&m->changed, &attr);
     pthread_condattr_destroy(&attr);
-    counter_register(&iterations, 1);
-    counter_register(&missed_counter, 1);
     counter_register(&group_count, 1);
     counter_register(&rule_count, 1);
     pthread_create(&m->thread, NULL, keep_time, m);
@@ -319,6 +314,7 @@ static struct slot *slot_new(struct alert_manager *m, struct alert_rules *rules,
 {
     struct slot *s = mem_calloc(1, sizeof(*s));
     s->group = alert_group_new(rules, def);
+    s->stats = alert__stats_new(def);
     s->restore = first;
     if (!first)
         alert_group_set_restored(s->group);
@@ -364,6 +360,8 @@ void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
             continue;
         }
         take_out(m, s);
+        alert__stats_free(s->stats);
+        s->stats = NULL;
         s->end_ns = now_of(m) + 2 * s->group->def->interval_ns;
         vec_push(&m->ended, s);
     }

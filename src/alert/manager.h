@@ -24,7 +24,7 @@ struct alert_manager_settings {
     const char *external_url;
     int64_t resend_delay_ns;
     int64_t timeout_ns, query_memory_bytes;
-    size_t samples_max, series_max;
+    size_t samples_max, series_max, alerts_max;
     struct promql_options promql;
 };
 /* Runs these rules from now on (takes the reference over; NULL = none). Groups that did not change

@@ -44,6 +44,7 @@ struct waiting {
     struct data_labels labels, annotations;
     int64_t starts_ns, ends_ns;
     char *generator_url;
+    int64_t bytes;
 };
 
 struct alert_notifier {
@@ -54,11 +55,11 @@ struct alert_notifier {
     struct alert_notify_config *config; /* NULL: nobody to tell */
     struct data_labels external_labels;
     VEC(struct waiting) queue;
-    size_t head; /* of the queue: what is before is gone */
-    int64_t queue_max;
-    size_t in_flight;  /* posts of the batch on its way */
-    size_t batch_size; /* alerts in it */
-    bool batch_taken;  /* somebody took it */
+    size_t head;                         /* of the queue: what is before is gone */
+    int64_t queue_max, bytes_max, bytes; /* bytes: of what waits */
+    size_t in_flight;                    /* posts of the batch on its way */
+    size_t batch_size;                   /* alerts in it */
+    bool batch_taken;                    /* somebody took it */
     bool stopping, stopped;
     /* Where the Alertmanagers were when last looked for, one arena for all of it. */
     struct arena *view_arena;
@@ -131,17 +132,48 @@ static size_t queued(const struct alert_notifier *n)
     return n->queue.len - n->head;
 }
 
+/* Gives back what is before the head once it is most of the queue. */
+static void compact(struct alert_notifier *n)
+{
+    if (n->head <= 1024 || n->head * 2 <= n->queue.len)
+        return;
+    n->queue.len -= n->head;
+    memmove(n->queue.items, n->queue.items + n->head, n->queue.len * sizeof(*n->queue.items));
+    n->head = 0;
+}
+
 /* Forgets the first `count`. */
 static void pop(struct alert_notifier *n, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        n->bytes -= n->queue.items[n->head].bytes;
         free_waiting(&n->queue.items[n->head++]);
-    if (n->head > 1024 && n->head * 2 > n->queue.len) {
-        n->queue.len -= n->head;
-        memmove(n->queue.items, n->queue.items + n->head, n->queue.len * sizeof(*n->queue.items));
-        n->head = 0;
     }
+    compact(n);
     counter_set(&queue_length, (int64_t)queued(n));
+}
+
+static int64_t size_of(struct data_labels l)
+{
+    size_t bytes = l.count * sizeof(*l.items);
+    for (size_t i = 0; i < l.count; i++)
+        bytes += l.items[i].name.len + l.items[i].value.len;
+    return (int64_t)bytes;
+}
+
+/* The oldest give way; what is on its way stays. */
+static void make_room(struct alert_notifier *n, int64_t bytes)
+{
+    while (queued(n) > n->batch_size &&
+           ((int64_t)queued(n) >= n->queue_max || n->bytes + bytes > n->bytes_max)) {
+        struct waiting *first = &n->queue.items[n->head], *oldest = first + n->batch_size;
+        n->bytes -= oldest->bytes;
+        free_waiting(oldest);
+        memmove(first + 1, first, n->batch_size * sizeof(*first));
+        n->head++;
+        compact(n);
+        counter_add(&dropped_full, 1);
+    }
 }
 
 void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *notice)
@@ -161,24 +193,21 @@ void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *no
     if (!pipe_relabel_apply(&n->config->relabel, &b, arena) ||
         data_labels_builder_finish(&b, &labels, NULL) || !labels.count)
         goto out;
-    if ((int64_t)queued(n) >= n->queue_max && queued(n) > n->batch_size) {
-        /* The oldest give way; what is on its way stays. */
-        struct waiting *oldest = &n->queue.items[n->head + n->batch_size];
-        free_waiting(oldest);
-        memmove(oldest, oldest + 1, (queued(n) - n->batch_size - 1) * sizeof(*n->queue.items));
-        n->queue.len--;
-        counter_add(&dropped_full, 1);
-    }
+    int64_t bytes = (int64_t)(sizeof(struct waiting) + notice->generator_url.len) +
+                    size_of(labels) + size_of(notice->annotations);
+    make_room(n, bytes);
     struct waiting w = {.labels = alert__pack(labels.items, labels.count),
                         .annotations =
                             alert__pack(notice->annotations.items, notice->annotations.count),
                         .starts_ns = notice->starts_ns,
                         .ends_ns = notice->ends_ns,
-                        .generator_url = mem_alloc(notice->generator_url.len + 1)};
+                        .generator_url = mem_alloc(notice->generator_url.len + 1),
+                        .bytes = bytes};
     memcpy(w.generator_url, notice->generator_url.len ? notice->generator_url.ptr : "",
            notice->generator_url.len);
     w.generator_url[notice->generator_url.len] = 0;
     vec_push(&n->queue, w);
+    n->bytes += bytes;
     counter_set(&queue_length, (int64_t)queued(n));
 out:
     pthread_mutex_unlock(&n->lock);
@@ -389,6 +418,7 @@ struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env)
     struct alert_notifier *n = mem_calloc(1, sizeof(*n));
     n->env = *env;
     n->queue_max = env->queue_max;
+    n->bytes_max = env->queue_bytes_max;
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->changed, NULL);
     counter_register(&sent, 1);
@@ -417,10 +447,11 @@ void alert_notifier_apply(struct alert_notifier *n, struct alert_notify_config *
     alert_notify_config_free(old);
 }
 
-void alert_notifier_set_queue_max(struct alert_notifier *n, int64_t queue_max)
+void alert_notifier_set_limits(struct alert_notifier *n, int64_t queue_max, int64_t queue_bytes_max)
 {
     pthread_mutex_lock(&n->lock);
     n->queue_max = queue_max;
+    n->bytes_max = queue_bytes_max;
     pthread_mutex_unlock(&n->lock);
 }
 

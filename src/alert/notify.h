@@ -29,16 +29,18 @@ void alert_notify_config_free(struct alert_notify_config *config); /* NULL is fi
 struct alert_notifier_env {
     struct net_loop *loop;
     struct os *os;
-    const char *version; /* for User-Agent */
-    int64_t queue_max;   /* alerts waiting; the oldest give way */
-    size_t batch_max;    /* alerts in one post; 0 = 256 */
+    const char *version;     /* for User-Agent */
+    int64_t queue_max;       /* alerts waiting; the oldest give way */
+    int64_t queue_bytes_max; /* memory of them */
+    size_t batch_max;        /* alerts in one post; 0 = 256 */
 };
 
 struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env);
 /* Takes the configuration over. Any thread. */
 void alert_notifier_apply(struct alert_notifier *n, struct alert_notify_config *config,
                           struct data_labels external_labels);
-void alert_notifier_set_queue_max(struct alert_notifier *n, int64_t queue_max);
+void alert_notifier_set_limits(struct alert_notifier *n, int64_t queue_max,
+                               int64_t queue_bytes_max);
 /* Stops and frees; what waits is dropped. Not from a loop's thread. NULL is fine. */
 void alert_notifier_free(struct alert_notifier *n);
 

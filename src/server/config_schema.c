@@ -93,6 +93,8 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.query.concurrency", TEXT_CONF_INT, AT(query_concurrency), "20", 1, 10000, NULL, "queries running at once; more wait", true, false},
     {"limits.query.queue", TEXT_CONF_INT, AT(query_queue), "1000", 0, 1000000, NULL, "queries waiting; more are answered 503", true, false},
 
+    {"limits.alerts", TEXT_CONF_INT, AT(alerts_max), "100000", 0, 0, NULL, "alerts of one rule at a time; a rule with more fails; 0 = no limit", true, false},
+
     {"promql.experimental", TEXT_CONF_CHOICE, AT(promql_experimental), "off", 0, 0, off_on, "functions and modifiers that Prometheus calls experimental", true, false},
     {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
     {"promql.lookback", TEXT_CONF_DURATION, AT(lookback_ns), "5m", NS_PER_MS, INT64_MAX, NULL, "how far back a sample still counts as current", true, false},
@@ -117,6 +119,7 @@ const struct text_conf_field server_config_fields[] = {
     {"rules.for_outage_tolerance", TEXT_CONF_DURATION, AT(rules_outage_tolerance_ns), "1h", 0, INT64_MAX, NULL, "after an outage up to this long alerts go on where they were, as Prometheus' --rules.alert.for-outage-tolerance", false, false},
     {"rules.for_grace_period", TEXT_CONF_DURATION, AT(rules_grace_period_ns), "10m", 0, INT64_MAX, NULL, "a restored alert waits at least this long before it fires; rules with a shorter `for` are not restored, as Prometheus' --rules.alert.for-grace-period", false, false},
     {"rules.notification_queue", TEXT_CONF_INT, AT(rules_notification_queue), "10000", 1, 10000000, NULL, "alerts waiting to be posted; the oldest give way", true, false},
+    {"rules.notification_memory", TEXT_CONF_SIZE, AT(rules_notification_memory), "64MiB", 65536, INT64_MAX, NULL, "memory of the alerts waiting to be posted; the oldest give way", true, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

@@ -158,10 +158,12 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
         .query_memory_bytes = config->query_memory,
         .samples_max = (size_t)config->query_samples,
         .series_max = (size_t)config->query_series,
+        .alerts_max = (size_t)config->alerts_max,
         .promql = {.experimental = config->promql_experimental == 1,
                    .delayed_name_removal = config->promql_delayed_name_removal == 1,
                    .lookback_ns = config->lookback_ns}};
-    alert_notifier_set_queue_max(r->notifier, config->rules_notification_queue);
+    alert_notifier_set_limits(r->notifier, config->rules_notification_queue,
+                              config->rules_notification_memory);
     alert_notifier_apply(r->notifier, next->notify, next->external_labels);
     next->notify = NULL;
     alert_manager_apply(r->manager, next->rules, &settings);
@@ -184,7 +186,8 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
     struct alert_notifier_env ne = {.loop = net_loops_pick(env->loops),
                                     .os = env->os,
                                     .version = "Pharos/" SERVER_VERSION,
-                                    .queue_max = config->rules_notification_queue};
+                                    .queue_max = config->rules_notification_queue,
+                                    .queue_bytes_max = config->rules_notification_memory};
     r->notifier = alert_notifier_new(&ne);
     struct alert_manager_env me = {.eval = {.source = env->source,
                                             .sink = env->sink,

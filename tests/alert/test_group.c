@@ -233,6 +233,38 @@ static void failures_change_nothing(void **state)
     finish(&w);
 }
 
+static void the_query_offset_moves_queries_and_samples(void **state)
+{
+    struct world w;
+    (void)state;
+    begin(&w, "groups: [{name: g, query_offset: 1m, rules: [{record: r, expr: m}, {alert: A, expr: "
+              "'m > 1'}]}]");
+    alert_group_set_restored(w.group);
+    put(&w, "m", 100, 5);
+    put(&w, "m", 150, 7);
+    eval(&w, 160);
+    expect_gives(&w, "r", 100, "5");
+    expect_gives(&w, "timestamp(r)", 160, "100");
+    expect_gives(&w, "timestamp(ALERTS)", 160, "100");
+    assert_int_equal(alert_of(&w, 1)->active_ns, seconds(160));
+    finish(&w);
+}
+
+static void too_many_alerts_are_refused(void **state)
+{
+    struct world w;
+    (void)state;
+    begin(&w, "groups: [{name: g, rules: [{alert: A, expr: m}]}]");
+    w.env.alerts_max = 1;
+    put(&w, "m{a=\"1\"}", 100, 5);
+    put(&w, "m{a=\"2\"}", 100, 5);
+    eval(&w, 100);
+    assert_string_equal(w.group->states[0].last_error,
+                        "the rule has 2 alerts, more than limits.alerts (1) allows");
+    assert_null(alert_of(&w, 0));
+    finish(&w);
+}
+
 static void texts_are_templates(void **state)
 {
     struct world w;
@@ -331,6 +363,8 @@ int main(void)
         cmocka_unit_test(a_pending_alert_that_ends_was_never_there),
         cmocka_unit_test(recorded_series_end_when_they_vanish),
         cmocka_unit_test(failures_change_nothing),
+        cmocka_unit_test(the_query_offset_moves_queries_and_samples),
+        cmocka_unit_test(too_many_alerts_are_refused),
         cmocka_unit_test(texts_are_templates),
         cmocka_unit_test(waiting_is_restored),
         cmocka_unit_test(states_are_inherited),

@@ -16,7 +16,7 @@ import pharos_test as pt
 class Alertmanager:
     """Takes posts; `posts` by the first part of the path."""
 
-    def __init__(self, case, status=200):
+    def __init__(self, case, status=200, delay=0):
         outer = self
         self.posts, self.headers, self.status = {}, {}, status
 
@@ -26,6 +26,7 @@ class Alertmanager:
                 key = self.path.split("/")[1]
                 outer.posts.setdefault(key, []).append((self.path, json.loads(body)))
                 outer.headers[key] = dict(self.headers)
+                time.sleep(delay)
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -325,6 +326,28 @@ alerting:
         manager.status = 200
         taken = len(manager.alerts("x"))
         pt.wait_for("the alert to be told again", lambda: len(manager.alerts("x")) > taken)
+        self.assertEqual(server.stop(), 0)
+
+    def test_the_queue_is_bounded(self):
+        manager = Alertmanager(self, delay=0.5)
+        self.file("rules.yml", "groups: [{name: g, interval: 200ms, rules: [{alert: A, expr: m}]}]\n")
+        config = self.file("pharos.yml", "rule_files: [rules.yml]\n"
+                           "rules: {resend_delay: 0s, notification_queue: 50}\n"
+                           + alerting(manager.port, "x"))
+        server = self.server(config=config)
+        now = int(time.time() * 1000)
+        server.write([({"__name__": "m", "i": str(i)}, [(now, 1.0)]) for i in range(300)])
+        pt.wait_for("some to give way",
+                    lambda: server.metric("pharos_notifications_dropped_total", "queue_full"))
+        self.assertLessEqual(server.metric("pharos_notifications_queue_length"), 50 + 256)
+        # The newest of each turn are told, in order.
+        pt.wait_for("the last alert", lambda: any(a["labels"].get("i") == "299"
+                                                  for a in manager.alerts("x")))
+        group = f'rule_group="{self.work}/rules.yml;g"'
+        self.assertEqual(server.metric("pharos_rule_group_rules", group), 1)
+        self.assertAlmostEqual(server.metric("pharos_rule_group_interval_seconds", group), 0.2)
+        pt.wait_for("its samples", lambda: server.metric(
+            "pharos_rule_group_last_evaluation_samples", group) == 600)
         self.assertEqual(server.stop(), 0)
 
     def test_bad_configurations(self):
