@@ -44,18 +44,26 @@ static int make_groups(struct query_exec *x, const struct query_node *n, struct 
     return 0;
 }
 
-/* The members' values at a step, in order. */
-static size_t gather(const struct group *g, size_t s, double *values, bool *mixed)
+#define AT_ONCE ((size_t)8) /* steps: a row's values at them lie side by side */
+
+/* The members' values at some steps, in order. */
+struct gathered {
+    double *values; /* `rows` of the group for each step */
+    size_t floats[AT_ONCE], all[AT_ONCE];
+};
+
+static void gather(const struct group *g, size_t from, size_t steps, struct gathered *out)
 {
-    size_t n = 0, histograms = 0;
+    memset(out->floats, 0, sizeof(out->floats));
+    memset(out->all, 0, sizeof(out->all));
     for (size_t i = 0; i < g->rows.len; i++) {
-        if (query__is_float(g->rows.items[i], s))
-            values[n++] = g->rows.items[i]->value[s];
-        else
-            histograms += g->rows.items[i]->has[s];
+        const struct query_row *row = g->rows.items[i];
+        for (size_t k = 0; k < steps; k++) {
+            if (query__is_float(row, from + k))
+                out->values[k * g->rows.len + out->floats[k]++] = row->value[from + k];
+            out->all[k] += row->has[from + k];
+        }
     }
-    *mixed = histograms > 0;
-    return n;
 }
 
 static const char *const names[] = {"sum",          "avg",      "count",  "min",        "max",
@@ -165,44 +173,52 @@ static void ignored_histogram(struct query_exec *x, const struct query_node *n)
     query__info(x, n->args[0], "ignored histogram in %s aggregation", names[n->aggregate]);
 }
 
+/* One step of a group. */
+static int reduce_step(struct query_exec *x, const struct query_node *n, const struct group *g,
+                       size_t s, double *values, size_t floats, size_t all, double param,
+                       struct query_row *row)
+{
+    bool mixed = all > floats;
+    if (mixed && (n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG))
+        return total_histograms(x, n, g, s, floats > 0, row);
+    if (n->aggregate != QUERY_COUNT && n->aggregate != QUERY_GROUP) {
+        if (mixed)
+            ignored_histogram(x, n);
+        all = floats;
+    }
+    if (all) {
+        row->has[s] = 1;
+        row->value[s] = reduce(n, values, all, param);
+    }
+    return 0;
+}
+
 static int reduce_groups(struct query_exec *x, const struct query_node *n, const group_list *groups,
                          const double *param, struct query_grid *out)
 {
-    double *values = NULL;
-    for (size_t i = 0; i < groups->len; i++) {
+    struct gathered here = {0};
+    int err = 0;
+    for (size_t i = 0; i < groups->len && !err; i++) {
         const struct group *g = &groups->items[i];
         struct query_row *row = query__add_row(x, out, g->labels);
         if (!row) {
-            mem_free(values);
-            return ERR_NOMEM;
+            err = ERR_NOMEM;
+            break;
         }
         row->drop_name = g->drop_name;
-        values = mem_realloc(values, g->rows.len * sizeof(*values));
-        for (size_t s = 0; s < x->step_count; s++) {
-            bool mixed;
-            size_t count = gather(g, s, values, &mixed);
-            size_t all = count;
-            if (mixed && (n->aggregate == QUERY_COUNT || n->aggregate == QUERY_GROUP)) {
-                all = 0;
-                for (size_t k = 0; k < g->rows.len; k++)
-                    all += g->rows.items[k]->has[s];
-            } else if (mixed && (n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG)) {
-                if (total_histograms(x, n, g, s, count > 0, row)) {
-                    mem_free(values);
-                    return ERR_NOMEM;
-                }
-                continue;
-            } else if (mixed) {
-                ignored_histogram(x, n);
-            }
-            if (!all)
-                continue;
-            row->has[s] = 1;
-            row->value[s] = reduce(n, values, all, param ? param[s] : 0);
+        here.values = mem_realloc(here.values, AT_ONCE * g->rows.len * sizeof(*here.values));
+        for (size_t from = 0; from < x->step_count && !err; from += AT_ONCE) {
+            size_t steps = MIN(AT_ONCE, x->step_count - from);
+            gather(g, from, steps, &here);
+            for (size_t k = 0; k < steps && !err; k++)
+                err = reduce_step(x, n, g, from + k, here.values + k * g->rows.len, here.floats[k],
+                                  here.all[k], param ? param[from + k] : 0, row);
+            if (!err && g->rows.len > 1000)
+                err = query__check(x);
         }
     }
-    mem_free(values);
-    return 0;
+    mem_free(here.values);
+    return err;
 }
 
 /* --- those that keep members --- */

@@ -279,15 +279,62 @@ int query__merge_same(struct query_exec *x, struct query_grid *g)
     return err;
 }
 
-/* Ascending, NaN first. */
 static int by_value(const void *a, const void *b)
 {
     double p = *(const double *)a, q = *(const double *)b;
-    if (isnan(p))
-        return isnan(q) ? 0 : -1;
-    if (isnan(q))
-        return 1;
     return (p > q) - (p < q);
+}
+
+static void swap(double *v, size_t a, size_t b)
+{
+    double was = v[a];
+    v[a] = v[b];
+    v[b] = was;
+}
+
+/* Puts the value that sorting would put at `at` there, what is less before it and what is greater
+ * behind: a quicksort that follows one side only. No NaN. */
+static void select_at(double *v, size_t n, size_t at)
+{
+    size_t lo = 0, hi = n;
+    for (size_t rounds = 0; hi - lo > 16; rounds++) {
+        if (rounds > 60) /* made to be slow */
+            break;
+        size_t mid = lo + (hi - lo) / 2;
+        if (v[mid] < v[lo])
+            swap(v, mid, lo);
+        if (v[hi - 1] < v[lo])
+            swap(v, hi - 1, lo);
+        if (v[hi - 1] < v[mid])
+            swap(v, hi - 1, mid);
+        double pivot = v[mid];
+        size_t i = lo, j = hi - 1;
+        for (;;) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            swap(v, i++, j--);
+        }
+        /* [lo, i) is at most the pivot, [j + 1, hi) at least. */
+        if (at <= j)
+            hi = j + 1;
+        else
+            lo = MAX(i, j + 1);
+    }
+    if (hi - lo > 16) {
+        qsort(v + lo, hi - lo, sizeof(*v), by_value);
+        return;
+    }
+    for (size_t i = lo + 1; i < hi; i++) {
+        double one = v[i];
+        size_t k = i;
+        for (; k > lo && v[k - 1] > one; k--)
+            v[k] = v[k - 1];
+        v[k] = one;
+    }
 }
 
 double query__quantile(double phi, double *values, size_t n)
@@ -298,11 +345,24 @@ double query__quantile(double phi, double *values, size_t n)
         return -INFINITY;
     if (phi > 1)
         return INFINITY;
-    qsort(values, n, sizeof(*values), by_value);
     double rank = phi * ((double)n - 1);
     double lower = fmax(0, floor(rank)), upper = fmin((double)n - 1, lower + 1);
     double weight = rank - floor(rank);
-    return values[(size_t)lower] * (1 - weight) + values[(size_t)upper] * weight;
+    size_t nans = 0, at = (size_t)lower;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i]))
+            swap(values, i, nans++);
+    }
+    if (at < nans)
+        return NAN;
+    select_at(values + nans, n - nans, at - nans);
+    double next = values[at];
+    if (upper > lower) {
+        next = values[at + 1];
+        for (size_t i = at + 2; i < n; i++)
+            next = values[i] < next ? values[i] : next;
+    }
+    return values[at] * (1 - weight) + next * weight;
 }
 
 void query__check_quantile(struct query_exec *x, const struct query_node *at, const double *phi)

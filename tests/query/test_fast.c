@@ -8,11 +8,12 @@
 
 #include <cmocka.h>
 
-#include "store/memory.h"
 #include "base/mem.h"
 #include "lang/promql/promql.h"
 #include "os/pool.h"
+#include "query/grid.h"
 #include "query/simd.h"
+#include "store/memory.h"
 
 #define START_NS (INT64_C(1700000000) * NS_PER_SEC)
 #define ROUNDS   60 /* sets of series */
@@ -74,7 +75,7 @@ static void fill(struct store_memory *m)
                 if ((gaps && i / 7 % 5 == 2) || (other_gaps && i / 3 % 4 == 1))
                     continue;
                 store_memory_add(m, (struct data_labels){labels, 4}, ts[i],
-                                  stale && rnd() % 16 == 0 ? data_stale_nan() : v, NULL);
+                                 stale && rnd() % 16 == 0 ? data_stale_nan() : v, NULL);
             }
         }
         mem_free(ts);
@@ -313,9 +314,38 @@ static void simd_is_plain(void **state)
     }
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return isnan(p) || isnan(q) ? isnan(q) - isnan(p) : (p > q) - (p < q);
+}
+
+/* Against sorting: NaN comes first. */
+static void quantiles_are_of_the_sorted(void **state)
+{
+    (void)state;
+    enum { MOST = 400 };
+    static double v[MOST], sorted[MOST];
+    for (int round = 0; round < 5000; round++) {
+        size_t n = 1 + rnd() % (rnd() % 4 ? 40 : MOST);
+        enum shape shape = (enum shape)(rnd() % SHAPES);
+        double at = 0, phi = rnd() % 8 ? unit() : (double)(rnd() % 5) / 4;
+        for (size_t i = 0; i < n; i++)
+            v[i] = at = next_value(shape, at);
+        memcpy(sorted, v, n * sizeof(*v));
+        qsort(sorted, n, sizeof(*sorted), by_value);
+        double rank = phi * ((double)n - 1), weight = rank - floor(rank);
+        double low = sorted[(size_t)rank], high = sorted[MIN((size_t)rank + 1, n - 1)];
+        double want = low * (1 - weight) + high * weight, got = query__quantile(phi, v, n);
+        if (!same_value(want, got) && !(want == 0 && got == 0))
+            fail_msg("%zu values, %g: %.17g instead of %.17g", n, phi, got, want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(simd_is_plain),
+                                       cmocka_unit_test(quantiles_are_of_the_sorted),
                                        cmocka_unit_test(fast_is_plain)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
