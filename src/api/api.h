@@ -27,6 +27,7 @@ struct alert_group; /* alert/group.h */
 struct api_limits {
     int64_t query_samples;        /* samples one query may load; 0 = unlimited */
     int64_t query_series;         /* series one selector may touch; 0 = unlimited */
+    int64_t query_points;         /* steps of one range query, less one; 0 = unlimited */
     int64_t query_memory_bytes;   /* of one query */
     int64_t queries_memory_bytes; /* of all queries together */
     int64_t query_cache_bytes;    /* of kept answers of range queries; 0 = none are kept */

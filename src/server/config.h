@@ -38,7 +38,7 @@ struct server_config {
     int64_t series_max, exemplars_max, label_count_max, label_bytes_max, future_ns;
     int64_t http_header_bytes, http_body_bytes, http_inflated_bytes, http_body_memory,
         http_connections, http_streams, http_idle_timeout_ns;
-    int64_t query_samples, query_series, query_memory, query_memory_total, query_cache,
+    int64_t query_samples, query_series, query_memory, query_memory_total, query_points, query_cache,
         query_timeout_ns, query_concurrency, query_queue;
 
     int promql_experimental, promql_delayed_name_removal;

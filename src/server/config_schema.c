@@ -86,6 +86,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.http.idle_timeout", TEXT_CONF_DURATION, AT(http_idle_timeout_ns), "2m", NS_PER_SEC, INT64_MAX, NULL, "how long a connection may rest between requests", false, false},
     {"limits.query.samples", TEXT_CONF_INT, AT(query_samples), "50000000", 0, 0, NULL, "samples one query may hold at once; 0 = no limit", true, false},
     {"limits.query.series", TEXT_CONF_INT, AT(query_series), "1000000", 0, 0, NULL, "series one selector may touch; 0 = no limit", true, false},
+    {"limits.query.points", TEXT_CONF_INT, AT(query_points), "11000", 0, 0, NULL, "steps of one range query, as Prometheus has it; 0 = no limit", true, false},
     {"limits.query.memory", TEXT_CONF_SIZE, AT(query_memory), "512MiB", 1 << 20, INT64_MAX, NULL, "memory of one query", true, false},
     {"limits.query.memory_total", TEXT_CONF_SIZE, AT(query_memory_total), "2GiB", 1 << 20, INT64_MAX, NULL, "memory of all queries together", false, false},
     {"limits.query.cache", TEXT_CONF_SIZE, AT(query_cache), "64MiB", 0, INT64_MAX, NULL, "answers of range queries kept to be gone on with; 0 = none", true, false},

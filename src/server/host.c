@@ -237,6 +237,7 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .query_series = c->query_series,
         .query_memory_bytes = c->query_memory,
         .queries_memory_bytes = c->query_memory_total,
+        .query_points = c->query_points,
         .query_cache_bytes = c->query_cache,
         .query_timeout_ns = c->query_timeout_ns,
         .query_concurrency = c->query_concurrency,

@@ -59,6 +59,7 @@ class BadDays(pt.Case):
         memory, samples = "(limits.query.memory)", "(limits.query.samples)"
         for query, params, status, words in (
                 ("m", {**hour, "step": 0.1}, 400, "11,000 points"),
+                ("m", {**hour, "step": 0.1}, 400, "limits.query.points"),
                 ("m", hour, 422, memory),
                 ("m + on (i) m", hour, 422, memory),
                 ("count_values('v', m)", hour, 422, memory),

@@ -7,8 +7,7 @@
 #include "api/prometheus/encode.h"
 #include "lang/promql/promql.h"
 
-#define POINTS_MAX      11000 /* steps of one query_range, as Prometheus allows */
-#define POINTS_A_STEP   4096  /* encoded between two looks at the buffer */
+#define POINTS_A_STEP   4096 /* encoded between two looks at the buffer */
 #define ANNOTATIONS_MAX 10
 /* Times beyond this (years 1823..2116) are taken as this, so that sums of them fit. */
 #define TIME_FAR_NS (INT64_C(1) << 62)
@@ -341,7 +340,31 @@ static int64_t near(int64_t t_ns)
     return MAX(MIN(t_ns, TIME_FAR_NS), -TIME_FAR_NS);
 }
 
-static int read_steps(struct net_request *req, struct query_steps *s, struct diag *diag)
+/* 11000 as 11,000. */
+static void put_count(int64_t n, struct buf *out)
+{
+    if (n >= 1000) {
+        put_count(n / 1000, out);
+        buf_printf(out, ",%03d", (int)(n % 1000));
+    } else {
+        buf_printf(out, "%d", (int)n);
+    }
+}
+
+static int too_fine(int64_t points_max, struct diag *diag)
+{
+    struct buf most = {0};
+    put_count(points_max, &most);
+    int err = diag_set(diag, ERR_INVALID,
+                       "exceeded maximum resolution of %s points per timeseries. Try decreasing "
+                       "the query resolution (?step=XX) or raising limits.query.points",
+                       buf_cstr(&most));
+    buf_deinit(&most);
+    return err;
+}
+
+static int read_steps(struct net_request *req, int64_t points_max, struct query_steps *s,
+                      struct diag *diag)
 {
     int err = api_param_time(req, "start", true, 0, &s->start_ns, diag);
     if (!err)
@@ -357,10 +380,9 @@ static int read_steps(struct net_request *req, struct query_steps *s, struct dia
         err = diag_set(diag, ERR_INVALID,
                        "invalid parameter \"step\": zero or negative query resolution step widths "
                        "are not accepted. Try a positive integer");
-    if (!err && (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns > POINTS_MAX)
-        err = diag_set(diag, ERR_INVALID,
-                       "exceeded maximum resolution of 11,000 points per timeseries. Try "
-                       "decreasing the query resolution (?step=XX)");
+    if (!err && points_max &&
+        (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns > (uint64_t)points_max)
+        err = too_fine(points_max, diag);
     return err;
 }
 
@@ -379,7 +401,7 @@ static void start_query(struct api_call *call, bool range, bool explain)
     now_ns -= now_ns % NS_PER_MS;
     int err = api_param_limit(req, "limit", &st->limit, &diag);
     if (!err && range) {
-        err = read_steps(req, &st->steps, &diag);
+        err = read_steps(req, limits.query_points, &st->steps, &diag);
     } else if (!err) {
         err = api_param_time(req, "time", false, now_ns, &st->steps.start_ns, &diag);
         st->steps.start_ns = near(st->steps.start_ns);
