@@ -134,3 +134,25 @@ struct slice api_unescape_name(struct slice name, struct arena *arena)
     }
     return slice_make(out, len);
 }
+
+/* 11000 as 11,000. */
+static void put_count(int64_t n, struct buf *out)
+{
+    if (n >= 1000) {
+        put_count(n / 1000, out);
+        buf_printf(out, ",%03d", (int)(n % 1000));
+    } else {
+        buf_printf(out, "%d", (int)n);
+    }
+}
+
+int api_too_fine(int64_t points_max, const char *advice, struct diag *diag)
+{
+    struct buf most = {0};
+    put_count(points_max, &most);
+    int err =
+        diag_set(diag, ERR_INVALID, "exceeded maximum resolution of %s points per timeseries. %s",
+                 buf_cstr(&most), advice);
+    buf_deinit(&most);
+    return err;
+}

@@ -27,4 +27,7 @@ struct slice api_unescape_name(struct slice name, struct arena *arena);
 #define API_TIME_MIN_NS INT64_MIN
 #define API_TIME_MAX_NS INT64_MAX
 
+/* ERR_INVALID: a range query has more steps than limits.query.points allows. */
+int api_too_fine(int64_t points_max, const char *advice, struct diag *diag);
+
 #endif

@@ -1,15 +1,16 @@
 /* The multiplexed endpoint: reading the request, running its queries side by side, and sending each
  * answer when it is there.
  *
- * Helpers, tasks of the pool, take queries in turn. The job itself holds no thread while it waits for
- * them: the helper that is done with a query wakes it. Helpers end when the peer reads slower than
- * answers come; the job starts them again when there is room. */
+ * Helpers, tasks of the pool, take queries in turn. The job itself holds no thread while it waits
+ * for them: the helper that is done with a query wakes it. Helpers end when the peer reads slower
+ * than answers come; the job starts them again when there is room. */
 #include "api/query_multi.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 
+#include "api/params.h"
 #include "api/time_ref.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -18,7 +19,6 @@
 #define QUERIES_MAX   1000
 #define TEXT_MAX      (64 << 10)
 #define BODY_MAX      (1 << 20)
-#define POINTS_MAX    11000
 #define POINTS_AUTO   1000
 #define WAITING_BYTES ((size_t)16 << 20) /* answers that the peer has not taken */
 #define NOBODY        SIZE_MAX
@@ -101,20 +101,19 @@ static void put_id(struct slice id, struct buf *out)
 
 static void put_error(enum api_error kind, const char *words, struct buf *out)
 {
-    static const char *const names[] = {[API_BAD_DATA] = "bad_data",
-                                        [API_EXECUTION] = "execution",
-                                        [API_CANCELED] = "canceled",
-                                        [API_TIMEOUT] = "timeout",
-                                        [API_INTERNAL] = "internal",
-                                        [API_NOT_FOUND] = "not_found",
-                                        [API_UNAVAILABLE] = "unavailable"};
+    static const char *const names[] = {
+        [API_BAD_DATA] = "bad_data",      [API_EXECUTION] = "execution",
+        [API_CANCELED] = "canceled",      [API_TIMEOUT] = "timeout",
+        [API_INTERNAL] = "internal",      [API_NOT_FOUND] = "not_found",
+        [API_UNAVAILABLE] = "unavailable"};
     buf_printf(out, ",\"error\":{\"type\":\"%s\",\"message\":", names[kind]);
     codec_json_append_string(out, slice_cstr(words));
     buf_printf(out, ",\"status\":%d}", api__error_status(kind));
 }
 
 /* The steps of a query; *out_words says what is wrong with it. */
-static int read_steps(const struct item *it, struct query_steps *s, struct diag *diag)
+static int read_steps(const struct item *it, int64_t points_max, struct query_steps *s,
+                      struct diag *diag)
 {
     *s = (struct query_steps){.start_ns = it->to_ns, .end_ns = it->to_ns, .instant = true};
     if (it->instant)
@@ -134,10 +133,11 @@ static int read_steps(const struct item *it, struct query_steps *s, struct diag 
         s->start_ns -= ((s->start_ns % s->step_ns) + s->step_ns) % s->step_ns;
         s->end_ns -= ((s->end_ns % s->step_ns) + s->step_ns) % s->step_ns;
     }
-    if ((uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns >= POINTS_MAX)
-        return diag_set(diag, ERR_INVALID,
-                        "exceeded maximum resolution of 11,000 points per timeseries: use a larger "
-                        "step_ms or a shorter range");
+    if (points_max &&
+        (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns >= (uint64_t)points_max)
+        return api_too_fine(
+            points_max, "Try a larger step_ms or a shorter range, or raise limits.query.points",
+            diag);
     return 0;
 }
 
@@ -171,7 +171,7 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
                                .now_ns = monotonic};
     if (it->timeout_ns > 0)
         q.env.deadline_ns = MIN(q.env.deadline_ns, begun_ns + it->timeout_ns);
-    int err = read_steps(it, &q.steps, &diag);
+    int err = read_steps(it, m->limits.query_points, &q.steps, &diag);
     if (!err && !lang) {
         q.error = API_NOT_FOUND;
         q.has_error = true;
@@ -181,7 +181,9 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
     if (!err)
         err = lang->run(&q, &body, &diag);
     if (err)
-        put_error(m->job->cancelled ? API_CANCELED : q.has_error ? q.error : api__error_of(err),
+        put_error(m->job->cancelled ? API_CANCELED
+                  : q.has_error     ? q.error
+                                    : api__error_of(err),
                   diag.code ? diag.msg : err_name(err), out);
     else
         buf_append_slice(out, buf_slice(&body));
@@ -354,8 +356,7 @@ static int read_flag(const struct codec_json *v, const char *key, bool *out, str
     return 0;
 }
 
-static int read_item(const struct codec_json *v, struct item *it, int64_t now_ns,
-                     struct diag *diag)
+static int read_item(const struct codec_json *v, struct item *it, int64_t now_ns, struct diag *diag)
 {
     const struct codec_json *limit = codec_json_get(v, "limit");
     struct slice type = codec_json_get_string(v, "type"), lang = codec_json_get_string(v, "lang");

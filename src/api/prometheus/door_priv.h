@@ -39,6 +39,13 @@ void api__prom_version(struct api_call *call);
 void api__prom_federate(struct api_call *call);
 void api__prom_read(struct api_call *call);
 void api__prom_write(struct api_call *call);
+/* query.c: query_run of a range query, by way of the answers that are kept (query/cache.h) */
+struct promql_expr;
+struct promql_options;
+int api__prom_run_kept(struct api *api, const struct promql_expr *expr, struct slice text,
+                       const struct promql_options *options, const struct query_steps *steps,
+                       const struct query_env *env, struct arena *arena, struct query_result *out,
+                       struct diag *diag);
 /* push.c: the Pushgateway's paths */
 void api__push_put(struct api_call *call);
 void api__push_post(struct api_call *call);

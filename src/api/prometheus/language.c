@@ -1,6 +1,7 @@
 /* PromQL as a language of the multiplexed endpoint. */
 #include <stdlib.h>
 
+#include "api/prometheus/door_priv.h"
 #include "api/prometheus/encode.h"
 #include "api/query_multi.h"
 #include "lang/promql/promql.h"
@@ -18,10 +19,10 @@ static int parse(struct api_query *q, struct promql_options *options, struct pro
     struct buf text = {0};
     struct diag why;
     diag_init(&why);
-    *options = (struct promql_options){.experimental = q->limits.promql_experimental,
-                                       .delayed_name_removal =
-                                           q->limits.promql_delayed_name_removal,
-                                       .lookback_ns = q->limits.lookback_ns};
+    *options =
+        (struct promql_options){.experimental = q->limits.promql_experimental,
+                                .delayed_name_removal = q->limits.promql_delayed_name_removal,
+                                .lookback_ns = q->limits.lookback_ns};
     int err = promql_parse(q->text, options, q->arena, out, &why);
     if (!err)
         return 0;
@@ -131,7 +132,9 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     } else if (q->explain) {
         put_plan(plan, out);
     } else {
-        err = query_run(plan, &q->env, q->arena, &result, diag);
+        err = q->stats ? query_run(plan, &q->env, q->arena, &result, diag)
+                       : api__prom_run_kept(q->api, expr, q->text, &options, &q->steps, &q->env,
+                                            q->arena, &result, diag);
         if (err == ERR_INVALID)
             err = bad(q, API_EXECUTION); /* the query is well formed */
         if (!err)

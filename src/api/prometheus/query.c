@@ -268,22 +268,37 @@ static void answer_explain(struct api_job *job, const struct query_plan *plan)
     buf_deinit(&text);
 }
 
+/* --- kept answers --- */
+
+struct planner {
+    const struct promql_expr *expr;
+    const struct promql_options *options;
+};
+
 static int plan_for(void *ctx, const struct query_steps *steps, struct arena *arena,
                     struct query_plan **out, struct diag *diag)
 {
-    const struct query_state *st = ctx;
-    return promql_plan(st->expr, steps, &st->options, arena, out, diag);
+    const struct planner *p = ctx;
+    return promql_plan(p->expr, steps, p->options, arena, out, diag);
 }
 
-/* What an answer depends on beside the data and the steps. */
-static struct slice cache_key(const struct query_state *st, struct slice tenant, struct buf *out)
+int api__prom_run_kept(struct api *api, const struct promql_expr *expr, struct slice text,
+                       const struct promql_options *options, const struct query_steps *steps,
+                       const struct query_env *env, struct arena *arena, struct query_result *out,
+                       struct diag *diag)
 {
-    buf_append_char(out, (char)(st->options.experimental | st->options.delayed_name_removal << 1));
-    buf_append(out, &st->options.lookback_ns, sizeof(st->options.lookback_ns));
-    buf_append(out, &tenant.len, sizeof(tenant.len));
-    buf_append_slice(out, tenant);
-    buf_append_slice(out, st->text);
-    return buf_slice(out);
+    struct buf key = {0};
+    struct planner p = {expr, options};
+    /* What an answer depends on beside the data and the steps. */
+    buf_append_char(&key, (char)(options->experimental | options->delayed_name_removal << 1));
+    buf_append(&key, &options->lookback_ns, sizeof(options->lookback_ns));
+    buf_append(&key, &env->tenant.len, sizeof(env->tenant.len));
+    buf_append_slice(&key, env->tenant);
+    buf_append_slice(&key, text);
+    const struct query_cached q = {.key = buf_slice(&key), .plan = plan_for, .ctx = &p};
+    int err = query_cache_run(api->cache, &q, steps, env, arena, out, diag);
+    buf_deinit(&key);
+    return err;
 }
 
 static void query_work(struct api_job *job)
@@ -315,17 +330,9 @@ static void query_work(struct api_job *job)
                             .cancelled = &job->cancelled,
                             .deadline_ns = job->deadline_ns,
                             .now_ns = monotonic};
-    int err;
-    if (st->cached) {
-        struct buf key = {0};
-        const struct query_cached q = {
-            .key = cache_key(st, job->tenant, &key), .plan = plan_for, .ctx = st};
-        err =
-            query_cache_run(job->api->cache, &q, &st->steps, &env, job->arena, &st->result, &diag);
-        buf_deinit(&key);
-    } else {
-        err = query_run(plan, &env, job->arena, &st->result, &diag);
-    }
+    int err = st->cached ? api__prom_run_kept(job->api, st->expr, st->text, &st->options,
+                                              &st->steps, &env, job->arena, &st->result, &diag)
+                         : query_run(plan, &env, job->arena, &st->result, &diag);
     st->run_ns = api__monotonic_ns() - begun_ns;
     if (err == ERR_INVALID && !job->cancelled)
         api_job_error(job, API_EXECUTION, "%s", diag.msg); /* the query is well formed */
@@ -338,29 +345,6 @@ static void query_work(struct api_job *job)
 static int64_t near(int64_t t_ns)
 {
     return MAX(MIN(t_ns, TIME_FAR_NS), -TIME_FAR_NS);
-}
-
-/* 11000 as 11,000. */
-static void put_count(int64_t n, struct buf *out)
-{
-    if (n >= 1000) {
-        put_count(n / 1000, out);
-        buf_printf(out, ",%03d", (int)(n % 1000));
-    } else {
-        buf_printf(out, "%d", (int)n);
-    }
-}
-
-static int too_fine(int64_t points_max, struct diag *diag)
-{
-    struct buf most = {0};
-    put_count(points_max, &most);
-    int err = diag_set(diag, ERR_INVALID,
-                       "exceeded maximum resolution of %s points per timeseries. Try decreasing "
-                       "the query resolution (?step=XX) or raising limits.query.points",
-                       buf_cstr(&most));
-    buf_deinit(&most);
-    return err;
 }
 
 static int read_steps(struct net_request *req, int64_t points_max, struct query_steps *s,
@@ -382,7 +366,10 @@ static int read_steps(struct net_request *req, int64_t points_max, struct query_
                        "are not accepted. Try a positive integer");
     if (!err && points_max &&
         (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns > (uint64_t)points_max)
-        err = too_fine(points_max, diag);
+        err = api_too_fine(points_max,
+                            "Try decreasing the query resolution (?step=XX) or raising "
+                            "limits.query.points",
+                            diag);
     return err;
 }
 
