@@ -118,8 +118,7 @@ static int put_series(const struct api_query *q, const struct query_result *r, s
         else
             put_grid_series(&q->steps, s, out);
         buf_append_char(out, '}');
-        if (q->limits.query_memory_bytes &&
-            out->len - begin > (size_t)q->limits.query_memory_bytes)
+        if (q->limits.query_memory_bytes && out->len - begin > (size_t)q->limits.query_memory_bytes)
             return diag_set(diag, ERR_NOMEM,
                             "the answer is larger than limits.query.memory (%lld bytes)",
                             (long long)q->limits.query_memory_bytes);
@@ -141,8 +140,8 @@ int api_put_columns(struct api_query *q, const struct query_result *r, struct bu
         put_point(&r->scalar, out);
         break;
     case QUERY_STRING:
-        buf_printf(out, ",\"kind\":\"string\",\"time\":%lld,\"value\":",
-                   (long long)ms(s->start_ns));
+        buf_printf(out,
+                   ",\"kind\":\"string\",\"time\":%lld,\"value\":", (long long)ms(s->start_ns));
         codec_json_append_string(out, r->string);
         break;
     case QUERY_VECTOR:

@@ -1,5 +1,6 @@
-/* Many queries in one request (POST /api/pharos/v1/query): each in its language, with its own range,
- * step and budget; answers go out as they are done. A language is a row of `api_languages`. */
+/* Many queries in one request (POST /api/pharos/v1/query): each in its language, with its own
+ * range, step and budget; answers go out as they are done. A language is a row of `api_languages`.
+ */
 #ifndef API_QUERY_MULTI_H
 #define API_QUERY_MULTI_H
 
@@ -12,7 +13,7 @@ struct api_query {
     struct slice tenant, text;
     struct query_steps steps;
     size_t limit; /* series (or rows) of the answer; 0 = all */
-    bool explain;   /* no answer but the plan */
+    bool explain; /* no answer but the plan */
     bool exemplars;
     bool stats;
     struct api_limits limits;

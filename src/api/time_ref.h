@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-/* `up`: /u rounds to the end of its unit (for "to"), else to its begin. Units s m h d w M Q y; a week
- * begins on Monday. ERR_INVALID when it is none of these or out of range. */
+/* `up`: /u rounds to the end of its unit (for "to"), else to its begin. Units s m h d w M Q y; a
+ * week begins on Monday. ERR_INVALID when it is none of these or out of range. */
 int api_time_ref(struct slice text, int64_t now_ns, bool up, int64_t *out_ns);
 
 #endif

@@ -29,7 +29,8 @@ void codec_compress(enum codec_compression kind, int level, struct slice in, str
 int codec_decompress(enum codec_compression kind, struct slice in, size_t out_max, struct buf *out,
                      struct diag *diag);
 
-/* One zstd frame into exactly out_len bytes, for our own files; false when it does not give them. */
+/* One zstd frame into exactly out_len bytes, for our own files; false when it does not give them.
+ */
 bool codec_zstd_decompress(struct slice in, char *out, size_t out_len);
 
 /* Streaming compression, gzip and zstd only. One thread at a time. */

@@ -45,6 +45,8 @@ struct server_config {
     int64_t lookback_ns;
 
     int64_t dashboard_bytes_max, dashboard_versions;
+    const char *dashboards_path, *dashboards_folder, *dashboards_provisioning; /* "" = none */
+    int dashboards_write, dashboards_shipped;                                  /* 0 on, 1 off */
 
     int host_collect; /* 0 on, 1 off */
     int64_t host_interval_ns;

@@ -100,6 +100,11 @@ const struct text_conf_field server_config_fields[] = {
     {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
     {"promql.lookback", TEXT_CONF_DURATION, AT(lookback_ns), "5m", NS_PER_MS, INT64_MAX, NULL, "how far back a sample still counts as current", true, false},
 
+    {"dashboards.path", TEXT_CONF_STRING, AT(dashboards_path), "", 0, 0, NULL, "a folder of dashboards as JSON files; its subfolders are folders, changes appear within seconds", false, false},
+    {"dashboards.write", TEXT_CONF_CHOICE, AT(dashboards_write), "on", 0, 0, on_off, "what is saved or deleted in the UI is written to dashboards.path; off: its dashboards are read-only", false, false},
+    {"dashboards.folder", TEXT_CONF_STRING, AT(dashboards_folder), "", 0, 0, NULL, "title of the folder that dashboards.path is shown as; none: the root", false, false},
+    {"dashboards.provisioning", TEXT_CONF_STRING, AT(dashboards_provisioning), "", 0, 0, NULL, "Grafana's provisioning folder: the providers of its dashboards/*.yaml are followed", false, false},
+    {"dashboards.shipped", TEXT_CONF_CHOICE, AT(dashboards_shipped), "on", 0, 0, on_off, "the dashboards that come with Pharos, each once its metrics exist", false, false},
     {"dashboards.versions", TEXT_CONF_INT, AT(dashboard_versions), "20", 1, 10000, NULL, "versions kept of each dashboard", true, false},
 
     {"host.collect", TEXT_CONF_CHOICE, AT(host_collect), "on", 0, 0, on_off, "watch this machine's CPU, memory, disks, network and processes", false, false},

@@ -163,6 +163,13 @@ static void host_push_groups(void *ctx, struct slice tenant,
         server_inputs_push_groups(s->inputs, tenant, each, arg);
 }
 
+static int host_dashboard_changes(void *ctx, const struct store_dashboard *before,
+                                  struct store_dashboard *after, struct diag *diag)
+{
+    struct server *s = ctx;
+    return s->provision ? server_provision_changes(s->provision, before, after, diag) : 0;
+}
+
 static void host_metrics(void *ctx, struct buf *out)
 {
     struct server *s = ctx;
@@ -213,6 +220,7 @@ void server_host_init(struct server *s)
     s->host.push = host_push;
     s->host.push_wipe = host_push_wipe;
     s->host.push_groups = host_push_groups;
+    s->host.dashboard_changes = host_dashboard_changes;
     s->host.metrics = host_metrics;
     s->host.reload = host_reload;
     s->host.load_progress = host_load_progress;

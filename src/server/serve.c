@@ -116,6 +116,13 @@ static void open_catalog(struct server *s)
                   LOG_STR("error", diag.msg));
 }
 
+static int new_provision(struct server *s, struct diag *diag)
+{
+    struct server_provision_env env = {
+        .os = s->os, .catalog = s->catalog, .metrics = store_metrics(s->store)};
+    return s->catalog ? server_provision_new(&env, s->config, &s->provision, diag) : 0;
+}
+
 static int start(struct server *s, struct diag *diag)
 {
     struct server_config *c = s->config;
@@ -137,6 +144,8 @@ static int start(struct server *s, struct diag *diag)
     if ((err = net_loops_start((size_t)c->threads_loops, &s->loops, diag)))
         return err;
     server_host_init(s);
+    if ((err = new_provision(s, diag)))
+        return err;
     struct api_config api = {.source = store_metrics(s->store),
                              .sink = &s->sink.sink,
                              .pool = s->pool,
@@ -193,6 +202,8 @@ static int start(struct server *s, struct diag *diag)
     s->first_rules = NULL;
     s->rules = server_rules_start(&rules, c, next);
     server_telemetry_start(s->telemetry);
+    if (s->provision)
+        server_provision_start(s->provision);
     api_set_ready(s->api, true);
     return 0;
 }
@@ -214,12 +225,14 @@ static void stop(struct server *s)
     server_rules_stop(rules);
     server_telemetry_free(s->telemetry);
     s->telemetry = NULL;
+    server_provision_stop(s->provision);
     if (s->store)
         store_close(s->store);
     if (s->loops)
         net_loops_stop(s->loops, DRAIN_NS);
     os_pool_free(s->pool);
     api_free(s->api);
+    server_provision_free(s->provision); /* nothing saves any more */
     store_catalog_close(s->catalog);
 }
 

@@ -9,6 +9,7 @@
 #include "os/os.h"
 #include "server/config.h"
 #include "server/inputs.h"
+#include "server/provision.h"
 #include "server/rules.h"
 #include "server/sink.h"
 #include "server/telemetry.h"
@@ -29,6 +30,7 @@ struct server {
     struct server_inputs *inputs;
     struct server_rules *rules;
     struct server_rules_next *first_rules; /* while it starts */
+    struct server_provision *provision;    /* NULL without a catalogue */
     struct server_telemetry *telemetry;
     pthread_mutex_t lock; /* of config; held while it is read by others than the main thread */
     struct server_config *config;

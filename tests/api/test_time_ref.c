@@ -59,9 +59,9 @@ static void times(void **state)
 
 static void columns(void **state)
 {
-    struct query_point points[] = {
-        {.ts_ns = 2000 * NS_PER_MS, .value = 1.5}, {.ts_ns = 4000 * NS_PER_MS, .value = NAN},
-        {.ts_ns = 5000 * NS_PER_MS, .value = -INFINITY}};
+    struct query_point points[] = {{.ts_ns = 2000 * NS_PER_MS, .value = 1.5},
+                                   {.ts_ns = 4000 * NS_PER_MS, .value = NAN},
+                                   {.ts_ns = 5000 * NS_PER_MS, .value = -INFINITY}};
     struct query_series series[] = {{.points = points, .count = 3}, {.points = points, .count = 0}};
     struct slice warnings[] = {SLICE("mind \"this\"")};
     struct query_result r = {.kind = QUERY_MATRIX,

@@ -113,9 +113,10 @@ const struct grafana_source *grafana__source(struct slice uid, struct slice type
 void grafana__put_sources_map(struct grafana *g);
 
 /* --- import.c --- */
-/* The body with its __inputs filled, from g->body's `inputs` or by type. */
-int grafana__fill_inputs(struct grafana *g, const struct codec_json *dashboard, struct slice body,
-                         struct slice *out);
+/* The body with its __inputs filled, from the list `given` (may be NULL) or by type. */
+int grafana__fill_inputs(const struct codec_json *given, const struct codec_json *dashboard,
+                         struct slice body, struct arena *arena, struct slice *out,
+                         struct diag *diag);
 /* For the catalogue: asks the host (struct api_host), which is ctx. */
 int grafana__before_commit(void *ctx, const struct store_dashboard *before,
                            struct store_dashboard *after, struct diag *diag);

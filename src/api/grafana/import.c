@@ -2,9 +2,8 @@
 #include "api/grafana/grafana_priv.h"
 
 /* What stands for ${name}: what the caller says, else by the input's own description. */
-static struct slice value_of(struct grafana *g, const struct codec_json *input)
+static struct slice value_of(const struct codec_json *given, const struct codec_json *input)
 {
-    const struct codec_json *given = codec_json_get(g->body, "inputs");
     struct slice name = grafana__string(input, "name"), type = grafana__string(input, "type");
     struct slice plugin = grafana__string(input, "pluginId");
     size_t count = given && given->kind == CODEC_JSON_ARRAY ? given->count : 0;
@@ -36,12 +35,13 @@ static void substitute(struct slice text, struct slice name, struct slice value,
 }
 
 /* Without the members that only describe the file. */
-static int without_inputs(struct grafana *g, struct slice body, struct buf *out)
+static int without_inputs(struct slice body, struct arena *arena, struct buf *out,
+                          struct diag *diag)
 {
     struct grafana_member *m;
     size_t count;
     struct codec_json_writer w;
-    int err = grafana__members(body, g->arena, &m, &count, &g->diag);
+    int err = grafana__members(body, arena, &m, &count, diag);
     if (err)
         return err;
     codec_json_init(&w, out);
@@ -56,26 +56,27 @@ static int without_inputs(struct grafana *g, struct slice body, struct buf *out)
     return 0;
 }
 
-int grafana__fill_inputs(struct grafana *g, const struct codec_json *dashboard, struct slice body,
-                         struct slice *out)
+int grafana__fill_inputs(const struct codec_json *given, const struct codec_json *dashboard,
+                         struct slice body, struct arena *arena, struct slice *out,
+                         struct diag *diag)
 {
     const struct codec_json *inputs = codec_json_get(dashboard, "__inputs");
     size_t count = inputs && inputs->kind == CODEC_JSON_ARRAY ? inputs->count : 0;
     struct buf text = {0};
-    int err = without_inputs(g, body, &text);
+    int err = without_inputs(body, arena, &text, diag);
     for (size_t i = 0; i < count && !err; i++) {
         struct slice name = grafana__string(&inputs->items[i], "name");
         struct buf next = {0};
         if (!name.len)
             continue;
-        substitute(buf_slice(&text), name, value_of(g, &inputs->items[i]), &next);
+        substitute(buf_slice(&text), name, value_of(given, &inputs->items[i]), &next);
         buf_deinit(&text);
         text = next;
         /* Inputs may not blow a dashboard up. */
         if (text.len > ((size_t)64 << 20))
-            err = diag_set(&g->diag, ERR_TOO_LARGE, "the filled dashboard is too large");
+            err = diag_set(diag, ERR_TOO_LARGE, "the filled dashboard is too large");
     }
-    *out = arena_slice(g->arena, buf_slice(&text));
+    *out = arena_slice(arena, buf_slice(&text));
     buf_deinit(&text);
     return err ? err : out->ptr ? 0 : ERR_NOMEM;
 }
@@ -88,7 +89,8 @@ static void dashboard_import(struct grafana *g)
     int err = grafana__document(dashboard, grafana__raw(g->text, "dashboard", g->arena), g->arena,
                                 &doc, &g->diag);
     if (!err && !doc.api_version.len)
-        err = grafana__fill_inputs(g, dashboard, doc.body, &doc.body);
+        err = grafana__fill_inputs(codec_json_get(g->body, "inputs"), dashboard, doc.body, g->arena,
+                                   &doc.body, &g->diag);
     if (err) {
         grafana__fail_err(g, err);
         return;
