@@ -20,6 +20,11 @@ struct net_ws {
     struct slice in;  /* being read */
     struct buf plain; /* frames to go to the connection */
     int64_t heard_ns, pinged_ns, close_at_ns;
+    /* Where in the client's frames the bytes are: `header_len` of a header are in `header`, then
+     * `payload_left` bytes of payload and mask. */
+    unsigned char header[10];
+    size_t header_len;
+    uint64_t payload_left;
     bool reading, closing, wants_drain, in_drain, got_close;
     int code; /* of the peer's close frame */
     char reason[REASON_MAX + 1];
@@ -79,6 +84,49 @@ static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_ms
 
 /* --- the connection's side --- */
 
+/* Bytes that may go to wslay: up to a frame that is not masked, which RFC 6455 5.1 forbids to
+ * clients and wslay lets pass. */
+static size_t masked_prefix(struct net_ws *ws, struct slice bytes)
+{
+    size_t at = 0;
+    while (at < bytes.len) {
+        if (ws->payload_left) {
+            size_t n = (size_t)MIN(ws->payload_left, (uint64_t)(bytes.len - at));
+            ws->payload_left -= n;
+            at += n;
+            continue;
+        }
+        ws->header[ws->header_len++] = (unsigned char)bytes.ptr[at];
+        if (ws->header_len == 2 && !(ws->header[1] & 0x80))
+            return at;
+        at++;
+        unsigned len7 = ws->header[1] & 0x7f;
+        size_t extended = len7 < 126 ? 0 : len7 == 126 ? 2 : 8;
+        if (ws->header_len < 2 || ws->header_len < 2 + extended)
+            continue;
+        uint64_t len = extended ? 0 : len7;
+        for (size_t i = 0; i < extended; i++)
+            len = len << 8 | ws->header[2 + i];
+        ws->payload_left = MIN(len, UINT64_MAX - 4) + 4; /* wslay refuses lengths over 2^63 */
+        ws->header_len = 0;
+    }
+    return at;
+}
+
+static void take_frames(struct net_ws *ws, struct slice bytes)
+{
+    static const char why[] = "frames of clients are masked";
+    size_t n = wslay_event_get_read_enabled(ws->wslay) ? masked_prefix(ws, bytes) : 0;
+    ws->in = slice_first(bytes, n);
+    if (n)
+        wslay_event_recv(ws->wslay); /* on a fault it queues the closing frame itself */
+    if (n < bytes.len && wslay_event_get_read_enabled(ws->wslay)) {
+        wslay_event_shutdown_read(ws->wslay);
+        wslay_event_queue_close(ws->wslay, NET_WS_PROTOCOL_ERROR, (const uint8_t *)why,
+                                sizeof(why) - 1);
+    }
+}
+
 void net__ws_feed(struct net__conn *c, struct slice bytes)
 {
     struct net_ws *ws = c->ws;
@@ -87,9 +135,9 @@ void net__ws_feed(struct net__conn *c, struct slice bytes)
     ws->heard_ns = now_of(ws);
     ws->reading = true;
     for (int i = 0; i < 2; i++) {
-        ws->in = i ? bytes : buf_slice(&ahead);
-        if (ws->in.len)
-            wslay_event_recv(ws->wslay); /* on a fault it queues the closing frame itself */
+        struct slice in = i ? bytes : buf_slice(&ahead);
+        if (in.len)
+            take_frames(ws, in);
     }
     ws->reading = false;
     buf_deinit(&ahead);

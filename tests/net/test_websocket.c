@@ -306,6 +306,33 @@ static void faults_are_told(void **state)
     }
 }
 
+/* RFC 6455 5.1: whole, byte by byte, and behind a frame that is as it should be. */
+static void unmasked_frames_are_refused(void **state)
+{
+    static const struct slice frames[] = {SLICE_INIT("\x81\x02hi"), SLICE_INIT("\x89\x00"),
+                                          SLICE_INIT("\x82\x7e\x01\x00")};
+    (void)state;
+    for (size_t i = 0; i < 3 * ARRAY_LEN(frames); i++) {
+        int fd = open_ws(HANDSHAKE("/ws")), before = closes;
+        struct slice frame = frames[i % ARRAY_LEN(frames)];
+        struct buf wire = {0};
+        if (i / ARRAY_LEN(frames) == 2)
+            put_frame(&wire, 0x8a, SLICE("first"));
+        buf_append_slice(&wire, frame);
+        if (i / ARRAY_LEN(frames) == 1) {
+            for (size_t k = 0; k < 2; k++)
+                say(fd, slice_make(wire.ptr + k, 1));
+        } else {
+            say(fd, buf_slice(&wire));
+        }
+        expect_frame(fd, 0x88,
+                     SLICE("\x03\xea"
+                           "frames of clients are masked"));
+        expect_close(fd, before, NET_WS_PROTOCOL_ERROR);
+        buf_deinit(&wire);
+    }
+}
+
 struct burst {
     struct net_ws *ws;
     int sent, result;
@@ -473,10 +500,15 @@ static void a_stop_says_goodbye(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_go_both_ways),  cmocka_unit_test(either_side_may_close),
-        cmocka_unit_test(faults_are_told),        cmocka_unit_test(slow_readers_are_bounded),
-        cmocka_unit_test(silent_peers_are_found), cmocka_unit_test(a_flood_of_pings_is_bounded),
-        cmocka_unit_test(accepted_later),         cmocka_unit_test(bad_handshakes),
+        cmocka_unit_test(messages_go_both_ways),
+        cmocka_unit_test(either_side_may_close),
+        cmocka_unit_test(faults_are_told),
+        cmocka_unit_test(unmasked_frames_are_refused),
+        cmocka_unit_test(slow_readers_are_bounded),
+        cmocka_unit_test(silent_peers_are_found),
+        cmocka_unit_test(a_flood_of_pings_is_bounded),
+        cmocka_unit_test(accepted_later),
+        cmocka_unit_test(bad_handshakes),
         cmocka_unit_test(a_stop_says_goodbye),
     };
     return cmocka_run_group_tests(tests, start, stop);
