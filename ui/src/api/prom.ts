@@ -122,6 +122,13 @@ async function call<T>(path: string, params: Params, signal?: AbortSignal): Prom
 
 const sec = (ms: number) => (ms / 1000).toFixed(3);
 
+/** Only what has samples between these instants. */
+export interface Within {
+  fromMs: number;
+  toMs: number;
+}
+const times = (w: Within | undefined) => (w ? { start: sec(w.fromMs), end: sec(w.toMs) } : {});
+
 export const prom = {
   query: (expr: string, timeMs: number | undefined, signal?: AbortSignal, limit?: number) =>
     call<QueryData>('query', { query: expr, time: timeMs === undefined ? undefined : sec(timeMs), limit }, signal),
@@ -133,9 +140,10 @@ export const prom = {
     ),
   series: (match: string[], startMs: number, endMs: number, signal?: AbortSignal) =>
     call<Labels[]>('series', { 'match[]': match, start: sec(startMs), end: sec(endMs) }, signal),
-  labels: (match: string[] = [], signal?: AbortSignal) => call<string[]>('labels', { 'match[]': match }, signal),
-  labelValues: (name: string, match: string[] = [], signal?: AbortSignal) =>
-    call<string[]>(`label/${encodeURIComponent(name)}/values`, { 'match[]': match }, signal),
+  labels: (match: string[] = [], signal?: AbortSignal, within?: Within) =>
+    call<string[]>('labels', { 'match[]': match, ...times(within) }, signal),
+  labelValues: (name: string, match: string[] = [], signal?: AbortSignal, within?: Within) =>
+    call<string[]>(`label/${encodeURIComponent(name)}/values`, { 'match[]': match, ...times(within) }, signal),
   metadata: (signal?: AbortSignal) => call<Record<string, MetricMeta[]>>('metadata', {}, signal),
   targets: (signal?: AbortSignal) => call<{ activeTargets: Target[] }>('targets', { state: 'active' }, signal),
   buildinfo: (signal?: AbortSignal) => call<Record<string, string>>('status/buildinfo', {}, signal),

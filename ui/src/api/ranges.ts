@@ -2,7 +2,8 @@
 // for the tail and keeps the rest. Equal requests made at the same time share one fetch.
 
 import type { Grid } from '../time/step';
-import { prom, toNumber, type Labels, type MatrixItem } from './prom';
+import { ask, type Exemplar, type MultiAnswer } from './multi';
+import type { HistogramJson, Labels } from './prom';
 
 export interface RangeSeries {
   key: string;
@@ -18,6 +19,9 @@ export interface RangeResult {
   infos: string[];
   /** Series that carry native histograms, which a line cannot show. */
   histograms: number;
+  /** Those histograms, by index on the grid of the last fetch. */
+  native: { labels: Labels; points: [number, HistogramJson][] }[];
+  exemplars: Exemplar[];
 }
 
 /** How far back a refresh asks again, for samples that arrived late. */
@@ -31,19 +35,19 @@ export function labelKey(labels: Labels): string {
     .join('\x02');
 }
 
-/** Lays a matrix onto a grid. */
-export function onGrid(items: MatrixItem[], grid: Grid): RangeSeries[] {
+/** Lays an answer's series onto a grid of the same step; what is no finite number is a gap. */
+export function onGrid(answer: Pick<MultiAnswer, 'series' | 'grid'>, grid: Grid): RangeSeries[] {
   const out: RangeSeries[] = [];
-  for (const m of items) {
-    if (!m.values || m.values.length === 0) continue;
+  const shift = answer.grid ? Math.round((answer.grid.startMs - grid.startMs) / grid.stepMs) : 0;
+  for (const s of answer.series) {
+    if (s.values.length === 0) continue;
     const values = new Array<number | null>(grid.count).fill(null);
-    for (const [t, v] of m.values) {
-      const i = Math.round((t * 1000 - grid.startMs) / grid.stepMs);
-      if (i < 0 || i >= grid.count) continue;
-      const n = toNumber(v);
-      values[i] = Number.isFinite(n) ? n : null;
+    for (let k = 0; k < s.values.length; k++) {
+      const i = s.first + k + shift;
+      const v = s.values[k]!;
+      if (i >= 0 && i < grid.count && v !== null && Number.isFinite(v)) values[i] = v;
     }
-    out.push({ key: labelKey(m.metric), labels: m.metric, values });
+    out.push({ key: labelKey(s.labels), labels: s.labels, values });
   }
   return out;
 }
@@ -111,25 +115,37 @@ export function cached(expr: string, stepMs: number): RangeResult | undefined {
   return cache.get(`${stepMs}|${expr}`);
 }
 
-async function load(expr: string, grid: Grid, forced: boolean, limit: number, signal: AbortSignal): Promise<RangeResult> {
+interface LoadOptions {
+  forced: boolean;
+  limit: number;
+  exemplars: boolean;
+}
+
+async function load(expr: string, grid: Grid, o: LoadOptions, signal: AbortSignal): Promise<RangeResult> {
   const key = `${grid.stepMs}|${expr}`;
-  const prev = forced ? undefined : cache.get(key);
-  const from = tailStart(prev, grid, OVERLAP_MS);
+  const prev = o.forced || o.exemplars ? undefined : cache.get(key);
+  const from = prev && prev.histograms > 0 ? null : tailStart(prev, grid, OVERLAP_MS);
   const startMs = from ?? grid.startMs;
-  const a = await prom.queryRange(expr, startMs, grid.endMs, grid.stepMs, signal, limit);
+  const a = await ask(
+    { lang: 'promql', type: 'range', query: expr, fromMs: startMs, toMs: grid.endMs, stepMs: grid.stepMs, limit: o.limit, exemplars: o.exemplars },
+    signal,
+  );
   const part: Grid = {
     startMs,
     endMs: grid.endMs,
     stepMs: grid.stepMs,
     count: Math.round((grid.endMs - startMs) / grid.stepMs) + 1,
   };
-  const tail = onGrid(a.data.result, part);
+  const tail = onGrid(a, part);
+  const native = a.series.filter((s) => s.histograms && s.histograms.length > 0).map((s) => ({ labels: s.labels, points: s.histograms! }));
   const result: RangeResult = {
     grid,
     series: from === null || !prev ? tail : mergeTail(prev, tail, part, grid),
     warnings: a.warnings,
     infos: a.infos,
-    histograms: a.data.result.filter((m) => m.histograms && m.histograms.length > 0).length,
+    histograms: native.length,
+    native,
+    exemplars: a.exemplars,
   };
   remember(key, result);
   return result;
@@ -139,16 +155,16 @@ async function load(expr: string, grid: Grid, forced: boolean, limit: number, si
 export function fetchRange(
   expr: string,
   grid: Grid,
-  o: { signal: AbortSignal; forced?: boolean; limit?: number },
+  o: { signal: AbortSignal; forced?: boolean; limit?: number; exemplars?: boolean },
 ): Promise<RangeResult> {
-  const id = `${grid.startMs}|${grid.endMs}|${grid.stepMs}|${o.limit ?? 0}|${expr}`;
+  const id = `${grid.startMs}|${grid.endMs}|${grid.stepMs}|${o.limit ?? 0}|${o.exemplars ? 'x' : ''}|${expr}`;
   let f = flights.get(id);
   if (!f) {
     const abort = new AbortController();
     const made: Flight = {
       abort,
       users: 0,
-      promise: load(expr, grid, o.forced ?? false, o.limit ?? 0, abort.signal).finally(() => {
+      promise: load(expr, grid, { forced: o.forced ?? false, limit: o.limit ?? 0, exemplars: o.exemplars ?? false }, abort.signal).finally(() => {
         if (flights.get(id) === made) flights.delete(id);
       }),
     };

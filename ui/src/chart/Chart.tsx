@@ -4,14 +4,13 @@
 
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { theme } from '../shell/theme';
 import { formatTicks, type Unit } from '../format/units';
 import type { Grid } from '../time/step';
-import { setAbsolute, zone, zoomOut } from '../time/state';
-import { alpha, color, frameColors, type ColorName } from './colors';
+import { zoomOut } from '../time/state';
+import { alpha, color, type ColorName } from './colors';
+import { cursorSync, followTheme, followTouch, lonely, timeAxis, tzDate, unitIncrs, valueAxis, zoomToSelection } from './plot';
 import { plainValues, stackBands, stackValues } from './stack';
-import { Tooltip } from './tooltip';
-import { timeTicks } from './timeaxis';
+import { showSeries, Tooltip } from './tooltip';
 
 export interface ChartSeries {
   key: string;
@@ -43,11 +42,6 @@ export interface ChartProps {
   /** The series to lift out of the others. */
   focus?: string | null;
 }
-
-const SYNC = uPlot.sync('pharos').key;
-const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
-const BINARY = new Set(['bytes', 'bits', 'binBps', 'binbps']);
-const BINARY_INCRS = Array.from({ length: 60 }, (_, i) => 2 ** (i - 3));
 
 function xs(grid: Grid): number[] {
   const out = new Array<number>(grid.count);
@@ -84,16 +78,6 @@ function valueRange(p: ChartProps, lo: number | null, hi: number | null): [numbe
   return [p.min ?? min, p.max ?? max];
 }
 
-/** Points that have no neighbour: a line cannot show them, so they get a dot. */
-function lonely(data: ArrayLike<number | null | undefined>, i0: number, i1: number): number[] {
-  const out: number[] = [];
-  for (let i = i0; i <= i1; i++) {
-    if (data[i] == null) continue;
-    if ((i === 0 || data[i - 1] == null) && (i === data.length - 1 || data[i + 1] == null)) out.push(i);
-  }
-  return out;
-}
-
 export function Chart(props: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -109,9 +93,6 @@ export function Chart(props: ChartProps) {
     const width = () => Math.max(60, el.clientWidth);
     const live = () => latest.current;
 
-    const tzDate = (ts: number) =>
-      zone.peek() === 'utc' ? uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC') : new Date(ts * 1000);
-
     const opts: uPlot.Options = {
       width: width(),
       height: live().height,
@@ -124,30 +105,15 @@ export function Chart(props: ChartProps) {
         y: { range: (_u, lo, hi) => valueRange(live(), lo, hi) },
       },
       axes: [
+        timeAxis(),
         {
-          stroke: () => frameColors().text,
-          font: FONT,
-          grid: { stroke: () => frameColors().grid, width: 1 },
-          ticks: { show: false },
-          size: 26,
-          gap: 6,
-          space: 76,
-          values: (_u, splits, _a, _s, incr) => timeTicks(splits, incr, tzDate),
-        },
-        {
-          stroke: () => frameColors().text,
-          font: FONT,
-          grid: { stroke: () => frameColors().grid, width: 1 },
-          ticks: { show: false },
-          gap: 6,
-          space: 34,
-          size: (_u, values) => Math.max(34, ...(values ?? []).map((v) => v.length * 6.4 + 14)),
+          ...valueAxis(),
           values: (_u, splits) =>
             formatTicks(
               splits.map((v) => (live().series.some((s) => s.negate) ? Math.abs(v) : v)),
               live().unit,
             ),
-          ...(BINARY.has(live().unit) ? { incrs: BINARY_INCRS } : {}),
+          ...unitIncrs(live().unit),
         },
       ],
       cursor: {
@@ -155,13 +121,7 @@ export function Chart(props: ChartProps) {
         points: { show: !live().stack, size: 7, width: 2 },
         focus: { prox: -1 },
         bind: { dblclick: () => () => (zoomOut(), null) },
-        sync: {
-          key: SYNC,
-          setSeries: false,
-          scales: ['x', null],
-          // Only the crosshair travels; a drag in one drawing is not a drag in all of them.
-          filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' },
-        },
+        sync: cursorSync,
       },
       series: [
         {},
@@ -181,16 +141,7 @@ export function Chart(props: ChartProps) {
       ],
       bands: live().stack ? stackBands(live().series).map(([a, b]): uPlot.Band => ({ series: [a + 1, b + 1] })) : [],
       hooks: {
-        setSelect: [
-          (u) => {
-            const { left, width: w } = u.select;
-            if (w < 4) return;
-            const a = u.posToVal(left, 'x') * 1000;
-            const b = u.posToVal(left + w, 'x') * 1000;
-            u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-            if (b - a >= 1000) setAbsolute(a, b);
-          },
-        ],
+        setSelect: [zoomToSelection],
         setCursor: [
           (u) => {
             const p = live();
@@ -198,7 +149,7 @@ export function Chart(props: ChartProps) {
             const inside = u.cursor.left !== undefined && u.cursor.left >= 0;
             p.onHover?.(inside ? i : null);
             // `event` is only set where the pointer really is.
-            if (inside && i !== null && u.cursor.event) tip.show(u, p, data.current, i);
+            if (inside && i !== null && u.cursor.event) showSeries(tip, u, p, data.current, i);
             else tip.hide();
           },
         ],
@@ -214,25 +165,8 @@ export function Chart(props: ChartProps) {
     });
     ro.observe(el);
 
-    // A finger moves the crosshair; scrolling up and down stays with the page.
-    const touch = (e: TouchEvent) => {
-      const t = e.touches[0];
-      if (!t) return;
-      const r = u.over.getBoundingClientRect();
-      u.over.dispatchEvent(
-        new MouseEvent('mousemove', { clientX: t.clientX, clientY: Math.min(Math.max(t.clientY, r.top), r.bottom) }),
-      );
-    };
-    const touchEnd = () => u.over.dispatchEvent(new MouseEvent('mouseleave'));
-    u.over.style.touchAction = 'pan-y';
-    u.over.addEventListener('touchstart', touch, { passive: true });
-    u.over.addEventListener('touchmove', touch, { passive: true });
-    u.over.addEventListener('touchend', touchEnd);
-
-    const stop = theme.subscribe(() => {
-      // The attribute that the variables hang on changes in the same turn.
-      queueMicrotask(() => plot.current === u && u.redraw(false, true));
-    });
+    followTouch(u);
+    const stop = followTheme(() => (plot.current === u ? u : null));
 
     return () => {
       stop();

@@ -1,6 +1,8 @@
 // Numbers as people read them. Unit ids are Grafana's (bytes, Bps, bps, percent, percentunit, s,
 // ms, short, …); an unknown id is shown as a suffix.
 
+import { CURRENCIES, PLAIN, SCALES } from './unit_table';
+
 export type Unit = string;
 
 interface Scaled {
@@ -24,9 +26,13 @@ function trim(t: string): string {
   return t.includes('.') ? t.replace(/0+$/, '').replace(/\.$/, '') : t;
 }
 
-function scale(v: number, base: number, names: string[], decimals?: number): Scaled {
-  let i = 0;
+function scale(v: number, base: number, names: string[], first: number, decimals?: number): Scaled {
+  let i = first;
   let x = v;
+  while (x !== 0 && Math.abs(x) < 1 && i > 0) {
+    x *= base;
+    i--;
+  }
   // 999.95 would otherwise be printed as 1000 of the smaller unit.
   while (Math.abs(x) >= base * 0.9995 && i < names.length - 1) {
     x /= base;
@@ -34,35 +40,6 @@ function scale(v: number, base: number, names: string[], decimals?: number): Sca
   }
   return { text: digits(x, decimals), suffix: names[i]! };
 }
-
-const IEC = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-const SI = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
-const with_ = (prefixes: string[], unit: string) => prefixes.map((p) => p + unit);
-
-const SCALES: Record<string, [number, string[]]> = {
-  bytes: [1024, with_(IEC, 'B')],
-  bits: [1024, with_(IEC, 'b')],
-  binBps: [1024, with_(IEC, 'B/s')],
-  binbps: [1024, with_(IEC, 'b/s')],
-  decbytes: [1000, with_(SI, 'B')],
-  decbits: [1000, with_(SI, 'b')],
-  Bps: [1000, with_(SI, 'B/s')],
-  bps: [1000, with_(SI, 'b/s')],
-  short: [1000, ['', ' K', ' Mil', ' Bil', ' Tri', ' Quadr', ' Quint']],
-  sishort: [1000, SI],
-  hertz: [1000, with_(SI, 'Hz')],
-  watt: [1000, with_(SI, 'W')],
-  volt: [1000, with_(SI, 'V')],
-  amp: [1000, with_(SI, 'A')],
-  ops: [1000, with_(['', 'K', 'M', 'G'], ' ops/s')],
-  reqps: [1000, with_(['', 'K', 'M', 'G'], ' req/s')],
-  rps: [1000, with_(['', 'K', 'M', 'G'], ' rd/s')],
-  wps: [1000, with_(['', 'K', 'M', 'G'], ' wr/s')],
-  iops: [1000, with_(['', 'K', 'M', 'G'], ' io/s')],
-  pps: [1000, with_(['', 'k', 'M', 'G'], ' p/s')],
-  cps: [1000, with_(['', 'k', 'M', 'G'], '/s')],
-  eps: [1000, with_(['', 'K', 'M', 'G'], ' evt/s')],
-};
 
 const TIME_STEPS: [number, string][] = [
   [1e-9, 'ns'],
@@ -117,7 +94,7 @@ export function formatSpan(seconds: number): string {
 function scaled(v: number, unit: Unit, decimals?: number): Scaled {
   const sc = SCALES[unit];
   if (sc) {
-    const r = scale(v, sc[0], sc[1], decimals);
+    const r = scale(v, sc.base, sc.names, sc.first, decimals);
     const space = r.suffix === '' || r.suffix.startsWith(' ') || r.suffix.startsWith('/');
     return space ? r : { text: r.text, suffix: ` ${r.suffix}` };
   }
@@ -145,11 +122,81 @@ function scaled(v: number, unit: Unit, decimals?: number): Scaled {
       return { text: v ? 'On' : 'Off', suffix: '' };
     case 'locale':
       return { text: v.toLocaleString('en', { maximumFractionDigits: decimals ?? 3 }), suffix: '' };
+    case 'bool_1_0':
+      return { text: v ? '1' : '0', suffix: '' };
+    case 'dthms':
+    case 'dtdhms':
+      return { text: clock(v, unit === 'dtdhms'), suffix: '' };
+    case 'clockms':
+    case 'clocks':
+      return { text: formatSpan(unit === 'clockms' ? v / 1000 : v), suffix: '' };
+    case 'timeticks':
+      return scaleTime(v / 100, decimals);
+    case 'sci':
+      return { text: v.toExponential(decimals), suffix: '' };
+    case 'hex':
+    case 'hex0x':
+      return { text: (unit === 'hex0x' ? '0x' : '') + Math.round(v).toString(16).toUpperCase(), suffix: '' };
+    case 'string':
+      return { text: String(v), suffix: '' };
+    case 'dateTimeFromNow':
+      return { text: formatAgo(v, Date.now()), suffix: '' };
+    case 'dateTimeAsIso':
+    case 'dateTimeAsIsoNoDateIfToday':
+    case 'dateTimeAsSystem':
+    case 'dateTimeAsLocal':
+    case 'dateTimeAsLocalNoDateIfToday':
+    case 'dateTimeAsUS':
+    case 'dateTimeAsUSNoDateIfToday':
+      return { text: dateText(v, unit.endsWith('NoDateIfToday')), suffix: '' };
     default:
+      if (PLAIN[unit] !== undefined) return { text: plain(v, decimals), suffix: PLAIN[unit]! };
+      if (CURRENCIES[unit] !== undefined) return money(v, CURRENCIES[unit]!, decimals);
+      if (unit.startsWith('currency:')) return money(v, unit.slice(9), decimals);
+      if (unit.startsWith('time:')) return { text: dateText(v, false), suffix: '' };
+      if (unit.startsWith('si:')) return siText(v, unit.slice(3), decimals);
+      if (unit.startsWith('count:')) {
+        const r = scale(v, 1000, SCALES['short']!.names, 0, decimals);
+        return { text: r.text, suffix: `${r.suffix} ${unit.slice(6)}` };
+      }
       if (unit.startsWith('suffix:')) return { text: plain(v, decimals), suffix: unit.slice(7) };
       if (unit.startsWith('prefix:')) return { text: unit.slice(7) + plain(v, decimals), suffix: '' };
       return { text: plain(v, decimals), suffix: ` ${unit}` };
   }
+}
+
+/** Seconds as hours, minutes, seconds (and days in front). */
+function clock(v: number, days: boolean): string {
+  const p = (n: number) => String(n).padStart(2, '0');
+  let s = Math.round(Math.abs(v));
+  const d = days ? Math.floor(s / 86_400) : 0;
+  s -= d * 86_400;
+  const hms = `${p(Math.floor(s / 3600))}:${p(Math.floor(s / 60) % 60)}:${p(s % 60)}`;
+  return (v < 0 ? '-' : '') + (d ? `${d} d ${hms}` : hms);
+}
+
+function dateText(ms: number, shortToday: boolean): string {
+  const t = new Date(ms);
+  if (Number.isNaN(t.getTime())) return 'Invalid date';
+  const p = (n: number) => String(n).padStart(2, '0');
+  const time = `${p(t.getHours())}:${p(t.getMinutes())}:${p(t.getSeconds())}`;
+  if (shortToday && new Date().toDateString() === t.toDateString()) return time;
+  return `${t.getFullYear()}-${p(t.getMonth() + 1)}-${p(t.getDate())} ${time}`;
+}
+
+function money(v: number, sign: string, decimals?: number): Scaled {
+  const r = scale(Math.abs(v), 1000, ['', 'K', 'M', 'B', 'T'], 0, decimals);
+  return { text: (v < 0 ? '-' : '') + sign + r.text, suffix: r.suffix };
+}
+
+const SI_SCALES = ['f', 'p', 'n', 'µ', 'm', '', 'k', 'M', 'G', 'T', 'P'];
+
+/** "si:mF" is a value in thousands of a farad, scaled to what reads well. */
+function siText(v: number, unit: string, decimals?: number): Scaled {
+  const at = unit.length > 1 ? SI_SCALES.indexOf(unit[0]!) : -1;
+  const name = at >= 0 ? unit.slice(1) : unit;
+  const r = scale(v, 1000, SI_SCALES.map((p) => ` ${p}${name}`), at >= 0 ? at : 5, decimals);
+  return r;
 }
 
 function percentDecimals(v: number): number {
@@ -196,13 +243,17 @@ export function formatTicks(ticks: number[], unit: Unit): string[] {
   };
   const sc = SCALES[unit];
   if (sc) {
-    let i = 0;
+    let i = sc.first;
     let f = 1;
-    while (max / f >= sc[0] && i < sc[1].length - 1) {
-      f *= sc[0];
+    while (max / f >= sc.base && i < sc.names.length - 1) {
+      f *= sc.base;
       i++;
     }
-    const name = sc[1][i]!;
+    while (max > 0 && max / f < 1 && i > 0) {
+      f /= sc.base;
+      i--;
+    }
+    const name = sc.names[i]!;
     const sep = name === '' || name.startsWith(' ') || name.startsWith('/') ? '' : ' ';
     const d = Math.min(decimalsFor(f), 2);
     return ticks.map((t) => (t === 0 ? '0' : (t / f).toFixed(d) + sep + name));

@@ -10,7 +10,7 @@ import { shareLink } from './keys';
 import { overlay } from './overlays';
 import { Palette } from './Palette';
 import { PAGES, pageFor, type Page } from './pages';
-import { href, path } from './router';
+import { current, href, path } from './router';
 import { theme, toggleTheme } from './theme';
 import { copyText, Toast } from './toast';
 
@@ -70,7 +70,7 @@ function PageBody({ page }: { page: Page }) {
   if (!ready) return <div class="page" aria-busy="true" />;
   const Body = ready;
   return (
-    <Boundary key={page.path}>
+    <Boundary key={page.path === '/d' ? path.value.split('/').slice(0, 3).join('/') : page.path}>
       <Body />
     </Boundary>
   );
@@ -80,12 +80,12 @@ function Nav() {
   const here = pageFor(path.value);
   return (
     <nav class="nav" aria-label="Pages">
-      {PAGES.map((p) => (
+      {PAGES.filter((p) => !p.unlisted).map((p) => (
         <a
           key={p.path}
           data-link
           href={href(p.path)}
-          aria-current={here === p ? 'page' : undefined}
+          aria-current={here === p || (here?.path === '/d' && p.path === '/dashboards') ? 'page' : undefined}
           title={`${p.title} (g ${p.key})`}
         >
           <Icon name={p.icon} />
@@ -103,7 +103,7 @@ export function App() {
       <a class="skip" href="#main">
         Skip to the page
       </a>
-      <header class="top">
+      <header class="top" data-kiosk={current.value.params.has('kiosk') ? '' : undefined}>
         <a class="brand" data-link href={href('/')} aria-label="Pharos, to the host page">
           <Icon name="logo" size={22} />
           <span>Pharos</span>

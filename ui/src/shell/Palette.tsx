@@ -35,7 +35,7 @@ export function rank(text: string, query: string): number {
 
 function staticItems(): Item[] {
   return [
-    ...PAGES.map((p) => ({
+    ...PAGES.filter((p) => !p.unlisted).map((p) => ({
       icon: p.icon,
       text: p.title,
       note: 'page',

@@ -25,7 +25,7 @@ async function pasteRange(): Promise<void> {
 }
 
 export const SHORTCUTS: Shortcut[] = [
-  ...PAGES.map((p) => ({ keys: ['g', p.key], text: `Go to ${p.title}`, run: () => go(href(p.path)) })),
+  ...PAGES.filter((p) => p.key !== '').map((p) => ({ keys: ['g', p.key], text: `Go to ${p.title}`, run: () => go(href(p.path)) })),
   { keys: ['t', 'p'], text: 'Open the time picker', run: () => (timePickerOpen.value = true) },
   { keys: ['t', 'z'], text: 'Zoom the time range out', run: zoomOut },
   { keys: ['ctrl+z'], text: 'Zoom the time range out', run: zoomOut },

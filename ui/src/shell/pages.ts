@@ -17,6 +17,10 @@ export interface Page {
   time: boolean;
   page: ComponentType | (() => Promise<{ default: ComponentType }>);
   lazy: boolean;
+  /** Paths below the page's own that it draws as well. */
+  also?: RegExp;
+  /** Not in the bar at the top. */
+  unlisted?: boolean;
 }
 
 export const PAGES: Page[] = [
@@ -41,6 +45,29 @@ export const PAGES: Page[] = [
     lazy: true,
   },
   {
+    path: '/dashboards',
+    title: 'Dashboards',
+    icon: 'dashboards',
+    key: 'd',
+    words: 'folders import new search starred',
+    time: false,
+    page: () => import('../dashboard/list/DashboardsPage'),
+    lazy: true,
+    also: /^\/dashboards\/f\/|^\/dashboard\/import$/,
+  },
+  {
+    path: '/d',
+    title: 'Dashboard',
+    icon: 'dashboards',
+    key: '',
+    words: '',
+    time: true,
+    page: () => import('../dashboard/view/DashboardPage'),
+    lazy: true,
+    also: /^\/d\/|^\/d-solo\/|^\/dashboard\/(new|snapshot\/)|^\/public-dashboards\//,
+    unlisted: true,
+  },
+  {
     path: '/status',
     title: 'Status',
     icon: 'status',
@@ -53,5 +80,5 @@ export const PAGES: Page[] = [
 ];
 
 export function pageFor(path: string): Page | undefined {
-  return PAGES.find((p) => p.path === path) ?? (path === '/host' ? PAGES[0] : undefined);
+  return PAGES.find((p) => p.path === path || p.also?.test(path)) ?? (path === '/host' ? PAGES[0] : undefined);
 }

@@ -3,7 +3,8 @@
 // Everything is resolved to epoch milliseconds against an explicit `now` and zone, so that the
 // functions are pure.
 
-export type Zone = 'browser' | 'utc';
+/** 'browser', 'utc', or a name of the IANA database (Europe/Berlin). */
+export type Zone = string;
 
 export interface RawRange {
   from: string;
@@ -38,39 +39,87 @@ interface Fields {
   ms: number;
 }
 
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(zone: Zone): Intl.DateTimeFormat {
+  let f = formatters.get(zone);
+  if (!f) {
+    f = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formatters.set(zone, f);
+  }
+  return f;
+}
+
+/** Whether the zone is one this browser knows. */
+export function isZone(zone: string): boolean {
+  if (zone === 'browser' || zone === 'utc') return true;
+  try {
+    formatter(zone);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A date whose local fields are those of the instant in the zone. */
+export function dateInZone(ms: number, zone: Zone): Date {
+  const f = toFields(ms, zone);
+  return new Date(f.y, f.mo, f.d, f.h, f.mi, f.s, f.ms);
+}
+
 function toFields(ms: number, zone: Zone): Fields {
   const t = new Date(ms);
-  return zone === 'utc'
-    ? {
-        y: t.getUTCFullYear(),
-        mo: t.getUTCMonth(),
-        d: t.getUTCDate(),
-        h: t.getUTCHours(),
-        mi: t.getUTCMinutes(),
-        s: t.getUTCSeconds(),
-        ms: t.getUTCMilliseconds(),
-      }
-    : {
-        y: t.getFullYear(),
-        mo: t.getMonth(),
-        d: t.getDate(),
-        h: t.getHours(),
-        mi: t.getMinutes(),
-        s: t.getSeconds(),
-        ms: t.getMilliseconds(),
-      };
+  if (zone === 'utc') {
+    return {
+      y: t.getUTCFullYear(),
+      mo: t.getUTCMonth(),
+      d: t.getUTCDate(),
+      h: t.getUTCHours(),
+      mi: t.getUTCMinutes(),
+      s: t.getUTCSeconds(),
+      ms: t.getUTCMilliseconds(),
+    };
+  }
+  if (zone === 'browser') {
+    return {
+      y: t.getFullYear(),
+      mo: t.getMonth(),
+      d: t.getDate(),
+      h: t.getHours(),
+      mi: t.getMinutes(),
+      s: t.getSeconds(),
+      ms: t.getMilliseconds(),
+    };
+  }
+  const p: Record<string, number> = {};
+  for (const x of formatter(zone).formatToParts(t)) if (x.type !== 'literal') p[x.type] = Number(x.value);
+  return { y: p['year']!, mo: p['month']! - 1, d: p['day']!, h: p['hour']!, mi: p['minute']!, s: p['second']!, ms: ((ms % 1000) + 1000) % 1000 };
 }
 
 function fromFields(f: Fields, zone: Zone): number {
   const t = new Date(0);
-  if (zone === 'utc') {
-    t.setUTCFullYear(f.y, f.mo, f.d);
-    t.setUTCHours(f.h, f.mi, f.s, f.ms);
-  } else {
+  if (zone === 'browser') {
     t.setFullYear(f.y, f.mo, f.d);
     t.setHours(f.h, f.mi, f.s, f.ms);
+    return t.getTime();
   }
-  return t.getTime();
+  t.setUTCFullYear(f.y, f.mo, f.d);
+  t.setUTCHours(f.h, f.mi, f.s, f.ms);
+  const wall = t.getTime();
+  if (zone === 'utc') return wall;
+  // The zone's distance from UTC at that time; twice, because the first guess may lie on the other
+  // side of a change of the clock.
+  const offset = (at: number) => fromFields(toFields(at, zone), 'utc') - at;
+  return wall - offset(wall - offset(wall));
 }
 
 /** Adds n units; months and years clamp to the last day of the target month. */

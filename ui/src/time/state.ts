@@ -6,6 +6,7 @@ import { current, setParams } from '../shell/router';
 import { safeGet, safeSet } from '../shell/theme';
 import {
   isRelative,
+  isZone,
   parseDuration,
   resolveRange,
   shiftRange,
@@ -20,14 +21,21 @@ export const DEFAULT_REFRESH = '10s';
 export const REFRESH_CHOICES = ['', '5s', '10s', '30s', '1m', '5m', '15m', '30m', '1h'];
 const ZONE_STORE = 'pharos.timezone';
 
+/** What a dashboard brings with it, for where the address says nothing. */
+export const defaultZone = signal('');
+export const defaultRange = signal<RawRange | null>(null);
+export const defaultRefresh = signal<string | null>(null);
+
 export const zone = computed<Zone>(() => {
-  const z = current.value.params.get('timezone') ?? safeGet(ZONE_STORE);
-  return z === 'utc' || z === 'UTC' ? 'utc' : 'browser';
+  const z = current.value.params.get('timezone') ?? (defaultZone.value || safeGet(ZONE_STORE) || 'browser');
+  if (z.toLowerCase() === 'utc') return 'utc';
+  return z !== '' && isZone(z) ? z : 'browser';
 });
 
 function paramsRange(): RawRange {
   const p = current.value.params;
-  const raw = { from: p.get('from') ?? DEFAULT_RANGE.from, to: p.get('to') ?? DEFAULT_RANGE.to };
+  const d = defaultRange.value ?? DEFAULT_RANGE;
+  const raw = { from: p.get('from') ?? d.from, to: p.get('to') ?? d.to };
   return resolveRange(raw, { nowMs: Date.now(), zone: zone.value }) ? raw : DEFAULT_RANGE;
 }
 
@@ -36,7 +44,7 @@ export const rawRange = signal<RawRange>(paramsRange());
 /** Refresh interval as a duration text; '' is off. */
 export const refresh = computed<string>(() => {
   const r = current.value.params.get('refresh');
-  if (r === null) return DEFAULT_REFRESH;
+  if (r === null) return defaultRefresh.value ?? DEFAULT_REFRESH;
   return r !== '' && parseDuration(r) !== null ? r : '';
 });
 
@@ -80,8 +88,8 @@ export function setRefresh(text: string): void {
 }
 
 export function setZone(z: Zone): void {
-  safeSet(ZONE_STORE, z === 'utc' ? 'utc' : null);
-  setParams({ timezone: z === 'utc' ? 'utc' : null });
+  safeSet(ZONE_STORE, z === 'browser' ? null : z);
+  setParams({ timezone: z === 'browser' && defaultZone.peek() === '' ? null : z });
   // Without a parameter the choice lives in storage only, which no signal watches.
   current.value = { ...current.value };
   refreshNow(false);

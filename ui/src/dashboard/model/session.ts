@@ -1,0 +1,95 @@
+// One open dashboard: what is stored, the working copy that is drawn and edited, its variables.
+
+import { computed, signal } from '@preact/signals';
+import type { DashboardMeta, Json } from '../../api/dashboards';
+import { toDashboard } from '../migrate/import';
+import { isV2 } from '../migrate/v2';
+import { range } from '../../time/state';
+import type { VarValue } from '../variables/interpolate';
+import { filterText, Variables } from '../variables/store';
+import { addMatchers, matcherText } from '../variables/filters';
+import { allPanels } from './ids';
+import type { Dashboard, Panel } from './types';
+
+export class Session {
+  readonly model = signal<Dashboard>(null as unknown as Dashboard);
+  /** The stored JSON, as the server gave it. */
+  raw: Json;
+  readonly meta = signal<DashboardMeta | null>(null);
+  readonly editing = signal(false);
+  /** The working copy differs from what is stored. */
+  readonly dirty = signal(false);
+  readonly vars: Variables;
+  /** Grafana's three: apart, a shared crosshair, shared tooltips too. */
+  readonly shared = computed(() => this.model.value.graphTooltip ?? 0);
+
+  constructor(raw: Json, meta: DashboardMeta | null, params: URLSearchParams) {
+    this.raw = raw;
+    this.meta.value = meta;
+    this.model.value = toDashboard(raw);
+    this.vars = new Variables(this.model.value.templating?.list ?? [], params, {
+      range: () => range.peek(),
+      title: () => this.model.peek().title,
+      uid: () => String(this.model.peek().uid ?? ''),
+    });
+  }
+
+  get storedAsV2(): boolean {
+    return isV2(this.raw);
+  }
+
+  panel(id: number): Panel | undefined {
+    return allPanels(this.model.peek().panels).find((p) => p.id === id);
+  }
+
+  change(next: Dashboard): void {
+    this.model.value = next;
+    this.dirty.value = true;
+  }
+
+  /** Replaces one panel, wherever it stands. */
+  changePanel(panel: Panel): void {
+    const swap = (list: Panel[]): Panel[] => list.map((p) => (p.id === panel.id ? panel : p.panels?.length ? { ...p, panels: swap(p.panels) } : p));
+    const m = this.model.peek();
+    this.change({ ...m, panels: swap(m.panels) });
+  }
+
+  /** Puts the ad-hoc filters of the dashboard into a query. */
+  filters(lang: 'promql' | 'logql' = 'promql'): ((expr: string) => string) | undefined {
+    const list = this.vars.states.peek().filter((s) => s.model.type === 'adhoc').flatMap((s) => s.filters);
+    const ms = list.map(matcherText).filter((m): m is string => m !== null);
+    return ms.length ? (expr) => addMatchers(expr, ms, lang === 'promql') : undefined;
+  }
+
+  /** Fills variables, with the link variables that stand for the whole state. */
+  fill(text: string, scoped?: Record<string, VarValue>): string {
+    if (!text.includes('$') && !text.includes('[[')) return text;
+    const r = range.peek();
+    const whole = text
+      .replace(/\$\{?__url_time_range\}?/g, () => `from=${r.fromMs}&to=${r.toMs}`)
+      .replace(/\$\{?__all_variables\}?/g, () => this.query(scoped));
+    return this.vars.fill(whole, scoped);
+  }
+
+  /** Panel titles and the like, where built-in intervals mean nothing. */
+  title(text: string | undefined, scoped?: Record<string, VarValue>): string {
+    return text ? this.fill(text, scoped) : '';
+  }
+
+  /** var-…=… of everything that is picked. */
+  query(scoped?: Record<string, VarValue>): string {
+    const parts: string[] = [];
+    for (const s of this.vars.states.peek()) {
+      const name = s.model.name;
+      const own = scoped?.[name];
+      const values = own ? (Array.isArray(own.value) ? own.value : [own.value]) : s.model.type === 'adhoc' ? s.filters.map(filterText) : s.value;
+      for (const v of values) parts.push(`var-${encodeURIComponent(name)}=${encodeURIComponent(v)}`);
+    }
+    return parts.join('&');
+  }
+
+
+  stop(): void {
+    this.vars.stop();
+  }
+}

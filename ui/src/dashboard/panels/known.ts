@@ -1,0 +1,10 @@
+// Panel types that are drawn. The drawings themselves are loaded when first needed.
+
+export const DRAWN = [
+  'timeseries', 'stat', 'gauge', 'bargauge', 'table', 'text', 'row', 'piechart', 'heatmap', 'histogram', 'barchart', 'logs', 'state-timeline',
+  'status-history', 'alertlist', 'dashlist', 'nodeGraph', 'traces', 'flamegraph', 'trend', 'xychart', 'annolist', 'news',
+] as const;
+
+export function isDrawn(type: string): boolean {
+  return (DRAWN as readonly string[]).includes(type);
+}

@@ -1,0 +1,196 @@
+// The time series panel.
+
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import { format } from '../../../format/units';
+import { followTheme, followTouch } from '../../../chart/plot';
+import { Tooltip, type TipRow } from '../../../chart/tooltip';
+import { theme } from '../../../shell/theme';
+import { formatInstant } from '../../../time/grammar';
+import { zone } from '../../../time/state';
+import { reduce } from '../../field/reduce';
+import { displayer } from '../../field/display';
+import { PanelLegend, type LegendItem } from '../Legend';
+import type { PanelView } from '../props';
+import { useToggle } from '../toggle';
+import { EventTip, eventsAt } from './EventTip';
+import { drawAnnotations, drawExemplars, drawThresholds, type ExemplarPoint } from './marks';
+import { plotKey, plotOptions, type Live } from './options';
+import { toLines, type Line, type Lines } from './series';
+
+interface TipOptions {
+  mode: 'single' | 'multi' | 'none';
+  sort: 'asc' | 'desc' | 'none';
+  hideZeros: boolean;
+}
+
+function tipOptions(p: PanelView): TipOptions {
+  const o = (p.panel.options?.['tooltip'] ?? {}) as Partial<TipOptions>;
+  return { mode: o.mode ?? 'single', sort: o.sort ?? 'none', hideZeros: o.hideZeros === true };
+}
+
+function tipRows(u: uPlot, l: Lines, i: number, o: TipOptions): TipRow[] {
+  const top = u.cursor.top ?? 0;
+  const rows = l.lines
+    .filter((x) => !x.hidden && x.inTooltip && x.values[i] !== null && x.values[i] !== undefined && !(o.hideZeros && x.values[i] === 0))
+    .map((x) => {
+      const at = x.drawn[i];
+      return { x, v: x.values[i]!, d: at === null || at === undefined ? Infinity : Math.abs(u.valToPos(at, x.scale) - top) };
+    });
+  if (rows.length === 0) return [];
+  let near = rows[0]!;
+  for (const r of rows) if (r.d < near.d) near = r;
+  if (o.sort !== 'none') rows.sort((a, b) => (a.v - b.v) * (o.sort === 'asc' ? 1 : -1));
+  const shown = o.mode === 'single' ? [near] : rows;
+  return shown.map((r) => ({ color: r.x.color, label: r.x.name, text: displayer(r.x.field)(r.v).text, near: r === near }));
+}
+
+function legendItems(l: Lines, calcs: string[]): LegendItem[] {
+  return l.lines
+    .filter((x) => x.inLegend)
+    .map((x) => ({
+      key: x.key,
+      label: x.name,
+      color: x.color,
+      hidden: x.hidden,
+      right: x.side === 'right',
+      calcs: calcs.map((c) => {
+        const v = reduce(x.values as unknown[], c);
+        const n = typeof v === 'number' ? v : null;
+        const plain = c === 'count' || c === 'countAll' || c === 'distinctCount' || c === 'changeCount';
+        return { value: n, text: n === null ? '–' : plain ? String(n) : c === 'diffperc' ? format(n, 'percentunit') : displayer({ ...x.field, config: { ...x.field.config, mappings: undefined } })(n).text };
+      }),
+    }));
+}
+
+export default function TimeSeries(p: PanelView) {
+  const [hidden, toggle] = useToggle();
+  const [focus, setFocus] = useState<string | null>(null);
+  const dark = theme.value;
+  const lines = useMemo(() => toLines(p.panel, p.frames, hidden), [p.frames, hidden, dark]);
+  const legend = (p.panel.options?.['legend'] ?? {}) as { showLegend?: boolean; displayMode?: string; placement?: string; calcs?: string[]; sortBy?: string; sortDesc?: boolean };
+  const show = legend.showLegend !== false;
+  const right = legend.placement === 'right' && p.width > 420;
+  const calcs = legend.calcs ?? [];
+  const items = useMemo(() => (lines && show ? legendItems(lines, calcs) : []), [lines, show, calcs.join()]);
+  if (!lines) return <div class="empty">{p.frames.length ? 'The result has no column of times with numbers.' : 'No data in this time range.'}</div>;
+  return (
+    <div class={right ? 'ts ts-right' : 'ts'}>
+      <Plot view={p} lines={lines} focus={focus} />
+      {items.length > 0 && (
+        <PanelLegend
+          items={items}
+          options={{ table: legend.displayMode === 'table', right, calcs, sortBy: legend.sortBy, sortDesc: legend.sortDesc }}
+          onToggle={(key, only) => toggle(key, only, lines.lines.map((x) => x.key))}
+          onFocus={setFocus}
+        />
+      )}
+    </div>
+  );
+}
+
+function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: string | null }) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ view, lines });
+  const [pinned, setPinned] = useState<{ x: number; events: PanelView['annotations'] } | null>(null);
+  latest.current = { view, lines };
+  const shared = view.session.shared.value > 0;
+  const key = plotKey(lines, view.panel, shared);
+  const exemplars = useMemo((): ExemplarPoint[] => {
+    const out: ExemplarPoint[] = [];
+    for (const f of view.frames) {
+      if (f.name !== 'exemplar') continue;
+      for (let i = 0; i < f.length; i++) out.push({ timeMs: f.fields[0]!.values[i] as number, value: f.fields[1]!.values[i] as number, labels: f.fields[2]!.values[i] as Record<string, string> });
+    }
+    return out;
+  }, [view.frames]);
+  const marks = useRef(exemplars);
+  marks.current = exemplars;
+
+  useLayoutEffect(() => {
+    const el = box.current!;
+    const tip = new Tooltip();
+    const live = (): Live => {
+      const { view: v, lines: l } = latest.current;
+      return {
+        fromMs: v.data.fromMs,
+        toMs: v.data.toMs,
+        onCursor: (u) => {
+          const i = u.cursor.idx;
+          const inside = u.cursor.left !== undefined && u.cursor.left >= 0;
+          const o = tipOptions(v);
+          // `event` is only set where the pointer really is.
+          if (!inside || i === null || i === undefined || o.mode === 'none' || (!u.cursor.event && v.session.shared.peek() < 2)) return tip.hide();
+          tip.show(u, formatInstant(Math.round(l.times[i]! * 1000), zone.peek()), tipRows(u, l, i, o));
+        },
+        draw: (u, over) => {
+          const seen = new Set<string>();
+          for (const x of l.lines) {
+            if (x.hidden || seen.has(x.scale)) continue;
+            const style = (x.custom['thresholdsStyle'] as { mode?: string } | undefined)?.mode;
+            if (!style || style === 'off') continue;
+            seen.add(x.scale);
+            drawThresholds(u, x, over);
+          }
+          if (over) {
+            drawAnnotations(u, v.annotations);
+            if (marks.current.length && l.lines[0]) drawExemplars(u, marks.current, l.lines[0].scale);
+          }
+        },
+      };
+    };
+    const size = () => ({ width: Math.max(60, el.clientWidth), height: Math.max(50, el.clientHeight) });
+    const data = (l: Lines) => [l.times, ...l.lines.map((x: Line) => x.drawn)] as uPlot.AlignedData;
+    const u = new uPlot(plotOptions(latest.current.lines, size(), shared, live), data(latest.current.lines), el);
+    plot.current = u;
+    tip.mount(u.over);
+    followTouch(u);
+    const ro = new ResizeObserver(() => {
+      const s = size();
+      if (s.width !== u.width || s.height !== u.height) u.setSize(s);
+    });
+    ro.observe(el);
+    const click = (e: MouseEvent) => {
+      const r = u.over.getBoundingClientRect();
+      const events = eventsAt(latest.current.view.annotations, u, e.clientX - r.left);
+      setPinned(events.length ? { x: e.clientX - el.getBoundingClientRect().left, events } : null);
+    };
+    u.over.addEventListener('click', click);
+    const stop = followTheme(() => (plot.current === u ? u : null));
+    return () => {
+      stop();
+      ro.disconnect();
+      tip.remove();
+      u.destroy();
+      plot.current = null;
+    };
+  }, [key]);
+
+  useEffect(() => {
+    const u = plot.current;
+    if (!u) return;
+    u.batch(() => {
+      u.setData([lines.times, ...lines.lines.map((x) => x.drawn)] as uPlot.AlignedData, false);
+      u.setScale('x', { min: view.data.fromMs / 1000, max: view.data.toMs / 1000 });
+    });
+  }, [lines, view.data.fromMs, view.data.toMs, key]);
+
+  useEffect(() => {
+    plot.current?.redraw(false);
+  }, [view.annotations, exemplars]);
+
+  useEffect(() => {
+    const u = plot.current;
+    if (!u) return;
+    const i = focus ? lines.lines.findIndex((x) => x.key === focus) : -1;
+    u.setSeries(i < 0 ? (null as unknown as number) : i + 1, { focus: i >= 0 });
+    if (i < 0) u.redraw(false);
+  }, [focus, key]);
+
+  return (
+    <div class="ts-plot" ref={box} role="img" aria-label={`${view.panel.title ?? ''}: ${lines.lines.length} series drawn over time`}>
+      {pinned && <EventTip x={pinned.x} events={pinned.events} session={view.session} onClose={() => setPinned(null)} />}
+    </div>
+  );
+}

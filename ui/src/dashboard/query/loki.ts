@@ -1,0 +1,55 @@
+// The Loki HTTP API under the main door's /loki/ prefix.
+
+import { getJson } from '../../api/prom';
+import { pending } from '../../time/state';
+
+export interface LokiStream {
+  stream: Record<string, string>;
+  values: [ns: string, line: string, structured?: Record<string, string>][];
+}
+
+export interface LokiMatrixItem {
+  metric: Record<string, string>;
+  values: [number, string][];
+}
+
+export interface LokiVectorItem {
+  metric: Record<string, string>;
+  value: [number, string];
+}
+
+export type LokiData =
+  | { resultType: 'streams'; result: LokiStream[] }
+  | { resultType: 'matrix'; result: LokiMatrixItem[] }
+  | { resultType: 'vector'; result: LokiVectorItem[] };
+
+async function ask<T>(path: string, params: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<T> {
+  const q = new URLSearchParams();
+  for (const [k, v] of Object.entries(params)) if (v !== undefined) q.set(k, String(v));
+  pending.value++;
+  try {
+    const r = await getJson<{ status: string; data: T }>(`loki/loki/api/v1/${path}?${q}`, { signal });
+    return r.data;
+  } finally {
+    pending.value--;
+  }
+}
+
+const ns = (ms: number) => `${Math.round(ms)}000000`;
+
+export const loki = {
+  queryRange: (query: string, fromMs: number, toMs: number, o: { stepMs?: number; limit?: number; direction?: string }, signal?: AbortSignal) =>
+    ask<LokiData>(
+      'query_range',
+      { query, start: ns(fromMs), end: ns(toMs), step: o.stepMs ? `${o.stepMs / 1000}s` : undefined, limit: o.limit, direction: o.direction },
+      signal,
+    ),
+  query: (query: string, atMs: number, limit: number | undefined, signal?: AbortSignal) =>
+    ask<LokiData>('query', { query, time: ns(atMs), limit }, signal),
+};
+
+export const lokiLabels = (fromMs: number, toMs: number, signal?: AbortSignal) =>
+  ask<string[] | null>('labels', { start: ns(fromMs), end: ns(toMs) }, signal).then((d) => d ?? []);
+
+export const lokiLabelValues = (name: string, query: string | undefined, fromMs: number, toMs: number, signal?: AbortSignal) =>
+  ask<string[] | null>(`label/${encodeURIComponent(name)}/values`, { query, start: ns(fromMs), end: ns(toMs) }, signal).then((d) => d ?? []);

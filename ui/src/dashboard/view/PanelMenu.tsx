@@ -1,0 +1,89 @@
+// What can be done with a panel.
+
+import { useState } from 'preact/hooks';
+import { panesParam } from '../../chart/Panel';
+import { csvField, download } from '../../pages/explore/csv';
+import { Icon } from '../../shell/icons';
+import { Popover } from '../../shell/popover';
+import { current, go, href, setParams } from '../../shell/router';
+import { copyText } from '../../shell/toast';
+import { displayName } from '../frame/frame';
+import { displayer } from '../field/display';
+import type { Placed } from '../model/repeat';
+import type { Session } from '../model/session';
+import type { PanelState } from '../panels/usePanelData';
+import { duplicatePanel, removePanel } from '../edit/operations';
+import { lazyPart } from './lazy';
+
+const Inspector = lazyPart(() => import('./Inspector'));
+
+/** A frame as CSV; values as they are measured, times as ISO instants. */
+export function framesCsv(state: PanelState, formatted = false): string {
+  const cell = (v: unknown) => csvField(v === null || v === undefined ? null : typeof v === 'object' ? JSON.stringify(v) : typeof v === 'number' ? v : String(v));
+  return state.frames
+    .filter((f) => f.name !== 'exemplar')
+    .map((f) => {
+      const shows = f.fields.map((x) => displayer(x));
+      const head = f.fields.map((x) => cell(displayName(x, f, state.frames))).join(',');
+      const rows = Array.from({ length: f.length }, (_, i) =>
+        f.fields.map((x, k) => cell(formatted ? shows[k]!(x.values[i]).text : x.type === 'time' && typeof x.values[i] === 'number' ? new Date(x.values[i]).toISOString() : x.values[i])).join(','),
+      );
+      return [head, ...rows].join('\r\n') + '\r\n';
+    })
+    .join('\r\n');
+}
+
+export function exploreHref(state: PanelState): string {
+  const metrics = (state.data?.ran ?? []).filter((r) => r.kind === 'prometheus');
+  return href('/explore', { panes: panesParam(metrics.map((r) => r.query)) });
+}
+
+export function PanelMenu({ session: s, placed, state, title, alone }: { session: Session; placed: Placed; state: PanelState; title: string; alone: boolean }) {
+  const [open, setOpen] = useState(false);
+  const [inspect, setInspect] = useState(false);
+  const close = () => setOpen(false);
+  const canEdit = s.model.value.editable !== false && !placed.copy;
+  const item = (text: string, run: () => void, note = '') => (
+    <button
+      type="button"
+      role="menuitem"
+      class="row-btn"
+      onClick={() => {
+        close();
+        run();
+      }}
+    >
+      {text}
+      {note && <kbd>{note}</kbd>}
+    </button>
+  );
+  return (
+    <div class="anchor panel-menu">
+      <button type="button" class="icon-btn quiet" aria-haspopup="menu" aria-expanded={open} aria-label={`Menu of ${title || 'the panel'}`} title="Menu" onPointerDown={(e) => e.stopPropagation()} onClick={() => setOpen(!open)}>
+        <Icon name="dots" size={14} />
+      </button>
+      {open && (
+        <Popover onClose={close} label="Panel" class="menu right">
+          {alone || current.value.params.has('viewPanel') ? item('Back to the dashboard', () => setParams({ viewPanel: null }, true), 'v') : item('View', () => setParams({ viewPanel: placed.key }, true), 'v')}
+          {canEdit && item('Edit', () => setParams({ editPanel: String(placed.panel.id), viewPanel: null }, true), 'e')}
+          {(state.data?.ran.some((r) => r.kind === 'prometheus') ?? false) && item('Explore', () => go(exploreHref(state)), 'x')}
+          {item('Inspect', () => setInspect(true), 'i')}
+          {item('Download CSV', () => download(`${title || 'panel'}.csv`, framesCsv(state)))}
+          {item('Copy link', () => {
+            const u = new URL(location.href);
+            u.searchParams.set('viewPanel', placed.key);
+            void copyText(u.href, 'Link copied');
+          })}
+          {item('Copy JSON', () => void copyText(JSON.stringify(placed.panel, null, 2), 'Panel copied'))}
+          {canEdit && s.editing.value && item('Duplicate', () => s.change(duplicatePanel(s.model.peek(), placed.panel.id)))}
+          {canEdit &&
+            item('Remove', () => {
+              s.editing.value = true;
+              s.change(removePanel(s.model.peek(), placed.panel.id));
+            })}
+        </Popover>
+      )}
+      {inspect && <Inspector state={state} panel={placed.panel} title={title} onClose={() => setInspect(false)} />}
+    </div>
+  );
+}
