@@ -1,1 +1,81 @@
-export default function X(_p: { session: unknown; tab?: string; placed?: unknown; annotations?: unknown }) { return null; }
+// One panel with its queries, transformations and options; every change is drawn at once.
+
+import { useRef, useState } from 'preact/hooks';
+import { Icon } from '../../shell/icons';
+import { setParams } from '../../shell/router';
+import type { Placed } from '../model/repeat';
+import type { Session } from '../model/session';
+import type { Panel } from '../model/types';
+import type { PanelState } from '../panels/usePanelData';
+import { WITHOUT_QUERY } from '../panels/registry';
+import type { AnnotationEvent } from '../query/annotations';
+import { PanelFrame } from '../view/PanelFrame';
+import { VariableBar } from '../view/VariableBar';
+import { JsonArea } from './controls';
+import { PanelOptions } from './PanelOptions';
+import { QueryTab } from './QueryTab';
+import { TransformTab } from './TransformTab';
+import './edit.css';
+
+type Tab = 'query' | 'transform' | 'json';
+
+export default function PanelEditor({ session: s, placed, annotations }: { session: Session; placed: Placed; annotations: AnnotationEvent[] }) {
+  const [tab, setTab] = useState<Tab>('query');
+  const [state, setState] = useState<PanelState | null>(null);
+  const before = useRef(placed.panel);
+  const panel = placed.panel;
+  const change = (p: Panel) => {
+    s.editing.value = true;
+    s.changePanel(p);
+  };
+  const close = () => setParams({ editPanel: null }, true);
+  const plain = WITHOUT_QUERY.has(panel.type);
+  const tabs: [Tab, string][] = [
+    ...(plain ? [] : ([
+      ['query', `Queries (${panel.targets?.length ?? 0})`],
+      ['transform', `Transformations (${panel.transformations?.length ?? 0})`],
+    ] as [Tab, string][])),
+    ['json', 'JSON'],
+  ];
+  const shown = plain ? 'json' : tab;
+  return (
+    <div class="pe">
+      <div class="pe-bar">
+        <strong class="cut">Edit: {s.title(panel.title) || panel.type}</strong>
+        <span class="grow" />
+        <button
+          type="button"
+          class="btn small"
+          disabled={panel === before.current}
+          onClick={() => {
+            change(before.current);
+          }}
+        >
+          Undo all
+        </button>
+        <button type="button" class="btn small primary" onClick={close} data-done>
+          <Icon name="check" size={13} /> Back to the dashboard
+        </button>
+      </div>
+      <VariableBar session={s} />
+      <div class="pe-main">
+        <div class="pe-left">
+          <div class="pe-preview">
+            <PanelFrame session={s} placed={placed} annotations={annotations} alone onState={setState} />
+          </div>
+          <div class="seg pe-tabs" role="tablist">
+            {tabs.map(([k, t]) => (
+              <button type="button" role="tab" key={k} aria-selected={shown === k} onClick={() => setTab(k)}>
+                {t}
+              </button>
+            ))}
+          </div>
+          {shown === 'query' && <QueryTab session={s} panel={panel} state={state} onChange={change} />}
+          {shown === 'transform' && <TransformTab panel={panel} onChange={change} />}
+          {shown === 'json' && <JsonArea label="The panel as JSON" value={panel} rows={22} onChange={(v) => change({ ...(v as Panel), id: panel.id })} />}
+        </div>
+        <PanelOptions session={s} panel={panel} onChange={change} />
+      </div>
+    </div>
+  );
+}

@@ -7,7 +7,6 @@ import { Icon } from '../../shell/icons';
 import { Dialog } from '../../shell/popover';
 import { basePath, current, setParams } from '../../shell/router';
 import { toast } from '../../shell/toast';
-import { range } from '../../time/state';
 import { rawRange, refresh } from '../../time/state';
 import { toDashboard } from '../migrate/import';
 import type { Session } from '../model/session';
@@ -30,7 +29,6 @@ export function toStore(s: Session, o: { variables: boolean; time: boolean }): D
     out.templating = { ...m.templating, list };
   }
   if (o.time) {
-    void range;
     out.time = { ...rawRange.peek() };
     out.refresh = refresh.peek();
   }

@@ -1,1 +1,431 @@
-export default function X(_p: { session: unknown; tab?: string; placed?: unknown; annotations?: unknown }) { return null; }
+// Settings of a dashboard: names, variables, annotations, links, its JSON, its versions.
+
+import { useEffect, useState } from 'preact/hooks';
+import { dashboards, type Version } from '../../api/dashboards';
+import { Icon } from '../../shell/icons';
+import { Dialog } from '../../shell/popover';
+import { current, setParams } from '../../shell/router';
+import { toast } from '../../shell/toast';
+import { parseDashboard, toDashboard } from '../migrate/import';
+import { Session } from '../model/session';
+import type { AnnotationQuery, Dashboard, DashboardLink, Loose, VariableModel } from '../model/types';
+import { queryText } from '../variables/prom_query';
+import { Row, Select, TextInput } from './controls';
+import { DiffList } from './DiffList';
+import { diff } from './diff';
+import './edit.css';
+
+const TABS: [string, string][] = [
+  ['settings', 'General'],
+  ['variables', 'Variables'],
+  ['annotations', 'Annotations'],
+  ['links', 'Links'],
+  ['json', 'JSON'],
+  ['versions', 'Versions'],
+];
+
+function General({ d, change }: { d: Dashboard; change: (d: Dashboard) => void }) {
+  return (
+    <div class="form">
+      <Row label="Title">
+        <TextInput value={d.title} onChange={(title) => title.trim() && change({ ...d, title })} />
+      </Row>
+      <Row label="Description">
+        <TextInput value={d.description ?? ''} onChange={(description) => change({ ...d, description })} />
+      </Row>
+      <Row label="Tags" hint="Separated by commas">
+        <TextInput value={(d.tags ?? []).join(', ')} placeholder="linux, hosts" onChange={(t) => change({ ...d, tags: [...new Set(t.split(',').map((x) => x.trim()).filter(Boolean))] })} />
+      </Row>
+      <Row label="Time zone">
+        <TextInput value={d.timezone ?? ''} placeholder="browser, utc, Europe/Berlin" onChange={(timezone) => change({ ...d, timezone })} />
+      </Row>
+      <Row label="Range from">
+        <TextInput value={d.time?.from ?? 'now-6h'} onChange={(from) => change({ ...d, time: { from, to: d.time?.to ?? 'now' } })} />
+      </Row>
+      <Row label="Range to">
+        <TextInput value={d.time?.to ?? 'now'} onChange={(to) => change({ ...d, time: { from: d.time?.from ?? 'now-6h', to } })} />
+      </Row>
+      <Row label="Refresh">
+        <TextInput value={typeof d.refresh === 'string' ? d.refresh : ''} placeholder="off" onChange={(refresh) => change({ ...d, refresh })} />
+      </Row>
+      <Row label="Crosshair">
+        <Select
+          value={String(d.graphTooltip ?? 0)}
+          choices={[
+            ['0', 'Each panel its own'],
+            ['1', 'Shared crosshair'],
+            ['2', 'Shared crosshair and tooltip'],
+          ]}
+          onChange={(v) => change({ ...d, graphTooltip: Number(v) })}
+        />
+      </Row>
+    </div>
+  );
+}
+
+const VAR_TYPES: [string, string][] = [
+  ['query', 'Query'],
+  ['custom', 'List'],
+  ['textbox', 'Text'],
+  ['constant', 'Constant'],
+  ['interval', 'Interval'],
+  ['datasource', 'Data source'],
+  ['adhoc', 'Filters'],
+  ['switch', 'Switch'],
+];
+
+function OneVariable({ v, onChange, onRemove }: { v: VariableModel; onChange: (v: VariableModel) => void; onRemove: () => void }) {
+  const listed = v.type === 'query' || v.type === 'custom';
+  return (
+    <details class="opt-group">
+      <summary>
+        <code>${v.name}</code> <span class="dim">{VAR_TYPES.find(([t]) => t === v.type)?.[1] ?? v.type}</span>
+      </summary>
+      <Row label="Name">
+        <TextInput value={v.name} onChange={(name) => /^\w+$/.test(name) && onChange({ ...v, name })} />
+      </Row>
+      <Row label="Label">
+        <TextInput value={v.label ?? ''} onChange={(label) => onChange({ ...v, label })} />
+      </Row>
+      <Row label="Kind">
+        <Select value={v.type} choices={VAR_TYPES} onChange={(type) => onChange({ ...v, type })} />
+      </Row>
+      {v.type !== 'adhoc' && v.type !== 'switch' && (
+        <Row label={v.type === 'query' ? 'Query' : v.type === 'custom' || v.type === 'interval' ? 'Values' : v.type === 'datasource' ? 'Type' : 'Value'}>
+          <TextInput
+            value={v.type === 'query' ? queryText(v.query) : String(v.query ?? '')}
+            placeholder={v.type === 'query' ? 'label_values(up, job)' : v.type === 'datasource' ? 'prometheus' : 'a, b, c'}
+            onChange={(q) => onChange({ ...v, query: v.type === 'query' ? { query: q, refId: `${v.name}-variable` } : q, ...(v.type === 'query' ? { definition: q } : {}) })}
+          />
+        </Row>
+      )}
+      {v.type === 'query' && (
+        <>
+          <Row label="Of">
+            <Select
+              value={typeof v.datasource === 'object' && v.datasource?.type === 'loki' ? 'loki' : 'prometheus'}
+              choices={[
+                ['prometheus', 'Metrics'],
+                ['loki', 'Logs'],
+              ]}
+              onChange={(t) => onChange({ ...v, datasource: { type: t, uid: t } })}
+            />
+          </Row>
+          <Row label="Pattern" hint="/…/ with a group, or named groups text and value">
+            <TextInput value={v.regex ?? ''} placeholder="/(.*)-exporter/" onChange={(regex) => onChange({ ...v, regex })} />
+          </Row>
+          <Row label="Load">
+            <Select
+              value={String(v.refresh ?? 1)}
+              choices={[
+                ['0', 'Never again'],
+                ['1', 'When the dashboard opens'],
+                ['2', 'When the time range changes'],
+              ]}
+              onChange={(r) => onChange({ ...v, refresh: Number(r) })}
+            />
+          </Row>
+          <Row label="Order">
+            <Select
+              value={String(v.sort ?? 0)}
+              choices={[
+                ['0', 'As it comes'],
+                ['1', 'A to Z'],
+                ['2', 'Z to A'],
+                ['3', 'Numbers, rising'],
+                ['4', 'Numbers, falling'],
+                ['5', 'A to Z, any case'],
+                ['6', 'Z to A, any case'],
+                ['7', 'Natural, rising'],
+                ['8', 'Natural, falling'],
+              ]}
+              onChange={(r) => onChange({ ...v, sort: Number(r) })}
+            />
+          </Row>
+        </>
+      )}
+      {listed && (
+        <>
+          <label class="opt check">
+            <input type="checkbox" checked={v.multi === true} onChange={(e) => onChange({ ...v, multi: e.currentTarget.checked })} /> Several can be picked
+          </label>
+          <label class="opt check">
+            <input type="checkbox" checked={v.includeAll === true} onChange={(e) => onChange({ ...v, includeAll: e.currentTarget.checked })} /> Offer “All”
+          </label>
+          {v.includeAll && (
+            <Row label="“All” means">
+              <TextInput value={v.allValue ?? ''} placeholder="every value" onChange={(t) => onChange({ ...v, allValue: t || null })} />
+            </Row>
+          )}
+        </>
+      )}
+      <Row label="Shown">
+        <Select
+          value={String(v.hide ?? 0)}
+          choices={[
+            ['0', 'Label and value'],
+            ['1', 'Value only'],
+            ['2', 'Not at all'],
+          ]}
+          onChange={(h) => onChange({ ...v, hide: Number(h) })}
+        />
+      </Row>
+      <button type="button" class="btn small" onClick={onRemove}>
+        <Icon name="trash" size={12} /> Remove
+      </button>
+    </details>
+  );
+}
+
+function ListOf<T>({ list, set, make, add, render }: { list: T[]; set: (l: T[]) => void; make: () => T; add: string; render: (x: T, on: (x: T) => void, remove: () => void) => preact.ComponentChildren }) {
+  return (
+    <div class="form">
+      {list.length === 0 && <p class="note">None yet.</p>}
+      {list.map((x, i) => (
+        <div key={i}>
+          {render(
+            x,
+            (n) => set(list.map((y, k) => (k === i ? n : y))),
+            () => set(list.filter((_, k) => k !== i)),
+          )}
+        </div>
+      ))}
+      <div>
+        <button type="button" class="btn" onClick={() => set([...list, make()])}>
+          <Icon name="plus" size={13} /> {add}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function OneAnnotation({ a, onChange, onRemove }: { a: AnnotationQuery; onChange: (a: AnnotationQuery) => void; onRemove: () => void }) {
+  return (
+    <details class="opt-group">
+      <summary>{a.name}</summary>
+      <label class="opt check">
+        <input type="checkbox" checked={a.enable !== false} onChange={(e) => onChange({ ...a, enable: e.currentTarget.checked })} /> Shown
+      </label>
+      {!a.builtIn && (
+        <>
+          <Row label="Name">
+            <TextInput value={a.name} onChange={(name) => onChange({ ...a, name })} />
+          </Row>
+          <Row label="Query">
+            <TextInput value={String(a.expr ?? '')} placeholder="changes(process_start_time_seconds[1m]) > 0" onChange={(expr) => onChange({ ...a, expr })} />
+          </Row>
+          <Row label="Of">
+            <Select
+              value={typeof a.datasource === 'object' && a.datasource?.type === 'loki' ? 'loki' : 'prometheus'}
+              choices={[
+                ['prometheus', 'Metrics'],
+                ['loki', 'Logs'],
+              ]}
+              onChange={(t) => onChange({ ...a, datasource: { type: t, uid: t } })}
+            />
+          </Row>
+          <Row label="Title">
+            <TextInput value={a.titleFormat ?? ''} placeholder="{{instance}}" onChange={(titleFormat) => onChange({ ...a, titleFormat })} />
+          </Row>
+          <Row label="Text">
+            <TextInput value={a.textFormat ?? ''} placeholder="{{job}} restarted" onChange={(textFormat) => onChange({ ...a, textFormat })} />
+          </Row>
+          <button type="button" class="btn small" onClick={onRemove}>
+            <Icon name="trash" size={12} /> Remove
+          </button>
+        </>
+      )}
+    </details>
+  );
+}
+
+function OneLink({ l, onChange, onRemove }: { l: DashboardLink; onChange: (l: DashboardLink) => void; onRemove: () => void }) {
+  const check = (key: keyof DashboardLink & string, text: string) => (
+    <label class="opt check">
+      <input type="checkbox" checked={l[key] === true} onChange={(e) => onChange({ ...l, [key]: e.currentTarget.checked })} /> {text}
+    </label>
+  );
+  return (
+    <details class="opt-group">
+      <summary>{l.title || l.url || 'Link'}</summary>
+      <Row label="Title">
+        <TextInput value={l.title ?? ''} onChange={(title) => onChange({ ...l, title })} />
+      </Row>
+      <Row label="Leads to">
+        <Select
+          value={l.type ?? 'link'}
+          choices={[
+            ['link', 'An address'],
+            ['dashboards', 'Dashboards with tags'],
+          ]}
+          onChange={(t) => onChange({ ...l, type: t as 'link' | 'dashboards' })}
+        />
+      </Row>
+      {l.type === 'dashboards' ? (
+        <Row label="Tags">
+          <TextInput value={(l.tags ?? []).join(', ')} onChange={(t) => onChange({ ...l, tags: t.split(',').map((x) => x.trim()).filter(Boolean) })} />
+        </Row>
+      ) : (
+        <Row label="Address">
+          <TextInput value={l.url ?? ''} placeholder="/d/… or https://…" onChange={(url) => onChange({ ...l, url })} />
+        </Row>
+      )}
+      {check('keepTime', 'With the time range')}
+      {check('includeVars', 'With the variables')}
+      {check('targetBlank', 'In a new tab')}
+      <button type="button" class="btn small" onClick={onRemove}>
+        <Icon name="trash" size={12} /> Remove
+      </button>
+    </details>
+  );
+}
+
+function JsonTab({ s }: { s: Session }) {
+  const start = JSON.stringify(s.dirty.value || !s.storedAsV2 ? s.model.value : s.raw, null, 2);
+  const [text, setText] = useState(start);
+  const [problem, setProblem] = useState('');
+  const take = () => {
+    try {
+      const raw = parseDashboard(text);
+      s.change(toDashboard(raw));
+      setProblem('');
+      toast('Taken; save to keep it');
+    } catch (e) {
+      setProblem((e as Error).message);
+    }
+  };
+  return (
+    <div class="form">
+      <textarea class="mono opt-json" rows={22} spellcheck={false} value={text} aria-label="The dashboard as JSON" onInput={(e) => setText(e.currentTarget.value)} />
+      {problem && <p class="bad">{problem}</p>}
+      <div>
+        <button type="button" class="btn primary" disabled={text === start} onClick={take}>
+          Apply
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Versions({ s }: { s: Session }) {
+  const [list, setList] = useState<Version[] | null>(null);
+  const [seen, setSeen] = useState<{ version: number; changes: ReturnType<typeof diff> } | null>(null);
+  const [error, setError] = useState('');
+  const uid = String(s.model.value.uid ?? '');
+  useEffect(() => {
+    dashboards.versions(uid).then(setList, (e: Error) => setError(e.message));
+  }, [uid]);
+  const compare = (v: number) => {
+    dashboards.version(uid, v).then(
+      (data) => setSeen({ version: v, changes: diff(toDashboard(data as Loose) as Loose, toDashboard(s.raw) as Loose).filter((c) => c.path !== 'version') }),
+      (e: Error) => setError(e.message),
+    );
+  };
+  const restore = (v: number) => {
+    if (!confirm(`Go back to version ${v}? It is stored as a new version.`)) return;
+    dashboards.restore(uid, v).then(
+      () => location.reload(),
+      (e: Error) => setError(e.message),
+    );
+  };
+  return (
+    <div class="form">
+      {error && <div class="failure">{error}</div>}
+      {list?.length === 0 && <p class="note">No versions are kept.</p>}
+      <table class="table">
+        <tbody>
+          {list?.map((v, i) => (
+            <tr key={v.version}>
+              <td class="num">{v.version}</td>
+              <td>{v.created.replace('T', ' ').slice(0, 19)}</td>
+              <td>{v.message || (v.restoredFrom ? `Restored from ${v.restoredFrom}` : '')}</td>
+              <td>
+                {i > 0 && (
+                  <>
+                    <button type="button" class="btn small" onClick={() => compare(v.version)}>
+                      Compare
+                    </button>{' '}
+                    <button type="button" class="btn small" onClick={() => restore(v.version)}>
+                      Restore
+                    </button>
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {seen && (
+        <>
+          <h3>From version {seen.version} to now</h3>
+          <DiffList changes={seen.changes} />
+        </>
+      )}
+    </div>
+  );
+}
+
+export default function Settings({ session: s, tab }: { session: Session; tab: string }) {
+  const d = s.model.value;
+  const change = (next: Dashboard) => {
+    s.editing.value = true;
+    s.change(next);
+  };
+  const setVars = (list: VariableModel[]) => {
+    change({ ...d, templating: { ...d.templating, list } });
+    s.vars.replace(list, current.peek().params);
+  };
+  const close = () => setParams({ editview: null }, true);
+  const here = TABS.some(([k]) => k === tab) ? tab : 'settings';
+  return (
+    <Dialog onClose={close} label="Settings of the dashboard" class="inspector settings">
+      <header class="dialog-head">
+        <h2 class="cut">{d.title}</h2>
+        <button type="button" class="icon-btn" onClick={close} aria-label="Close" data-autofocus>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="inspect-bar">
+        <div class="seg" role="tablist">
+          {TABS.map(([k, t]) => (
+            <button type="button" role="tab" key={k} aria-selected={here === k} onClick={() => setParams({ editview: k })}>
+              {t}
+            </button>
+          ))}
+        </div>
+      </div>
+      <div class="inspect-body">
+        {here === 'settings' && <General d={d} change={change} />}
+        {here === 'variables' && (
+          <ListOf
+            list={d.templating?.list ?? []}
+            set={setVars}
+            add="Variable"
+            make={(): VariableModel => ({ type: 'query', name: `var${(d.templating?.list.length ?? 0) + 1}`, query: { query: '', refId: 'variable' }, refresh: 1, hide: 0, current: {}, options: [] })}
+            render={(v, on, remove) => <OneVariable v={v} onChange={on} onRemove={remove} />}
+          />
+        )}
+        {here === 'annotations' && (
+          <ListOf
+            list={d.annotations?.list ?? []}
+            set={(list) => change({ ...d, annotations: { ...d.annotations, list } })}
+            add="Annotation query"
+            make={(): AnnotationQuery => ({ name: 'Events', enable: true, expr: '', iconColor: 'orange', datasource: { type: 'prometheus', uid: 'prometheus' } })}
+            render={(a, on, remove) => <OneAnnotation a={a} onChange={on} onRemove={remove} />}
+          />
+        )}
+        {here === 'links' && (
+          <ListOf
+            list={d.links ?? []}
+            set={(links) => change({ ...d, links })}
+            add="Link"
+            make={(): DashboardLink => ({ title: '', type: 'link', url: '', keepTime: true })}
+            render={(l, on, remove) => <OneLink l={l} onChange={on} onRemove={remove} />}
+          />
+        )}
+        {here === 'json' && <JsonTab s={s} />}
+        {here === 'versions' && <Versions s={s} />}
+      </div>
+    </Dialog>
+  );
+}

@@ -32,12 +32,13 @@ function upgradeVariable(v: VariableModel): VariableModel {
 export function migrateClassic(source: Dashboard): Dashboard {
   const d = structuredClone(source) as Dashboard;
   let max = 0;
-  const panels = Array.isArray(d.panels) ? d.panels : [];
-  const rows = Array.isArray(d['rows']) ? (d['rows'] as Loose[]) : [];
+  const isObject = (p: unknown) => typeof p === 'object' && p !== null;
+  const panels = (Array.isArray(d.panels) ? d.panels : []).filter(isObject);
+  const rows = (Array.isArray(d['rows']) ? (d['rows'] as Loose[]) : []).filter(isObject);
   for (const p of [...allPanels(panels), ...rows.flatMap((r) => (r['panels'] as Panel[]) ?? [])]) max = Math.max(max, Number(p.id) || 0);
   const nextId = () => ++max;
 
-  let list = panels.filter((p) => typeof p === 'object' && p !== null);
+  let list = panels;
   if (rows.length && list.length === 0) list = rowsToGrid(rows, nextId);
   delete d['rows'];
 

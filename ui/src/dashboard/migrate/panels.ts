@@ -116,15 +116,15 @@ export function linkVariables(url: string): string {
 
 function upgradeTargets(targets: Target[] | undefined): Target[] {
   const out: Target[] = [];
-  const taken = new Set((targets ?? []).map((t) => t.refId).filter(Boolean));
+  const list = (Array.isArray(targets) ? targets : []).filter((t) => typeof t === 'object' && t !== null);
+  const taken = new Set(list.map((t) => t.refId).filter(Boolean));
   const next = () => {
     for (let i = 0; ; i++) {
       const id = refIdAt(i);
       if (!taken.has(id)) return taken.add(id), id;
     }
   };
-  for (const t of targets ?? []) {
-    if (typeof t !== 'object' || t === null) continue;
+  for (const t of list) {
     out.push(t.refId ? t : { ...t, refId: next() });
   }
   return out;

@@ -61,7 +61,7 @@ export default function Stat(p: PanelView) {
   const named = text === 'value_and_name' || text === 'name';
   // One size for all, so that the eye compares figures and not letters.
   const longest = Math.max(3, ...values.map((v) => (text === 'name' ? v.name : v.shown.text).length));
-  const room = graph !== 'none' && values.some((v) => (v.series?.length ?? 0) > 1) ? 0.55 : 0.8;
+  const room = graph !== 'none' && h > 56 && values.some((v) => (v.series?.length ?? 0) > 1) ? 0.55 : 0.75;
   const size = Math.max(12, Math.min(Number((o['text'] as { valueSize?: number } | undefined)?.valueSize) || 72, ((w - 20) / longest) * 1.62, (h - (named ? 18 : 0)) * room));
   const center = o['justifyMode'] === 'center' || (o['justifyMode'] !== 'left' && values.length === 1 && graph === 'none');
   const compact = h < 30;
@@ -76,7 +76,7 @@ export default function Stat(p: PanelView) {
         const change = o['showPercentChange'] === true && v.percentChange !== null ? v.percentChange : null;
         return (
           <Linked key={i} view={p} value={v} class={`stat${center ? ' center' : ''}${compact ? ' compact' : ''}`} style={{ background: bg, color: solid ? inkOn(c) : undefined }}>
-            {graph !== 'none' && !compact && <Spark v={v} color={solid ? (inkOn(c) === '#ffffff' ? '#ffffff' : '#10151d') : c} fill={graph === 'area'} />}
+            {graph !== 'none' && h > 56 && <Spark v={v} color={solid ? (inkOn(c) === '#ffffff' ? '#ffffff' : '#10151d') : c} fill={graph === 'area'} />}
             {named && text !== 'name' && <span class="stat-name cut">{v.name}</span>}
             {text !== 'none' && (
               <span class="stat-value num" style={{ fontSize: `${size}px`, color: ink }} data-value={v.shown.text}>

@@ -1,8 +1,8 @@
 // Panel types that are drawn. The drawings themselves are loaded when first needed.
 
 export const DRAWN = [
-  'timeseries', 'stat', 'gauge', 'bargauge', 'table', 'text', 'row', 'piechart', 'heatmap', 'histogram', 'barchart', 'logs', 'state-timeline',
-  'status-history', 'alertlist', 'dashlist', 'nodeGraph', 'traces', 'flamegraph', 'trend', 'xychart', 'annolist', 'news',
+  'timeseries', 'stat', 'gauge', 'bargauge', 'table', 'text', 'row', 'trend', 'piechart', 'heatmap', 'histogram', 'barchart', 'logs',
+  'state-timeline', 'status-history', 'alertlist', 'dashlist', 'annolist',
 ] as const;
 
 export function isDrawn(type: string): boolean {

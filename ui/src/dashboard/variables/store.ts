@@ -131,6 +131,17 @@ export class Variables {
     return [s.options[0]!.value];
   }
 
+  /** The dashboard's variables were edited: those that stayed keep what is picked. */
+  replace(models: VariableModel[], params: URLSearchParams): void {
+    const before = this.states.peek();
+    this.states.value = models.map((m) => {
+      const fresh = this.initial(m, params);
+      const old = before.find((s) => s.model.name === m.name);
+      return old ? { ...fresh, value: old.value.length ? old.value : fresh.value, filters: old.filters } : fresh;
+    });
+    void this.start().then(() => this.version.value++);
+  }
+
   state(name: string): VarState | undefined {
     return this.states.value.find((s) => s.model.name === name);
   }

@@ -14,7 +14,7 @@ import { rawRange, refreshNow, setRange } from '../../time/state';
 import { download } from './csv';
 import { forget, history_, remember, toggleStar } from './history';
 import { MetricBrowser } from './MetricBrowser';
-import { QueryEditor } from './QueryEditor';
+import { QueryEditor } from '../../editor/QueryEditor';
 import { graphCsv, GraphView, JsonView, Notices, TableView, useInstant } from './Results';
 import { errorPlace, guessUnit, nextRefId, panesText, parsePanes, placeOffset, type Query, type Tab } from './state';
 import './explore.css';

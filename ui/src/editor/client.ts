@@ -3,10 +3,10 @@
 
 import type { PrometheusClient } from '@prometheus-io/codemirror-promql/dist/esm/client/prometheus';
 import type { Matcher as EditorMatcher } from '@prometheus-io/codemirror-promql/dist/esm/types';
-import { loadCatalogue, metricNames } from '../../api/catalogue';
-import { selector, type Matcher } from '../../api/expr';
-import { prom } from '../../api/prom';
-import { range } from '../../time/state';
+import { loadCatalogue, metricNames } from '../api/catalogue';
+import { selector, type Matcher } from '../api/expr';
+import { prom } from '../api/prom';
+import { range } from '../time/state';
 
 const KEEP_MS = 60_000;
 const kept = new Map<string, { atMs: number; value: Promise<unknown> }>();

@@ -2,6 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Editor } from './editor';
+import type { Language } from './languages';
+import './editor.css';
 
 /** For how long a text that comes back is taken for an echo of typing. */
 const ECHO_MS = 1000;
@@ -14,9 +16,18 @@ export interface QueryEditorProps {
   onFocus: () => void;
   autofocus: boolean;
   mark: { from: number; to: number; message: string } | null;
+  /** PromQL unless said. */
+  lang?: Language;
+  /** Names of dashboard variables to offer. */
+  variables?: () => string[];
 }
 
-const HINT = 'A metric or a PromQL expression, for example rate(node_cpu_seconds_total[$__rate_interval])';
+const HINTS: Record<Language, string> = {
+  promql: 'A metric or a PromQL expression, for example rate(node_cpu_seconds_total[$__rate_interval])',
+  logql: 'A LogQL query, for example {service_name="api"} |= "error"',
+  traceql: 'A TraceQL query, for example { resource.service.name = "api" && duration > 100ms }',
+  json: '',
+};
 
 export function QueryEditor(p: QueryEditorProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -31,6 +42,7 @@ export function QueryEditor(p: QueryEditorProps) {
 
   useEffect(() => {
     let gone = false;
+    setReady(false);
     import('./editor').then(
       ({ createEditor }) => {
         if (gone || !box.current) return;
@@ -38,7 +50,9 @@ export function QueryEditor(p: QueryEditorProps) {
         editor.current = createEditor(box.current, {
           text: latest.current.text,
           label: latest.current.label,
-          hint: HINT,
+          hint: HINTS[latest.current.lang ?? 'promql'],
+          lang: latest.current.lang,
+          variables: () => latest.current.variables?.() ?? [],
           onChange: (t) => {
             typed.current.set(t, Date.now());
             latest.current.onChange(t);
@@ -56,7 +70,7 @@ export function QueryEditor(p: QueryEditorProps) {
       editor.current?.destroy();
       editor.current = null;
     };
-  }, []);
+  }, [p.lang]);
 
   useEffect(() => {
     const now = Date.now();
@@ -73,7 +87,7 @@ export function QueryEditor(p: QueryEditorProps) {
           rows={Math.max(1, p.text.split('\n').length)}
           value={p.text}
           aria-label={p.label}
-          placeholder={HINT}
+          placeholder={HINTS[p.lang ?? 'promql']}
           spellcheck={false}
           autocomplete="off"
           onInput={(e) => p.onChange(e.currentTarget.value)}

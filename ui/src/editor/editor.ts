@@ -10,6 +10,7 @@ import { EditorView, keymap, placeholder } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { PromQLExtension } from '@prometheus-io/codemirror-promql';
 import { completionClient } from './client';
+import { languageExtension, type Language } from './languages';
 
 export interface Editor {
   setText(text: string): void;
@@ -77,9 +78,15 @@ function macros(c: CompletionContext) {
 
 export function createEditor(
   parent: HTMLElement,
-  o: { text: string; label: string; hint: string; onChange: (text: string) => void; onRun: () => void },
+  o: { text: string; label: string; hint: string; lang?: Language; variables?: () => string[]; onChange: (text: string) => void; onRun: () => void },
 ): Editor {
-  const promql = new PromQLExtension().setComplete({ remote: completionClient, maxMetricsMetadata: 20_000 }).activateLinter(false);
+  const lang = o.lang ?? 'promql';
+  const promql = lang === 'promql' ? new PromQLExtension().setComplete({ remote: completionClient, maxMetricsMetadata: 20_000 }).activateLinter(false) : null;
+  const names = (c: CompletionContext) => {
+    const w = c.matchBefore(/\$\w*/);
+    const list = o.variables?.() ?? [];
+    return w && list.length ? { from: w.from, options: list.map((n) => ({ label: `$${n}`, detail: 'variable', type: 'variable' })) } : null;
+  };
   const run = () => {
     o.onRun();
     return true;
@@ -94,8 +101,8 @@ export function createEditor(
         bracketMatching(),
         closeBrackets(),
         autocompletion({ icons: false, maxRenderedOptions: 100 }),
-        promql.asExtension(),
-        EditorState.languageData.of(() => [{ autocomplete: macros }]),
+        promql ? promql.asExtension() : languageExtension(lang as Exclude<Language, 'promql'>),
+        ...(lang === 'json' ? [] : [EditorState.languageData.of(() => [{ autocomplete: macros }, { autocomplete: names }])]),
         syntaxHighlighting(colours),
         look,
         EditorView.lineWrapping,
@@ -104,7 +111,7 @@ export function createEditor(
         // Below the completion's own Enter, above everything else's.
         keymap.of(completionKeymap),
         Prec.high(keymap.of([{ key: 'Shift-Enter', run }, { key: 'Mod-Enter', run }, { key: 'Alt-Enter', run: insertNewlineAndIndent }])),
-        keymap.of([{ key: 'Enter', run }, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
+        keymap.of([...(lang === 'json' ? [] : [{ key: 'Enter', run }]), ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
         EditorView.updateListener.of((u) => {
           if (u.docChanged && !showing) o.onChange(u.state.doc.toString());
         }),
@@ -129,7 +136,7 @@ export function createEditor(
       view.dispatch(setDiagnostics(view.state, list));
     },
     destroy() {
-      promql.destroy();
+      promql?.destroy();
       view.destroy();
     },
   };

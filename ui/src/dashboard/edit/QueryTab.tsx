@@ -1,0 +1,160 @@
+// The queries of a panel. A text takes effect when it is run (Shift+Enter, or leaving it).
+
+import { useEffect, useState } from 'preact/hooks';
+import { QueryEditor } from '../../editor/QueryEditor';
+import type { Language } from '../../editor/languages';
+import { Icon } from '../../shell/icons';
+import { formatDuration } from '../../time/grammar';
+import { refreshNow } from '../../time/state';
+import { nextRefId } from '../model/ids';
+import type { Session } from '../model/session';
+import type { Panel, Target } from '../model/types';
+import type { PanelState } from '../panels/usePanelData';
+import { sourceKind } from '../query/datasource';
+import { Select, TextInput } from './controls';
+
+const SOURCES: [string, string][] = [
+  ['prometheus', 'Metrics (Prometheus)'],
+  ['loki', 'Logs (Loki)'],
+  ['tempo', 'Traces (Tempo)'],
+];
+const LANGS: Record<string, Language> = { prometheus: 'promql', loki: 'logql', tempo: 'traceql' };
+
+function textOf(t: Target, kind: string): string {
+  return String((kind === 'tempo' ? t.query : (t.expr ?? t.query)) ?? '');
+}
+
+function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; panel: Panel; t: Target; state: PanelState | null; onChange: (t: Target) => void; onRemove: () => void; onCopy: () => void }) {
+  const found = sourceKind(t.datasource ?? panel.datasource, (x) => s.vars.fill(x)) ?? sourceKind(panel.datasource, (x) => s.vars.fill(x)) ?? 'prometheus';
+  const kind = LANGS[found] ? found : 'prometheus';
+  const stored = textOf(t, kind);
+  const [text, setText] = useState(stored);
+  useEffect(() => setText(stored), [stored]);
+  const error = state?.data?.errors.find((e) => e.refId === t.refId);
+  const ran = state?.data?.ran.find((r) => r.refId === t.refId);
+  const run = () => {
+    if (text !== stored) onChange(kind === 'tempo' ? { ...t, query: text } : { ...t, expr: text });
+    else refreshNow();
+  };
+  const setSource = (k: string) => onChange({ ...t, datasource: { type: k, uid: k } });
+  const type = t.instant ? (t.range ? 'both' : 'instant') : 'range';
+  return (
+    <div class={t.hide ? 'pe-query off' : 'pe-query'} data-ref={t.refId} onFocusOut={(e) => !(e.currentTarget as HTMLElement).contains(e.relatedTarget as Node | null) && text !== stored && run()}>
+      <div class="pe-query-head">
+        <span class="ref">{t.refId}</span>
+        <Select label={`Data of query ${t.refId}`} value={kind} choices={SOURCES} onChange={setSource} />
+        <span class="grow" />
+        {ran && <span class="dim num">step {formatDuration(ran.stepMs)}, {(ran.seconds * 1000).toFixed(0)} ms</span>}
+        <button type="button" class="icon-btn" title={t.hide ? 'Show' : 'Hide'} aria-label={`${t.hide ? 'Show' : 'Hide'} query ${t.refId}`} aria-pressed={t.hide === true} onClick={() => onChange({ ...t, hide: !t.hide })}>
+          <Icon name={t.hide ? 'eyeoff' : 'eye'} />
+        </button>
+        <button type="button" class="icon-btn" title="Duplicate" aria-label={`Duplicate query ${t.refId}`} onClick={onCopy}>
+          <Icon name="copy" />
+        </button>
+        <button type="button" class="icon-btn" title="Remove" aria-label={`Remove query ${t.refId}`} onClick={onRemove}>
+          <Icon name="trash" />
+        </button>
+      </div>
+      <div class="pe-query-text">
+        <QueryEditor text={text} label={`Query ${t.refId}`} lang={LANGS[kind]} variables={() => s.vars.states.peek().map((v) => v.model.name)} onChange={setText} onRun={run} onFocus={() => undefined} autofocus={stored === ''} mark={null} />
+        <button type="button" class="btn primary" onClick={run} title="Run (Shift+Enter)">
+          Run
+        </button>
+      </div>
+      {error && (
+        <p class="bad pe-error" role="alert">
+          {error.message}
+        </p>
+      )}
+      <div class="pe-query-opts">
+        {kind !== 'tempo' && (
+          <label>
+            Legend <TextInput value={t.legendFormat ?? ''} placeholder="{{label}}" onChange={(v) => onChange({ ...t, legendFormat: v })} />
+          </label>
+        )}
+        {kind === 'prometheus' && (
+          <label>
+            As{' '}
+            <Select
+              value={t.format ?? 'time_series'}
+              choices={[
+                ['time_series', 'Series'],
+                ['table', 'Table'],
+                ['heatmap', 'Heat map'],
+              ]}
+              onChange={(v) => onChange({ ...t, format: v })}
+            />
+          </label>
+        )}
+        {kind !== 'tempo' && (
+          <label>
+            Over{' '}
+            <Select
+              value={kind === 'loki' ? String(t['queryType'] ?? 'range') : type}
+              choices={kind === 'loki' ? [['range', 'The range'], ['instant', 'Its end']] : [['range', 'The range'], ['instant', 'Its end'], ['both', 'Both']]}
+              onChange={(v) => onChange(kind === 'loki' ? { ...t, queryType: v } : { ...t, instant: v !== 'range', range: v !== 'instant' })}
+            />
+          </label>
+        )}
+        <label>
+          Min step <TextInput value={t.interval ?? ''} placeholder="auto" onChange={(v) => onChange({ ...t, interval: v })} />
+        </label>
+        {kind === 'prometheus' && (
+          <label class="check">
+            <input type="checkbox" checked={t['exemplar'] === true} onChange={(e) => onChange({ ...t, exemplar: e.currentTarget.checked })} /> Exemplars
+          </label>
+        )}
+        {kind === 'loki' && (
+          <label>
+            Lines <TextInput value={t['maxLines'] === undefined ? '' : String(t['maxLines'])} placeholder="1000" onChange={(v) => onChange({ ...t, maxLines: Number(v) || undefined })} />
+          </label>
+        )}
+      </div>
+    </div>
+  );
+}
+
+export function QueryTab({ session: s, panel, state, onChange }: { session: Session; panel: Panel; state: PanelState | null; onChange: (p: Panel) => void }) {
+  const targets = panel.targets ?? [];
+  const set = (list: Target[]) => onChange({ ...panel, targets: list });
+  const add = () => {
+    const last = targets[targets.length - 1];
+    set([...targets, { refId: nextRefId(targets.map((t) => t.refId)), expr: '', datasource: last?.datasource ?? panel.datasource ?? { type: 'prometheus', uid: 'prometheus' }, range: true }]);
+  };
+  return (
+    <div class="pe-tab">
+      {targets.map((t, i) => (
+        <One
+          key={t.refId}
+          s={s}
+          panel={panel}
+          t={t}
+          state={state}
+          onChange={(n) => set(targets.map((x, k) => (k === i ? n : x)))}
+          onRemove={() => set(targets.filter((_, k) => k !== i))}
+          onCopy={() => set([...targets, { ...structuredClone(t), refId: nextRefId(targets.map((x) => x.refId)) }])}
+        />
+      ))}
+      <button type="button" class="btn" onClick={add}>
+        <Icon name="plus" /> Add a query
+      </button>
+      <details class="pe-more">
+        <summary>Query options</summary>
+        <div class="pe-query-opts">
+          <label>
+            Min interval <TextInput value={panel.interval ?? ''} placeholder="auto" onChange={(v) => onChange({ ...panel, interval: v || undefined })} />
+          </label>
+          <label>
+            Max points <TextInput value={panel.maxDataPoints ? String(panel.maxDataPoints) : ''} placeholder="width" onChange={(v) => onChange({ ...panel, maxDataPoints: Number(v) || null })} />
+          </label>
+          <label>
+            Own range <TextInput value={panel.timeFrom ?? ''} placeholder="1h" onChange={(v) => onChange({ ...panel, timeFrom: v || null })} />
+          </label>
+          <label>
+            Shifted by <TextInput value={panel.timeShift ?? ''} placeholder="1d" onChange={(v) => onChange({ ...panel, timeShift: v || null })} />
+          </label>
+        </div>
+      </details>
+    </div>
+  );
+}

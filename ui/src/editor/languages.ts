@@ -1,0 +1,90 @@
+// Colours and completion for LogQL, TraceQL and JSON: small tokenizers, no grammars. PromQL has its
+// own package.
+
+import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
+import { StreamLanguage, type StreamParser } from '@codemirror/language';
+import type { Extension } from '@codemirror/state';
+import { EditorState } from '@codemirror/state';
+import { lokiLabels, lokiLabelValues } from '../dashboard/query/loki';
+import { range } from '../time/state';
+
+const LOGQL = {
+  functions: 'rate bytes_rate rate_counter count_over_time bytes_over_time avg_over_time sum_over_time min_over_time max_over_time stddev_over_time stdvar_over_time quantile_over_time first_over_time last_over_time absent_over_time sum avg min max count topk bottomk stddev stdvar sort sort_desc label_replace vector approx_topk duration duration_seconds bytes',
+  keywords: 'json logfmt pattern regexp unpack unwrap line_format label_format decolorize drop keep by without on ignoring group_left group_right bool offset and or unless ip',
+};
+const TRACEQL = {
+  functions: 'rate count_over_time min_over_time max_over_time avg_over_time sum_over_time quantile_over_time histogram_over_time compare topk bottomk count avg min max sum select coalesce',
+  keywords: 'by with nil true false duration name status kind rootName rootServiceName traceDuration resource span event link instrumentation parent childCount statusMessage error ok unset server client producer consumer internal unspecified',
+};
+
+function tokenizer(w: { functions: string; keywords: string }): StreamParser<{ brace: boolean }> {
+  const functions = new Set(w.functions.split(' '));
+  const keywords = new Set(w.keywords.split(' '));
+  return {
+    startState: () => ({ brace: false }),
+    token(s, state) {
+      if (s.eatSpace()) return null;
+      if (s.match(/^#.*/)) return 'comment';
+      if (s.match(/^"(?:[^"\\]|\\.)*"?/) || s.match(/^`[^`]*`?/) || s.match(/^'(?:[^'\\]|\\.)*'?/)) return 'string';
+      if (s.match(/^\d[\w.]*/)) return 'number';
+      if (s.match(/^\$\{?\w+\}?/)) return 'modifier';
+      if (s.match(/^[a-zA-Z_][\w.:-]*/)) {
+        const t = s.current();
+        if (s.match(/^\s*\(/, false) && functions.has(t)) return 'variableName.function';
+        if (keywords.has(t)) return 'keyword';
+        return state.brace || s.match(/^\s*(=|!=|=~|!~)/, false) ? 'labelName' : functions.has(t) ? 'variableName.function' : 'name';
+      }
+      const c = s.next();
+      if (c === '{') state.brace = true;
+      if (c === '}') state.brace = false;
+      return c && /[=!~|<>+\-*/%^&]/.test(c) ? 'operator' : null;
+    },
+  };
+}
+
+const JSON_PARSER: StreamParser<unknown> = {
+  token(s) {
+    if (s.eatSpace()) return null;
+    if (s.match(/^"(?:[^"\\]|\\.)*"?/)) return s.match(/^\s*:/, false) ? 'labelName' : 'string';
+    if (s.match(/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/)) return 'number';
+    if (s.match(/^(true|false|null)\b/)) return 'keyword';
+    s.next();
+    return null;
+  },
+};
+
+async function logqlComplete(c: CompletionContext): Promise<CompletionResult | null> {
+  const before = c.state.sliceDoc(0, c.pos);
+  const open = before.lastIndexOf('{');
+  const inside = open > before.lastIndexOf('}');
+  const r = range.peek();
+  if (inside) {
+    const value = /([\w.]+)\s*(?:=~|!~|!=|=)\s*"([^"]*)$/.exec(before);
+    if (value) {
+      const values = await lokiLabelValues(value[1]!, undefined, r.fromMs, r.toMs).catch(() => []);
+      return { from: c.pos - value[2]!.length, options: values.slice(0, 500).map((label) => ({ label, type: 'constant' })), validFor: /^[^"]*$/ };
+    }
+    const name = c.matchBefore(/[\w.]*$/);
+    const names = await lokiLabels(r.fromMs, r.toMs).catch(() => []);
+    return { from: name?.from ?? c.pos, options: names.map((label) => ({ label, type: 'property' })), validFor: /^[\w.]*$/ };
+  }
+  return words(c, LOGQL);
+}
+
+function words(c: CompletionContext, w: { functions: string; keywords: string }): CompletionResult | null {
+  const m = c.matchBefore(/[a-zA-Z_]\w*$/);
+  if (!m && !c.explicit) return null;
+  return {
+    from: m?.from ?? c.pos,
+    options: [...w.functions.split(' ').map((label) => ({ label, type: 'function' })), ...w.keywords.split(' ').map((label) => ({ label, type: 'keyword' }))],
+    validFor: /^\w*$/,
+  };
+}
+
+export type Language = 'promql' | 'logql' | 'traceql' | 'json';
+
+export function languageExtension(lang: Exclude<Language, 'promql'>): Extension {
+  if (lang === 'json') return StreamLanguage.define(JSON_PARSER);
+  const complete = lang === 'logql' ? logqlComplete : (c: CompletionContext) => words(c, TRACEQL);
+  return [StreamLanguage.define(tokenizer(lang === 'logql' ? LOGQL : TRACEQL)), EditorState.languageData.of(() => [{ autocomplete: complete }])];
+}

@@ -1,0 +1,13 @@
+// What modules ask of a browser while they load. Nothing is drawn in these tests.
+const nothing = () => undefined;
+const media = { matches: true, addEventListener: nothing };
+Object.assign(globalThis, {
+  document: { baseURI: 'http://localhost/', hidden: false, addEventListener: nothing, querySelector: () => null, documentElement: { dataset: {} } },
+  location: { pathname: '/', search: '', href: 'http://localhost/' },
+  history: { pushState: nothing, replaceState: nothing },
+  matchMedia: () => media,
+  addEventListener: nothing,
+  devicePixelRatio: 1,
+});
+const g = globalThis as unknown as { window?: unknown };
+g.window ??= globalThis;
