@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { dashboards } from './dashboards.mjs';
 
 const bin = process.argv[2];
 const work = mkdtempSync(join(tmpdir(), 'pharos-ui-'));
@@ -135,6 +136,7 @@ try {
     await page.goto(`${base}/status`);
     await until('the doors', async () => (await page.locator('td:has-text("prometheus")').count()) > 0);
   });
+  await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {

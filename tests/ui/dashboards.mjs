@@ -1,0 +1,194 @@
+// Dashboards in the browser: imported, drawn, varied, edited, saved, on a phone, under attack.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const conformance = [process.env.PHAROS_CONFORMANCE ?? '', join(here, '../../../shared/conformance'), join(here, '../../../../shared/conformance')]
+  .map((f) => join(f, 'dashboards')).find((f) => existsSync(f));
+
+let nextId = 0;
+const panel = (type, title, x, y, w, h, exprs, more = {}) => ({ id: ++nextId, type, title, gridPos: { x, y, w, h }, datasource: { type: 'prometheus', uid: '${DS_PROM}' }, targets: exprs.map((e, i) => ({ refId: 'ABCDEF'[i], ...(typeof e === 'string' ? { expr: e } : e) })), ...more });
+const CPU = 'sum by (mode) (rate(node_cpu_seconds_total{mode=~"$mode"}[$__rate_interval]))';
+
+// Old and new panels, a closed row, a repeated panel, inputs, and a key nobody knows.
+const sample = {
+  __inputs: [{ name: 'DS_PROM', label: 'Prometheus', type: 'datasource', pluginId: 'prometheus' }],
+  title: 'Sample', uid: 'sample', schemaVersion: 16, version: 7, fromTheFuture: { keep: ['me'] }, tags: ['demo'],
+  time: { from: 'now-1m', to: 'now' }, refresh: '',
+  templating: { list: [
+    { type: 'query', name: 'mode', label: 'Mode', datasource: '${DS_PROM}', query: 'label_values(node_cpu_seconds_total, mode)', refresh: 1, multi: true, includeAll: true, sort: 1, current: { text: ['All'], value: ['$__all'] } },
+    { type: 'custom', name: 'pick', query: 'one,two', multi: true, current: { text: ['one', 'two'], value: ['one', 'two'] } },
+  ] },
+  panels: [
+    panel('timeseries', 'Lines', 0, 0, 12, 8, [{ expr: CPU, legendFormat: '{{mode}}' }], { fieldConfig: { defaults: { unit: 'percentunit', custom: { fillOpacity: 30 } }, overrides: [] } }),
+    panel('graph', 'Old graph', 12, 0, 12, 8, ['node_load1'], { fill: 3, linewidth: 2, yaxes: [{ format: 'short' }, {}], legend: { show: true } }),
+    panel('singlestat', 'Old stat', 0, 8, 4, 4, ['node_memory_MemTotal_bytes'], { format: 'bytes', valueName: 'current' }),
+    panel('gauge', 'Gauge', 4, 8, 4, 4, [{ expr: '42', instant: true }], { fieldConfig: { defaults: { max: 100, min: 0 }, overrides: [] } }),
+    panel('bargauge', 'Bars', 8, 8, 8, 4, [{ expr: 'node_load5', instant: true }]),
+    panel('table', 'Table', 16, 8, 8, 4, [{ expr: 'node_filesystem_size_bytes', format: 'table', instant: true }], { fieldConfig: { defaults: { unit: 'bytes' }, overrides: [] } }),
+    panel('heatmap', 'Heat', 0, 12, 12, 6, ['rate(node_cpu_seconds_total[20s])'], { options: { calculate: true } }),
+    panel('stat', 'For $pick', 12, 12, 12, 3, [{ expr: 'vector(1)', instant: true }], { repeat: 'pick', maxPerRow: 2 }),
+    panel('from-a-plugin', 'Stranger', 12, 15, 12, 3, ['up']),
+    { id: 90, type: 'row', title: 'Closed', collapsed: true, gridPos: { x: 0, y: 18, w: 24, h: 1 }, panels: [panel('timeseries', 'Inside', 0, 19, 24, 6, ['node_load15'])] },
+  ],
+};
+
+const evil = '<img src=x onerror="window.__xss=1"><svg onload="window.__xss=2"></svg><script>window.__xss=3</script>';
+const attack = {
+  title: `Attack ${evil}`, uid: 'attack', schemaVersion: 41, tags: [evil], time: { from: 'now-1m', to: 'now' }, description: evil,
+  links: [{ type: 'link', title: evil, url: 'javascript:window.__xss=4' }],
+  annotations: { list: [{ name: evil, enable: true, expr: 'vector(1)', titleFormat: evil, textFormat: evil }] },
+  templating: { list: [{ type: 'custom', name: 'v', label: evil, query: evil.replaceAll(',', ''), current: { value: evil, text: evil } }, { type: 'textbox', name: 't', query: 'javascript:window.__xss=5' }] },
+  panels: [
+    panel('text', evil, 0, 0, 12, 6, [], { options: { mode: 'html', content: `${evil}<a href="javascript:window.__xss=6">a</a><iframe srcdoc="<script>parent.__xss=7</script>"></iframe><form action="/x"><button>b</button></form><div style="position:fixed;inset:0;background:url(https://example.org/x)">over</div><a href=" java&#10;script:window.__xss=8">b</a><math><mtext><table><mglyph><style><img src=x onerror="window.__xss=9"></style></mglyph></table></mtext></math>` } }),
+    panel('text', 'md', 12, 0, 12, 6, [], { options: { mode: 'markdown', content: `${evil}\n\n[x](javascript:window.__xss=10) [y]($t) ![i](https://example.org/i.png)` } }),
+    panel('table', 'Labels', 0, 6, 12, 5, [{ expr: `label_replace(vector(1), "evil", ${JSON.stringify(evil)}, "", "")`, format: 'table', instant: true }], { fieldConfig: { defaults: { links: [{ title: evil, url: '${__data.fields.evil}' }, { title: 'j', url: 'javascript:window.__xss=11' }] }, overrides: [{ matcher: { id: 'byName', options: 'evil' }, properties: [{ id: 'custom.cellOptions', value: { type: 'image' } }] }] } }),
+    panel('timeseries', 'Legend', 12, 6, 12, 5, [{ expr: 'vector(1)', legendFormat: evil }], { description: evil, fieldConfig: { defaults: { unit: evil, color: { mode: 'fixed', fixedColor: 'red;background:url(https://example.org/c)' } }, overrides: [] } }),
+    panel('stat', 'Stat', 0, 11, 12, 4, [{ expr: 'vector(1)', instant: true }], { fieldConfig: { defaults: { displayName: evil, mappings: [{ type: 'value', options: { 1: { text: evil } } }], links: [{ url: 'javascript:window.__xss=12', title: 'x' }] }, overrides: [] } }),
+  ],
+};
+
+export async function dashboards({ page, base, test, check, until, drawn, complaints, foreign }) {
+  const api = async (path) => (await fetch(`${base}/api/${path}`)).json();
+  const importText = async (json) => {
+    await page.goto(`${base}/dashboard/import`);
+    await page.locator('.import input[type=file]').setInputFiles({ name: 'd.json', mimeType: 'application/json', buffer: Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)) });
+    await page.locator('[data-import-summary]').waitFor({ timeout: 20000 });
+  };
+
+  await test('a shared dashboard is imported: inputs filled, the unknown kept and named', async () => {
+    await importText(sample);
+    check((await page.locator('.import-warnings').innerText()).includes('from-a-plugin'), 'the panel of a plugin is not named');
+    await page.locator('[data-confirm]').click();
+    await page.waitForURL(/\/d\/sample/);
+    const { dashboard } = await api('dashboards/uid/sample');
+    check(dashboard.fromTheFuture?.keep?.[0] === 'me', 'a key that is not known was lost');
+    check(dashboard.schemaVersion === 16 && dashboard.panels[1].type === 'graph', 'the stored JSON was changed by drawing it');
+    check(dashboard.panels[0].datasource.uid === 'prometheus', `the input was not filled: ${JSON.stringify(dashboard.panels[0].datasource)}`);
+  });
+  await test('its panels are drawn, old and new', async () => {
+    for (const title of ['Lines', 'Old graph', 'Heat']) await until(`${title} in colour`, async () => (await drawn(page, title)).coloured > 100);
+    const text = (title) => page.locator(`[data-panel="${title}"]`).first().innerText();
+    await until('memory with its unit', async () => /[GM]iB/.test(await text('Old stat')));
+    await until('the gauge', async () => (await text('Gauge')).includes('42'));
+    await until('rows of the table', async () => (await page.locator('[data-panel="Table"] .tbl-row:not(.tbl-head)').count()) > 0);
+    check((await text('Stranger')).includes('from-a-plugin'), 'no placeholder for the unknown panel');
+  });
+  await test('panels repeat for each value, closed rows wait', async () => {
+    await until('a copy a value', async () => (await page.locator('[data-panel="For one"], [data-panel="For two"]').count()) === 2);
+    check((await page.locator('[data-panel="Inside"]').count()) === 0, 'a panel of a closed row is mounted');
+    await page.locator('.dash-row-title', { hasText: 'Closed' }).click();
+    await page.locator('[data-panel="Inside"]').scrollIntoViewIfNeeded();
+    await until('the inside drawn', async () => (await drawn(page, 'Inside')).coloured > 50);
+  });
+  await test('a variable changes what is drawn and the address', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    const legend = () => page.locator('[data-panel="Lines"] .leg-name').allInnerTexts();
+    await until('all modes', async () => (await legend()).length > 3);
+    await page.locator('[data-var="mode"]').click();
+    await page.locator('.var-opt', { hasText: 'idle' }).click();
+    await page.locator('.var-foot .primary').click();
+    await until('one mode', async () => (await legend()).join() === 'idle');
+    check(new URL(page.url()).searchParams.getAll('var-mode').join() === 'idle', page.url());
+    await page.goto(`${base}/d/sample?from=now-1m&to=now&var-mode=user&var-mode=system`);
+    await until('the modes of the address', async () => (await legend()).sort().join() === 'system,user');
+  });
+  await test('a panel is edited, saved, and is so after loading again', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now&editPanel=1`);
+    const title = page.locator('input[aria-label="Panel title"]');
+    await title.fill('Renamed');
+    await title.press('Enter');
+    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('.pe-query .cm-content').first().click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('node_load5 * 2');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Shift+Enter');
+    await until('the new query drawn', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    await page.locator('[data-done]').click();
+    await page.locator('[data-save]').click();
+    await page.locator('.diff summary').waitFor();
+    await page.locator('.save [data-confirm]').click();
+    await until('the saved panel', async () => (await api('dashboards/uid/sample')).dashboard.panels.some((p) => p.title === 'Renamed' && p.targets[0].expr === 'node_load5 * 2'));
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await until('the panel after loading', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    check((await api('dashboards/uid/sample')).dashboard.fromTheFuture?.keep?.[0] === 'me', 'saving lost a key');
+    check((await api('dashboards/uid/sample/versions')).versions?.length >= 2, 'no second version');
+  });
+  await test('panels are moved with the pointer', async () => {
+    await page.locator('[data-edit]').click();
+    const handle = page.locator('[data-panel-id="2"] .dash-resize');
+    const box = await handle.boundingBox();
+    await page.mouse.move(box.x + 8, box.y + 8);
+    await page.mouse.down();
+    await page.mouse.move(box.x - 200, box.y + 90, { steps: 4 });
+    await page.mouse.up();
+    const size = await page.locator('[data-panel-id="2"]').evaluate((e) => [e.style.getPropertyValue('--w'), e.style.getPropertyValue('--h')]);
+    check(Number(size[0]) < 12 && Number(size[1]) > 8, `the panel is ${size.join(' by ')}`);
+  });
+  await test('a new dashboard gets a panel and is stored', async () => {
+    await page.goto(`${base}/dashboard/new`);
+    await page.locator('.dash-start .primary').click();
+    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('.pe-query .cm-content').first().click();
+    await page.keyboard.type('node_load1');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Shift+Enter');
+    await until('the panel drawn', async () => (await drawn(page, 'New panel')).coloured > 50);
+    await page.locator('[data-done]').click();
+    await page.locator('[data-save]').click();
+    await page.locator('.save input[type=text]').first().fill('Made here');
+    await page.locator('.save [data-confirm]').click();
+    await until('it in the search', async () => (await api('search?query=Made')).some((h) => h.title === 'Made here'));
+    await page.goto(`${base}/dashboards`);
+    await page.locator('.dl-title', { hasText: 'Made here' }).waitFor();
+  });
+  await test('on a phone panels stand below each other', async () => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await until('a drawing', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    check(wide <= 390, `the page is ${wide} pixels wide`);
+    const lefts = await page.locator('.dash-cell').evaluateAll((es) => new Set(es.map((e) => Math.round(e.getBoundingClientRect().left))).size);
+    check(lefts === 1, `${lefts} columns`);
+    await page.setViewportSize({ width: 1300, height: 1000 });
+  });
+  await test('texts of a dashboard run no code and reach no other host', async () => {
+    const asked = foreign.length;
+    const kept = [];
+    const failed = (r) => r.failure()?.errorText === 'csp' && kept.push(r.url());
+    page.on('requestfailed', failed);
+    await importText(attack);
+    await page.locator('[data-confirm]').click();
+    await page.waitForURL(/\/d\/attack/);
+    await until('the panels', async () => (await page.locator('.panel-in[data-state="done"]').count()) >= 5);
+    await page.locator('.text-panel').first().waitFor();
+    await until('the table', async () => (await page.locator('[data-panel="Labels"] .tbl-row').count()) > 1);
+    for (const menu of await page.locator('.var-btn').all()) { await menu.click(); await page.keyboard.press('Escape'); }
+    await page.waitForTimeout(300);
+    check((await page.evaluate(() => window.__xss)) === undefined, `code ran: ${await page.evaluate(() => window.__xss)}`);
+    const bad = await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((a) => a.protocol).filter((p) => !['http:', 'https:', 'mailto:'].includes(p)));
+    check(bad.length === 0, `links to ${bad.join()}`);
+    check((await page.locator('.text-panel iframe, .text-panel form, .text-panel script, .text-panel [onerror], .text-panel [onload]').count()) === 0, 'something harmful is in the page');
+    check(!(await page.locator('.text-panel').first().innerHTML()).includes('position:fixed'), 'a style covers the page');
+    // The browser itself reports what its policy kept out.
+    for (let i = complaints.length - 1; i >= 0; i--) if (/Content Security Policy|404/.test(complaints[i])) complaints.splice(i, 1);
+    page.off('requestfailed', failed);
+    for (const url of foreign.splice(asked)) check(kept.includes(url), `${url} was asked`);
+  });
+  for (const name of conformance ? readdirSync(conformance).filter((f) => f.endsWith('.json')) : []) {
+    await test(`${name} opens without a warning or an error`, async () => {
+      await importText(readFileSync(join(conformance, name), 'utf8'));
+      check((await page.locator('.import-warnings').count()) === 0, await page.locator('.import-warnings').allInnerTexts().then((t) => t.join()));
+      await page.locator('[data-confirm]').click();
+      await page.waitForURL(/\/d\//);
+      await page.goto(`${page.url().split('?')[0]}?from=now-1m&to=now`);
+      await until('the panels', async () => (await page.locator('.panel-in[data-state="done"]').count()) > 4);
+      await until('all of them', async () => (await page.locator('.panel-in[data-state="loading"] > *:not(.skeleton)').count()) === 0);
+      const errors = await page.locator('.panel-in[data-state="error"]').allInnerTexts();
+      check(errors.length === 0, errors.join(' | '));
+      if (name.startsWith('node-exporter')) for (const title of ['CPU Basic', 'Memory Basic']) await until(`${title} in colour`, async () => (await drawn(page, title)).coloured > 100);
+    });
+  }
+}
