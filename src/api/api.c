@@ -15,6 +15,7 @@ struct api *api_new(const struct api_config *config)
 {
     struct api *api = mem_calloc(1, sizeof(*api));
     api->source = config->source;
+    api->spans = config->spans;
     api->sink = config->sink;
     api->pool = config->pool;
     api->catalog = config->catalog;

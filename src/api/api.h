@@ -16,6 +16,7 @@
 #include "pipe/relabel.h"
 #include "pipe/sink.h"
 #include "store/catalog.h"
+#include "store/events.h"
 #include "store/source.h"
 
 struct api;
@@ -158,6 +159,7 @@ struct api_host {
 
 struct api_config {
     struct store_source *source;
+    struct store_event_source *spans;
     struct pipe_sink *sink;
     struct task_pool *pool;
     struct store_catalog *catalog; /* NULL: could not be opened; outlives the api */

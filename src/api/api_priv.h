@@ -15,6 +15,7 @@ struct api__otlp_kit;
 
 struct api {
     struct store_source *source;
+    struct store_event_source *spans;
     struct pipe_sink *sink;
     struct task_pool *pool;
     struct store_catalog *catalog; /* may be NULL */

@@ -1,5 +1,6 @@
 /* Pharos' own API: what the status page shows. */
 #include "api/job.h"
+#include "api/otlp/http.h"
 #include "base/counter.h"
 
 static void put_text(struct codec_json_writer *w, const char *key, const char *value)
@@ -121,6 +122,7 @@ void api__pharos_status(struct api_call *call)
 const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/status", api__pharos_status},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
+    {API_GET, "/api/pharos/v1/traces/:id", api__otlp_trace},
     {API_POST, "/api/pharos/v1/query", api__pharos_query},
     {API_GET, "/api/pharos/v1/query/languages", api__pharos_languages},
     {API_GET, "/-/healthy", api__healthy},

@@ -147,6 +147,7 @@ static int start(struct server *s, struct diag *diag)
     if ((err = new_provision(s, diag)))
         return err;
     struct api_config api = {.source = store_metrics(s->store),
+                             .spans = store_events(s->store, DATA_EVENT_SPANS),
                              .sink = &s->sink.sink,
                              .pool = s->pool,
                              .catalog = s->catalog,

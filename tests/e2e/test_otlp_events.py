@@ -18,6 +18,17 @@ def logs(*items):
     return {"resourceLogs": [{"scopeLogs": [{"logRecords": list(items)}]}]}
 
 
+def plain(value):
+    """An AnyValue as Python has it."""
+    (kind, v), = value.items() or (("stringValue", None),)
+    return {"intValue": int, "arrayValue": lambda a: [plain(x) for x in a.get("values", ())]}.get(
+        kind, lambda x: x)(v)
+
+
+def attributes(message):
+    return {a["key"]: plain(a["value"]) for a in message["attributes"]}
+
+
 class Test(pt.Case):
     def open(self, *sets):
         self.otlp_port, self.grpc_port = pt.free_port(), pt.free_port()
@@ -46,6 +57,98 @@ class Test(pt.Case):
                 sent = json.loads(node(self, "otlp_events_client.cjs", kind, url, *option))
                 self.assertEqual(sent["failures"], [])
                 self.assertEqual(self.taken(), (3 * (i + 1), 2 * (i + 1)))
+                self.check_trace(kind, sent)
+
+    def check_trace(self, kind, sent):
+        """The trace as the SDK sent it, field by field."""
+        trace = self.trace(sent["traceId"])
+        (resource,) = trace["resourceSpans"]
+        self.assertEqual(attributes(resource["resource"]), {
+            "service.name": f"shop-{kind}", "service.namespace": "eu", "host.name": "h1",
+            "process.pid": 42, "process.command_args": ["node", "a b"]})
+        (scope,) = resource["scopeSpans"]
+        self.assertEqual(scope["scope"], {"name": "test.lib", "version": "1.2.3"})
+        root, child = scope["spans"]
+        self.assertEqual((root["traceId"], root["spanId"], root["name"], root["kind"]),
+                         (sent["traceId"], sent["spanId"], "GET /cart", 2))
+        self.assertNotIn("parentSpanId", root)
+        self.assertEqual(root["status"], {"message": "broken", "code": 2})
+        self.assertEqual(attributes(root), {"http.response.status_code": 500, "http.route": "/cart",
+                                            "ratio": 0.5, "ok": False, "list": ["a", "b"]})
+        (event,) = root["events"]
+        self.assertEqual(event["name"], "exception")
+        self.assertEqual(attributes(event), {"exception.type": "Oops",
+                                             "exception.message": "no\ngood"})
+        self.assertLessEqual(int(root["startTimeUnixNano"]), int(event["timeUnixNano"]))
+        self.assertLessEqual(int(event["timeUnixNano"]), int(root["endTimeUnixNano"]))
+        self.assertEqual((child["spanId"], child["parentSpanId"], child["name"], child["kind"]),
+                         (sent["childId"], sent["spanId"], "SELECT", 3))
+        (link,) = child["links"]
+        self.assertEqual((link["traceId"], link["spanId"], attributes(link)),
+                         (sent["traceId"], sent["spanId"], {"why": "test"}))
+
+    def trace(self, trace_id, **headers):
+        answer = self.server_.get("/api/pharos/v1/traces/" + trace_id, headers=headers)
+        self.assertEqual(answer.status, 200, answer.text)
+        return answer.json()
+
+    def test_round_trip(self):
+        """Whatever a span may hold comes back, over a kill and a flush."""
+        self.open("retention.traces=forever", "store.flush_interval=1s")
+        value = {"kvlistValue": {"values": [
+            {"key": "n", "value": {"intValue": "-7"}}, {"key": "d", "value": {"doubleValue": 0.5}},
+            {"key": "none", "value": {}}, {"key": "l", "value": {"arrayValue": {"values": [
+                {"boolValue": True}, {"stringValue": "\u00e4\\"}]}}}]}}
+        span = {"traceId": IDS["traceId"], "spanId": IDS["spanId"], "traceState": "a=b",
+                "parentSpanId": "eee19b7ec3c1b173", "name": "n", "kind": 5,
+                "startTimeUnixNano": "1544712660000000001",
+                "endTimeUnixNano": "1544712661000000002",
+                "attributes": [{"key": "m.a.p", "value": value},
+                               {"key": "b", "value": {"bytesValue": "AQI="}},
+                               {"key": "empty", "value": {}},
+                               {"key": "s", "value": {"stringValue": ""}}],
+                "droppedAttributesCount": 1,
+                "events": [{"timeUnixNano": "1544712660000000009", "name": "e",
+                            "attributes": [{"key": "m", "value": value}],
+                            "droppedAttributesCount": 2}],
+                "droppedEventsCount": 3,
+                "links": [{"traceId": "5b8efff798038103d269b633813fc60d",
+                           "spanId": "eee19b7ec3c1b175", "traceState": "c=d",
+                           "attributes": [{"key": "x", "value": {"intValue": "1"}}],
+                           "droppedAttributesCount": 4, "flags": 257}],
+                "droppedLinksCount": 5, "status": {"message": "fine", "code": 1}, "flags": 769}
+        body = {"resourceSpans": [{
+            "resource": {"attributes": [
+                {"key": "service.name", "value": {"stringValue": "s"}},
+                {"key": "r", "value": {"doubleValue": 1.5}}], "droppedAttributesCount": 6},
+            "scopeSpans": [{"scope": {"name": "lib", "version": "1", "attributes": [
+                {"key": "sa", "value": {"boolValue": False}}], "droppedAttributesCount": 7},
+                "spans": [span], "schemaUrl": "https://scope"}],
+            "schemaUrl": "https://resource"}]}
+        self.assertEqual(self.send("/v1/traces", body).json(), {})
+
+        def check():
+            got = self.trace(IDS["traceId"].upper())
+            sort = {"key": lambda a: a["key"]}
+            wanted = json.loads(json.dumps(body))
+            for t in (got, wanted):
+                t["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"].sort(**sort)
+            self.assertEqual(got, wanted)
+        check()
+        self.server_.kill()
+        self.server_.start()
+        check()
+        pt.wait_for("a flush", lambda: self.server_.metric("pharos_store_event_parts",
+                                                           'table="spans"'))
+        check()
+        packed = self.server_.get("/api/pharos/v1/traces/" + IDS["traceId"],
+                                  headers={"Accept": "application/protobuf"})
+        self.assertEqual(packed.headers["Content-Type"], "application/x-protobuf")
+        again = pt.request(self.url + "/v1/traces", method="POST", body=packed.body,
+                           headers={"Content-Type": "application/x-protobuf"})
+        self.assertEqual((again.status, again.body), (200, b""))
+        for path, status in (("0" * 31 + "1", 404), ("xyz", 400), ("0" * 33, 400)):
+            self.assertEqual(self.server_.get("/api/pharos/v1/traces/" + path).status, status)
 
     def test_partial_success(self):
         self.open()

@@ -39,3 +39,12 @@ struct slice decode_otlp_stream_label(struct slice attribute_key)
     }
     return (struct slice){NULL, 0};
 }
+
+struct slice decode_otlp_stream_attribute(struct slice label_name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stream_labels); i++) {
+        if (slice_eq(stream_labels[i].label, label_name))
+            return stream_labels[i].key;
+    }
+    return label_name;
+}
