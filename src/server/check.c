@@ -94,7 +94,8 @@ static int check_prometheus(const char *path, struct text_yaml *root, size_t *pr
     return err;
 }
 
-static int check_file(const char *path)
+/* `forced` < 0: by what is in it. */
+static int check_file(const char *path, int forced)
 {
     struct arena *arena = arena_new(0, NULL);
     struct text_yaml *root = NULL;
@@ -107,7 +108,7 @@ static int check_file(const char *path)
     if (!err) {
         err = text_yaml_parse(text, arena, &root, &diag);
         if (!err) {
-            kind = recognise(path, root);
+            kind = forced >= 0 ? (enum kind)forced : recognise(path, root);
             if (kind == KIND_RULES)
                 problems = server_rules_check(path, root, print);
             else if (kind == KIND_PROMETHEUS)
@@ -131,10 +132,12 @@ int server_cmd_check(int argc, char **argv)
     int status = SERVER_EXIT_OK, files = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("Usage: pharos check FILE...\n\n"
+            printf("Usage: pharos check [rules|config] FILE...\n\n"
                    "Reads pharos.yml, prometheus.yml and rule files (told apart by what is in "
                    "them) and prints\n`file:line:col: message` for what is wrong. Exit status 1 "
-                   "when there was something.\n");
+                   "when there was something.\n\n"
+                   "As in promtool, `rules` says that the files are rule files, `config` that "
+                   "they are\nPrometheus configurations.\n");
             return SERVER_EXIT_OK;
         }
         if (argv[i][0] == '-' && argv[i][1]) {
@@ -142,8 +145,12 @@ int server_cmd_check(int argc, char **argv)
             return SERVER_EXIT_USAGE;
         }
     }
-    for (int i = 1; i < argc; i++, files++) {
-        if (check_file(argv[i]))
+    int forced = argc < 2                         ? -1
+                 : strcmp(argv[1], "rules") == 0  ? (int)KIND_RULES
+                 : strcmp(argv[1], "config") == 0 ? (int)KIND_PROMETHEUS
+                                                  : -1;
+    for (int i = forced < 0 ? 1 : 2; i < argc; i++, files++) {
+        if (check_file(argv[i], forced))
             status = SERVER_EXIT_FAIL;
     }
     if (!files) {

@@ -92,7 +92,6 @@ size_t server_rules_check_config(const struct server_config *config,
         report(&diag);
         problems = 1;
     }
-    options.promql.experimental = true;
     for (size_t i = 0; !err && i < paths.len; i++)
         problems += check_file(paths.items[i], &options, report);
     alert_notify_config_free(notify);

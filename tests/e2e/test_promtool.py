@@ -272,12 +272,12 @@ class BesidePromtool(pt.Case):
         return said
 
     def test_rules(self):
-        self.compare(GOOD_RULES, BAD_RULES, ["check", "rules"], ["check"])
+        self.compare(GOOD_RULES, BAD_RULES, ["check", "rules"], ["check", "rules"])
 
     def test_configurations(self):
         self.file("good.rules", GROUP + "  - {record: r, expr: x}\n")
         self.file("bad.rules", GROUP + "  - {record: r, expr: 'x('}\n")
-        self.compare(GOOD_CONFIGS, BAD_CONFIGS, ["check", "config"], ["check"])
+        self.compare(GOOD_CONFIGS, BAD_CONFIGS, ["check", "config"], ["check", "config"])
 
     def test_unit_tests(self):
         self.file("tested.rules", TESTED)
@@ -294,6 +294,14 @@ class OwnWords(pt.Case):
         rules = self.file("new.yml", "groups: [{name: g, query_offset: 1m, labels: {a: b}, rules: "
                           "[{alert: A, expr: x, labels: {\"caf\\u00e9.x\": y}}]}]\n")
         self.assertEqual(pt.run("check", rules).returncode, 0)
+
+    def test_a_configuration_says_what_its_rules_may_use(self):
+        self.file("rules.yml", GROUP + "  - {record: r, expr: 'limitk(1, x)'}\n")
+        for word, status in (("off", 1), ("on", 0)):
+            config = self.file("pharos.yml", f"rule_files: [rules.yml]\npromql: {{experimental: {word}}}\n")
+            got = pt.run("check", config)
+            self.assertEqual(got.returncode, status, got.stderr)
+        self.assertEqual(pt.run("check", "rules", self.work / "rules.yml").returncode, 0)
 
     def test_messages(self):
         for text, words in (
