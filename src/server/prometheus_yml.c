@@ -60,6 +60,12 @@ int server_prometheus_yml_read(const struct server_config *config, bool strict, 
         out->rule_files = text_yaml_get(root, "rule_files");
         out->alerting = text_yaml_get(root, "alerting");
         out->otlp = text_yaml_get(root, "otlp");
+        if (!err && !text_yaml_is_null(config->alerting) && !text_yaml_is_null(out->alerting))
+            err = text_yaml_error(out->alerting, diag, ERR_INVALID,
+                                  "Alertmanagers come from alerting here or in the configuration "
+                                  "of Pharos, not from both");
+        if (text_yaml_is_null(out->alerting))
+            out->alerting = config->alerting;
     }
     if (out->file && strrchr(out->file, '/'))
         snprintf(out->dir, sizeof(out->dir), "%.*s", (int)(strrchr(out->file, '/') - out->file + 1),

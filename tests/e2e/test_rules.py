@@ -351,6 +351,11 @@ alerting:
         self.assertEqual(server.stop(), 0)
 
     def test_bad_configurations(self):
+        section = "alerting: {alertmanagers: [{static_configs: [{targets: ['a:1']}]}]}\n"
+        both = self.file("pharos.yml", section + f"prometheus: {{config_file: {self.file('p.yml', section)}}}\n")
+        got = pt.run("check", both)
+        self.assertEqual(got.returncode, 1)
+        self.assertIn("p.yml:1:11: Alertmanagers come from alerting here or in", got.stderr)
         for text, words in (
                 ("alerting: {alertmanager: []}", 'did you mean "alertmanagers"?'),
                 ("alerting: {alertmanagers: [{scheme: ftp}]}", "scheme is http or https"),
