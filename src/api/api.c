@@ -6,6 +6,7 @@
 #include "api/auth.h"
 #include "api/grafana/routes.h"
 #include "api/job.h"
+#include "api/loki/door_priv.h"
 #include "api/otlp/export.h"
 #include "api/prometheus/write.h"
 #include "base/counter.h"
@@ -16,6 +17,7 @@ struct api *api_new(const struct api_config *config)
     struct api *api = mem_calloc(1, sizeof(*api));
     api->source = config->source;
     api->spans = config->spans;
+    api->logs = config->logs;
     api->sink = config->sink;
     api->pool = config->pool;
     api->catalog = config->catalog;
@@ -29,6 +31,7 @@ struct api *api_new(const struct api_config *config)
     api__job_init();
     api__write_init();
     api__otlp_init(api, &config->limits);
+    loki__init(api);
     return api;
 }
 
@@ -40,6 +43,7 @@ void api_free(struct api *api)
     query_cache_free(api->cache);
     api__write_free(api);
     api__otlp_free(api);
+    loki__free(api);
     pthread_mutex_destroy(&api->lock);
     mem_free(api);
 }
@@ -126,9 +130,8 @@ struct slice api__tenant(struct net_request *req)
 /* --- dispatch --- */
 
 /* Doors that are planned; their paths are no pages of the UI. */
-static const char *const planned_prefixes[] = {"alertmanager", "loki",     "tempo",
-                                               "jaeger",       "zipkin",   "influxdb",
-                                               "statsd",       "graphite", "elastic"};
+static const char *const planned_prefixes[] = {"alertmanager", "tempo",  "jaeger",   "zipkin",
+                                               "influxdb",     "statsd", "graphite", "elastic"};
 
 static void set_cors(struct net_request *req)
 {
@@ -232,7 +235,8 @@ void api__dispatch_door(struct api *api, const struct api_door *door, struct sli
                            SLICE_FMT(path));
 }
 
-static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp};
+static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp,
+                                               &api_door_loki};
 
 const struct api_door *api__door(struct slice name)
 {

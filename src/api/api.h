@@ -37,7 +37,10 @@ struct api_limits {
     int64_t query_queue;       /* queries waiting; more are refused with 503 */
     int64_t lookback_ns;
     bool promql_experimental, promql_delayed_name_removal;
-    bool admin_api; /* prometheus.admin_api */
+    bool admin_api;        /* prometheus.admin_api */
+    int64_t log_entries;   /* lines of one answer; 0 = unlimited */
+    int64_t log_scan_rows; /* lines one query may look at; 0 = unlimited */
+    int64_t log_tails;     /* live tails at once; 0 = unlimited */
     /* From the start on: running sums of delta temporality, and when an idle one is forgotten. */
     int64_t delta_series, delta_idle_ns;
 };
@@ -136,6 +139,9 @@ struct api_host {
                         void (*each)(void *arg, const struct api_push_group *g), void *arg);
     /* store_delete_metrics of the store; blocks. */
     int (*delete_metrics)(void *ctx, const struct store_select_req *req, struct diag *diag);
+    /* store_delete_events of the store's log lines; blocks. May be NULL. */
+    int (*delete_logs)(void *ctx, const struct store_event_scan *what, uint64_t *out_rows,
+                       struct diag *diag);
     /* store_snapshot of the store; blocks. */
     int (*snapshot)(void *ctx, bool with_head, char *out_name, size_t out_size, struct diag *diag);
     /* A dashboard is about to be saved (before NULL: new) or deleted (after NULL), as
@@ -160,6 +166,7 @@ struct api_host {
 struct api_config {
     struct store_source *source;
     struct store_event_source *spans;
+    struct store_event_source *logs; /* may be NULL */
     struct pipe_sink *sink;
     struct task_pool *pool;
     struct store_catalog *catalog; /* NULL: could not be opened; outlives the api */
@@ -202,6 +209,7 @@ struct api_door {
 };
 extern const struct api_door api_door_prometheus;
 extern const struct api_door api_door_otlp;
+extern const struct api_door api_door_loki;
 
 /* One listener: `door` at the root of its own port, or the main door (NULL), which has the UI,
  * Pharos' own API and every HTTP door under its prefix. Lives as long as its server. */

@@ -12,10 +12,13 @@
 struct api_job;
 struct api_write_kit;
 struct api__otlp_kit;
+struct api__loki_kit;
+struct api__loki_deletion;
 
 struct api {
     struct store_source *source;
     struct store_event_source *spans;
+    struct store_event_source *logs; /* may be NULL */
     struct pipe_sink *sink;
     struct task_pool *pool;
     struct store_catalog *catalog; /* may be NULL */
@@ -34,6 +37,10 @@ struct api {
     struct api_otlp_settings *otlp;
     struct api__otlp_kit *otlp_kits; /* idle ones */
     struct pipe_delta *delta;
+    struct api__loki_kit *loki_kits;           /* idle ones */
+    struct api__loki_deletion *loki_deletions; /* newest first */
+    uint64_t loki_deletion_id;
+    int64_t loki_tails;
 };
 
 struct api_limits api__limits(struct api *api);

@@ -33,6 +33,7 @@ struct api_language {
 };
 
 extern const struct api_language api_language_promql;
+extern const struct api_language api_language_logql;
 /* NULL when there is none of that name. */
 const struct api_language *api_language_find(struct slice name);
 size_t api_language_count(void);

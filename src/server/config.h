@@ -40,6 +40,7 @@ struct server_config {
         http_connections, http_streams, http_idle_timeout_ns;
     int64_t query_samples, query_series, query_memory, query_memory_total, query_points, query_cache,
         query_timeout_ns, query_concurrency, query_queue;
+    int64_t log_entries, log_scan_rows, log_tails;
 
     int promql_experimental, promql_delayed_name_removal;
     int64_t lookback_ns;

@@ -8,6 +8,7 @@
 #include "server/otlp.h"
 #include "server/serve.h"
 #include "server/version.h"
+#include "store/events.h"
 
 static void host_doors(void *ctx, void (*each)(void *arg, const struct api_door_status *d),
                        void *arg)
@@ -116,6 +117,13 @@ static int host_delete_metrics(void *ctx, const struct store_select_req *req, st
     return store_delete_metrics(s->store, req, diag);
 }
 
+static int host_delete_logs(void *ctx, const struct store_event_scan *what, uint64_t *out_rows,
+                            struct diag *diag)
+{
+    struct server *s = ctx;
+    return store_delete_events(s->store, DATA_EVENT_LOGS, what, out_rows, diag);
+}
+
 static int host_snapshot(void *ctx, bool with_head, char *out_name, size_t out_size,
                          struct diag *diag)
 {
@@ -217,6 +225,7 @@ void server_host_init(struct server *s)
     s->host.alertmanagers = host_alertmanagers;
     s->host.snapshot = host_snapshot;
     s->host.delete_metrics = host_delete_metrics;
+    s->host.delete_logs = host_delete_logs;
     s->host.push = host_push;
     s->host.push_wipe = host_push_wipe;
     s->host.push_groups = host_push_groups;
@@ -250,6 +259,9 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .query_timeout_ns = c->query_timeout_ns,
         .query_concurrency = c->query_concurrency,
         .query_queue = c->query_queue,
+        .log_entries = c->log_entries,
+        .log_scan_rows = c->log_scan_rows,
+        .log_tails = c->log_tails,
         .lookback_ns = c->lookback_ns,
         .promql_experimental = c->promql_experimental == 1,
         .promql_delayed_name_removal = c->promql_delayed_name_removal == 1,

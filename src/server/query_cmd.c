@@ -5,14 +5,16 @@
 #include <time.h>
 
 #include "codec/json_dom.h"
+#include "codec/number.h"
+#include "lang/logql/logql.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "server/commands.h"
 #include "text/duration.h"
 
 struct args {
-    const char *query, *lang, *start, *end, *time, *step, *url, *user, *token;
-    bool json;
+    const char *query, *lang, *start, *end, *time, *step, *limit, *url, *user, *token;
+    bool json, logql;
 };
 
 static void print_help(void)
@@ -20,13 +22,15 @@ static void print_help(void)
     printf("Usage: pharos query [options] QUERY\n\n"
            "Asks a running server and prints a table: at one moment, or over a time when --start "
            "is given.\n\n"
-           "  --lang promql     language of the query (only promql is built)\n"
+           "  --lang promql     language of the query: promql, or logql for log lines and what is\n"
+           "                    counted of them\n"
            "  --time T          the moment; default now\n"
            "  --start T         begin; times are RFC 3339, seconds since 1970, or like -1h\n"
            "  --end T           end; default now\n"
            "  --step D          distance of points (30s); default a 250th of the time\n"
-           "  --url URL         a server's Prometheus API; default $PHAROS_URL or\n"
-           "                    http://127.0.0.1:3000/prometheus\n"
+           "  --limit N         log lines at most, newest first; default 100\n"
+           "  --url URL         a server's Prometheus (or Loki) API; default $PHAROS_URL or\n"
+           "                    http://127.0.0.1:3000/prometheus (/loki)\n"
            "  --user NAME:PASS  basic authentication\n"
            "  --token TOKEN     bearer token\n"
            "  --json            the server's answer as it is\n");
@@ -40,8 +44,8 @@ static int parse(int argc, char **argv, struct args *a)
         struct {
             const char *name, **to;
         } options[] = {{"--lang", &a->lang}, {"--start", &a->start}, {"--end", &a->end},
-                       {"--time", &a->time}, {"--step", &a->step},   {"--url", &a->url},
-                       {"--user", &a->user}, {"--token", &a->token}};
+                       {"--time", &a->time}, {"--step", &a->step},   {"--limit", &a->limit},
+                       {"--url", &a->url},   {"--user", &a->user},   {"--token", &a->token}};
         bool known = false;
         for (size_t k = 0; k < ARRAY_LEN(options) && !known && !bad; k++) {
             if ((v = server_arg_value(argc, argv, &i, options[k].name, &bad))) {
@@ -79,8 +83,14 @@ static int parse(int argc, char **argv, struct args *a)
         fprintf(stderr, "pharos query: a query is needed, for example: pharos query 'up'\n");
         return SERVER_EXIT_USAGE;
     }
-    if (a->lang && strcmp(a->lang, "promql") != 0) {
-        fprintf(stderr, "pharos query: --lang %s is not built yet; promql is\n", a->lang);
+    a->logql = a->lang && strcmp(a->lang, "logql") == 0;
+    if (a->lang && !a->logql && strcmp(a->lang, "promql") != 0) {
+        fprintf(stderr, "pharos query: --lang %s is not built yet; promql and logql are\n",
+                a->lang);
+        return SERVER_EXIT_USAGE;
+    }
+    if (a->limit && !a->logql) {
+        fprintf(stderr, "pharos query: --limit is for --lang logql\n");
         return SERVER_EXIT_USAGE;
     }
     if (a->time && (a->start || a->end || a->step)) {
@@ -125,11 +135,31 @@ static void add_seconds(struct buf *form, const char *name, int64_t ns)
     add(form, name, slice_cstr(text));
 }
 
+/* Lines have no value at one moment: without --start the last hour is asked for. */
+static bool wants_lines(const struct args *a)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct logql_expr *expr;
+    bool lines = a->logql && !logql_parse(slice_cstr(a->query), arena, &expr, NULL);
+    if (lines) {
+        lines = logql_is_log(expr);
+        logql_expr_free(expr);
+    }
+    arena_free(arena);
+    return lines;
+}
+
 static bool build_form(const struct args *a, struct buf *form, bool *range)
 {
     int64_t now_ns = (int64_t)time(NULL) * NS_PER_SEC, start = 0, end = now_ns, at;
     *range = a->start != NULL;
     add(form, "query", slice_cstr(a->query));
+    if (a->limit)
+        add(form, "limit", slice_cstr(a->limit));
+    if (!a->start && wants_lines(a)) {
+        *range = true;
+        return true;
+    }
     if (!a->start) {
         if (a->end || a->step) {
             fprintf(stderr, "pharos query: --end and --step need --start\n");
@@ -198,10 +228,62 @@ static void print_point(const struct codec_json *pair, bool histogram)
     printf("\n");
 }
 
+struct line {
+    int64_t ts_ns;
+    const struct codec_json *stream;
+    struct slice text;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    int64_t x = ((const struct line *)a)->ts_ns, y = ((const struct line *)b)->ts_ns;
+    return (x < y) - (x > y);
+}
+
+/* Lines of all streams by time. */
+static void print_lines(const struct codec_json *result)
+{
+    size_t count = 0, n = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        const struct codec_json *values = codec_json_get(&result->items[i], "values");
+        count += values ? values->count : 0;
+    }
+    struct line *lines = calloc(count + 1, sizeof(*lines));
+    for (size_t i = 0; lines && i < result->count; i++) {
+        const struct codec_json *values = codec_json_get(&result->items[i], "values");
+        for (size_t k = 0; values && k < values->count; k++) {
+            const struct codec_json *v = &values->items[k];
+            struct line *line = &lines[n];
+            if (v->count < 2 || !codec_text_to_int(v->items[0].text, &line->ts_ns))
+                continue;
+            line->stream = codec_json_get(&result->items[i], "stream");
+            line->text = v->items[1].text;
+            n++;
+        }
+    }
+    if (n)
+        qsort(lines, n, sizeof(*lines), newest_first);
+    for (size_t i = 0; i < n; i++) {
+        struct buf text = {0};
+        text_time_print(lines[i].ts_ns, &text);
+        buf_append_char(&text, ' ');
+        print_labels(lines[i].stream, &text);
+        printf("%s %.*s\n", buf_cstr(&text), SLICE_FMT(lines[i].text));
+        buf_deinit(&text);
+    }
+    if (!n)
+        fprintf(stderr, "(no lines)\n");
+    free(lines);
+}
+
 static void print_table(const struct codec_json *data)
 {
     struct slice type = codec_json_get_string(data, "resultType");
     const struct codec_json *result = codec_json_get(data, "result");
+    if (result && slice_eq_cstr(type, "streams")) {
+        print_lines(result);
+        return;
+    }
     if (slice_eq_cstr(type, "scalar") || slice_eq_cstr(type, "string")) {
         if (result && result->count == 2)
             printf("%.*s\n", SLICE_FMT(result->items[1].text));
@@ -265,9 +347,12 @@ static int ask(const struct args *a)
     if (!build_form(a, &form, &range))
         goto out;
     status = SERVER_EXIT_FAIL;
-    buf_append_cstr(&url, base ? base : "http://127.0.0.1:3000/prometheus");
+    buf_append_cstr(&url, base       ? base
+                          : a->logql ? "http://127.0.0.1:3000/loki"
+                                     : "http://127.0.0.1:3000/prometheus");
     while (url.len && url.ptr[url.len - 1] == '/')
         url.len--;
+    buf_append_cstr(&url, a->logql ? "/loki" : "");
     buf_append_cstr(&url, range ? "/api/v1/query_range" : "/api/v1/query");
     struct net_client_header headers[] = {
         {SLICE("Content-Type"), SLICE("application/x-www-form-urlencoded")}};
@@ -295,6 +380,10 @@ static int ask(const struct args *a)
     if (a->json && resp.status == 200) {
         printf("%.*s\n", SLICE_FMT(resp.body));
         status = SERVER_EXIT_OK;
+        goto out;
+    }
+    if (a->logql && resp.status != 200) {
+        fprintf(stderr, "pharos query: %.*s\n", SLICE_FMT(slice_trim(resp.body)));
         goto out;
     }
     if (codec_json_parse(resp.body, arena, &root, &diag)) {

@@ -1,5 +1,6 @@
 /* pharos serve: from the command line to the drain at the end. */
 #include "server/serve.h"
+#include "store/events.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -148,6 +149,7 @@ static int start(struct server *s, struct diag *diag)
         return err;
     struct api_config api = {.source = store_metrics(s->store),
                              .spans = store_events(s->store, DATA_EVENT_SPANS),
+                             .logs = store_events(s->store, DATA_EVENT_LOGS),
                              .sink = &s->sink.sink,
                              .pool = s->pool,
                              .catalog = s->catalog,

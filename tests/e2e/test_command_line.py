@@ -71,7 +71,7 @@ class CommandLine(pt.Case):
                     env=pt.clean_env(PHAROS_URL=server.url + "/prometheus"))
         self.expect(1, "query", *url, "sum(", err="parse error")
         self.expect(2, "query", err="a query is needed")
-        self.expect(2, "query", "--lang", "logql", "x", err="logql")
+        self.expect(2, "query", "--lang", "sql", "x", err="sql")
         self.expect(2, "query", "--end", "now", "x", err="--start")
         self.expect(2, "query", "--start", "soon", "x", err="soon")
         self.expect(1, "query", "--url", f"http://127.0.0.1:{pt.free_port()}", "up", err="http://")

@@ -1,0 +1,204 @@
+/* What answers of Loki's door have in common: errors as plain text, labels, statistics. */
+#include <stdarg.h>
+
+#include "api/loki/door_priv.h"
+#include "codec/number.h"
+
+void loki__respond_error(struct net_request *req, int status, const char *fmt, ...)
+{
+    struct buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    buf_append_char(&text, '\n');
+    net_respond(req, status, "text/plain; charset=utf-8", buf_slice(&text));
+    buf_deinit(&text);
+}
+
+void loki__job_error(struct api_job *job, int status, const char *fmt, ...)
+{
+    va_list ap;
+    buf_clear(&job->out);
+    va_start(ap, fmt);
+    buf_vprintf(&job->out, fmt, ap);
+    va_end(ap);
+    buf_append_char(&job->out, '\n');
+    job->produce = NULL;
+    job->status = status;
+    job->content_type = "text/plain; charset=utf-8";
+}
+
+void loki__job_fail(struct api_job *job, int err, const struct diag *diag)
+{
+    const char *msg = diag && diag->code ? diag->msg : err_name(err);
+    if (job->cancelled)
+        err = ERR_CANCELLED;
+    int status = 500;
+    switch (err) {
+    case ERR_INVALID:
+    case ERR_LIMIT:
+    case ERR_UNSUPPORTED:
+    case ERR_TOO_LARGE:
+    case ERR_CONFLICT: status = 400; break;
+    case ERR_NOMEM: status = 400; break; /* a limit of the query's, which it names */
+    case ERR_NOT_FOUND: status = 404; break;
+    case ERR_CANCELLED: status = 499; break;
+    case ERR_TIMEOUT: status = 504; break;
+    case ERR_AGAIN:
+    case ERR_CLOSED: status = 503; break;
+    default: break;
+    }
+    loki__job_error(job, status, "%s", msg);
+}
+
+void loki__job_parse_error(struct api_job *job, const struct diag *diag)
+{
+    struct buf text = {0};
+    logql_error_text(diag, &text);
+    loki__job_error(job, 400, "%s", buf_cstr(&text));
+    buf_deinit(&text);
+}
+
+void loki__put_labels(const struct logql_label *labels, size_t count, struct buf *out)
+{
+    buf_append_char(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buf_append_char(out, ',');
+        codec_json_append_string(out, labels[i].name);
+        buf_append_char(out, ':');
+        codec_json_append_string(out, labels[i].value);
+    }
+    buf_append_char(out, '}');
+}
+
+void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
+                     struct buf *out)
+{
+    const struct store_event_stats *s = &stats->scan;
+    double seconds = MAX((double)run_ns / 1e9, 1e-9);
+    unsigned long long rows = s->rows_scanned, raw = s->raw_bytes_scanned,
+                       delivered = s->rows_delivered, head = s->head_rows, read = s->bytes_scanned;
+    buf_printf(out,
+               "{\"summary\":{\"bytesProcessedPerSecond\":%.0f,\"linesProcessedPerSecond\":%.0f,"
+               "\"totalBytesProcessed\":%llu,\"totalLinesProcessed\":%llu,\"execTime\":%.6f,"
+               "\"queueTime\":%.6f,\"subqueries\":0,\"totalEntriesReturned\":%llu,\"splits\":0,"
+               "\"shards\":0,\"totalPostFilterLines\":%llu,"
+               "\"totalStructuredMetadataBytesProcessed\":0},",
+               (double)raw / seconds, (double)rows / seconds, raw, rows, seconds,
+               (double)wait_ns / 1e9, (unsigned long long)stats->lines_returned, delivered);
+#define STORE(chunks, lines, bytes, packed, post)                                                  \
+    "{\"totalChunksRef\":%llu,\"totalChunksDownloaded\":%llu,\"chunksDownloadTime\":0,"            \
+    "\"queryReferencedStructuredMetadata\":false,\"chunk\":{\"headChunkBytes\":0,"                 \
+    "\"headChunkLines\":%llu,\"decompressedBytes\":%llu,\"decompressedLines\":%llu,"               \
+    "\"compressedBytes\":%llu,\"totalDuplicates\":0,\"postFilterLines\":%llu}}"
+    buf_printf(out, "\"querier\":{\"store\":" STORE(, , , , ) "},", (unsigned long long)s->groups,
+               (unsigned long long)s->groups_opened, 0ull, raw, rows - MIN(head, rows), read,
+               delivered);
+    buf_printf(out,
+               "\"ingester\":{\"totalReached\":1,\"totalChunksMatched\":0,\"totalBatches\":0,"
+               "\"totalLinesSent\":%llu,\"store\":" STORE(, , , , ) "},",
+               head, 0ull, 0ull, head, 0ull, 0ull, 0ull, 0ull);
+#define CACHE(name, last)                                                                          \
+    "\"" name "\":{\"entriesFound\":0,\"entriesRequested\":0,\"entriesStored\":0,"                 \
+    "\"bytesReceived\":0,\"bytesSent\":0,\"requests\":0,\"downloadTime\":0}" last
+    buf_append_cstr(out, "\"cache\":{" CACHE("chunk", ",") CACHE("index", ",") CACHE("result", ",")
+                             CACHE("statsResult", ",") CACHE("volumeResult", ",")
+                                 CACHE("seriesResult", ",") CACHE("labelResult", ",")
+                                     CACHE("instantMetricResult", "") "},");
+    buf_printf(out,
+               "\"index\":{\"totalChunks\":%llu,\"postFilterChunks\":%llu,\"shardsDuration\":0}}",
+               (unsigned long long)s->groups, (unsigned long long)s->groups_opened);
+}
+
+/* --- jobs --- */
+
+struct api_job *loki__job_new(struct api_call *call, void (*work)(struct api_job *job))
+{
+    struct slice tenant;
+    if (!api__tenant_read(call->req, &tenant)) {
+        loki__respond_error(call->req, 400, "%s", API__TENANT_RULE);
+        return NULL;
+    }
+    if (!call->api->logs) {
+        loki__respond_error(call->req, 503, "this Pharos has no store for logs");
+        return NULL;
+    }
+    struct api_job *job = api_job_new(call, work);
+    if (job)
+        job->tenant = tenant;
+    return job;
+}
+
+struct store_event_limits loki__limits(struct api_job *job)
+{
+    return (struct store_event_limits){.memory = &job->memory,
+                                       .scan_rows_max = (uint64_t)job->limits.log_scan_rows,
+                                       .scan_rows_setting = "limits.logs.scan_rows",
+                                       .deadline_ns = job->deadline_ns,
+                                       .cancelled = &job->cancelled};
+}
+
+void loki__env(struct api_job *job, struct logql_env *out)
+{
+    struct api_host *host = job->api->host;
+    *out = (struct logql_env){.source = job->api->logs,
+                              .tenant = job->tenant,
+                              .pool = job->api->pool,
+                              .limits = loki__limits(job),
+                              .now_ns = host->now_ns(host->ctx)};
+}
+
+/* --- selectors --- */
+
+bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scope *out)
+{
+    struct diag diag;
+    diag_init(&diag);
+    *out = (struct loki__scope){.query = net_request_param(call->req, "query")};
+    if (!loki__param_range(call, since_ns, &out->start_ns, &out->end_ns, &diag))
+        return true;
+    loki__respond_error(call->req, 400, "%s", diag.msg);
+    return false;
+}
+
+bool loki__scope_select(struct api_job *job, struct loki__scope *s, bool required,
+                        struct store_event_select *out)
+{
+    struct diag diag;
+    diag_init(&diag);
+    *out = (struct store_event_select){.tenant = job->tenant,
+                                       .t_min_ns = s->start_ns,
+                                       .t_max_ns = s->end_ns,
+                                       .limits = loki__limits(job)};
+    struct slice text = slice_trim(s->query);
+    if (!text.len && !required)
+        return true;
+    /* Drilldown asks with {} for everything. */
+    int err = logql_parse_selector(text, true, job->arena, &s->expr, &diag);
+    if (err) {
+        struct diag full;
+        diag_init(&full);
+        err = logql_parse(text, job->arena, &s->expr, &full);
+        diag = full;
+    }
+    if (err) {
+        loki__job_parse_error(job, &diag);
+        return false;
+    }
+    out->matchers = logql_matchers(s->expr, &out->matcher_count);
+    return true;
+}
+
+void loki__scope_cleanup(struct api_job *job)
+{
+    struct loki__scope *s = job->state;
+    logql_expr_free(s->expr);
+    s->expr = NULL;
+}
+
+struct slice loki__label_name(struct arena *arena, struct slice name)
+{
+    return logql_sanitize(arena, name);
+}

@@ -1,0 +1,96 @@
+/* What the files of Loki's door share. */
+#ifndef API_LOKI_DOOR_PRIV_H
+#define API_LOKI_DOOR_PRIV_H
+
+#include "api/job.h"
+#include "lang/logql/run.h"
+
+/* --- parameters (params.c). Each gives 0, or ERR_INVALID with words for the answer. --- */
+
+/* Loki's times: seconds with a fraction, ten digits or fewer as seconds, more as nanoseconds, or
+ * RFC 3339. Absent: `fallback`. */
+int loki__param_time(struct net_request *req, const char *name, int64_t fallback_ns,
+                     int64_t *out_ns, struct diag *diag);
+/* start and end; without them the last `since_ns`. end must not be before start. */
+int loki__param_range(struct api_call *call, int64_t since_ns, int64_t *out_start_ns,
+                      int64_t *out_end_ns, struct diag *diag);
+/* A duration of Go or Prometheus, or seconds as a number. */
+int loki__param_duration(struct net_request *req, const char *name, int64_t fallback_ns,
+                         int64_t *out_ns, struct diag *diag);
+int loki__param_count(struct net_request *req, const char *name, int64_t fallback, int64_t *out,
+                      struct diag *diag);
+
+/* --- answers (answer.c): errors are plain text, as Loki's are --- */
+void loki__respond_error(struct net_request *req, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void loki__job_error(struct api_job *job, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same from an error code and its words. */
+void loki__job_fail(struct api_job *job, int err, const struct diag *diag);
+/* The words of a query that could not be parsed, with status 400. */
+void loki__job_parse_error(struct api_job *job, const struct diag *diag);
+
+/* {"a":"b"} and so on; append. */
+void loki__put_labels(const struct logql_label *labels, size_t count, struct buf *out);
+/* "summary" and the rest of an answer's statistics, as an object. */
+void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
+                     struct buf *out);
+
+/* A job for a query over log lines, answered already (and NULL) when there can be none. */
+struct api_job *loki__job_new(struct api_call *call, void (*work)(struct api_job *job));
+/* The log store's face for a job's queries. */
+void loki__env(struct api_job *job, struct logql_env *out);
+struct store_event_limits loki__limits(struct api_job *job);
+
+/* What most endpoints besides the queries take: a selector (or a query whose selectors count), and
+ * a range. Lives in the request's arena. */
+struct loki__scope {
+    struct slice query;
+    int64_t start_ns, end_ns;
+    struct logql_expr *expr; /* parsed by loki__scope_select; NULL for no query */
+    void *more;              /* of the endpoint */
+};
+/* Reads query, start and end; false when it answered. */
+bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scope *out);
+/* Parses the query into the job's arena and gives what it selects; false when the job failed. */
+bool loki__scope_select(struct api_job *job, struct loki__scope *s, bool required,
+                        struct store_event_select *out);
+/* api_job.cleanup for jobs whose state begins with a scope. */
+void loki__scope_cleanup(struct api_job *job);
+
+/* Name in the underscore spelling, in the arena. */
+struct slice loki__label_name(struct arena *arena, struct slice name);
+
+/* --- endpoints --- */
+void loki__push(struct api_call *call);
+void loki__query(struct api_call *call);
+void loki__query_range(struct api_call *call);
+void loki__explain(struct api_call *call);
+void loki__labels(struct api_call *call);
+void loki__label_values(struct api_call *call);
+void loki__series(struct api_call *call);
+void loki__index_stats(struct api_call *call);
+void loki__index_shards(struct api_call *call);
+void loki__volume(struct api_call *call);
+void loki__volume_range(struct api_call *call);
+void loki__detected_labels(struct api_call *call);
+void loki__detected_fields(struct api_call *call);
+void loki__detected_field_values(struct api_call *call);
+void loki__patterns(struct api_call *call);
+void loki__tail(struct api_call *call);
+void loki__delete_add(struct api_call *call);
+void loki__delete_list(struct api_call *call);
+void loki__delete_cancel(struct api_call *call);
+void loki__format_query(struct api_call *call);
+void loki__buildinfo(struct api_call *call);
+void loki__drilldown_limits(struct api_call *call);
+void loki__ready(struct api_call *call);
+void loki__config(struct api_call *call);
+void loki__rules(struct api_call *call);
+
+/* Registers the counters; frees what the api object keeps. */
+void loki__init(struct api *api);
+void loki__free(struct api *api);
+void loki__deletions_free(struct api *api);
+
+#endif

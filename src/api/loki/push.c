@@ -1,0 +1,208 @@
+/* Push: body -> decode -> sink, acknowledged when the store says that it is durable. What can be
+ * taken is; the first thing that cannot is told with a 400, which no sender tries again. */
+#include "decode/loki/push.h"
+#include "api/loki/door_priv.h"
+#include "base/counter.h"
+#include "base/mem.h"
+
+#define INLINE_BYTES       ((size_t)128 << 10) /* larger bodies are decoded on a worker */
+#define KIT_BYTES_KEPT     ((size_t)8 << 20)
+#define INFLATED_BYTES_MAX ((size_t)256 << 20)
+
+#define REQUESTS(result)                                                                           \
+    {                                                                                              \
+        .name = "pharos_loki_push_requests_total", .help = "Push requests answered.",              \
+        .labels = "result=\"" result "\""                                                          \
+    }
+enum { COUNT_OK, COUNT_PARTIAL, COUNT_REFUSED, COUNT_FAILED };
+static struct counter requests[] = {REQUESTS("ok"), REQUESTS("partial"), REQUESTS("refused"),
+                                    REQUESTS("failed")};
+#define REFUSED(reason)                                                                            \
+    {                                                                                              \
+        .name = "pharos_loki_refused_lines_total",                                                 \
+        .help = "Pushed lines that broke a rule of the protocol, by reason.",                      \
+        .labels = "reason=\"" reason "\""                                                          \
+    }
+static struct counter refused[DECODE_LOKI_REFUSED_COUNT] = {
+    [DECODE_LOKI_MISSING_LABELS] = REFUSED("missing_labels"),
+    [DECODE_LOKI_INVALID_LABELS] = REFUSED("invalid_labels"),
+    [DECODE_LOKI_DUPLICATE_LABELS] = REFUSED("duplicate_label_names"),
+    [DECODE_LOKI_BAD_TIME] = REFUSED("invalid_timestamp"),
+};
+static struct counter volume[] = {
+    {.name = "pharos_loki_received_lines_total", .help = "Lines that pushes brought."},
+    {.name = "pharos_loki_received_bytes_total", .help = "Bytes of these lines."},
+    {.name = "pharos_loki_repeated_lines_total",
+     .help = "Lines left out because they were sent twice in a row."},
+};
+
+/* Memory for decoding, kept from request to request. */
+struct api__loki_kit {
+    struct api__loki_kit *next;
+    struct buf scratch;
+    struct data_event_batch *batch;
+    struct slice own_tenant; /* the batch's; a request puts its own there meanwhile */
+};
+
+void loki__init(struct api *api)
+{
+    (void)api;
+    counter_register(requests, ARRAY_LEN(requests));
+    counter_register(refused, ARRAY_LEN(refused));
+    counter_register(volume, ARRAY_LEN(volume));
+}
+
+static struct api__loki_kit *kit_take(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    struct api__loki_kit *kit = api->loki_kits;
+    if (kit)
+        api->loki_kits = kit->next;
+    pthread_mutex_unlock(&api->lock);
+    if (!kit) {
+        kit = mem_calloc(1, sizeof(*kit));
+        kit->batch = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
+        kit->own_tenant = kit->batch->tenant;
+    }
+    return kit;
+}
+
+static void kit_free(struct api__loki_kit *kit)
+{
+    kit->batch->tenant = kit->own_tenant;
+    buf_deinit(&kit->scratch);
+    data_event_batch_free(kit->batch);
+    mem_free(kit);
+}
+
+static void kit_give(struct api *api, struct api__loki_kit *kit)
+{
+    kit->batch->tenant = kit->own_tenant;
+    if (kit->scratch.cap + arena_size(kit->batch->arena) +
+            kit->batch->attrs.cap * sizeof(*kit->batch->attrs.items) >
+        KIT_BYTES_KEPT) {
+        kit_free(kit);
+        return;
+    }
+    data_event_batch_reset(kit->batch);
+    pthread_mutex_lock(&api->lock);
+    kit->next = api->loki_kits;
+    api->loki_kits = kit;
+    pthread_mutex_unlock(&api->lock);
+}
+
+void loki__free(struct api *api)
+{
+    for (struct api__loki_kit *kit = api->loki_kits, *next; kit; kit = next) {
+        next = kit->next;
+        kit_free(kit);
+    }
+    api->loki_kits = NULL;
+    loki__deletions_free(api);
+}
+
+struct push {
+    struct api *api;
+    struct net_request *req;
+    struct net_loop *loop;
+    struct slice tenant;
+    struct decode_loki_request in;
+    struct decode_loki_result result;
+    struct diag diag;
+    int decode_err, store_err;
+    struct pipe_result stored;
+};
+
+static void respond(struct push *p, int status, int count, const char *text)
+{
+    counter_add(&requests[count], 1);
+    if (status == 503)
+        net_response_header(p->req, "Retry-After", SLICE("5"));
+    if (status == 204)
+        net_respond(p->req, 204, NULL, SLICE(""));
+    else
+        loki__respond_error(p->req, status, "%s", text);
+}
+
+static void answer(void *ctx)
+{
+    struct push *p = ctx;
+    const struct pipe_result *s = &p->stored;
+    size_t store_refused = pipe_result_refused(s);
+    for (int i = 0; i < DECODE_LOKI_REFUSED_COUNT; i++)
+        counter_add(&refused[i], (int64_t)p->result.refused[i]);
+    counter_add(&volume[0], (int64_t)p->result.lines);
+    counter_add(&volume[1], (int64_t)p->result.line_bytes);
+    counter_add(&volume[2], (int64_t)p->result.duplicates);
+    if (p->decode_err) {
+        respond(p, p->decode_err == ERR_TOO_LARGE ? 413 : 400, COUNT_REFUSED, p->diag.msg);
+    } else if (p->store_err) {
+        const char *why = s->first_refusal.code         ? s->first_refusal.msg
+                          : p->store_err == ERR_NOSPACE ? "the disk is full"
+                                                        : err_name(p->store_err);
+        respond(p, p->store_err == ERR_NOSPACE || p->store_err == ERR_NOMEM ? 503 : 500,
+                COUNT_FAILED, why);
+    } else if (p->result.refused_lines) {
+        respond(p, 400, s->logs_accepted ? COUNT_PARTIAL : COUNT_REFUSED,
+                p->result.first_refusal.msg);
+    } else if (store_refused) {
+        /* Streams over the limit may fit later: that is tried again. */
+        bool streams = s->refused[PIPE_REFUSED_STREAM_LIMIT] == store_refused;
+        respond(p, streams ? 429 : 400, s->logs_accepted ? COUNT_PARTIAL : COUNT_REFUSED,
+                s->first_refusal.msg);
+    } else {
+        respond(p, 204, COUNT_OK, NULL);
+    }
+    mem_free(p);
+}
+
+static void on_ack(void *ctx, int err, const struct pipe_result *result)
+{
+    struct push *p = ctx;
+    p->store_err = err;
+    if (result)
+        p->stored = *result;
+    net_loop_post(p->loop, answer, p);
+}
+
+static void decode_and_store(void *ctx)
+{
+    struct push *p = ctx;
+    struct api *api = p->api;
+    struct api__loki_kit *kit = kit_take(api);
+    diag_init(&p->diag);
+    kit->batch->tenant = p->tenant;
+    p->decode_err = decode_loki_push(&p->in, &kit->scratch, kit->batch, &p->result, &p->diag);
+    if (p->decode_err || !kit->batch->rows.len)
+        net_loop_post(p->loop, answer, p);
+    else
+        api->sink->logs(api->sink, kit->batch, on_ack, p); /* p may be gone after this */
+    kit_give(api, kit);
+}
+
+void loki__push(struct api_call *call)
+{
+    struct net_request *req = call->req;
+    struct slice tenant;
+    if (!api__tenant_read(req, &tenant)) {
+        loki__respond_error(req, 400, "%s", API__TENANT_RULE);
+        return;
+    }
+    if (!call->api->logs) {
+        loki__respond_error(req, 503, "this Pharos has no store for logs");
+        return;
+    }
+    struct push *p = mem_calloc(1, sizeof(*p));
+    p->api = call->api;
+    p->req = req;
+    p->loop = net_request_loop(req);
+    p->tenant = tenant;
+    p->in.content_type = net_request_header(req, "content-type");
+    p->in.content_encoding = net_request_header(req, "content-encoding");
+    p->in.body = net_request_body(req);
+    p->in.inflated_bytes_max = INFLATED_BYTES_MAX;
+    if (p->in.body.len > INLINE_BYTES)
+        call->api->pool->submit(call->api->pool, TASK_INTERACTIVE, decode_and_store, p);
+    else
+        decode_and_store(p);
+}

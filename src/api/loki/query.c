@@ -1,0 +1,378 @@
+/* query, query_range and EXPLAIN: parameters -> logql -> lines or numbers -> JSON in steps. */
+#include <stdlib.h>
+
+#include "api/loki/door_priv.h"
+#include "api/prometheus/encode.h"
+#include "codec/number.h"
+
+#define POINTS_MAX     11000
+#define LINES_A_STEP   512 /* encoded between two looks at the buffer */
+#define DEFAULT_LIMIT  100
+#define DEFAULT_POINTS 250 /* of a range whose step is not given */
+
+struct query_state {
+    struct slice text;
+    struct logql_env env;
+    struct query_steps steps;
+    struct logql_select select;
+    bool explain, flagged; /* categorize-labels was asked for */
+
+    struct logql_expr *expr;
+    struct logql_streams lines;
+    struct query_result numbers;
+    struct logql_stats stats;
+    int64_t run_ns, wait_ns;
+    size_t at, entry; /* the next to be encoded */
+    bool begun;
+};
+
+static int64_t monotonic(void *ctx)
+{
+    (void)ctx;
+    return api__monotonic_ns();
+}
+
+/* --- encoding --- */
+
+static void put_tail(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    buf_append_cstr(&job->out, ",\"stats\":");
+    loki__put_stats(&st->stats, st->run_ns, st->wait_ns, &job->out);
+    buf_append_cstr(&job->out, "}}");
+}
+
+static void put_entry(const struct query_state *st, const struct logql_entry *e, struct buf *out)
+{
+    buf_printf(out, "[\"%lld\",", (long long)e->ts_ns);
+    codec_json_append_string(out, e->line);
+    if (st->flagged) {
+        size_t metadata = 0, n = e->label_count;
+        VEC(struct logql_label) sorted = {0};
+        for (int category = LOGQL_METADATA; category <= LOGQL_PARSED; category++) {
+            for (size_t i = 0; i < n; i++) {
+                if ((int)e->labels[i].category == category)
+                    vec_push(&sorted, e->labels[i]);
+            }
+            if (category == LOGQL_METADATA)
+                metadata = sorted.len;
+        }
+        buf_append_cstr(out, ",{");
+        if (metadata) {
+            buf_append_cstr(out, "\"structuredMetadata\":");
+            loki__put_labels(sorted.items, metadata, out);
+        }
+        if (sorted.len > metadata) {
+            buf_append_cstr(out, metadata ? ",\"parsed\":" : "\"parsed\":");
+            loki__put_labels(sorted.items + metadata, sorted.len - metadata, out);
+        }
+        buf_append_char(out, '}');
+        vec_free(&sorted);
+    }
+    buf_append_char(out, ']');
+}
+
+static bool produce_lines(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    struct buf *out = &job->out;
+    if (st->at == st->lines.count) {
+        buf_append_char(out, ']');
+        put_tail(job);
+        return true;
+    }
+    const struct logql_stream *s = &st->lines.streams[st->at];
+    if (!st->entry) {
+        buf_append_cstr(out, st->at ? ",{\"stream\":" : "{\"stream\":");
+        api_encode_labels(s->labels, out);
+        buf_append_cstr(out, ",\"values\":[");
+    }
+    size_t end = MIN(s->count, st->entry + LINES_A_STEP);
+    for (; st->entry < end; st->entry++) {
+        if (st->entry)
+            buf_append_char(out, ',');
+        put_entry(st, &s->entries[st->entry], out);
+    }
+    if (st->entry == s->count) {
+        buf_append_cstr(out, "]}");
+        st->entry = 0;
+        st->at++;
+    }
+    return false;
+}
+
+static void put_point(const struct query_point *p, struct buf *out)
+{
+    buf_append_char(out, '[');
+    api_encode_time(p->ts_ns, out);
+    buf_append_cstr(out, ",\"");
+    codec_append_double(out, p->value, CODEC_DOUBLE_PLAIN);
+    buf_append_cstr(out, "\"]");
+}
+
+static bool produce_numbers(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    struct buf *out = &job->out;
+    if (st->at == st->numbers.series_count) {
+        buf_append_char(out, ']');
+        put_tail(job);
+        return true;
+    }
+    const struct query_series *s = &st->numbers.series[st->at];
+    if (!st->entry) {
+        buf_append_cstr(out, st->at ? ",{\"metric\":" : "{\"metric\":");
+        api_encode_labels(s->labels, out);
+        buf_append_cstr(out, st->steps.instant ? ",\"value\":" : ",\"values\":[");
+    }
+    size_t end = MIN(s->count, st->entry + LINES_A_STEP);
+    for (; st->entry < end; st->entry++) {
+        if (st->entry)
+            buf_append_char(out, ',');
+        put_point(&s->points[st->entry], out);
+    }
+    if (st->entry == s->count) {
+        buf_append_cstr(out, st->steps.instant ? "}" : "]}");
+        st->entry = 0;
+        st->at++;
+    }
+    return false;
+}
+
+static bool produce_scalar(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    put_point(&st->numbers.scalar, &job->out);
+    put_tail(job);
+    return true;
+}
+
+static void begin_answer(struct api_job *job, const char *type, bool (*produce)(struct api_job *))
+{
+    struct query_state *st = job->state;
+    buf_printf(&job->out, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",%s\"result\":%s",
+               type, st->flagged ? "\"encodingFlags\":[\"categorize-labels\"]," : "",
+               produce == produce_scalar ? "" : "[");
+    job->produce = produce;
+}
+
+/* --- running --- */
+
+static void cleanup(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    logql_expr_free(st->expr);
+    st->expr = NULL;
+}
+
+static void run_lines(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    struct diag diag;
+    diag_init(&diag);
+    st->select.categorize = st->flagged;
+    int err = logql_select_run(st->expr, &st->select, &st->env, job->arena, &st->lines, &diag);
+    st->run_ns = api__monotonic_ns() - st->run_ns;
+    st->stats = st->lines.stats;
+    if (err)
+        loki__job_fail(job, err, &diag);
+    else
+        begin_answer(job, "streams", produce_lines);
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return data_labels_cmp(((const struct query_series *)a)->labels,
+                           ((const struct query_series *)b)->labels);
+}
+
+static void run_numbers(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    struct query_plan *plan;
+    struct diag diag;
+    diag_init(&diag);
+    struct query_env env = {.tenant = job->tenant,
+                            .pool = job->api->pool,
+                            .memory = &job->memory,
+                            .samples_max = (size_t)job->limits.query_samples,
+                            .series_max = (size_t)job->limits.query_series,
+                            .cancelled = &job->cancelled,
+                            .deadline_ns = job->deadline_ns,
+                            .now_ns = monotonic};
+    int err = logql_plan(st->expr, &st->steps, &st->env, job->arena, &plan, &st->stats, &diag);
+    if (!err && st->explain) {
+        struct buf text = {0};
+        struct codec_json_writer w;
+        query_explain(plan, &text);
+        api__begin(&w, &job->out);
+        codec_json_begin_object(&w);
+        codec_json_put_string(&w, "language", SLICE("logql"));
+        codec_json_put_string(&w, "plan", buf_slice(&text));
+        codec_json_end_object(&w);
+        codec_json_end_object(&w);
+        buf_deinit(&text);
+        return;
+    }
+    if (!err)
+        err = query_run(plan, &env, job->arena, &st->numbers, &diag);
+    st->run_ns = api__monotonic_ns() - st->run_ns;
+    st->flagged = false;
+    if (err) {
+        loki__job_fail(job, err, &diag);
+    } else if (st->numbers.kind == QUERY_SCALAR) {
+        begin_answer(job, "scalar", produce_scalar);
+    } else {
+        if (st->steps.instant && !logql_is_sorted(st->expr) && st->numbers.series_count)
+            qsort(st->numbers.series, st->numbers.series_count, sizeof(*st->numbers.series),
+                  by_labels);
+        begin_answer(job, st->steps.instant ? "vector" : "matrix", produce_numbers);
+    }
+}
+
+static void query_work(struct api_job *job)
+{
+    struct query_state *st = job->state;
+    struct diag diag;
+    diag_init(&diag);
+    st->run_ns = api__monotonic_ns();
+    st->wait_ns = st->run_ns - job->started_ns;
+    loki__env(job, &st->env);
+    if (logql_parse(st->text, job->arena, &st->expr, &diag)) {
+        loki__job_parse_error(job, &diag);
+        return;
+    }
+    if (logql_is_log(st->expr) && !st->explain) {
+        if (st->steps.instant)
+            loki__job_error(job, 400,
+                            "log queries are not supported as an instant query type, "
+                            "please change your query to a range query type");
+        else
+            run_lines(job);
+        return;
+    }
+    run_numbers(job);
+}
+
+/* query, and what an older client gives as regexp. */
+static struct slice query_text(struct api_call *call)
+{
+    struct slice query = net_request_param(call->req, "query"),
+                 regexp = net_request_param(call->req, "regexp");
+    struct arena *arena = net_request_arena(call->req);
+    if (!regexp.len)
+        return query.ptr ? query : SLICE("");
+    struct buf text = {0};
+    buf_append_slice(&text, query);
+    buf_append_cstr(&text, " |~ ");
+    codec_json_append_string(&text, regexp);
+    struct slice out = arena_slice(arena, buf_slice(&text));
+    buf_deinit(&text);
+    return out;
+}
+
+static bool wants_categories(struct net_request *req)
+{
+    struct slice flags = net_request_header(req, "x-loki-response-encoding-flags"), one;
+    while (flags.ptr && slice_split(&flags, ',', &one)) {
+        if (slice_eq_cstr(slice_trim(one), "categorize-labels"))
+            return true;
+    }
+    return false;
+}
+
+static int read_direction(struct api_call *call, struct query_state *st, struct diag *diag)
+{
+    struct slice direction = net_request_param(call->req, "direction");
+    st->select.forward = slice_eq_nocase(direction, SLICE("forward"));
+    if (direction.len && !st->select.forward && !slice_eq_nocase(direction, SLICE("backward")))
+        return diag_set(diag, ERR_INVALID, "invalid direction '%.*s'", SLICE_FMT(direction));
+    return 0;
+}
+
+static int read_limit(struct api_call *call, struct query_state *st, struct diag *diag)
+{
+    int64_t limit, most = api__limits(call->api).log_entries;
+    int err = loki__param_count(call->req, "limit", DEFAULT_LIMIT, &limit, diag);
+    if (!err && limit == 0)
+        err = diag_set(diag, ERR_INVALID, "limit must be a positive value");
+    if (!err && most && limit > most)
+        err = diag_set(diag, ERR_INVALID,
+                       "max entries limit per query exceeded, limit > max_entries_limit_per_query "
+                       "(%lld > %lld) (limits.logs.entries)",
+                       (long long)limit, (long long)most);
+    st->select.limit = (uint64_t)limit;
+    return err;
+}
+
+static int read_range(struct api_call *call, struct query_state *st, struct diag *diag)
+{
+    int64_t start, end, step;
+    int err = loki__param_range(call, 3600 * NS_PER_SEC, &start, &end, diag);
+    if (err)
+        return err;
+    uint64_t length = (uint64_t)end - (uint64_t)start;
+    int64_t fallback = MAX((int64_t)(length / NS_PER_SEC) / DEFAULT_POINTS, 1) * NS_PER_SEC;
+    if ((err = loki__param_duration(call->req, "step", fallback, &step, diag)) ||
+        (err = loki__param_duration(call->req, "interval", 0, &st->select.interval_ns, diag)))
+        return err;
+    if (step <= 0)
+        return diag_set(diag, ERR_INVALID,
+                        "zero or negative query resolution step widths are not "
+                        "accepted. Try a positive integer");
+    if (st->select.interval_ns < 0)
+        return diag_set(diag, ERR_INVALID, "interval must be >= 0");
+    if (length / (uint64_t)step > POINTS_MAX)
+        return diag_set(diag, ERR_INVALID,
+                        "exceeded maximum resolution of 11,000 points per time series. Try "
+                        "increasing the value of the step parameter");
+    st->steps = (struct query_steps){.start_ns = start, .end_ns = end, .step_ns = step};
+    st->select.start_ns = start;
+    st->select.end_ns = end;
+    return 0;
+}
+
+static void start(struct api_call *call, bool instant, bool explain)
+{
+    struct query_state *st = ARENA_NEW(net_request_arena(call->req), struct query_state);
+    struct diag diag;
+    int64_t now_ns = call->api->host->now_ns(call->api->host->ctx), time;
+    diag_init(&diag);
+    st->text = query_text(call);
+    st->flagged = wants_categories(call->req);
+    st->explain = explain;
+    int err = read_direction(call, st, &diag);
+    if (!err)
+        err = read_limit(call, st, &diag);
+    if (!err && instant) {
+        err = loki__param_time(call->req, "time", now_ns, &time, &diag);
+        st->steps = (struct query_steps){.start_ns = time, .end_ns = time, .instant = true};
+    } else if (!err) {
+        err = read_range(call, st, &diag);
+    }
+    if (err) {
+        loki__respond_error(call->req, 400, "%s", diag.msg);
+        return;
+    }
+    struct api_job *job = loki__job_new(call, query_work);
+    if (!job)
+        return;
+    job->state = st;
+    job->cleanup = cleanup;
+    api_job_start(job, true);
+}
+
+void loki__query(struct api_call *call)
+{
+    start(call, true, false);
+}
+
+void loki__query_range(struct api_call *call)
+{
+    start(call, false, false);
+}
+
+void loki__explain(struct api_call *call)
+{
+    start(call, false, true);
+}
