@@ -17,6 +17,16 @@ struct group {
     struct query__rank rank; /* topk and bottomk have nothing else */
 };
 
+/* Labels that were met, by where their texts lie: a source gives equal ones from the same place as
+ * a rule, and their group is found without reading them. */
+#define RECENT        256
+#define RECENT_LABELS 4
+struct recent {
+    size_t count;
+    struct data_label labels[RECENT_LABELS];
+    struct group *group;
+};
+
 struct fused {
     struct query_exec *x;
     const struct query_node *node;
@@ -26,6 +36,8 @@ struct fused {
     VEC(struct group *) groups;
     const uint32_t *take; /* of topk and bottomk, one a step */
     size_t most;
+    struct recent *recent;
+    bool hinted; /* about the one metric there is */
 
     /* The wave at hand. */
     const struct query__slot *slots;
@@ -106,6 +118,27 @@ static struct group *group_new(struct fused *f)
     return g;
 }
 
+/* NULL when these are too many. */
+static struct recent *recent_of(const struct fused *f, const struct data_label *labels,
+                                size_t count)
+{
+    uint64_t mix = count;
+    for (size_t i = 0; i < count && i < RECENT_LABELS; i++)
+        mix = hash_u64(mix ^ (uintptr_t)labels[i].value.ptr);
+    return count > RECENT_LABELS || !f->recent ? NULL : &f->recent[mix % RECENT];
+}
+
+static bool same_place(const struct recent *r, const struct data_label *labels, size_t count)
+{
+    bool same = r->count == count;
+    for (size_t i = 0; i < count && same; i++)
+        same = r->labels[i].name.ptr == labels[i].name.ptr &&
+               r->labels[i].name.len == labels[i].name.len &&
+               r->labels[i].value.ptr == labels[i].value.ptr &&
+               r->labels[i].value.len == labels[i].value.len;
+    return same;
+}
+
 /* The group of a series, by the labels that it keeps. NULL without memory. */
 static struct group *group_for(struct fused *f, struct data_labels labels)
 {
@@ -121,6 +154,9 @@ static struct group *group_for(struct fused *f, struct data_labels labels)
         if (is_named(n, name) != n->without && !(drop && slice_eq_cstr(name, DATA_METRIC_NAME)))
             kept[count++] = labels.items[i];
     }
+    struct recent *recent = recent_of(f, kept, count);
+    if (recent && recent->group && same_place(recent, kept, count))
+        return recent->group;
     buf_clear(&f->key);
     data_labels_encode((struct data_labels){kept, count}, &f->key);
     struct map_entry *e = map_put(f->by_labels, buf_slice(&f->key), &added);
@@ -132,6 +168,10 @@ static struct group *group_for(struct fused *f, struct data_labels labels)
             (struct data_labels){arena_dup(f->x->arena, kept, count * sizeof(*kept)), count};
         vec_push(&f->groups, g);
         e->value.ptr = g;
+    }
+    if (recent) {
+        *recent = (struct recent){.count = count, .group = e->value.ptr};
+        memcpy(recent->labels, kept, count * sizeof(*kept));
     }
     return e->value.ptr;
 }
@@ -191,7 +231,9 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
         if (!f->slots[i].samples)
             continue;
         struct data_labels labels = ops->selection_labels(scan->selection, f->slots[i].series);
-        query__counter_hint(x, f->node->args[0], labels);
+        if (!f->hinted)
+            query__counter_hint(x, f->node->args[0], labels);
+        f->hinted = query__one_metric(&f->node->args[0]->selector);
         struct group *g = f->group_of[i] = group_for(f, labels);
         if (!g)
             return query__no_memory(x);
@@ -364,6 +406,7 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
         t.of[i].x = x;
         t.of[i].simd = query__simd();
         t.of[i].by_labels = map_new();
+        t.of[i].recent = mem_calloc(RECENT, sizeof(struct recent));
     }
     int err = query__scan_open(x, n->args[0], NULL, &scan);
     size_t wave = err ? 0 : query__scan_wave(&scan);
@@ -401,6 +444,7 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
         vec_free(&t.of[i].groups);
         map_free(t.of[i].by_labels);
         buf_deinit(&t.of[i].key);
+        mem_free(t.of[i].recent);
     }
     return err;
 }

@@ -308,6 +308,20 @@ struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal)
                                string_at(p, pair.string, pair.len)};
 }
 
+void store_part_labels(const struct store_part *p, const uint32_t *ordinals, size_t count,
+                       struct data_label *out)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (at + 1 < p->names && name_at(p, at + 1).first_pair <= ordinals[i])
+            at++;
+        struct store__name name = name_at(p, at);
+        struct store__pair pair = pair_at(p, ordinals[i]);
+        out[i] = (struct data_label){string_at(p, name.string, name.len),
+                                     string_at(p, pair.string, pair.len)};
+    }
+}
+
 uint32_t store_part_pair_series(const struct store_part *p, uint32_t ordinal)
 {
     return pair_at(p, ordinal).series;

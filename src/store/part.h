@@ -70,6 +70,9 @@ size_t store_part_name_count(const struct store_part *p);
 size_t store_part_pair_count(const struct store_part *p);
 /* In the mapping; ERR_CORRUPT is impossible once the part is open. */
 struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal);
+/* The same for several, in ascending order. */
+void store_part_labels(const struct store_part *p, const uint32_t *ordinals, size_t count,
+                       struct data_label *out);
 /* Pairs [*begin, *end) have the i-th name. */
 struct slice store_part_name(const struct store_part *p, size_t i, uint32_t *begin, uint32_t *end);
 /* Index of a name, or SIZE_MAX. */

@@ -149,8 +149,7 @@ static struct store__selected *part_series(struct store_selection *sel,
     size_t count = c->pairs.len - 1;
     if (count > ARRAY_LEN(pairs))
         all = own = mem_alloc(count * sizeof(*own));
-    for (size_t i = 0; i < count; i++)
-        all[i] = store_part_pair(c->part, c->pairs.items[i + 1]);
+    store_part_labels(c->part, c->pairs.items + 1, count, all);
     struct data_labels labels = {all, count};
     buf_clear(key);
     data_labels_encode(labels, key);
