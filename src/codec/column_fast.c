@@ -183,9 +183,7 @@ FAST static inline __attribute__((always_inline)) bool convert(const struct mini
     /* What is divided has at most 52 bits and the power 47: its quotient lies further from the
      * middle between two doubles than this product, with the reciprocal to twice the precision, is
      * off. */
-    const double high = 1 / power, low = _mm_cvtsd_f64(_mm_fnmadd_sd(
-                                             _mm_set_sd(power), _mm_set_sd(high), _mm_set_sd(1))) /
-                                         power;
+    const double high = 1 / power, low = __builtin_fma(-power, high, 1.0) / power;
     const __m256d yh = _mm256_set1_pd(high), yl = _mm256_set1_pd(low);
     const __m256i magic = _mm256_castpd_si256(_mm256_set1_pd(6755399441055744.0)),
                   half = _mm256_set1_epi64x(INT64_C(1) << 51),

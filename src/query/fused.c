@@ -11,9 +11,9 @@
 
 struct group {
     struct data_labels labels;
-    double *value, *c; /* sums with compensations, or extremes */
-    uint32_t *count;   /* rows with a value at a step, beside those that have one at each */
-    uint32_t full;
+    double *value, *c;       /* sums with compensations, or extremes */
+    uint32_t *count;         /* rows with a value at a step, beside those of one stretch */
+    int32_t *edge;           /* rows that have values in one stretch: begun less ended there */
     struct query__rank rank; /* topk and bottomk have nothing else */
 };
 
@@ -109,9 +109,10 @@ static struct group *group_new(struct fused *f)
                    ? g
                    : NULL;
     g->count = ARENA_ARRAY(x->arena, uint32_t, x->step_count);
+    g->edge = ARENA_ARRAY(x->arena, int32_t, x->step_count + 1);
     g->value = ARENA_ARRAY(x->arena, double, x->step_count);
     g->c = sums ? ARENA_ARRAY(x->arena, double, x->step_count) : NULL;
-    if (!g->count || !g->value || (sums && !g->c))
+    if (!g->count || !g->edge || !g->value || (sums && !g->c))
         return NULL;
     for (size_t s = 0; extremes && s < x->step_count; s++)
         g->value[s] = NAN; /* which any value takes the place of */
@@ -205,10 +206,6 @@ static void add_steps(void *ctx, size_t slice)
         }
         if (row->all) {
             add_run(f, g, row->value, lo, hi - lo);
-            if (row->hi - row->lo < f->x->step_count) {
-                for (size_t s = lo; s < hi; s++)
-                    g->count[s]++;
-            }
             continue;
         }
         for (size_t s = lo; s < hi;) {
@@ -238,7 +235,10 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
         if (!g)
             return query__no_memory(x);
         const struct query__row *row = &f->slots[i].row;
-        g->full += row->all && row->hi - row->lo == x->step_count;
+        if (row->all && !ranks(f->node)) {
+            g->edge[row->lo]++;
+            g->edge[row->hi]--;
+        }
     }
     size_t slices = (x->step_count + SLICE_STEPS - 1) / SLICE_STEPS;
     struct task_pool *pool = x->env->pool;
@@ -254,8 +254,10 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
 /* False when the plain way may come to another result: when an average's sum overflowed. */
 static bool finish_group(const struct fused *f, struct group *g, struct query_row *row)
 {
+    uint32_t stretches = 0;
     for (size_t s = 0; s < f->x->step_count; s++) {
-        uint32_t count = g->count[s] + g->full;
+        stretches += (uint32_t)g->edge[s];
+        uint32_t count = g->count[s] + stretches;
         double v = g->value[s], n = (double)count;
         row->has[s] = count > 0;
         switch (f->node->aggregate) {

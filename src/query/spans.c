@@ -66,7 +66,7 @@ static void fill(const struct query__windows *w, struct query__span *p, const in
                  size_t count)
 {
     size_t begin = 0, end = 0, by_begin = 0, by_end = 0;
-    p->lo = p->hi = 0;
+    p->lo = p->hi = p->two_lo = p->two_hi = 0;
     p->any_all = p->two_all = true;
     memset(p->any, 0, w->steps);
     memset(p->two, 0, w->steps);
@@ -91,10 +91,14 @@ static void fill(const struct query__windows *w, struct query__span *p, const in
         p->any[s] = 1;
         p->two[s] = end - begin >= 2;
         any++;
-        two += p->two[s];
+        if (!p->two[s])
+            continue;
+        if (!two++)
+            p->two_lo = s;
+        p->two_hi = s + 1;
     }
     p->any_all = any == p->hi - p->lo;
-    p->two_all = two == p->hi - p->lo;
+    p->two_all = two == p->two_hi - p->two_lo;
     find_even(p);
 }
 
@@ -165,22 +169,35 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
     p->least_sampled = INFINITY;
     p->most_to_start = 0;
     p->one_factor = true;
+    double range_s = query__seconds(w->range_ns);
+    int64_t was[3] = {-1, -1, -1}; /* distances of the step before */
     for (size_t i = p->lo; i < p->hi; i++) {
         if (!p->two[i]) {
             p->sampled[i] = 1;
             p->to_start[i] = p->to_end[i] = p->factor[i] = 0;
+            was[0] = -1;
+            p->one_factor = p->one_factor && (i < p->even_lo || i >= p->even_hi);
             continue;
         }
         int64_t t = w->first_ns + (int64_t)i * w->step_ns, start = query__minus(t, w->range_ns);
-        double to_start = query__seconds(ts[p->first[i]] - start);
-        double to_end = query__seconds(t - ts[p->last[i]]);
-        double sampled = query__seconds(ts[p->last[i]] - ts[p->first[i]]);
+        int64_t now[3] = {ts[p->last[i]] - ts[p->first[i]], ts[p->first[i]] - start,
+                          t - ts[p->last[i]]};
+        if (i > p->even_lo && i < p->even_hi && memcmp(now, was, sizeof(now)) == 0) {
+            p->sampled[i] = p->sampled[i - 1];
+            p->to_start[i] = p->to_start[i - 1];
+            p->to_end[i] = p->to_end[i - 1];
+            p->factor[i] = p->factor[i - 1];
+            continue;
+        }
+        memcpy(was, now, sizeof(was));
+        double sampled = query__seconds(now[0]), to_start = query__seconds(now[1]),
+               to_end = query__seconds(now[2]);
         double average = sampled / (double)(p->last[i] - p->first[i]), threshold = average * 1.1;
         p->sampled[i] = sampled;
         p->to_start[i] = to_start >= threshold ? average / 2 : to_start;
         p->to_end[i] = to_end >= threshold ? average / 2 : to_end;
         double factor = (sampled + p->to_start[i] + p->to_end[i]) / sampled;
-        p->factor[i] = w->per_second ? factor / query__seconds(w->range_ns) : factor;
+        p->factor[i] = w->per_second ? factor / range_s : factor;
         p->least_sampled = fmin(p->least_sampled, sampled);
         p->most_to_start = fmax(p->most_to_start, p->to_start[i]);
         if (i > p->even_lo && i < p->even_hi)

@@ -21,7 +21,8 @@ struct query__span {
     uint32_t *first;       /* of a window's samples, the first */
     uint32_t *last;        /* and the last */
     uint8_t *any, *two;    /* 1 where a window has a sample; at least two */
-    bool any_all, two_all; /* at every step in [lo, hi) */
+    size_t two_lo, two_hi; /* of the windows with at least two the first, and behind the last */
+    bool any_all, two_all; /* at every step in [lo, hi); in [two_lo, two_hi) */
     /* Within [even_lo, even_hi) first and last go up by `stride` from step to step. */
     size_t even_lo, even_hi;
     uint32_t stride;

@@ -369,6 +369,10 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
         }
         return count;
     }
+    if (two) {
+        row->lo = p->two_lo;
+        row->hi = p->two_hi;
+    }
     row->all = two ? p->two_all : p->any_all;
     memcpy(row->has, two ? p->two : p->any, steps);
     if (!w->window && (look & QUERY__HAS_STALE)) {
