@@ -35,9 +35,28 @@ static void finds_and_trims(void **state)
     assert_false(slice_eq_nocase(SLICE("a"), SLICE("ab")));
 }
 
+static void find_as_the_library_does(void **state)
+{
+    (void)state;
+    char text[200], needle[50];
+    unsigned r = 1;
+    for (int round = 0; round < 20000; round++) {
+        size_t len = (r = r * 1103515245 + 12345) >> 16 & 127, n = (r >> 8 & 63) % sizeof(needle);
+        unsigned letters = 1 + (r >> 24 & 3);
+        for (size_t i = 0; i < len; i++)
+            text[i] = (char)('a' + ((r = r * 1103515245 + 12345) >> 16) % letters);
+        for (size_t i = 0; i < n; i++)
+            needle[i] = (char)('a' + ((r = r * 1103515245 + 12345) >> 16) % letters);
+        const char *p = memmem(text, len, needle, n);
+        assert_int_equal(slice_find(slice_make(text, len), slice_make(needle, n)),
+                         p ? p - text : -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(find_as_the_library_does),
         cmocka_unit_test(splits_like_a_list),
         cmocka_unit_test(orders_by_bytes_then_length),
         cmocka_unit_test(finds_and_trims),

@@ -56,24 +56,36 @@ static uint64_t fold(uint64_t x)
     return x | upper >> 2;
 }
 
-static uint64_t piece_hash(const char *p, size_t len)
+/* At most eight bytes of the text that ends at `end` and begins at `begin`. */
+static inline uint64_t load_piece(const char *p, size_t len, const char *begin, const char *end)
 {
+    if (BASE_LIKELY(end - p >= PIECE))
+        return codec_load64(p) & (len < PIECE ? (UINT64_C(1) << 8 * len) - 1 : UINT64_MAX);
+    if (end - begin >= PIECE)
+        return codec_load64(end - PIECE) >> 8 * (size_t)(PIECE - (end - p)) &
+               (len < PIECE ? (UINT64_C(1) << 8 * len) - 1 : UINT64_MAX);
     uint64_t x = 0;
     memcpy(&x, p, len);
+    return x;
+}
+
+static inline uint64_t piece_hash(const char *p, size_t len, struct slice text)
+{
+    uint64_t x = load_piece(p, len, text.ptr, text.ptr + text.len);
     uint64_t h = hash_u64(fold(x) + len * 0x9e3779b97f4a7c15u);
     return h ? h : 1;
 }
 
 /* The pieces of a word that is known as a whole. */
-#define EACH_PIECE(p, len, DO)                                                                     \
+#define EACH_PIECE(p, len, text, DO)                                                               \
     do {                                                                                           \
         if ((len) <= PIECE) {                                                                      \
-            DO(piece_hash((p), (len)));                                                            \
+            DO(piece_hash((p), (len), (text)));                                                    \
         } else {                                                                                   \
             for (size_t at_ = 0; at_ + PIECE <= (len); at_ += PIECE)                               \
-                DO(piece_hash((p) + at_, PIECE));                                                  \
+                DO(piece_hash((p) + at_, PIECE, (text)));                                          \
             if ((len) % PIECE)                                                                     \
-                DO(piece_hash((p) + (len)-PIECE, PIECE));                                          \
+                DO(piece_hash((p) + (len)-PIECE, PIECE, (text)));                                  \
         }                                                                                          \
     } while (0)
 
@@ -127,6 +139,7 @@ void store_filter_clear(struct store_filter_builder *b)
     if (b->seen)
         memset(b->seen, 0, SEEN * sizeof(*b->seen));
     b->count = 0;
+    b->queued = 0;
 }
 
 static void grow(struct store_filter_builder *b)
@@ -148,13 +161,8 @@ static void grow(struct store_filter_builder *b)
     mem_free(old);
 }
 
-void store_filter_add(struct store_filter_builder *b, uint64_t hash)
+static void insert(struct store_filter_builder *b, uint64_t hash)
 {
-    if (b->count * 2 >= b->size)
-        grow(b);
-    if (b->seen[hash % SEEN] == hash)
-        return;
-    b->seen[hash % SEEN] = hash;
     size_t at = hash & (b->size - 1);
     while (b->set[at] && b->set[at] != hash)
         at = (at + 1) & (b->size - 1);
@@ -162,6 +170,37 @@ void store_filter_add(struct store_filter_builder *b, uint64_t hash)
         b->set[at] = hash;
         b->count++;
     }
+}
+
+static void drain(struct store_filter_builder *b)
+{
+    unsigned count = b->queued;
+    b->queued = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (b->count * 2 >= b->size)
+            grow(b);
+        insert(b, b->queue[i]);
+    }
+}
+
+/* The set is larger than the cache: its places are asked for in good time. */
+void store_filter_add(struct store_filter_builder *b, uint64_t hash)
+{
+    if (BASE_UNLIKELY(!b->seen))
+        grow(b);
+    if (b->seen[hash % SEEN] == hash)
+        return;
+    b->seen[hash % SEEN] = hash;
+    __builtin_prefetch(&b->set[hash & (b->size - 1)], 1);
+    b->queue[b->queued++] = hash;
+    if (b->queued == ARRAY_LEN(b->queue))
+        drain(b);
+}
+
+size_t store_filter_count(struct store_filter_builder *b)
+{
+    drain(b);
+    return b->count;
 }
 
 /* Word by word out of windows of 64 bytes, without going back. */
@@ -188,14 +227,14 @@ void store_filter_add_words(struct store_filter_builder *b, struct slice text)
             pos += run;
             const char *p = text.ptr + open;
             size_t len = at + pos - open;
-            EACH_PIECE(p, len, ADD);
+            EACH_PIECE(p, len, text, ADD);
             open = SIZE_MAX;
         }
     }
     if (open != SIZE_MAX) {
         const char *p = text.ptr + open;
         size_t len = text.len - open;
-        EACH_PIECE(p, len, ADD);
+        EACH_PIECE(p, len, text, ADD);
     }
 #undef ADD
 }
@@ -238,9 +277,9 @@ size_t store_filter_block(uint64_t hash, uint32_t blocks)
     return (size_t)((hash >> 32) * blocks >> 32);
 }
 
-void store_filter_write(const struct store_filter_builder *b, struct buf *out)
+void store_filter_write(struct store_filter_builder *b, struct buf *out)
 {
-    uint32_t blocks = store_filter_blocks(b->count);
+    uint32_t blocks = store_filter_blocks(store_filter_count(b));
     size_t bytes = (size_t)blocks * STORE_FILTER_BLOCK;
     char *base = buf_reserve(out, bytes);
     if (bytes)
@@ -314,13 +353,13 @@ static struct slice certain_pieces(struct slice needle, hash_list *out)
         size_t len = end - begin;
         bool left = begin > 0, right = end < needle.len;
         if (left && right) {
-            EACH_PIECE(p, len, PUSH);
+            EACH_PIECE(p, len, needle, PUSH);
         } else if (left) {
             for (size_t at = 0; at + PIECE <= len; at += PIECE)
-                PUSH(piece_hash(p + at, PIECE));
+                PUSH(piece_hash(p + at, PIECE, needle));
         } else if (right) {
             if (len >= PIECE)
-                PUSH(piece_hash(p + len - PIECE, PIECE));
+                PUSH(piece_hash(p + len - PIECE, PIECE, needle));
             inner = slice_make(p, len);
         } else {
             inner = slice_make(p, len);
@@ -340,7 +379,7 @@ void store_filter_probe_contains(struct store_filter_probe *p, struct slice need
             for (size_t i = 0; i < certain.len; i++)
                 vec_push(&p->hashes, certain.items[i]);
             for (size_t at = r; at + PIECE <= inner.len; at += PIECE)
-                vec_push(&p->hashes, piece_hash(inner.ptr + at, PIECE));
+                vec_push(&p->hashes, piece_hash(inner.ptr + at, PIECE, inner));
             vec_push(&p->ends, (uint32_t)p->hashes.len);
         }
     } else if (certain.len) {

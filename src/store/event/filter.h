@@ -19,6 +19,9 @@ struct store_filter_builder {
     uint64_t *set; /* 0 = free; power of two */
     size_t size, count;
     uint64_t *seen; /* the last ones, by their low bits */
+    /* On their way into the set, whose places are being fetched. */
+    uint64_t queue[16];
+    unsigned queued;
 };
 void store_filter_builder_deinit(struct store_filter_builder *b);
 void store_filter_clear(struct store_filter_builder *b);
@@ -32,8 +35,10 @@ uint64_t store_filter_value(uint64_t field, struct slice text);
 /* Number of blocks for so many hashes: few different sizes, so that filters of one size can lie
  * side by side. 0 for none. */
 uint32_t store_filter_blocks(size_t hashes);
+/* Number of distinct ones. */
+size_t store_filter_count(struct store_filter_builder *b);
 /* Appends store_filter_blocks(count) blocks. */
-void store_filter_write(const struct store_filter_builder *b, struct buf *out);
+void store_filter_write(struct store_filter_builder *b, struct buf *out);
 
 /* What to look for; made once a query. */
 struct store_filter_probe {

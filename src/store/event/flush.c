@@ -137,11 +137,28 @@ static struct store__span_key *span_keys(const struct flush *f, const struct sto
     return keys;
 }
 
+/* Rows of one stream lie all over the blocks. */
+static void prefetch(const struct flush *f, const struct store__event_ref *refs, uint32_t i,
+                     size_t count)
+{
+    if (i + 16 < count) {
+        const struct store_event_block *b = f->blocks.items[refs[i + 16].source];
+        __builtin_prefetch(&b->rows[refs[i + 16].row]);
+    }
+    if (i + 8 < count) {
+        const struct store_event_block *b = f->blocks.items[refs[i + 8].source];
+        const char *at = b->payload + b->rows[refs[i + 8].row].offset;
+        for (int line = 0; line < 5; line++)
+            __builtin_prefetch(at + 64 * line);
+    }
+}
+
 static int write_group(struct flush *f, struct store_event_writer *w, struct store_group_builder *g,
                        const struct store__event_ref *refs, size_t count, struct diag *diag)
 {
     store_group_clear(g);
     for (uint32_t i = 0; i < count; i++) {
+        prefetch(f, refs, i, count);
         const uint32_t *map = fields_of(f, w, refs[i].source);
         struct store_event_block_fields at =
             store_event_block_row_fields(f->blocks.items[refs[i].source], refs[i].row);

@@ -127,6 +127,12 @@ static void by_dict(struct job *j, const struct store_event_predicate *p, struct
     mem_free(truth);
 }
 
+static const char *find(const char *begin, const char *end, struct slice needle)
+{
+    ptrdiff_t at = slice_find(slice_make(begin, (size_t)(end - begin)), needle);
+    return at < 0 ? NULL : begin + at;
+}
+
 /* Pages are searched in one go: what is found is then given to its row. */
 static int by_search(struct job *j, const struct store_event_predicate *p, struct store_column *k,
                      bool *flags)
@@ -148,10 +154,7 @@ static int by_search(struct job *j, const struct store_event_predicate *p, struc
             page = store_column_page_of(k, at);
             if (!page)
                 return ERR_CORRUPT;
-
-            hit = page->raw_len >= needle.len
-                      ? memmem(page->raw, page->raw_len, needle.ptr, needle.len)
-                      : NULL;
+            hit = find(page->raw, page->raw + page->raw_len, needle);
         }
         const char *begin = page->raw + (k->offsets[at] - page->raw_at),
                    *end = page->raw + (k->offsets[at + 1] - page->raw_at),
@@ -159,9 +162,7 @@ static int by_search(struct job *j, const struct store_event_predicate *p, struc
         /* A hit across two lines is none: look further. */
         while (hit && (hit < begin || (hit < end && hit + needle.len > end))) {
             const char *from = hit < begin ? begin : hit + 1;
-            hit = (size_t)(page_end - from) >= needle.len
-                      ? memmem(from, (size_t)(page_end - from), needle.ptr, needle.len)
-                      : NULL;
+            hit = find(from, page_end, needle);
         }
         flags[i] = (hit && hit < end) == found_is;
     }
