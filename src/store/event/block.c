@@ -109,6 +109,14 @@ static bool parse_fields(struct parser *p)
     return true;
 }
 
+static bool good_kind(uint64_t field, enum data_value_kind kind)
+{
+    if (field >= DATA_EVENT_INTRINSIC_COUNT)
+        return true;
+    return kind == (field == STORE_FIELD_CHILDREN ? DATA_VALUE_BYTES
+                                                  : data_event_intrinsic_kind((uint32_t)field));
+}
+
 /* Checks `count` attributes, and notes what rows keep beside them. */
 static bool skip_attrs(struct parser *p, uint64_t count, struct store_event_block_row *row)
 {
@@ -116,7 +124,7 @@ static bool skip_attrs(struct parser *p, uint64_t count, struct store_event_bloc
     struct data_value v;
     for (uint64_t i = 0; i < count; i++) {
         if (!store_value_decode(&p->in, &field, &v) || field >= p->b->field_count ||
-            v.kind == DATA_VALUE_NULL)
+            v.kind == DATA_VALUE_NULL || !good_kind(field, v.kind))
             return false;
         if (!row || field >= DATA_EVENT_INTRINSIC_COUNT)
             continue;

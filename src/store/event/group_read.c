@@ -1,9 +1,9 @@
 /* Reading a row group. */
-#include "base/hash.h"
 #include "codec/bytes.h"
 #include "store/event/block.h"
 #include "store/event/part_priv.h"
 #include "store/event/part_write_priv.h"
+#include "store/event/sum.h"
 
 static bool take_runs(struct store_group *g, struct slice *in)
 {
@@ -90,7 +90,8 @@ int store_group_open(const struct store_event_part *p, size_t i, struct store_gr
 {
     *out = (struct store_group){.part = p, .entry = store_event_part_group(p, i)};
     struct slice header = slice_make(p->bytes.ptr + out->entry.header_at, out->entry.header_len);
-    if (hash64(header.ptr, header.len, 0) == out->entry.header_sum && take_header(out, header))
+    if (store_sum_matches(header.ptr, header.len, 0, out->entry.header_sum) &&
+        take_header(out, header))
         return 0;
     store_group_close(out);
     return ERR_CORRUPT;
@@ -108,7 +109,8 @@ void store_group_close(struct store_group *g)
 int store_group_times(const struct store_group *g, int64_t *out)
 {
     struct slice in = slice_make(g->part->bytes.ptr + g->entry.data_at, g->ts_len);
-    if (hash64(in.ptr, in.len, 0) != g->ts_sum || codec_ints_decode(&in, out, g->entry.rows))
+    if (!store_sum_matches(in.ptr, in.len, 0, g->ts_sum) ||
+        codec_ints_decode(&in, out, g->entry.rows))
         return ERR_CORRUPT;
     return 0;
 }

@@ -70,7 +70,8 @@ static void build_filter(struct store_event_writer *w, const struct store_group_
             continue;
         if (field == DATA_EVENT_LINE) {
             for (size_t i = 0; i < c->values.len; i++)
-                store_filter_add_words(&w->filter, c->values.items[i].text);
+                if (data_value_has_text(c->values.items[i].kind))
+                    store_filter_add_words(&w->filter, c->values.items[i].text);
         } else {
             add_values(&w->filter, w->field_hashes.items[field], c);
         }
@@ -133,6 +134,11 @@ static char *span_ids_of(const struct store_group_builder *g)
     return ids;
 }
 
+static uint64_t line_bytes(struct data_value v)
+{
+    return data_value_has_text(v.kind) ? v.text.len : 0;
+}
+
 static void tally(struct store_event_writer *w, const struct store_group_builder *g)
 {
     uint32_t level_field = w->table == DATA_EVENT_LOGS ? DATA_EVENT_LEVEL : DATA_EVENT_STATUS;
@@ -147,7 +153,7 @@ static void tally(struct store_event_writer *w, const struct store_group_builder
         if (at_level < levels->rows.len && levels->rows.items[at_level] == row)
             level = store__level_of(w->table, levels->values.items[at_level++]);
         if (at_line < lines->rows.len && lines->rows.items[at_line] == row)
-            bytes = lines->values.items[at_line++].text.len;
+            bytes = line_bytes(lines->values.items[at_line++]);
         store__tally_add(&w->tallies, g->ts.items[row], g->stream.items[row], level, bytes);
     }
 }
