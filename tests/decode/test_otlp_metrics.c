@@ -368,6 +368,44 @@ static void refusals(void **state)
     }
 }
 
+/* What a small request could grow to is bounded. */
+static void bombs(void **state)
+{
+    struct fixture *f = *state;
+    struct buf json = {0};
+    buf_append_cstr(&json,
+                    "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"2000000000\","
+                    "\"asInt\":1,\"attributes\":[");
+    for (int i = 0; i <= DECODE_OTLP_LABELS; i++)
+        buf_printf(&json, "%s{\"key\":\"a.%d\",\"value\":{\"boolValue\":true}}", i ? "," : "", i);
+    buf_append_cstr(&json, "]}]}}");
+    decode_metric(f, "", buf_cstr(&json));
+    assert_int_equal(f->result.refused_by[DECODE_OTLP_TOO_MANY], 1);
+    buf_clear(&json);
+    buf_append_cstr(&json, "{\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":2,"
+                           "\"dataPoints\":[{\"timeUnixNano\":\"2000000000\",\"explicitBounds\":[");
+    for (int i = 0; i <= DECODE_OTLP_BUCKETS; i++)
+        buf_printf(&json, "%s%d", i ? "," : "", i);
+    buf_append_cstr(&json, "]}]}}");
+    decode_metric(f, "", buf_cstr(&json));
+    assert_int_equal(f->result.refused_by[DECODE_OTLP_TOO_MANY], 1);
+    /* A long name of the service, repeated by every point. */
+    buf_clear(&json);
+    buf_append_cstr(&json, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":"
+                           "\"service.name\",\"value\":{\"stringValue\":\"");
+    memset(buf_reserve(&json, 1 << 20), 'x', 1 << 20);
+    json.len += 1 << 20;
+    buf_append_cstr(&json, "\"}}]},\"scopeMetrics\":[{\"metrics\":[{\"name\":\"g\",\"gauge\":{"
+                           "\"dataPoints\":[");
+    for (int i = 0; i < 100; i++)
+        buf_printf(&json, "%s{\"timeUnixNano\":\"2000000000\",\"asInt\":%d}", i ? "," : "", i);
+    buf_append_cstr(&json, "]}}]}]}]}");
+    assert_int_equal(decode(f, buf_cstr(&json)), 0);
+    assert_in_range(f->result.refused_by[DECODE_OTLP_TOO_LARGE], 20, 40);
+    assert_int_equal(f->batch->series.len, 100 - f->result.refused);
+    buf_deinit(&json);
+}
+
 static void json_rules(void **state)
 {
     struct fixture *f = *state;
@@ -522,6 +560,7 @@ int main(void)
         TEST(exponential_histograms),
         TEST(summaries),
         TEST(refusals),
+        TEST(bombs),
         TEST(json_rules),
         TEST(protobuf_rules),
         TEST(answers),

@@ -35,6 +35,8 @@ static struct counter refused[DECODE_OTLP_REFUSED_COUNT] = {
     [DECODE_OTLP_BAD_HISTOGRAM] = REFUSED("invalid_histogram"),
     [DECODE_OTLP_BAD_ID] = REFUSED("invalid_id"),
     [DECODE_OTLP_TOO_DEEP] = REFUSED("too_deep"),
+    [DECODE_OTLP_TOO_MANY] = REFUSED("too_many"),
+    [DECODE_OTLP_TOO_LARGE] = REFUSED("too_large"),
 };
 static struct counter repaired = {
     .name = "pharos_otlp_repaired_texts_total",

@@ -9,6 +9,9 @@
 
 /* Samples of target_info that one resource of a request may get. */
 #define TARGET_INFO_MAX 1000
+/* What the keys of a request's series may take: enough whatever real ones hold. */
+#define KEY_BYTES_MIN    ((size_t)64 << 20)
+#define KEY_BYTES_FACTOR 8
 /* OpenMetrics: an exemplar's labels together. */
 #define EXEMPLAR_RUNES_MAX 128
 
@@ -109,7 +112,8 @@ static void resource_labels(struct decode__otlp_metrics *m)
     const struct decode_otlp_translation *t = m->translation;
     struct slice name, value, space;
     vec_clear(&st->resource_labels);
-    for (size_t i = 0; i < l->len && (t->promote_all_resource_attributes || t->promote_count);
+    for (size_t i = 0; i < l->len && st->resource_labels.len < DECODE_OTLP_LABELS &&
+                       (t->promote_all_resource_attributes || t->promote_count);
          i++) {
         if (is_promoted(t, l->items[i].key) && decode__otlp_label_name(m, l->items[i].key, &name) &&
             !decode__otlp_text(&m->w, &l->items[i].value, &value) && value.len)
@@ -135,7 +139,7 @@ static void scope_labels(struct decode__otlp_metrics *m, struct slice name, stru
     const decode__otlp_attributes *l = &m->w.scratch->scope;
     vec_clear(&st->base);
     if (m->translation->promote_scope_metadata && name.len) {
-        for (size_t i = 0; i < l->len; i++) {
+        for (size_t i = 0; i < l->len && st->base.len < DECODE_OTLP_LABELS; i++) {
             struct slice label, value,
                 key = arena_printf(m->w.scratch->arena, "otel_scope_%.*s",
                                    SLICE_FMT(l->items[i].key));
@@ -210,7 +214,7 @@ static void target_info(struct decode__otlp_metrics *m)
         return;
     /* Not counted as a point of the request when an attribute of the resource is no good. */
     struct decode_otlp_result before = *m->w.out;
-    if (!decode__otlp_labels(m, NULL)) {
+    if (!decode__otlp_labels(m, NULL) || !decode__otlp_has_room(m, 1)) {
         *m->w.out = before;
         return;
     }
@@ -394,7 +398,7 @@ static int number_point(struct decode__otlp_metrics *m, struct slice message)
                             SLICE_FMT(slice_first(m->name, 200)));
         return 0;
     }
-    if (!decode__otlp_labels(m, NULL))
+    if (!decode__otlp_labels(m, NULL) || !decode__otlp_has_room(m, 1))
         return 0;
     uint32_t series = decode__otlp_series(m, SLICE(""), SLICE(""));
     decode__otlp_sample(m, &p, series, p.value);
@@ -633,7 +637,8 @@ int decode_otlp_metrics(enum decode_otlp_encoding encoding, struct slice body,
         .w = {.body = message, .scratch = scratch, .out = out, .diag = diag},
         .translation = translation,
         .st = scratch->metric,
-        .batch = batch};
+        .batch = batch,
+        .key_bytes_max = KEY_BYTES_MIN + KEY_BYTES_FACTOR * body.len};
     memset(m.st->names, 0, sizeof(m.st->names));
     if (m.st->described)
         map_clear(m.st->described);

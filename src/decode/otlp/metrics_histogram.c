@@ -155,18 +155,28 @@ static bool check_explicit(struct decode__otlp_metrics *m, const struct decode__
     struct decode__otlp_metric_state *st = m->st;
     size_t counts = st->counts[POSITIVE].len, bounds = st->bounds.len;
     double total = 0;
-    if (counts ? counts != bounds + 1 : bounds)
+    bool stale = decode__otlp_is_stale(p); /* its counts say nothing */
+    if (bounds > DECODE_OTLP_BUCKETS)
+        return decode__otlp_refuse(&m->w, DECODE_OTLP_TOO_MANY, 1,
+                                   "metric \"%.*s\": a histogram has %zu buckets, more than %d",
+                                   SLICE_FMT(slice_first(m->name, 200)), bounds + 1,
+                                   DECODE_OTLP_BUCKETS);
+    if (!stale && (counts ? counts != bounds + 1 : bounds))
         return refuse(m, "a histogram has not one bucket more than it has explicitBounds");
     for (size_t i = 0; i < bounds; i++) {
         if (isnan(st->bounds.items[i]) || (i && st->bounds.items[i] <= st->bounds.items[i - 1]))
             return refuse(m, "a histogram's explicitBounds do not ascend");
     }
-    for (size_t i = 0; i < counts; i++)
+    for (size_t i = 0; i < counts && !stale; i++)
         total += (double)st->counts[POSITIVE].items[i];
     if (counts && total > (double)p->count)
         return refuse(m, "a histogram's buckets count more than its count");
     /* A bound of +Inf is the last bucket's anyway. */
     if (bounds && isinf(st->bounds.items[bounds - 1]) && st->bounds.items[bounds - 1] > 0) {
+        if (stale)
+            vec_clear(&st->counts[POSITIVE]);
+        while (st->counts[POSITIVE].len <= bounds)
+            vec_push(&st->counts[POSITIVE], 0);
         st->counts[POSITIVE].items[bounds - 1] += st->counts[POSITIVE].items[bounds];
         st->counts[POSITIVE].len--;
         st->bounds.len--;
@@ -276,8 +286,9 @@ int decode__otlp_histogram_point(struct decode__otlp_metrics *m, struct slice me
     }
     if (r.failed)
         return decode__otlp_damaged(&m->w, &r, in_histogram);
-    if (!decode__otlp_times(m, &p) || (!decode__otlp_is_stale(&p) && !check_explicit(m, &p)) ||
-        !decode__otlp_labels(m, custom ? NULL : "le"))
+    if (!decode__otlp_times(m, &p) || !check_explicit(m, &p) ||
+        !decode__otlp_labels(m, custom ? NULL : "le") ||
+        !decode__otlp_has_room(m, custom ? 1 : st->bounds.len + 3))
         return 0;
     if (decode__otlp_is_stale(&p)) {
         /* Whatever it says about buckets: counts do not matter, bounds name the series. */
@@ -379,7 +390,7 @@ int decode__otlp_exponential_point(struct decode__otlp_metrics *m, struct slice 
         return 0;
     if (decode__otlp_is_stale(&p)) {
         h = stale_histogram(0);
-        if (decode__otlp_labels(m, NULL))
+        if (decode__otlp_labels(m, NULL) && decode__otlp_has_room(m, 1))
             add_native(m, &p, &h);
         return 0;
     }
@@ -403,7 +414,7 @@ int decode__otlp_exponential_point(struct decode__otlp_metrics *m, struct slice 
         h.zero_threshold = ZERO_THRESHOLD_DEFAULT;
     h.count = (double)p.count;
     h.sum = p.has_sum ? p.sum : 0;
-    if (decode__otlp_labels(m, NULL))
+    if (decode__otlp_labels(m, NULL) && decode__otlp_has_room(m, 1))
         add_native(m, &p, &h);
     return 0;
 }
@@ -444,7 +455,8 @@ int decode__otlp_summary_point(struct decode__otlp_metrics *m, struct slice mess
     }
     if (r.failed)
         return decode__otlp_damaged(&m->w, &r, in_summary);
-    if (!decode__otlp_times(m, &p) || !decode__otlp_labels(m, "quantile"))
+    if (!decode__otlp_times(m, &p) || !decode__otlp_labels(m, "quantile") ||
+        !decode__otlp_has_room(m, st->exemplars.len + 2))
         return 0;
     decode__otlp_sample(m, &p, decode__otlp_series(m, SLICE("_sum"), SLICE("")), p.sum);
     decode__otlp_sample(m, &p, decode__otlp_series(m, SLICE("_count"), SLICE("")), (double)p.count);

@@ -85,6 +85,12 @@ static bool attribute_labels(struct decode__otlp_metrics *m)
     struct decode__otlp_metric_state *st = m->st;
     decode__otlp_attributes *l = &m->w.scratch->point;
     vec_clear(&st->attributes);
+    if (l->len > DECODE_OTLP_LABELS)
+        return decode__otlp_refuse(&m->w, DECODE_OTLP_TOO_MANY, 1,
+                                   "metric \"%.*s\": a point has %zu attributes, %d at most are "
+                                   "labels",
+                                   SLICE_FMT(slice_first(m->name, 200)), l->len,
+                                   DECODE_OTLP_LABELS);
     sort_attributes(l);
     for (size_t i = 0; i < l->len; i++) {
         const struct decode__otlp_attribute *a = &l->items[i];
@@ -175,6 +181,17 @@ static char *put_text(char *at, struct slice s)
     return at + s.len;
 }
 
+bool decode__otlp_has_room(struct decode__otlp_metrics *m, size_t count)
+{
+    size_t one = m->st->labels_room + m->st->family.len + sizeof(struct data_batch_series);
+    if (count * one <= m->key_bytes_max - MIN(m->key_bytes, m->key_bytes_max))
+        return true;
+    return decode__otlp_refuse(&m->w, DECODE_OTLP_TOO_LARGE, 1,
+                               "metric \"%.*s\": the labels of the request's series are more than "
+                               "%zu bytes together",
+                               SLICE_FMT(slice_first(m->name, 200)), m->key_bytes_max);
+}
+
 uint32_t decode__otlp_series(struct decode__otlp_metrics *m, struct slice suffix,
                              struct slice extra_value)
 {
@@ -201,5 +218,6 @@ uint32_t decode__otlp_series(struct decode__otlp_metrics *m, struct slice suffix
         at = codec_put_varint(at, l.value.len);
         at = put_text(at, l.value);
     }
+    m->key_bytes += room;
     return data_metric_batch_add_series_key(m->batch, slice_make(key, (size_t)(at - key)));
 }

@@ -46,6 +46,7 @@ struct decode__otlp_metrics {
     struct decode__otlp_metric_state *st;
     struct data_metric_batch *batch;
     int64_t time_min_ns, time_max_ns; /* of the resource's points */
+    size_t key_bytes, key_bytes_max;  /* of all series together */
     /* of the metric in hand: */
     struct slice name; /* as sent */
     bool has_start;    /* start timestamps mean something */
@@ -68,6 +69,9 @@ static inline bool decode__otlp_is_stale(const struct decode__otlp_point *p)
 /* Labels of the point from w.scratch->point and the base; `extra` is "le", "quantile" or NULL.
  * False when refused. */
 bool decode__otlp_labels(struct decode__otlp_metrics *m, const char *extra);
+/* Whether `count` more series of these labels may be made; false when refused. A small request with
+ * large labels of its resource would grow without bound. */
+bool decode__otlp_has_room(struct decode__otlp_metrics *m, size_t count);
 /* A series of these labels, named family + suffix. extra_value "" for none. */
 uint32_t decode__otlp_series(struct decode__otlp_metrics *m, struct slice suffix,
                              struct slice extra_value);

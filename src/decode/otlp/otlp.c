@@ -14,7 +14,8 @@ const char *decode_otlp_refusal_name(enum decode_otlp_refusal reason)
 {
     static const char *const names[DECODE_OTLP_REFUSED_COUNT] = {
         "invalid_name", "invalid_timestamp", "invalid_attribute", "invalid_temporality",
-        "no_value",     "invalid_histogram", "invalid_id",        "too_deep"};
+        "no_value",     "invalid_histogram", "invalid_id",        "too_deep",
+        "too_many",     "too_large"};
     base_assert(reason < DECODE_OTLP_REFUSED_COUNT);
     return names[reason];
 }

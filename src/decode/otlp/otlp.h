@@ -23,6 +23,12 @@ enum decode_otlp_encoding { DECODE_OTLP_PROTOBUF, DECODE_OTLP_JSON };
 /* AnyValue within AnyValue; deeper ones refuse their item. */
 #define DECODE_OTLP_DEPTH 24
 
+/* Attributes of one data point, or of a resource or scope where they become labels: as many as
+ * limits.label_count can be set to. */
+#define DECODE_OTLP_LABELS 1000
+/* Buckets of one explicit histogram, each of which is a series. */
+#define DECODE_OTLP_BUCKETS 4096
+
 enum decode_otlp_refusal {
     DECODE_OTLP_BAD_NAME,        /* a metric's name is empty or holds no letter or digit */
     DECODE_OTLP_BAD_TIME,        /* no timestamp, or beyond the year 2261 */
@@ -32,6 +38,9 @@ enum decode_otlp_refusal {
     DECODE_OTLP_BAD_HISTOGRAM,   /* counts, bounds or scale that contradict each other */
     DECODE_OTLP_BAD_ID,          /* a trace or span id that is zero or of a wrong length */
     DECODE_OTLP_TOO_DEEP,        /* attributes or a body nested deeper than DECODE_OTLP_DEPTH */
+    DECODE_OTLP_TOO_MANY,        /* more attributes or buckets than the limits above */
+    DECODE_OTLP_TOO_LARGE,       /* the request's series have more labels than it can be worth:
+                                    64 MiB and eight times its own size */
     DECODE_OTLP_REFUSED_COUNT
 };
 /* "invalid_name", ... for counters and messages. */
