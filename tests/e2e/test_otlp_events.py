@@ -2,6 +2,7 @@
 """OTLP logs and traces: OpenTelemetry's own SDK through every transport, refusals, a kill."""
 import json
 import time
+import urllib.parse
 
 import pharos_test as pt
 from npm_clients import node
@@ -37,8 +38,8 @@ class Test(pt.Case):
                                    f"doors.otlp_grpc.listen=127.0.0.1:{self.grpc_port}", *sets)
         self.url = f"http://127.0.0.1:{self.otlp_port}"
 
-    def send(self, path, body):
-        return pt.request(self.url + path, method="POST", body=json.dumps(body).encode(),
+    def send(self, path, body, url=None):
+        return pt.request((url or self.url) + path, method="POST", body=json.dumps(body).encode(),
                           headers={"Content-Type": "application/json"})
 
     def taken(self):
@@ -58,6 +59,37 @@ class Test(pt.Case):
                 self.assertEqual(sent["failures"], [])
                 self.assertEqual(self.taken(), (3 * (i + 1), 2 * (i + 1)))
                 self.check_trace(kind, sent)
+                self.check_logs(kind, sent)
+
+    def check_logs(self, kind, sent):
+        """The log records by LogQL: lines, levels, fields, and those of the span."""
+        service = '{service_name="shop-%s", service_namespace="eu"}' % kind
+        lines = self.lines(service)
+        self.assertLessEqual({"plain line", '{"structured":{"n":1},"list":[true]}', "12.5"},
+                             {line for _, line in lines})
+        fields, _ = self.lines(service + ' | trace_id="%s"' % sent["traceId"])[0]
+        self.assertEqual({k: fields[k] for k in ("span_id", "detected_level", "order_id", "paid",
+                                                 "host_name", "scope_name", "severity_text")},
+                         {"span_id": sent["spanId"], "detected_level": "warn", "order_id": "7",
+                          "paid": "true", "host_name": "h1", "scope_name": "log.lib",
+                          "severity_text": "Warning"})
+        self.assertTrue(self.lines(service + ' | event_name="order.placed" | detected_level="info"'))
+
+    def lines(self, query):
+        """[(labels and fields, line)]"""
+        answer = self.server_.get("/loki/loki/api/v1/query_range?" + urllib.parse.urlencode(
+            {"query": query, "start": NOW - 10**12, "end": time.time_ns() + 10**9}))
+        self.assertEqual(answer.status, 200, answer.text)
+        return [(s["stream"], line) for s in answer.json()["data"]["result"]
+                for _, line, *_ in s["values"]]
+
+    def test_loki_path(self):
+        self.open()
+        answer = self.send("/loki/otlp/v1/logs", logs({"body": {"stringValue": "by Loki's path"}}),
+                           self.server_.url)
+        self.assertEqual((answer.status, answer.json()), (200, {}))
+        ((stream, line),) = self.lines('{service_name="unknown_service"}')
+        self.assertEqual(line, "by Loki's path")
 
     def check_trace(self, kind, sent):
         """The trace as the SDK sent it, field by field."""

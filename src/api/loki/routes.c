@@ -1,5 +1,6 @@
 /* Loki's door: its table. */
 #include "api/loki/door_priv.h"
+#include "api/otlp/http.h"
 #include "api/prometheus/door_priv.h"
 
 #define BOTH (API_GET | API_POST)
@@ -8,6 +9,7 @@ static const struct api_route loki_routes[] = {
     {API_POST, "/loki/api/v1/push", loki__push},
     {API_POST, "/loki/api/v1/push/", loki__push},
     {API_POST, "/api/prom/push", loki__push},
+    {API_POST, "/otlp/v1/logs", api__otlp_logs},
     {BOTH, "/loki/api/v1/query", loki__query},
     {BOTH, "/loki/api/v1/query_range", loki__query_range},
     {BOTH, "/loki/api/v1/explain", loki__explain},

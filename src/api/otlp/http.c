@@ -96,7 +96,7 @@ void api__otlp_metrics(struct api_call *call)
     take(call, DECODE_OTLP_METRICS);
 }
 
-static void logs(struct api_call *call)
+void api__otlp_logs(struct api_call *call)
 {
     take(call, DECODE_OTLP_LOGS);
 }
@@ -161,7 +161,7 @@ static void set_cors(struct api *api, struct net_request *req)
 
 static const struct api_route routes[] = {
     {API_POST, "/v1/metrics", api__otlp_metrics},
-    {API_POST, "/v1/logs", logs},
+    {API_POST, "/v1/logs", api__otlp_logs},
     {API_POST, "/v1/traces", traces},
     {API_POST, "/v1development/profiles", profiles},
     {API_POST, "/v1/profiles", profiles},
