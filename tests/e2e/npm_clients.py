@@ -10,7 +10,9 @@ def node(case, script, *args):
     """Runs a script with the packages at hand; gives what it prints. Skips without Node.js."""
     if not shutil.which("node") or not shutil.which("npm"):
         case.skipTest("node and npm are not installed")
-    if not (HERE / "node_modules" / ".package-lock.json").exists():
+    installed = HERE / "node_modules" / ".package-lock.json"
+    if not installed.exists() or \
+            installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
         done = subprocess.run(["npm", "ci"], cwd=HERE, capture_output=True, text=True, timeout=300)
         case.assertEqual(done.returncode, 0, done.stdout + done.stderr)
     done = subprocess.run(["node", HERE / script, *map(str, args)], capture_output=True, text=True,
