@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "store/memory.h"
 #include "lang/promql/promql.h"
+#include "store/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +19,7 @@ static struct store_memory *make_source(void)
                                      {SLICE("le"), j ? SLICE("1") : SLICE("+Inf")}};
             for (int i = 0; i < 20; i++)
                 store_memory_add(m, (struct data_labels){l, 3}, i * 15 * NS_PER_SEC,
-                                  i % 7 == 6 ? NAN : (double)(i * (int)(n + 1) % 11), NULL);
+                                 i % 7 == 6 ? NAN : (double)(i * (int)(n + 1) % 11), NULL);
         }
     }
     return m;

@@ -10,8 +10,8 @@
  * type. ERR_INVALID with line and column. */
 int api_dashboard_parse(struct slice text, struct arena *arena, struct store_dashboard_save *out,
                         struct diag *diag);
-/* Appends a stored dashboard as an indented file, without the numbers that only a catalogue has (id,
- * version), in the order of its keys. */
+/* Appends a stored dashboard as an indented file, without the numbers that only a catalogue has
+ * (id, version), in the order of its keys. */
 void api_dashboard_print(const struct store_dashboard *d, struct arena *arena, struct buf *out);
 /* Whether two bodies say the same, but for id, uid and version and white space. */
 bool api_dashboard_same(struct slice a, struct slice b, struct arena *arena);

@@ -135,9 +135,9 @@ static int read_steps(const struct item *it, int64_t points_max, struct query_st
     }
     if (points_max &&
         (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns >= (uint64_t)points_max)
-        return api_too_fine(
-            points_max, "Try a larger step_ms or a shorter range, or raise limits.query.points",
-            diag);
+        return api_too_fine(points_max,
+                            "Try a larger step_ms or a shorter range, or raise limits.query.points",
+                            diag);
     return 0;
 }
 

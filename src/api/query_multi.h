@@ -34,6 +34,8 @@ struct api_language {
 
 extern const struct api_language api_language_promql;
 extern const struct api_language api_language_logql;
+/* The result itself, in q->arena, for answers in other shapes. Sets q->error as a language does. */
+int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag);
 /* NULL when there is none of that name. */
 const struct api_language *api_language_find(struct slice name);
 size_t api_language_count(void);

@@ -100,9 +100,9 @@ static void ship_all(struct server_provision *p, struct arena *arena)
     size_t count = 0;
     struct diag diag;
     diag_init(&diag);
-    int err = p->shipped ? provision__folder(p, SLICE(""), "Pharos", SHIPPED_FOLDER, arena,
-                                             &folder, &diag)
-                         : 0;
+    int err = p->shipped
+                  ? provision__folder(p, SLICE(""), "Pharos", SHIPPED_FOLDER, arena, &folder, &diag)
+                  : 0;
     for (size_t i = 0; i < server_shipped_count && p->shipped && !err; i++) {
         struct diag why;
         diag_init(&why);

@@ -1,7 +1,7 @@
 /* Dashboards that are not made in the UI: those that come with the program, those in the folders of
- * Grafana's provisioning files, and those of the folder `dashboards.path`, which goes both ways: what
- * changes there appears within seconds, what is saved in the UI is written there. One thread looks
- * at everything every two seconds. */
+ * Grafana's provisioning files, and those of the folder `dashboards.path`, which goes both ways:
+ * what changes there appears within seconds, what is saved in the UI is written there. One thread
+ * looks at everything every two seconds. */
 #ifndef SERVER_PROVISION_H
 #define SERVER_PROVISION_H
 

@@ -271,9 +271,10 @@ static void drop_vanished(struct scan *s)
             continue;
         int err = s->pr->keep ? store_dashboard_set_origin(c, all[i].uid, SLICE(""), false, NULL)
                               : store_dashboard_delete(c, all[i].uid, true, NULL, NULL, NULL);
-        LOG_INFO("server", s->pr->keep ? "a dashboard's file is gone; it stays" : "a dashboard went with its file",
-                 LOG_SLICE("file", rel), LOG_SLICE("uid", all[i].uid),
-                 LOG_STR("result", err_name(err)));
+        LOG_INFO(
+            "server",
+            s->pr->keep ? "a dashboard's file is gone; it stays" : "a dashboard went with its file",
+            LOG_SLICE("file", rel), LOG_SLICE("uid", all[i].uid), LOG_STR("result", err_name(err)));
         pthread_mutex_lock(&s->p->lock);
         forget(s->pr, rel);
         pthread_mutex_unlock(&s->p->lock);
@@ -450,8 +451,8 @@ int server_provision_changes(void *ctx, const struct store_dashboard *before,
         remove_file(p->env.os, from, old);
     else if (after && writer)
         err = save_to_file(p, writer, from ? old : SLICE(""),
-                           before && !slice_eq(before->folder_uid, after->folder_uid), after,
-                           arena, diag);
+                           before && !slice_eq(before->folder_uid, after->folder_uid), after, arena,
+                           diag);
     pthread_mutex_unlock(&p->lock);
     arena_free(arena);
     return err;

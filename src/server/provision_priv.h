@@ -12,10 +12,10 @@
 /* A folder of files. */
 struct provider {
     char *name, *path, *folder, *folder_uid;
-    bool allow_updates;  /* changes in the UI are kept in the catalogue */
-    bool write;          /* ... and written to the file */
-    bool keep;           /* a dashboard whose file is gone stays */
-    bool by_structure;   /* subfolders are folders */
+    bool allow_updates; /* changes in the UI are kept in the catalogue */
+    bool write;         /* ... and written to the file */
+    bool keep;          /* a dashboard whose file is gone stays */
+    bool by_structure;  /* subfolders are folders */
     bool warned, scanned;
     struct map *files; /* by path below `path`: struct known_file */
     struct map *dirs;  /* by path below `path`: uid of the folder, a char * */

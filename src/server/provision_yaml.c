@@ -104,8 +104,8 @@ static int read_provider(struct server_provision *p, const struct text_yaml *nod
         err = text_yaml_error(node, diag, ERR_INVALID, "a provider's name holds no ':'");
     for (size_t i = 0; i < p->providers.len && !err; i++) {
         if (strcmp(p->providers.items[i].name, pr.name) == 0)
-            err = text_yaml_error(node, diag, ERR_INVALID, "provider \"%s\" is there twice",
-                                  pr.name);
+            err =
+                text_yaml_error(node, diag, ERR_INVALID, "provider \"%s\" is there twice", pr.name);
     }
     mem_free(type);
     if (!err) {
@@ -139,8 +139,9 @@ static int read_dashboards(struct server_provision *p, const struct text_yaml *r
 
 static int read_sources(struct server_provision *p, const struct text_yaml *root, struct diag *diag)
 {
-    static const char *const types[] = {"prometheus",   "loki",   "tempo",    "jaeger",   "zipkin",
-                                        "alertmanager", "influxdb", "graphite", "elasticsearch"};
+    static const char *const types[] = {"prometheus", "loki",     "tempo",
+                                        "jaeger",     "zipkin",   "alertmanager",
+                                        "influxdb",   "graphite", "elasticsearch"};
     const struct text_yaml *list = text_yaml_get(root, "datasources");
     (void)p;
     if (text_yaml_is_null(list))

@@ -69,7 +69,7 @@ static void run(struct api_job *job)
     s->work(&g);
 }
 
-void grafana__start(struct api_call *call, grafana_work work)
+static void start(struct api_call *call, grafana_work work, struct slice tenant)
 {
     struct started *s = ARENA_NEW(net_request_arena(call->req), struct started);
     s->call = call;
@@ -79,7 +79,18 @@ void grafana__start(struct api_call *call, grafana_work work)
     job->state = s;
     net_response_header(call->req, "Cache-Control", SLICE("no-store"));
     net_response_header(call->req, "X-Content-Type-Options", SLICE("nosniff"));
-    api_job_start(job, false);
+    job->tenant = tenant;
+    api_job_start(job, tenant.ptr != NULL);
+}
+
+void grafana__start(struct api_call *call, grafana_work work)
+{
+    start(call, work, (struct slice){0});
+}
+
+void grafana__start_query(struct api_call *call, grafana_work work, struct slice tenant)
+{
+    start(call, work, tenant);
 }
 
 void grafana__fail(struct grafana *g, int http_status, const char *status, const char *fmt, ...)

@@ -33,6 +33,9 @@ typedef void (*grafana_work)(struct grafana *g);
  * catalogue. */
 void grafana__start(struct api_call *call, grafana_work work);
 
+/* The same for work that queries this tenant's data: it has a place among the queries. */
+void grafana__start_query(struct api_call *call, grafana_work work, struct slice tenant);
+
 #define GRAFANA_HANDLER(name)                                                                      \
     void grafana__##name(struct api_call *call)                                                    \
     {                                                                                              \

@@ -72,6 +72,15 @@ const struct api_route grafana__routes[] = {
     {API_DELETE, "/api/playlists/:uid", grafana__playlist_delete, EARLY},
     {API_GET, "/api/playlists/:uid/items", grafana__playlist_items, EARLY},
 
+    {API_GET, "/api/dashboards/uid/:uid/public-dashboards", grafana__public_get, EARLY},
+    {API_POST, "/api/dashboards/uid/:uid/public-dashboards", grafana__public_create, EARLY},
+    {API_PATCH, "/api/dashboards/uid/:uid/public-dashboards/:link", grafana__public_change, EARLY},
+    {API_DELETE, "/api/dashboards/uid/:uid/public-dashboards/:link", grafana__public_delete, EARLY},
+    {API_GET, "/api/dashboards/public-dashboards", grafana__public_list, EARLY},
+    {API_GET, "/api/public/dashboards/:token", grafana__public_view, EARLY},
+    {API_POST, "/api/public/dashboards/:token/panels/:panel/query", grafana__public_query},
+
+    {API_POST, "/api/ds/query", grafana__ds_query},
     {API_GET, "/api/datasources", grafana__source_list, EARLY},
     {API_POST, "/api/datasources", grafana__source_fixed, EARLY},
     {API_GET, "/api/datasources/:id", grafana__source_get, EARLY},

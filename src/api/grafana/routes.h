@@ -18,7 +18,8 @@
     X(playlist_items) X(playlist_create) X(playlist_put) X(playlist_delete) X(user) X(org)         \
     X(org_list) X(user_orgs) X(org_get) X(login_ping) X(frontend_settings) X(preferences_get)      \
     X(preferences_put) X(preferences_patch) X(source_list) X(source_get) X(source_id)              \
-    X(source_health) X(source_fixed) X(source_proxy) X(source_resource) X(health)
+    X(source_health) X(source_fixed) X(source_proxy) X(source_resource) X(health) X(ds_query) X(public_get) X(public_create)                     \
+    X(public_change) X(public_delete) X(public_list) X(public_view) X(public_query)
 /* clang-format on */
 #define GRAFANA_DECLARE(name) void grafana__##name(struct api_call *call);
 GRAFANA_HANDLERS(GRAFANA_DECLARE)

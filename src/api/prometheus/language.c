@@ -114,29 +114,48 @@ static void put_plan(const struct query_plan *plan, struct buf *out)
     buf_deinit(&text);
 }
 
-static int run(struct api_query *q, struct buf *out, struct diag *diag)
+static int plan_query(struct api_query *q, struct promql_expr **out_expr, struct query_plan **out,
+                      struct diag *diag)
 {
     struct promql_options options;
+    struct diag why;
+    diag_init(&why);
+    int err = parse(q, &options, out_expr, diag);
+    if (!err && promql_plan(*out_expr, &q->steps, &options, q->arena, out, &why)) {
+        diag_set(diag, why.code, "invalid parameter \"query\": %s", why.msg);
+        err = why.code == ERR_INVALID ? bad(q, API_BAD_DATA) : why.code;
+    }
+    return err;
+}
+
+static int run_plan(struct api_query *q, const struct query_plan *plan, struct query_result *out,
+                    struct diag *diag)
+{
+    int err = query_run(plan, &q->env, q->arena, out, diag);
+    return err == ERR_INVALID ? bad(q, API_EXECUTION) : err; /* the query is well formed */
+}
+
+int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag)
+{
+    struct promql_expr *expr = NULL;
+    struct query_plan *plan = NULL;
+    int err = plan_query(q, &expr, &plan, diag);
+    if (!err)
+        err = run_plan(q, plan, out, diag);
+    promql_expr_free(expr);
+    return err;
+}
+
+static int run(struct api_query *q, struct buf *out, struct diag *diag)
+{
     struct promql_expr *expr = NULL;
     struct query_plan *plan = NULL;
     struct query_result result = {0};
-    struct diag why;
-    diag_init(&why);
-    int err = parse(q, &options, &expr, diag);
-    if (err)
-        return err;
-    err = promql_plan(expr, &q->steps, &options, q->arena, &plan, &why);
-    if (err) {
-        diag_set(diag, err, "invalid parameter \"query\": %s", why.msg);
-        err = err == ERR_INVALID ? bad(q, API_BAD_DATA) : err;
-    } else if (q->explain) {
+    int err = plan_query(q, &expr, &plan, diag);
+    if (!err && q->explain) {
         put_plan(plan, out);
-    } else {
-        err = q->stats ? query_run(plan, &q->env, q->arena, &result, diag)
-                       : api__prom_run_kept(q->api, expr, q->text, &options, &q->steps, &q->env,
-                                            q->arena, &result, diag);
-        if (err == ERR_INVALID)
-            err = bad(q, API_EXECUTION); /* the query is well formed */
+    } else if (!err) {
+        err = run_plan(q, plan, &result, diag);
         if (!err)
             err = api_put_columns(q, &result, out, diag);
         if (!err && q->exemplars)

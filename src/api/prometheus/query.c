@@ -367,9 +367,9 @@ static int read_steps(struct net_request *req, int64_t points_max, struct query_
     if (!err && points_max &&
         (uint64_t)(s->end_ns - s->start_ns) / (uint64_t)s->step_ns > (uint64_t)points_max)
         err = api_too_fine(points_max,
-                            "Try decreasing the query resolution (?step=XX) or raising "
-                            "limits.query.points",
-                            diag);
+                           "Try decreasing the query resolution (?step=XX) or raising "
+                           "limits.query.points",
+                           diag);
     return err;
 }
 

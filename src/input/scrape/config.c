@@ -475,7 +475,8 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
     keys[ARRAY_LEN(keys) - 1] = NULL;
     TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(input__unbuilt_sd); i++)
-        TRY(input__conf_unbuilt(p, map, input__unbuilt_sd[i], "use file_sd_configs or http_sd_configs"));
+        TRY(input__conf_unbuilt(p, map, input__unbuilt_sd[i],
+                                "use file_sd_configs or http_sd_configs"));
     TRY(input__conf_text(p, map, "job_name", &j->name));
     if (!j->name.len)
         return text_yaml_error(map, p->diag, ERR_INVALID, "job_name is empty");
