@@ -36,7 +36,7 @@ class Api:
 class Dashboards(pt.Case):
     def setUp(self):
         super().setUp()
-        self.one = self.server(doors=False)
+        self.one = self.server("dashboards.shipped=off", doors=False)
         self.api = Api(self.one)
 
     def test_terraform_dashboard(self):

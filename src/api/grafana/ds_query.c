@@ -68,9 +68,8 @@ static void fill_variables(struct slice text, const struct target *t, struct buf
         }
         bool braces = begin < text.len && text.ptr[begin] == '{';
         begin += braces;
-        while (begin + n < text.len &&
-               (text.ptr[begin + n] == '_' ||
-                (text.ptr[begin + n] >= 'a' && text.ptr[begin + n] <= 'z')))
+        while (begin + n < text.len && (text.ptr[begin + n] == '_' ||
+                                        (text.ptr[begin + n] >= 'a' && text.ptr[begin + n] <= 'z')))
             n++;
         struct slice name = slice_make(text.ptr + begin, n);
         bool closed = !braces || (begin + n < text.len && text.ptr[begin + n] == '}');
@@ -137,10 +136,11 @@ static void put_frame(const struct target *t, const struct query_series *s, cons
         put_legend(t->legend, s->labels, &name);
     buf_append_cstr(out, "{\"schema\":{\"refId\":");
     codec_json_append_string(out, t->ref_id);
-    buf_printf(out,
-               ",\"meta\":{\"type\":\"%s\",\"typeVersion\":[0,1],\"custom\":{\"resultType\":\"%s\"},"
-               "\"executedQueryString\":",
-               t->instant ? "numeric-multi" : "timeseries-multi", kind);
+    buf_printf(
+        out,
+        ",\"meta\":{\"type\":\"%s\",\"typeVersion\":[0,1],\"custom\":{\"resultType\":\"%s\"},"
+        "\"executedQueryString\":",
+        t->instant ? "numeric-multi" : "timeseries-multi", kind);
     struct buf query = {0};
     buf_printf(&query, "Expr: %.*s\nStep: ", SLICE_FMT(t->text));
     put_duration(t->step_ns, &query);
@@ -208,14 +208,13 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
     struct budget memory;
     budget_init(&memory, &job->api->queries_memory, job->limits.query_memory_bytes,
                 "limits.query.memory");
-    struct api_query q = {.api = job->api,
-                          .tenant = job->tenant,
-                          .text = t->text,
-                          .limits = job->limits,
-                          .arena = arena_new(0, &memory),
-                          .steps = {.start_ns = t->range.to_ns,
-                                    .end_ns = t->range.to_ns,
-                                    .instant = t->instant}};
+    struct api_query q = {
+        .api = job->api,
+        .tenant = job->tenant,
+        .text = t->text,
+        .limits = job->limits,
+        .arena = arena_new(0, &memory),
+        .steps = {.start_ns = t->range.to_ns, .end_ns = t->range.to_ns, .instant = t->instant}};
     q.env = (struct query_env){.source = job->api->source,
                                .tenant = job->tenant,
                                .pool = job->api->pool,
@@ -269,7 +268,7 @@ static void answer_query(struct grafana *g, const struct codec_json *v, const st
                          struct buf *out, bool *bad)
 {
     const struct codec_json *ds = codec_json_get(v, "datasource");
-    struct slice uid = ds && ds->kind == CODEC_JSON_OBJECT ? grafana__string(ds, "uid")
+    struct slice uid = ds && ds->kind == CODEC_JSON_OBJECT   ? grafana__string(ds, "uid")
                        : ds && ds->kind == CODEC_JSON_STRING ? ds->text
                                                              : SLICE("");
     struct slice type = grafana__string(ds, "type"), text = grafana__string(v, "expr");
@@ -331,9 +330,7 @@ static int read_range(const struct codec_json *body, int64_t now_ns, struct rang
             return diag_set(diag, ERR_INVALID,
                             "\"%s\" is milliseconds since 1970, or text as \"now-1h\"", keys[i]);
     }
-    return out->to_ns < out->from_ns
-               ? diag_set(diag, ERR_INVALID, "\"to\" is before \"from\"")
-               : 0;
+    return out->to_ns < out->from_ns ? diag_set(diag, ERR_INVALID, "\"to\" is before \"from\"") : 0;
 }
 
 void grafana__answer_queries(struct grafana *g, const struct codec_json *queries,

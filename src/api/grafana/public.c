@@ -1,5 +1,5 @@
-/* Public dashboards: one that may be looked at without signing in, by a token that cannot be guessed.
- * Its viewers see panels and results; queries stay here and are run as they were saved. */
+/* Public dashboards: one that may be looked at without signing in, by a token that cannot be
+ * guessed. Its viewers see panels and results; queries stay here and are run as they were saved. */
 #include "api/grafana/ds_query.h"
 
 #define KIND      "public dashboard"
@@ -66,8 +66,7 @@ static void save_link(struct grafana *g, struct link *l, bool create)
     l->annotations = grafana__bool(g->body, "annotationsEnabled", l->annotations);
     l->doc.login = g->login;
     l->doc.body = arena_printf(
-        g->arena,
-        "{\"isEnabled\":%s,\"timeSelectionEnabled\":%s,\"annotationsEnabled\":%s}",
+        g->arena, "{\"isEnabled\":%s,\"timeSelectionEnabled\":%s,\"annotationsEnabled\":%s}",
         l->enabled ? "true" : "false", l->time_selection ? "true" : "false",
         l->annotations ? "true" : "false");
     int err = store_document_put(g->catalog, &l->doc, create, &g->diag);
@@ -91,8 +90,8 @@ static void public_create(struct grafana *g)
     size_t count = 0;
     char uid[15], token[33];
     struct slice wanted = grafana__string(g->body, "uid");
-    int err = store_dashboard_get(g->catalog, grafana__arg(g, 0), 0, g->login, g->arena, &d,
-                                  &g->diag);
+    int err =
+        store_dashboard_get(g->catalog, grafana__arg(g, 0), 0, g->login, g->arena, &d, &g->diag);
     if (!err)
         err = store_document_list(g->catalog, KIND, d.uid, false, g->arena, &all, &count, &g->diag);
     if (err) {
@@ -173,7 +172,7 @@ static void public_list(struct grafana *g)
 /* What a target shows of itself to a viewer. */
 static bool is_shown(struct slice key)
 {
-    static const char *const keys[] = {"refId",  "hide", "datasource", "legendFormat",
+    static const char *const keys[] = {"refId",  "hide",    "datasource", "legendFormat",
                                        "format", "instant", "range"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (slice_eq_cstr(key, keys[i]))
