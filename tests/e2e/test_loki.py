@@ -317,7 +317,7 @@ class Query(Case):
                  "exceeded maximum resolution of 11,000 points"),
                 ("query_range", {"query": '{app="web"}', "start": 5, "end": 4}, 400,
                  "end timestamp must not be before"),
-                ("query", {"query": 'sum(count_over_time({app="web"} | json [1h]))'}, 400,
+                ("query", {"query": 'sum by (x) (count_over_time({app="web"} | json [1h]))'}, 400,
                  "pipeline error: 'JSONParserErr' for series"),
                 ("query_range", {"query": '{app="web"} | line_format "{{nope}}"'}, 400,
                  'function "nope" not defined'),

@@ -49,11 +49,16 @@ static void walk_object(struct walk *w, struct slice prefix)
         if (!key.len || kind == CODEC_JSON_NULL || kind == CODEC_JSON_ARRAY)
             continue;
         struct slice name = join(w->line, prefix, slice_trim(key));
-        if (kind == CODEC_JSON_OBJECT)
-            walk_object(w, name);
-        else if (kind == CODEC_JSON_STRING ? codec_json_read_string(r, &value)
-                                           : codec_json_read_raw(r, &value))
+        if (kind == CODEC_JSON_OBJECT) {
+            if (logql_line_wants_below(w->line, name))
+                walk_object(w, name);
+        } else if (!logql_line_wants(w->line, name)) {
+            continue;
+        } else if (kind == CODEC_JSON_STRING ? codec_json_read_string(r, &value)
+                                             : codec_json_read_raw(r, &value))
             logql_line_extract(w->line, name, value);
+        if (logql_line_has_all(w->line))
+            return;
     }
 }
 
@@ -70,6 +75,8 @@ void logql_extract_json(struct logql_line *l)
     struct diag d;
     struct codec_json_reader r = reader(l, &d);
     struct walk w = {l, &r};
+    if (!logql_line_look(l))
+        return;
     walk_object(&w, SLICE(""));
     if (r.err)
         fail(l, &d);
@@ -167,8 +174,12 @@ static bool descend(struct codec_json_reader *r, const struct logql_path *path)
 void logql_extract_json_paths(struct logql_line *l, const struct logql_pair *labels,
                               const struct logql_path *paths, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    if (!logql_line_look(l))
+        return;
+    for (size_t i = 0; i < count && !logql_line_has_all(l); i++) {
         struct diag d;
+        if (!logql_line_wants(l, labels[i].name))
+            continue;
         struct codec_json_reader r = reader(l, &d);
         struct slice value = SLICE("");
         enum codec_json_kind kind;

@@ -100,7 +100,9 @@ void logql_extract_logfmt(struct logql_line *l, bool strict, bool keep_empty,
                           const struct logql_pair *pairs, size_t count)
 {
     struct logfmt f = {.rest = l->text};
-    while (next_pair(&f, l->text, l->arena)) {
+    if (!logql_line_look(l))
+        return;
+    while (!logql_line_has_all(l) && next_pair(&f, l->text, l->arena)) {
         if (f.broken) {
             if (!strict)
                 continue;
@@ -121,7 +123,7 @@ void logql_extract_logfmt(struct logql_line *l, bool strict, bool keep_empty,
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (!logql_line_get(l, pairs[i].name).ptr)
+        if (!logql_line_has_all(l) && !logql_line_get(l, pairs[i].name).ptr)
             logql_line_extract(l, pairs[i].name, SLICE(""));
     }
 }

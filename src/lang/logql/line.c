@@ -63,6 +63,50 @@ void logql_line_add_metadata(struct logql_line *l, struct slice name, struct sli
         vec_push(&l->labels, ((struct logql_label){name, value, LOGQL_METADATA}));
 }
 
+static bool is_wanted(const struct logql_line *l, struct slice name)
+{
+    for (size_t i = 0; i < l->wanted->count; i++) {
+        if (slice_eq(l->wanted->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+bool logql_line_look(struct logql_line *l)
+{
+    if (!l->wanted)
+        return true;
+    l->missing = 0;
+    for (size_t i = 0; i < l->wanted->count; i++)
+        l->missing += logql_line_find(l, l->wanted->names[i]) == NULL;
+    return !logql_line_has_all(l);
+}
+
+bool logql_line_wants(const struct logql_line *l, struct slice name)
+{
+    if (!l->wanted)
+        return true;
+    for (size_t i = 0; i < l->wanted->count; i++) {
+        struct slice w = l->wanted->names[i];
+        if (slice_starts_with(w, name) &&
+            (w.len == name.len || slice_eq_cstr(slice_from(w, name.len), LOGQL_EXTRACTED)))
+            return true;
+    }
+    return false;
+}
+
+bool logql_line_wants_below(const struct logql_line *l, struct slice prefix)
+{
+    if (!l->wanted)
+        return true;
+    for (size_t i = 0; i < l->wanted->count; i++) {
+        struct slice w = l->wanted->names[i];
+        if (w.len > prefix.len && slice_starts_with(w, prefix) && w.ptr[prefix.len] == '_')
+            return true;
+    }
+    return false;
+}
+
 void logql_line_extract(struct logql_line *l, struct slice name, struct slice value)
 {
     struct logql_label *there = logql_line_find(l, name);
@@ -70,8 +114,11 @@ void logql_line_extract(struct logql_line *l, struct slice name, struct slice va
         name = extracted(l, name);
         there = logql_line_find(l, name);
     }
-    if (l->wanted && !l->wanted(l->wanted_ctx, name))
-        return;
+    if (l->wanted) {
+        if (!is_wanted(l, name))
+            return;
+        l->missing -= !there && l->missing;
+    }
     if (!there)
         vec_push(&l->labels, ((struct logql_label){name, value, LOGQL_PARSED}));
     else if (there->category != LOGQL_PARSED)

@@ -24,6 +24,12 @@ struct logql_label {
     enum logql_category category;
 };
 
+struct logql_wanted {
+    const struct slice *names;
+    size_t count;
+    bool all_is_enough; /* a parser may stop when it has them: what is wrong behind is no error */
+};
+
 struct logql_line_regex {
     struct slice pattern; /* owned */
     struct text_regex *regex;
@@ -36,9 +42,10 @@ struct logql_line {
     VEC(struct logql_label) labels; /* distinct names, in no order */
     struct slice error, error_details;
     struct arena *arena; /* of what the stages make; emptied by logql_line_begin */
-    /* Of a pipeline that needs but some of the labels: what parsers may leave out. NULL = none. */
-    bool (*wanted)(const void *ctx, struct slice name);
-    const void *wanted_ctx;
+    /* Of a pipeline that needs but some of the labels: what parsers may leave out. NULL = nothing.
+     */
+    const struct logql_wanted *wanted;
+    size_t missing; /* of the wanted ones, so many are not there yet (logql_line_look) */
     /* Regular expressions that templates make as they run. */
     VEC(struct logql_line_regex) regexes;
 };
@@ -54,6 +61,17 @@ static inline void logql_line_add(struct logql_line *l, struct slice name, struc
 }
 /* Structured metadata: a name that the stream has gets "_extracted" behind it. */
 void logql_line_add_metadata(struct logql_line *l, struct slice name, struct slice value);
+/* Before a parser: counts what is missing. False when the line need not be parsed at all. */
+bool logql_line_look(struct logql_line *l);
+/* Whether a parser may stop. */
+static inline bool logql_line_has_all(const struct logql_line *l)
+{
+    return l->wanted && !l->missing && l->wanted->all_is_enough;
+}
+/* Whether a label of that name, or one that it may become, matters. */
+bool logql_line_wants(const struct logql_line *l, struct slice name);
+/* Whether any label whose name begins with prefix and an underscore does. */
+bool logql_line_wants_below(const struct logql_line *l, struct slice prefix);
 /* What a parser found: the same, and the first of a name stays. The name and value live until the
  * next line. */
 void logql_line_extract(struct logql_line *l, struct slice name, struct slice value);

@@ -51,23 +51,7 @@ static void need_stage(struct names *n, const struct logql_stage *s)
     }
 }
 
-static bool wanted(const void *ctx, struct slice name)
-{
-    const struct logql_pipeline *p = ctx;
-    for (size_t i = 0; i < p->wanted_count; i++) {
-        if (slice_eq(p->wanted[i], name))
-            return true;
-    }
-    return false;
-}
-
 /* --- compiling --- */
-
-static bool changes_labels(const struct logql_stage *s)
-{
-    return s->kind != LOGQL_STAGE_LINE && s->kind != LOGQL_STAGE_LABEL_FILTER &&
-           s->kind != LOGQL_STAGE_DECOLORIZE && s->kind != LOGQL_STAGE_LINE_FORMAT;
-}
 
 static bool reads_line(const struct logql_stage *s)
 {
@@ -195,10 +179,10 @@ int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *
     struct logql_pipeline *p = ARENA_NEW(arena, struct logql_pipeline);
     struct names n = {.all = o->all_labels};
     size_t count = stage_count(log->stages), i = 0;
-    bool *done = ARENA_ARRAY(arena, bool, count), changes = false;
+    bool *done = ARENA_ARRAY(arena, bool, count);
     int err = 0;
     logql__push_down(log, arena, done, &p->clauses, &p->clause_count);
-    if (o->counts && !o->bytes)
+    if (o->counts && !o->bytes && !o->only_drops)
         leave_out_formats(log, done);
     p->reads_line = !o->counts || o->bytes;
     p->steps = ARENA_ARRAY(arena, struct logql_step, count);
@@ -208,7 +192,6 @@ int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *
         if (done[i])
             continue;
         p->reads_line |= reads_line(s);
-        changes |= changes_labels(s);
         need_stage(&n, s);
         err = compile_stage(s, arena, &p->steps[p->step_count++], diag);
     }
@@ -224,13 +207,37 @@ int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *
     }
     choose_fields(p, &n, arena);
     p->all_labels = n.all;
-    p->wanted_count = n.items.len;
-    p->wanted = arena_dup(arena, n.items.items, n.items.len * sizeof(*n.items.items));
-    p->stream_labels_only =
-        !p->step_count && !unwrap && !n.all && !changes && p->field_count == (size_t)p->reads_line;
+    p->wanted =
+        (struct logql_wanted){arena_dup(arena, n.items.items, n.items.len * sizeof(*n.items.items)),
+                              n.items.len, o->counts && !o->only_drops};
+    for (size_t k = 0; k < n.items.len; k++) {
+        if (slice_starts_with(n.items.items[k], SLICE("__")))
+            p->wanted.all_is_enough = false; /* errors matter */
+    }
+    p->plain = !p->step_count && !unwrap && !n.all;
     vec_free(&n.items);
     *out = p;
     return err;
+}
+
+bool logql_pipeline_is_picky(const struct logql_pipeline *p)
+{
+    bool parses = false;
+    for (size_t i = 0; i < p->step_count; i++) {
+        switch (p->steps[i].stage->kind) {
+        case LOGQL_STAGE_JSON:
+        case LOGQL_STAGE_LOGFMT:
+        case LOGQL_STAGE_REGEXP:
+        case LOGQL_STAGE_PATTERN:
+        case LOGQL_STAGE_UNPACK: parses = true; break;
+        case LOGQL_STAGE_LABEL_FILTER:
+            if (parses)
+                return true;
+            break;
+        default: break;
+        }
+    }
+    return false;
 }
 
 /* --- running --- */
@@ -334,8 +341,7 @@ static bool run_step(const struct logql_step *step, struct logql_line *l)
 
 bool logql_pipeline_run(const struct logql_pipeline *p, struct logql_line *l)
 {
-    l->wanted = p->all_labels ? NULL : wanted;
-    l->wanted_ctx = p;
+    l->wanted = p->all_labels ? NULL : &p->wanted;
     for (size_t i = 0; i < p->step_count; i++) {
         if (!run_step(&p->steps[i], l))
             return false;

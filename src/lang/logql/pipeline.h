@@ -45,16 +45,18 @@ struct logql_pipeline {
     bool reads_line;
 
     /* Which labels matter in the end; for parsers. all_labels: every one. */
-    struct slice *wanted;
-    size_t wanted_count;
+    struct logql_wanted wanted;
     bool all_labels;
-    /* No label can differ within a stream: rows need no labels of their own. */
-    bool stream_labels_only;
+    /* Nothing is done with a row: its stream and the fields asked for are its labels. */
+    bool plain;
 };
 
 struct logql_pipeline_options {
     bool counts; /* what is asked for are numbers: the line itself is not delivered */
     bool bytes;  /* ... but its length */
+    /* With `counts`: what comes out is not looked at, only whether the line is dropped; and that
+     * has to be as without. */
+    bool only_drops;
     bool all_labels;
     const struct slice *labels; /* the ones that are needed in the end, unless all are */
     size_t label_count;
@@ -64,6 +66,9 @@ struct logql_pipeline_options {
 int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *unwrap,
                        const struct logql_pipeline_options *options, struct arena *arena,
                        struct logql_pipeline **out, struct diag *diag);
+/* Some lines are dropped for labels that a parser has to find first: worth trying with only these
+ * (only_drops) before all labels are made. */
+bool logql_pipeline_is_picky(const struct logql_pipeline *p);
 /* Takes the line, with its stream's labels and metadata, through the stages; false when it is
  * dropped. */
 bool logql_pipeline_run(const struct logql_pipeline *p, struct logql_line *l);

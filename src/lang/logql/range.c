@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "query/window.h"
@@ -29,6 +30,16 @@ struct series {
 
 struct run;
 
+/* Which series a row's stream and fields gave last; most rows are like one before. */
+#define SLOTS      1024
+#define SLOT_BYTES 48 /* of the fields' values; rows with more take the long way */
+struct plain_slot {
+    uint32_t series; /* + 1; 0 = empty */
+    uint32_t stream;
+    uint32_t len;
+    char values[SLOT_BYTES];
+};
+
 /* What one thread has. */
 struct worker {
     struct worker *next;
@@ -38,10 +49,10 @@ struct worker {
     struct arena *arena; /* labels and sums of the series; charged */
     struct map *ids;     /* encoded labels -> index of series */
     VEC(struct series) all;
-    VEC(uint32_t)
-    by_stream; /* series of a stream, when its labels alone decide; + 1, 0 = not yet */
+    struct plain_slot *slots; /* SLOTS of them: series of rows that nothing is done with */
     struct buf key;
-    int64_t charged; /* bytes of samples */
+    size_t last_series; /* of the line taken last */
+    int64_t charged;    /* bytes of samples */
 };
 
 struct run {
@@ -243,33 +254,65 @@ static int take_line(struct worker *w, size_t i)
         return pipeline_error(w->run, l);
     logql_line_finish(l);
     make_key(w, l->labels.items, l->labels.len);
-    return add(w, series_of(w, l->labels.items, l->labels.len), l->ts_ns, value);
+    struct series *s = series_of(w, l->labels.items, l->labels.len);
+    if (s)
+        w->last_series = (size_t)(s - w->all.items);
+    return add(w, s, l->ts_ns, value);
 }
 
-/* Rows whose stream decides all: nothing is looked at but their times, and how long lines are. */
+/* The values of a row's fields, in order, with their kinds; SIZE_MAX: they are too long. */
+static size_t plain_values(const struct worker *w, size_t row, char *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->rows.columns.len; i++) {
+        struct data_value v = w->chunk.columns[w->rows.columns.items[i].column].values[row];
+        bool text = data_value_has_text(v.kind);
+        size_t len = v.kind == DATA_VALUE_NULL ? 0 : text ? v.text.len : sizeof(v.i);
+        if (n + 2 + len > SLOT_BYTES)
+            return SIZE_MAX;
+        out[n++] = (char)v.kind;
+        out[n++] = (char)len;
+        memcpy(out + n, text ? v.text.ptr : (const char *)&v.i, len);
+        n += len;
+    }
+    return n;
+}
+
+/* Rows that nothing is done with: the way through their labels is gone once for all that are alike,
+ * and then only the time is looked at, and how long the line is. */
 static int take_plain(struct worker *w)
 {
     const struct store_event_chunk *c = &w->chunk;
     const struct data_value *lines = w->run->bytes ? c->columns[w->rows.line_column].values : NULL;
-    for (size_t i = 0; i < c->count; i++) {
-        uint32_t stream = c->stream[i];
-        while (w->by_stream.len <= stream)
-            vec_push(&w->by_stream, 0u);
-        uint32_t *id = &w->by_stream.items[stream];
-        if (!*id) {
-            const struct logql_rows_stream *s = logql_rows_stream(&w->rows, stream);
-            make_key(w, s->labels, s->count);
-            struct series *series = series_of(w, s->labels, s->count);
-            if (!series)
-                return ERR_NOMEM;
-            *id = (uint32_t)(series - w->all.items) + 1;
+    char values[SLOT_BYTES];
+    int err = 0;
+    if (!w->slots)
+        w->slots = mem_calloc(SLOTS, sizeof(*w->slots));
+    for (size_t i = 0; i < c->count && !err; i++) {
+        size_t len = plain_values(w, i, values);
+        uint64_t hash = c->stream[i] * UINT64_C(0x9e3779b97f4a7c15);
+        if (len != SIZE_MAX && len)
+            hash ^= hash64(values, len, 0);
+        struct plain_slot *slot = &w->slots[(hash >> 40) % SLOTS];
+        if (len == SIZE_MAX) {
+            err = take_line(w, i);
+            continue;
+        }
+        if (!slot->series || slot->stream != c->stream[i] || slot->len != len ||
+            memcmp(slot->values, values, len) != 0) {
+            err = take_line(w, i);
+            if (!err) {
+                *slot = (struct plain_slot){.series = (uint32_t)w->last_series + 1,
+                                            .stream = c->stream[i],
+                                            .len = (uint32_t)len};
+                memcpy(slot->values, values, len);
+            }
+            continue;
         }
         double value = lines && lines[i].kind == DATA_VALUE_STRING ? (double)lines[i].text.len : 0;
-        int err = add(w, &w->all.items[*id - 1], c->ts[i], value);
-        if (err)
-            return err;
+        err = add(w, &w->all.items[slot->series - 1], c->ts[i], value);
     }
-    return 0;
+    return err;
 }
 
 static struct worker *take_worker(struct run *r)
@@ -311,9 +354,9 @@ static void read_morsel(void *ctx, size_t i)
         fail(r, err, "%s", d.msg);
     } else if (w->chunk.count) {
         logql_rows_chunk(&w->rows, &w->chunk);
-        if (range->pipeline->stream_labels_only)
+        if (range->pipeline->plain)
             err = take_plain(w);
-        for (size_t k = 0; !range->pipeline->stream_labels_only && k < w->chunk.count && !err; k++)
+        for (size_t k = 0; !range->pipeline->plain && k < w->chunk.count && !err; k++)
             err = take_line(w, k);
     }
     give_worker(r, w);
@@ -506,7 +549,7 @@ static void free_workers(struct run *r)
         if (w->charged)
             budget_give(r->x->env->memory, w->charged);
         vec_free(&w->all);
-        vec_free(&w->by_stream);
+        mem_free(w->slots);
         map_free(w->ids);
         buf_deinit(&w->key);
         store_event_chunk_free(&w->chunk);

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+#define PROBE_ROWS 256 /* before it is judged */
+
 void logql_rows_init(struct logql_rows *r, const struct logql_pipeline *pipeline, int64_t now_ns)
 {
     *r = (struct logql_rows){.pipeline = pipeline};
@@ -109,7 +111,8 @@ static struct slice value_text(struct logql_rows *r, const struct logql_rows_col
     return arena_slice(r->line.arena, buf_slice(&r->scratch));
 }
 
-bool logql_rows_run(struct logql_rows *r, size_t i)
+/* Row i with its stream's labels and fields. */
+static void load(struct logql_rows *r, size_t i)
 {
     const struct store_event_chunk *c = r->chunk;
     struct logql_line *l = &r->line;
@@ -130,5 +133,19 @@ bool logql_rows_run(struct logql_rows *r, size_t i)
         if (v.kind != DATA_VALUE_NULL)
             logql_line_add_metadata(l, col->name, value_text(r, col, v));
     }
-    return logql_pipeline_run(r->pipeline, l);
+}
+
+bool logql_rows_run(struct logql_rows *r, size_t i)
+{
+    load(r, i);
+    if (r->probe) {
+        bool passes = logql_pipeline_run(r->probe, &r->line);
+        r->passed += passes;
+        if (++r->probed > PROBE_ROWS && r->passed > r->probed / 2)
+            r->probe = NULL; /* most lines stay: trying is work for nothing */
+        if (!passes)
+            return false;
+        load(r, i);
+    }
+    return logql_pipeline_run(r->pipeline, &r->line);
 }

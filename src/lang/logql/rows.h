@@ -18,6 +18,9 @@ struct logql_rows_stream {
 
 struct logql_rows {
     const struct logql_pipeline *pipeline;
+    /* Tried first, as long as it drops most lines; may be NULL (logql_pipeline_is_picky). */
+    const struct logql_pipeline *probe;
+    uint64_t probed, passed;
     struct logql_line line;
     const struct store_event_chunk *chunk;
     VEC(struct logql_rows_column) columns; /* of the chunk, those that become labels */

@@ -158,6 +158,14 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     if (err)
         goto done;
     logql_rows_init(&rows, pipeline, env->now_ns);
+    if (logql_pipeline_is_picky(pipeline)) {
+        const struct logql_pipeline_options drops = {.counts = true, .only_drops = true};
+        struct logql_pipeline *probe;
+        err = logql_pipeline_new(expr, NULL, &drops, arena, &probe, diag);
+        if (err)
+            goto done;
+        rows.probe = probe->all_labels ? NULL : probe;
+    }
     struct store_event_scan scan = {
         .select = {.tenant = env->tenant,
                    .t_min_ns = select->start_ns,
