@@ -13,6 +13,17 @@ const MOUSE: [string, string][] = [
   ['Shift+Enter in the query', 'Run it'],
 ];
 
+const ON_DASHBOARDS: [string[], string][] = [
+  [['v'], 'View the panel under the pointer alone'],
+  [['e'], 'Edit the panel under the pointer'],
+  [['p', 'r'], 'Remove the panel under the pointer'],
+  [['d', 'e'], 'Edit the dashboard'],
+  [['d', 's'], 'Settings of the dashboard'],
+  [['d', 'k'], 'Kiosk'],
+  [['Ctrl/⌘+S'], 'Save the dashboard'],
+  [['Esc'], 'Back'],
+];
+
 export function Help() {
   const close = () => (overlay.value = null);
   return (
@@ -37,6 +48,18 @@ export function Help() {
           ))}
         </dl>
         <dl>
+          <h3>On a dashboard</h3>
+          {ON_DASHBOARDS.map(([k, t]) => (
+            <div key={t}>
+              <dt>
+                {k.map((x) => (
+                  <kbd key={x}>{x}</kbd>
+                ))}
+              </dt>
+              <dd>{t}</dd>
+            </div>
+          ))}
+          <h3>With the pointer</h3>
           {MOUSE.map(([k, t]) => (
             <div key={k}>
               <dt>

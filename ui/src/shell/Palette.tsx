@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { panesParam } from '../chart/Panel';
+import { dashboards, type SearchHit } from '../api/dashboards';
 import { metricNames, loadCatalogue } from '../api/catalogue';
 import { suggestExpr } from '../api/expr';
 import { QUICK_RANGES } from '../time/grammar';
@@ -11,7 +12,7 @@ import { overlay } from './overlays';
 import { SHORTCUTS } from './keys';
 import { PAGES } from './pages';
 import { Dialog } from './popover';
-import { go, href } from './router';
+import { basePath, go, href } from './router';
 
 interface Item {
   icon: IconName;
@@ -65,7 +66,11 @@ export function Palette() {
   const list = useRef<HTMLUListElement>(null);
   const fixed = useMemo(staticItems, []);
   const names = metricNames.value;
-  useEffect(() => void loadCatalogue(), []);
+  const [boards, setBoards] = useState<SearchHit[]>([]);
+  useEffect(() => {
+    void loadCatalogue();
+    dashboards.search({}).then((h) => setBoards(h.filter((x) => x.type === 'dash-db')), () => undefined);
+  }, []);
 
   const items = useMemo(() => {
     if (query.trim() === '') return fixed.slice(0, 12);
@@ -73,6 +78,12 @@ export function Palette() {
     for (const item of fixed) {
       const score = rank(item.words, query);
       if (score >= 0) scored.push({ item, score: score + 10 });
+    }
+    for (const b of boards) {
+      const score = rank(`${b.title} ${b.tags.join(' ')} ${b.folderTitle ?? ''}`, query);
+      if (score >= 0) {
+        scored.push({ score: score + 12, item: { icon: 'dashboards', text: b.title, note: b.folderTitle ?? 'dashboard', words: '', run: () => go(basePath + b.url.replace(/^\//, '')) } });
+      }
     }
     for (const m of names) {
       const score = rank(m.name, query);
@@ -93,7 +104,7 @@ export function Palette() {
       .sort((a, b) => b.score - a.score)
       .slice(0, 30)
       .map((s) => s.item);
-  }, [query, names]);
+  }, [query, names, boards]);
 
   const pick = Math.min(at, items.length - 1);
   const close = () => (overlay.value = null);
@@ -117,7 +128,7 @@ export function Palette() {
           aria-expanded="true"
           aria-controls="palette-list"
           aria-activedescendant={items.length ? `palette-${pick}` : undefined}
-          placeholder="Go to a page, a time range, a metric…"
+          placeholder="Go to a page, a dashboard, a time range, a metric…"
           spellcheck={false}
           autocomplete="off"
           value={query}

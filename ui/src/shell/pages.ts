@@ -45,6 +45,16 @@ export const PAGES: Page[] = [
     lazy: true,
   },
   {
+    path: '/logs',
+    title: 'Logs',
+    icon: 'logs',
+    key: 'l',
+    words: 'loki logql lines tail search',
+    time: true,
+    page: () => import('../pages/logs/LogsPage'),
+    lazy: true,
+  },
+  {
     path: '/dashboards',
     title: 'Dashboards',
     icon: 'dashboards',

@@ -62,7 +62,7 @@ export default function Stat(p: PanelView) {
   // One size for all, so that the eye compares figures and not letters.
   const longest = Math.max(3, ...values.map((v) => (text === 'name' ? v.name : v.shown.text).length));
   const room = graph !== 'none' && h > 56 && values.some((v) => (v.series?.length ?? 0) > 1) ? 0.55 : 0.75;
-  const size = Math.max(12, Math.min(Number((o['text'] as { valueSize?: number } | undefined)?.valueSize) || 72, ((w - 20) / longest) * 1.62, (h - (named ? 18 : 0)) * room));
+  const size = Math.max(12, Math.min(Number((o['text'] as { valueSize?: number } | undefined)?.valueSize) || 58, ((w - 20) / longest) * 1.62, (h - (named ? 18 : 0)) * room));
   const center = o['justifyMode'] === 'center' || (o['justifyMode'] !== 'left' && values.length === 1 && graph === 'none');
   const compact = h < 30;
   return (

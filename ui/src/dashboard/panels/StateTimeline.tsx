@@ -80,6 +80,7 @@ export default function StateTimeline(p: PanelView) {
       const px = devicePixelRatio;
       ctx.font = `${11 * px}px system-ui, sans-serif`;
       ctx.textBaseline = 'middle';
+      ctx.textAlign = 'left';
       rows.forEach((r, i) => {
         const top = y(n - i);
         const h = y(n - i - 1) - top;

@@ -42,8 +42,8 @@ export interface LogRow {
 export function logRows(streams: LokiStream[], newestFirst = true): LogRow[] {
   const rows: LogRow[] = [];
   for (const s of streams) {
-    for (const [ns, line, structured] of s.values) {
-      const extra = structured && typeof structured === 'object' ? ((structured as { structuredMetadata?: Record<string, string> }).structuredMetadata ?? structured) : {};
+    for (const [ns, line, more] of s.values) {
+      const extra = { ...more?.structuredMetadata, ...more?.parsed };
       rows.push({ timeMs: Number(ns.slice(0, -6)), ns, line, labels: s.stream, structured: extra, level: lineLevel({ ...s.stream, ...extra }, line) });
     }
   }

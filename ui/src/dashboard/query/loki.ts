@@ -5,7 +5,8 @@ import { pending } from '../../time/state';
 
 export interface LokiStream {
   stream: Record<string, string>;
-  values: [ns: string, line: string, structured?: Record<string, string>][];
+  /** The third is there when categories were asked for and there are any. */
+  values: [ns: string, line: string, more?: { structuredMetadata?: Record<string, string>; parsed?: Record<string, string> }][];
 }
 
 export interface LokiMatrixItem {
@@ -28,7 +29,8 @@ async function ask<T>(path: string, params: Record<string, string | number | und
   for (const [k, v] of Object.entries(params)) if (v !== undefined) q.set(k, String(v));
   pending.value++;
   try {
-    const r = await getJson<{ status: string; data: T }>(`loki/loki/api/v1/${path}?${q}`, { signal });
+    // Stream labels, structured metadata and parsed fields are told apart in answers.
+    const r = await getJson<{ status: string; data: T }>(`loki/loki/api/v1/${path}?${q}`, { signal, headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' } });
     return r.data;
   } finally {
     pending.value--;

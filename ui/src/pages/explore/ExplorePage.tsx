@@ -7,7 +7,7 @@ import type { Metric } from '../../api/catalogue';
 import { format, formatAgo, type Unit } from '../../format/units';
 import { Icon } from '../../shell/icons';
 import { Popover } from '../../shell/popover';
-import { current, setParams } from '../../shell/router';
+import { current, go, href, setParams } from '../../shell/router';
 import { safeGet, safeSet } from '../../shell/theme';
 import { formatDuration, parseDuration } from '../../time/grammar';
 import { rawRange, refreshNow, setRange } from '../../time/state';
@@ -74,7 +74,26 @@ function HistoryMenu({ onPick, onClose }: { onPick: (expr: string) => void; onCl
   );
 }
 
+/** Links of Grafana name the data source in the pane; logs have a page of their own. */
+function isLogs(panes: string | null): boolean {
+  if (!panes) return false;
+  try {
+    const pane = Object.values(JSON.parse(panes) as Record<string, { datasource?: unknown; queries?: { datasource?: { type?: unknown } }[] }>)[0];
+    return pane?.datasource === 'loki' || pane?.queries?.[0]?.datasource?.type === 'loki';
+  } catch {
+    return false;
+  }
+}
+
 export default function ExplorePage() {
+  const panes = current.value.params.get('panes');
+  useEffect(() => {
+    if (isLogs(panes)) go(href('/logs', { panes: panes! }));
+  }, [panes]);
+  return isLogs(panes) ? null : <MetricExplorer />;
+}
+
+function MetricExplorer() {
   const params = current.value.params;
   const panes = params.get('panes') ?? '';
   const first = useMemo(() => parsePanes(params), []);

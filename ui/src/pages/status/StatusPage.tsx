@@ -178,7 +178,9 @@ function Targets() {
       )}
       {load.value && all.length === 0 && (
         <div class="empty">
-          Nothing is scraped. Add <code>scrape_configs</code> to pharos.yml, or name an existing file with <code>prometheus.config_file</code>.
+          <p>
+            Nothing is scraped. Add <code>scrape_configs</code> to pharos.yml, or name an existing file with <code>prometheus.config_file</code>.
+          </p>
         </div>
       )}
     </Card>

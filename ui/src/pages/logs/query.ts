@@ -1,0 +1,103 @@
+// Changing LogQL text: filters in and out, line filters, the query of the volume.
+
+import { quote } from '../../api/expr';
+
+/** Where the stream selector ends (behind its brace), or -1. Strings may hold braces. */
+export function selectorEnd(expr: string): number {
+  const start = expr.indexOf('{');
+  if (start < 0) return -1;
+  const token = /"(?:[^"\\]|\\.)*"|`[^`]*`|\}|[\s\S]/g;
+  token.lastIndex = start + 1;
+  for (;;) {
+    const m = token.exec(expr);
+    if (!m) return -1;
+    if (m[0] === '}') return token.lastIndex;
+  }
+}
+
+const NAME = /^[a-zA-Z_]\w*$/;
+
+/**
+ * Keeps (or leaves out) the lines whose label has the value: in the selector for labels of the
+ * stream, as a filter behind it for fields. The opposite filter is taken away.
+ */
+export function filterLabel(expr: string, name: string, value: string, out: boolean, stream: boolean): string {
+  const end = selectorEnd(expr);
+  const key = NAME.test(name) ? name : name.replace(/\W/g, '_');
+  const op = out ? '!=' : '=';
+  if (end < 0) return stream && !out ? `{${key}=${quote(value)}}` : expr;
+  const other = new RegExp(`${key}\\s*(?:=|!=)\\s*${quote(value).replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')}`);
+  if (stream) {
+    const open = expr.indexOf('{');
+    const inside = expr
+      .slice(open + 1, end - 1)
+      .replace(new RegExp(`\\s*,?\\s*${other.source}`), '')
+      .trim()
+      .replace(/^,\s*/, '');
+    return `${expr.slice(0, open)}{${inside}${inside ? ', ' : ''}${key}${op}${quote(value)}}${expr.slice(end)}`;
+  }
+  const cleaned = expr.replace(new RegExp(`\\s*\\|\\s*${other.source}`), '');
+  return `${cleaned.trimEnd()} | ${key}${op}${quote(value)}`;
+}
+
+/** Adds a line filter behind the selector and the line filters that are there. */
+export function filterLine(expr: string, text: string, out: boolean): string {
+  const end = selectorEnd(expr);
+  if (end < 0 || text === '') return expr;
+  const rest = expr.slice(end);
+  const lines = /^(?:\s*(?:\|=|!=|\|~|!~|\|>|!>)\s*(?:"(?:[^"\\]|\\.)*"|`[^`]*`))*/.exec(rest)![0];
+  return `${expr.slice(0, end)}${lines} ${out ? '!=' : '|='} ${quote(text)}${rest.slice(lines.length)}`;
+}
+
+/** Words that line filters look for, to mark them. */
+export function markedWords(expr: string): string[] {
+  const out: string[] = [];
+  for (const m of expr.matchAll(/\|=\s*(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`)/g)) {
+    const t = m[1] !== undefined ? m[1].replace(/\\(.)/g, '$1') : m[2]!;
+    if (t) out.push(t);
+  }
+  return out;
+}
+
+/** Whether the query gives lines (and not numbers). */
+export function isLogQuery(expr: string): boolean {
+  return /^\s*\{/.test(expr);
+}
+
+/** How many lines there are in each step, by level. */
+export function volumeQuery(expr: string): string {
+  return `sum by (level, detected_level) (count_over_time(${expr} | drop __error__ [$__auto]))`;
+}
+
+/** The selector alone. */
+export function selectorOf(expr: string): string {
+  const end = selectorEnd(expr);
+  return end < 0 ? '' : expr.slice(expr.indexOf('{'), end);
+}
+
+export interface FieldCount {
+  name: string;
+  /** Lines that have it. */
+  lines: number;
+  distinct: number;
+  top: [value: string, count: number][];
+  stream: boolean;
+}
+
+/** What labels and fields the lines have, with their most frequent values. */
+export function fieldCounts(lines: { stream: Record<string, string>; fields: Record<string, string> }[]): FieldCount[] {
+  const all = new Map<string, { n: number; values: Map<string, number>; stream: boolean }>();
+  const add = (k: string, v: string, stream: boolean) => {
+    let f = all.get(k);
+    if (!f) all.set(k, (f = { n: 0, values: new Map(), stream }));
+    f.n++;
+    f.values.set(v, (f.values.get(v) ?? 0) + 1);
+  };
+  for (const l of lines) {
+    for (const [k, v] of Object.entries(l.stream)) add(k, v, true);
+    for (const [k, v] of Object.entries(l.fields)) add(k, v, false);
+  }
+  return [...all]
+    .map(([name, f]): FieldCount => ({ name, lines: f.n, distinct: f.values.size, stream: f.stream, top: [...f.values].sort((a, b) => b[1] - a[1]).slice(0, 10) }))
+    .sort((a, b) => Number(b.stream) - Number(a.stream) || a.name.localeCompare(b.name));
+}

@@ -1,0 +1,62 @@
+// Live tail over Loki's WebSocket: lines as they arrive, with a bound on how many are kept.
+
+import { logRows, type LogRow } from '../../dashboard/query/logs';
+import type { LokiStream } from '../../dashboard/query/loki';
+
+const KEEP = 5000;
+const RETRY_MS = 5000;
+
+export interface Tail {
+  stop(): void;
+}
+
+/** Calls `on` with all kept lines, newest first; `say` with what the connection does. */
+export function startTail(query: string, on: (rows: LogRow[]) => void, say: (state: 'open' | 'lost' | 'waiting', text: string) => void): Tail {
+  let kept: LogRow[] = [];
+  let stopped = false;
+  let socket: WebSocket | null = null;
+  let timer = 0;
+  let frame = 0;
+  let tries = 0;
+  const connect = () => {
+    const url = new URL('loki/loki/api/v1/tail', document.baseURI);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    url.searchParams.set('query', query);
+    url.searchParams.set('limit', '200');
+    say('waiting', 'Connecting…');
+    socket = new WebSocket(url);
+    socket.onopen = () => {
+      tries = 0;
+      say('open', 'Live');
+    };
+    socket.onmessage = (e) => {
+      let streams: LokiStream[];
+      try {
+        streams = (JSON.parse(String(e.data)) as { streams?: LokiStream[] }).streams ?? [];
+      } catch {
+        return;
+      }
+      kept = [...logRows(streams), ...kept].slice(0, KEEP);
+      // Many lines a second are shown once a frame.
+      frame ||= requestAnimationFrame(() => {
+        frame = 0;
+        on(kept);
+      });
+    };
+    socket.onclose = (e) => {
+      if (stopped) return;
+      if (e.code !== 1006 || ++tries > 30) return say('lost', e.reason || 'The server ended the live view.');
+      say('waiting', 'The connection was lost; trying again.');
+      timer = window.setTimeout(connect, RETRY_MS);
+    };
+  };
+  connect();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      cancelAnimationFrame(frame);
+      socket?.close();
+    },
+  };
+}
