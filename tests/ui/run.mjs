@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { dashboards } from './dashboards.mjs';
+import { logs } from './logs.mjs';
 
 const bin = process.argv[2];
 const work = mkdtempSync(join(tmpdir(), 'pharos-ui-'));
@@ -137,6 +138,7 @@ try {
     await until('the doors', async () => (await page.locator('td:has-text("prometheus")').count()) > 0);
   });
   await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
+  await logs({ page, base, test, check, until, drawn });
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {

@@ -91,7 +91,7 @@ function volumePanel(expr: string): Panel {
     targets: [{ refId: 'A', expr: volumeQuery(expr), legendFormat: '{{level}}{{detected_level}}', datasource: { type: 'loki', uid: 'loki' } }],
     maxDataPoints: 100,
     fieldConfig: {
-      defaults: { unit: 'short', custom: { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: 1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } } },
+      defaults: { unit: 'short', custom: { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } } },
       overrides: LEVEL_COLORS.map(([re, c]) => ({ matcher: { id: 'byRegexp', options: `/^(${re})$/i` }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: c } }] })),
     },
     options: { legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: ['sum'] }, tooltip: { mode: 'multi', sort: 'desc' } },
@@ -114,6 +114,29 @@ function useLines(expr: string): { rows: Row[]; error: Error | null; loading: bo
   const r = useRange();
   const [state, set] = useState<{ rows: Row[]; error: Error | null; loading: boolean; more: boolean }>({ rows: [], error: null, loading: false, more: false });
   const abort = useRef<AbortController | null>(null);
+  const shown = useRef({ expr: '', fromMs: 0, spanMs: 0 });
+  const latest = useRef(state);
+  latest.current = state;
+  const key = (x: Row) => `${x.ns}\x01${x.line}\x01${JSON.stringify(x.stream)}`;
+  /** A refresh of a moving range asks only for what is newer and keeps the older pages. */
+  const newer = (rows: Row[]) => {
+    const mine = (abort.current = new AbortController());
+    const fromMs = Math.max(r.fromMs, rows[0]!.timeMs);
+    loki.queryRange(expr, fromMs, r.toMs, { limit: PAGE, direction: 'backward' }, mine.signal).then(
+      (d) => {
+        if (mine.signal.aborted || d.resultType !== 'streams') return;
+        const got = logRows(d.result).map(toRow);
+        if (got.length >= PAGE) return ask(r.toMs, []);
+        const known = new Set(rows.slice(0, PAGE).map(key));
+        const fresh = got.filter((x) => !known.has(key(x)));
+        const kept = rows.filter((x) => x.timeMs >= r.fromMs);
+        if (fresh.length || kept.length !== rows.length) set((s) => ({ ...s, rows: [...fresh, ...kept].slice(0, MOST), error: null }));
+      },
+      (e: unknown) => {
+        if (!mine.signal.aborted && !isAbort(e)) set((s) => ({ ...s, error: e as Error }));
+      },
+    );
+  };
   const ask = (toMs: number, before: Row[]) => {
     abort.current?.abort();
     const mine = (abort.current = new AbortController());
@@ -122,8 +145,8 @@ function useLines(expr: string): { rows: Row[]; error: Error | null; loading: bo
       (d) => {
         if (mine.signal.aborted) return;
         const got = d.resultType === 'streams' ? logRows(d.result).map(toRow) : [];
-        const known = new Set(before.slice(-PAGE).map((x) => `${x.ns}${x.line}`));
-        const fresh = got.filter((x) => !known.has(`${x.ns}${x.line}`));
+        const known = new Set(before.slice(-PAGE).map(key));
+        const fresh = got.filter((x) => !known.has(key(x)));
         const rows = [...before, ...fresh].slice(0, MOST);
         set({ rows, error: null, loading: false, more: got.length >= PAGE && fresh.length > 0 && rows.length < MOST });
       },
@@ -138,7 +161,15 @@ function useLines(expr: string): { rows: Row[]; error: Error | null; loading: bo
       set({ rows: [], error: null, loading: false, more: false });
       return;
     }
-    ask(r.toMs, []);
+    const s = shown.current;
+    const spanMs = r.toMs - r.fromMs;
+    const moved = s.expr === expr && s.spanMs === spanMs && r.fromMs >= s.fromMs && r.fromMs - s.fromMs < spanMs / 2;
+    shown.current = { expr, fromMs: r.fromMs, spanMs };
+    const { rows, loading } = latest.current;
+    if (moved && loading && !r.forced) return;
+    abort.current?.abort();
+    if (moved && rows.length > 0 && !r.forced) newer(rows);
+    else ask(r.toMs, []);
   }, [expr, r.tick, r.fromMs, r.toMs]);
   useEffect(() => () => abort.current?.abort(), []);
   return { ...state, older: () => state.rows.length > 0 && !state.loading && ask(state.rows[state.rows.length - 1]!.timeMs + 1, state.rows) };
@@ -214,7 +245,7 @@ export default function LogsPage() {
     );
   }, []);
   useEffect(() => {
-    const fit = () => list.current && setHeight(Math.max(260, innerHeight - list.current.getBoundingClientRect().top - scrollY - 16));
+    const fit = () => list.current && setHeight(Math.max(260, innerHeight - list.current.getBoundingClientRect().top - scrollY - 52));
     fit();
     addEventListener('resize', fit);
     return () => removeEventListener('resize', fit);
