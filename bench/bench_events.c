@@ -2,12 +2,12 @@
  * store_append_events in batches of 1,000, durably acknowledged, on the real disk; then what
  * queries ask.
  *
- *   bench_events [json|text|spans] [rows] [dir]      defaults: json 4000000 /tmp/bench_events
+ *   bench_events [json|text|ids|spans] [rows] [dir]      defaults: json 4000000 /tmp/bench_events
  *
  * json: application logs of about 300 bytes with two random ids, a latency and a user in each line;
- * text: access logs of about 230 bytes. 40 streams, 10 million rows a day. Prints CPU and wall time
- * a row, bytes on disk a row and as a share of the text, and the time and CPU of queries. Ends by
- * itself and removes its directory. */
+ *  text: access logs of about 230 bytes; ids: json, and every line in a stream of its own. 40
+ * streams, 10 million rows a day. Prints CPU and wall time a row, bytes on disk a row and as a
+ * share of the text, and the time and CPU of queries. Ends by itself and removes its directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +154,7 @@ static void on_ack(void *ctx, int err, const struct store_append_result *r)
 
 struct generator {
     enum data_event_table table;
-    bool json;
+    bool json, ids;
     size_t n;
     int64_t ts;
     uint64_t text_bytes;
@@ -179,7 +179,15 @@ static struct data_event_batch *generate(struct generator *g)
     for (int i = 0; i < BATCH; i++, g->n++) {
         char line[1000];
         g->ts += (int64_t)(rnd() % (2 * STEP_NS));
-        data_event_batch_add_row(b, streams[rnd() % STREAMS], g->ts);
+        uint32_t stream = streams[rnd() % STREAMS];
+        if (g->ids) {
+            char id[40];
+            hex(id, 16);
+            struct data_label l[] = {{SLICE("namespace"), SLICE("shop")},
+                                     {SLICE("request_id"), slice_cstr(id)}};
+            stream = data_event_batch_add_stream(b, (struct data_labels){l, 2});
+        }
+        data_event_batch_add_row(b, stream, g->ts);
         if (g->table == DATA_EVENT_SPANS) {
             put_span(b, g->n, f);
             continue;
@@ -347,7 +355,8 @@ int main(int argc, char **argv)
     struct diag d;
     char command[600];
     struct generator g = {.table = strcmp(kind, "spans") ? DATA_EVENT_LOGS : DATA_EVENT_SPANS,
-                          .json = strcmp(kind, "text") != 0};
+                          .json = strcmp(kind, "text") != 0,
+                          .ids = strcmp(kind, "ids") == 0};
     diag_init(&d);
     log_set_level(LOG_LEVEL_WARN);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);

@@ -93,10 +93,11 @@ static bool parse_fields(struct parser *p)
     struct store_event_block *b = p->b;
     if (!take_count(&p->in, &count))
         return false;
-    b->fields = mem_calloc(DATA_EVENT_INTRINSIC_COUNT + count, sizeof(*b->fields));
+    b->fields = mem_calloc(count, sizeof(*b->fields));
     b->field_count = DATA_EVENT_INTRINSIC_COUNT;
     for (uint64_t i = 0; i < count; i++) {
-        struct data_event_field *f = &b->fields[b->field_count++];
+        struct data_event_field *f = &b->fields[i];
+        b->field_count++;
         if (!p->in.len)
             return false;
         unsigned scope = (unsigned char)p->in.ptr[0];
@@ -207,8 +208,8 @@ struct store_event_block *store_event_block_parse(char *payload, size_t len,
         return NULL;
     }
     b->memory = sizeof(*b) + len + b->stream_count * sizeof(*b->streams) +
-                b->field_count * sizeof(*b->fields) + b->set_count * sizeof(*b->sets) +
-                b->row_count * sizeof(*b->rows);
+                (b->field_count - DATA_EVENT_INTRINSIC_COUNT) * sizeof(*b->fields) +
+                b->set_count * sizeof(*b->sets) + b->row_count * sizeof(*b->rows);
     return b;
 }
 

@@ -46,9 +46,9 @@ struct store_event_block {
     struct slice tenant;
     struct store_stream **streams; /* references */
     uint32_t stream_count;
-    struct data_event_field *fields; /* by number; intrinsics first; names in the payload */
-    uint32_t field_count;
-    struct slice *sets; /* attributes, encoded */
+    struct data_event_field *fields; /* those that are no intrinsics; names in the payload */
+    uint32_t field_count;            /* intrinsics counted in: they are the first numbers */
+    struct slice *sets;              /* attributes, encoded */
     uint32_t set_count;
     struct store_event_block_row *rows; /* in the order of their sending */
     uint32_t row_count;

@@ -97,10 +97,12 @@ static const uint32_t *fields_of(struct flush *f, struct store_event_writer *w, 
     if (f->fields[block])
         return f->fields[block];
     uint32_t *map = mem_alloc(b->field_count * sizeof(*map));
-    for (uint32_t i = 0; i < b->field_count; i++)
-        map[i] = i < DATA_EVENT_INTRINSIC_COUNT
-                     ? i
-                     : store_event_writer_field(w, b->fields[i].scope, b->fields[i].name);
+    for (uint32_t i = 0; i < DATA_EVENT_INTRINSIC_COUNT; i++)
+        map[i] = i;
+    for (uint32_t i = DATA_EVENT_INTRINSIC_COUNT; i < b->field_count; i++) {
+        struct data_event_field own = b->fields[i - DATA_EVENT_INTRINSIC_COUNT];
+        map[i] = store_event_writer_field(w, own.scope, own.name);
+    }
     return f->fields[block] = map;
 }
 

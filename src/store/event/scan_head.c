@@ -7,7 +7,7 @@ struct data_event_field scan__block_field(const void *block, uint32_t i)
     if (i < DATA_EVENT_INTRINSIC_COUNT)
         return (struct data_event_field){DATA_SCOPE_INTRINSIC,
                                          slice_cstr(data_event_intrinsic_name(i))};
-    return b->fields[i];
+    return b->fields[i - DATA_EVENT_INTRINSIC_COUNT];
 }
 
 struct job {
