@@ -112,7 +112,7 @@ static void add(struct data_metric_batch *b, uint32_t series, int64_t ts_ns, dou
     if (b->sample_start.len)
         vec_push(&b->sample_start, 0);
     if (b->sample_delta.len)
-        vec_push(&b->sample_delta, false);
+        vec_push(&b->sample_delta, DATA_DELTA_NONE);
 }
 
 void data_metric_batch_add_sample(struct data_metric_batch *b, uint32_t series, int64_t ts_ns,
@@ -135,12 +135,12 @@ void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns)
     b->sample_start.items[b->sample_ts.len - 1] = start_ns;
 }
 
-void data_metric_batch_set_delta(struct data_metric_batch *b)
+void data_metric_batch_set_delta(struct data_metric_batch *b, bool first)
 {
     base_assert(b->sample_ts.len);
     while (b->sample_delta.len < b->sample_ts.len)
-        vec_push(&b->sample_delta, false);
-    b->sample_delta.items[b->sample_ts.len - 1] = true;
+        vec_push(&b->sample_delta, DATA_DELTA_NONE);
+    b->sample_delta.items[b->sample_ts.len - 1] = first ? DATA_DELTA_FIRST : DATA_DELTA_MORE;
 }
 
 void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns)

@@ -53,6 +53,12 @@ struct data_batch_exemplar {
     struct data_labels labels;
 };
 
+enum data_delta {
+    DATA_DELTA_NONE,
+    DATA_DELTA_FIRST, /* a sample that counts since its start, the first of its point */
+    DATA_DELTA_MORE,  /* another one of the same point: of a histogram's buckets */
+};
+
 struct data_metric_batch {
     struct arena *arena; /* owned */
     struct slice tenant; /* "default" unless said otherwise */
@@ -68,7 +74,7 @@ struct data_metric_batch {
     VEC(int64_t) sample_start;
     /* Empty, or one entry a sample: it counts only what happened since its start (delta
      * temporality). No sink takes such samples: pipe/delta.h makes them cumulative first. */
-    VEC(bool) sample_delta;
+    VEC(uint8_t) sample_delta; /* enum data_delta */
     VEC(struct data_batch_metadata) metadata;
     VEC(struct data_batch_exemplar) exemplars;
 };
@@ -89,8 +95,9 @@ void data_metric_batch_add_histogram(struct data_metric_batch *b, uint32_t serie
                                      const struct data_histogram *h);
 /* Start timestamp of the sample added last. */
 void data_metric_batch_set_start(struct data_metric_batch *b, int64_t start_ns);
-/* The sample added last is of delta temporality. */
-void data_metric_batch_set_delta(struct data_metric_batch *b);
+/* The sample added last is of delta temporality; `first`: of what the sender counts as one point.
+ */
+void data_metric_batch_set_delta(struct data_metric_batch *b, bool first);
 /* Start timestamp of all samples from index `first` on (one metric's, when its start comes last).
  */
 void data_metric_batch_set_start_from(struct data_metric_batch *b, size_t first, int64_t start_ns);

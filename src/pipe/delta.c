@@ -238,6 +238,7 @@ static void refuse(struct pipe_delta_result *out, const struct data_metric_batch
         "a new series of delta temporality over limits.otlp.delta_series",
         "a delta histogram whose buckets cannot be added to those before"};
     out->refused[reason]++;
+    out->refused_points += b->sample_delta.items[i] == DATA_DELTA_FIRST || !out->refused_points;
     if (out->first_refusal.code)
         return;
     struct arena *arena = arena_new(0, NULL);

@@ -47,6 +47,7 @@ const char *pipe_delta_refusal_name(enum pipe_delta_refusal reason);
 /* Zero it before the first use; free it in the end. */
 struct pipe_delta_result {
     size_t refused[PIPE_DELTA_REFUSED_COUNT]; /* samples */
+    size_t refused_points; /* that they come from: runs of samples of one DATA_DELTA_FIRST */
     struct diag first_refusal;
     VEC(struct hash128) touched; /* the sums this batch changed */
 };

@@ -103,6 +103,7 @@ class Test(pt.Case):
                     "aggregationTemporality": 1,
                     "dataPoints": [{"count": str(value), "sum": value, "explicitBounds": [1],
                                     "bucketCounts": [str(value), "0"], **times}]}},
+                {"name": "level", "gauge": {"dataPoints": [{"asInt": "1", **times}]}},
                 {"name": "d.exp", "exponentialHistogram": {
                     "aggregationTemporality": 1,
                     "dataPoints": [{"count": str(value), "sum": value, "scale": 20,
@@ -130,7 +131,8 @@ class Test(pt.Case):
         for at in (-40, -55):
             partial = self.send(metric(at, 5)).json()["partialSuccess"]
             self.assertEqual(partial["rejectedDataPoints"], "3")
-            self.assertIn("delta out of order", partial["errorMessage"])
+            self.assertIn("3 of 4 data points refused (delta out of order 3)",
+                          partial["errorMessage"])
             self.assertIn("d_sum_total", partial["errorMessage"])
         self.assertEqual(self.server_.metric("pharos_otlp_refused_delta_samples_total",
                                              'reason="out_of_order"'), 12)

@@ -66,7 +66,7 @@ static void add(struct fixture *f, uint32_t s, int64_t ts_s, double value, int64
 {
     data_metric_batch_add_sample(f->batch, s, ts_s * S, value);
     data_metric_batch_set_start(f->batch, start_s * S);
-    data_metric_batch_set_delta(f->batch);
+    data_metric_batch_set_delta(f->batch, true);
 }
 
 static void begin(struct fixture *f)
@@ -224,7 +224,7 @@ static void histograms(void **state)
     for (int i = 0; i < 2; i++) {
         begin(f);
         data_metric_batch_add_histogram(f->batch, series(f, "h"), (100 + i) * S, &h);
-        data_metric_batch_set_delta(f->batch);
+        data_metric_batch_set_delta(f->batch, true);
         apply(f, 100);
     }
     const struct data_histogram *sum = f->batch->sample_histogram.items[0];
@@ -234,7 +234,7 @@ static void histograms(void **state)
     h.schema = 2;
     begin(f);
     data_metric_batch_add_histogram(f->batch, series(f, "h"), 103 * S, &h);
-    data_metric_batch_set_delta(f->batch);
+    data_metric_batch_set_delta(f->batch, true);
     apply(f, 100);
     sum = f->batch->sample_histogram.items[0];
     assert_true(sum->schema == 2 && sum->count == 9);
@@ -250,7 +250,7 @@ static void histograms(void **state)
     h.custom_bound_count = 1;
     begin(f);
     data_metric_batch_add_histogram(f->batch, series(f, "h"), 104 * S, &h);
-    data_metric_batch_set_delta(f->batch);
+    data_metric_batch_set_delta(f->batch, true);
     apply(f, 100);
     assert_int_equal(f->result.refused[PIPE_DELTA_MIXED], 1);
     assert_int_equal(f->batch->sample_ts.len, 0);
@@ -258,7 +258,7 @@ static void histograms(void **state)
     f->stored = (struct pipe_delta_last){.is_found = true, .ts_ns = 90 * S, .histogram = &h};
     begin(f);
     data_metric_batch_add_histogram(f->batch, series(f, "k"), 100 * S, &h);
-    data_metric_batch_set_delta(f->batch);
+    data_metric_batch_set_delta(f->batch, true);
     apply(f, 100);
     sum = f->batch->sample_histogram.items[0];
     assert_true(sum->count == 6 && sum->is_integer && sum->custom_bound_count == 1);

@@ -166,7 +166,7 @@ void api_set_otlp(struct api *api, struct api_otlp_settings *settings)
 static void finish(struct api__otlp_export *x, struct decode_otlp_stored *stored)
 {
     struct decode_otlp_answer *a = &x->answer;
-    stored->unordered = pipe_delta_refused(&x->delta);
+    stored->unordered = x->delta.refused_points;
     if (x->delta.first_refusal.code)
         stored->first_refusal = x->delta.first_refusal.msg;
     for (size_t i = 0; i < PIPE_DELTA_REFUSED_COUNT; i++) {

@@ -155,7 +155,7 @@ static void describe(enum decode_otlp_signal signal, const struct decode_otlp_re
         comma = ", ";
     }
     if (s->unordered) {
-        buf_printf(&text, "%sdelta out of order %zu samples", comma, s->unordered);
+        buf_printf(&text, "%sdelta out of order %zu", comma, s->unordered);
         comma = ", ";
     }
     if (s->refused)

@@ -239,6 +239,7 @@ static int64_t to_ms(uint64_t ns)
 
 bool decode__otlp_times(struct decode__otlp_metrics *m, struct decode__otlp_point *p)
 {
+    m->has_sample = false;
     p->time_ns = to_ms(p->time);
     p->start_ns = m->has_start ? to_ms(p->start) : 0;
     if (p->time_ns <= 0)
@@ -263,7 +264,8 @@ void decode__otlp_sample(struct decode__otlp_metrics *m, const struct decode__ot
     if (p->start_ns)
         data_metric_batch_set_start(m->batch, p->start_ns);
     if (m->is_delta)
-        data_metric_batch_set_delta(m->batch);
+        data_metric_batch_set_delta(m->batch, !m->has_sample);
+    m->has_sample = true;
 }
 
 static size_t runes(struct slice s)

@@ -130,7 +130,7 @@ static void add_native(struct decode__otlp_metrics *m, const struct decode__otlp
         if (p->start_ns)
             data_metric_batch_set_start(m->batch, p->start_ns);
         if (m->is_delta)
-            data_metric_batch_set_delta(m->batch);
+            data_metric_batch_set_delta(m->batch, true);
     }
     for (size_t i = 0; i < m->st->exemplars.len; i++) {
         double value;

@@ -51,6 +51,7 @@ struct decode__otlp_metrics {
     struct slice name; /* as sent */
     bool has_start;    /* start timestamps mean something */
     bool is_delta;
+    bool has_sample; /* the point in hand has one already */
 };
 
 /* What all kinds of points have. */

@@ -95,7 +95,7 @@ int decode_otlp_spans(enum decode_otlp_encoding encoding, struct slice body,
 struct decode_otlp_stored {
     int err;          /* of the batch as a whole; 0 = durable but for what is refused below */
     size_t refused;   /* items, or samples of metrics */
-    size_t unordered; /* samples of delta temporality that could not be added up */
+    size_t unordered; /* points of delta temporality that could not be added up */
     const char *first_refusal; /* NULL or "" when unknown */
 };
 
