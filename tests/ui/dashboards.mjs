@@ -144,6 +144,53 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     await page.goto(`${base}/dashboards`);
     await page.locator('.dl-title', { hasText: 'Made here' }).waitFor();
   });
+  await test('a snapshot shows its data and asks nothing', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await until('the drawing', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    await page.locator('.dash-bar button[aria-label="More"]').click();
+    await page.locator('[role="menuitem"]', { hasText: 'Share' }).click();
+    await page.locator('[data-snapshot]').click();
+    const link = page.locator('.share-url input').last();
+    await until('the link', async () => /snapshot/.test(await link.inputValue()));
+    const asked = [];
+    const listen = (r) => /v1\/query/.test(r.url()) && asked.push(r.url());
+    const url = await link.inputValue();
+    page.on('request', listen);
+    await page.goto(url);
+    await until('the kept data', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    page.off('request', listen);
+    check(asked.length === 0, asked.join());
+    check((await page.locator('[data-edit]').count()) === 0, 'a snapshot can be edited');
+  });
+  await test('a public link shows the dashboard through its own queries', async () => {
+    const made = await fetch(`${base}/api/dashboards/uid/sample/public-dashboards`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ isEnabled: true, timeSelectionEnabled: true, annotationsEnabled: true, share: 'public' }) });
+    const { accessToken } = await made.json();
+    await page.goto(`${base}/public-dashboards/${accessToken}?from=now-1m&to=now`);
+    await until('the drawing', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    check((await page.locator('[data-edit]').count()) === 0, 'a public dashboard can be edited');
+  });
+  await test('an annotation is written on a graph and marked there', async () => {
+    await page.goto(`${base}/dashboard/new`);
+    const { dashboard } = await api('dashboards/uid/sample');
+    const made = await fetch(`${base}/api/dashboards/db`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboard: { ...dashboard, id: null, uid: 'marks', title: 'Marks', version: 0, annotations: { list: [{ builtIn: 1, type: 'dashboard', name: 'Annotations', enable: true, iconColor: '#ff00ff', datasource: { type: 'grafana', uid: '-- Grafana --' } }] } } }) });
+    check(made.ok, await made.text());
+    await page.goto(`${base}/d/marks?from=now-1m&to=now`);
+    await until('the drawing', async () => (await drawn(page, 'Renamed')).coloured > 50);
+    const over = await page.locator('[data-panel="Renamed"] .u-over').boundingBox();
+    await page.mouse.click(over.x + over.width / 2, over.y + over.height / 2, { button: 'left' });
+    await page.keyboard.down('Control');
+    await page.mouse.click(over.x + over.width / 2, over.y + over.height / 2);
+    await page.keyboard.up('Control');
+    await page.locator('.save textarea').fill('it happened');
+    await page.locator('.save [data-confirm]').click();
+    await until('it in the store', async () => (await api('annotations?dashboardUID=marks')).some((a) => a.text === 'it happened'));
+    await until('its mark', () => page.evaluate(() => {
+      const c = document.querySelector('[data-panel="Renamed"] canvas');
+      const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+      for (let i = 0; i < data.length; i += 4) if (data[i] > 230 && data[i + 1] < 40 && data[i + 2] > 230) return true;
+      return false;
+    }));
+  });
   await test('on a phone panels stand below each other', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(`${base}/d/sample?from=now-1m&to=now`);

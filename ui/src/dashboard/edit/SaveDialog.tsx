@@ -67,6 +67,8 @@ export default function SaveDialog({ session: s, onClose, onSaved }: { session: 
       delete d['version'];
     } else if (meta) d['version'] = meta.version;
     delete d['__inputs'];
+    // Marks the ones that come with the program.
+    delete d['__pharos'];
     delete d['__requires'];
     try {
       const r = await dashboards.save(d, { folderUid: folder, message, overwrite });

@@ -20,6 +20,10 @@ export class Session {
   /** The working copy differs from what is stored. */
   readonly dirty = signal(false);
   readonly vars: Variables;
+  /** Of a dashboard looked at by its public link: the server runs its queries. */
+  publicToken: string | null = null;
+  /** Where an annotation is being written. */
+  readonly annotating = signal<{ fromMs: number; toMs: number; panelId: number } | null>(null);
   /** Grafana's three: apart, a shared crosshair, shared tooltips too. */
   readonly shared = computed(() => this.model.value.graphTooltip ?? 0);
 

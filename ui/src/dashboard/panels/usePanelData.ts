@@ -11,6 +11,8 @@ import type { Scoped } from '../model/repeat';
 import type { Session } from '../model/session';
 import type { Panel } from '../model/types';
 import { runPanel, type PanelData } from '../query/run';
+import { runPublic } from '../query/public';
+import { fromWire } from '../query/wire';
 import { applyTransformations } from '../transform/apply';
 import { WITHOUT_QUERY } from './registry';
 
@@ -44,12 +46,14 @@ export function usePanelData(s: Session, panel: Panel, scoped: Scoped, enabled: 
   const flight = useRef<{ key: string; abort: AbortController; done: boolean } | null>(null);
   const shown = useRef('');
   const key = queryKey(panel);
+  const kept = panel['snapshotData'];
   const plain = WITHOUT_QUERY.has(panel.type) || !panel.targets?.some((t) => !t.hide);
   // Steps only change when the width does by much.
   const points = Math.max(100, Math.ceil(width / 100) * 100);
 
   useEffect(() => {
     if (!enabled || !vars.ready || width < 1) return;
+    if (Array.isArray(kept)) return set({ data: { ...EMPTY, frames: fromWire(kept), fromMs: r.fromMs, toMs: r.toMs }, loading: false, error: null });
     if (plain) return set({ data: { ...EMPTY, fromMs: r.fromMs, toMs: r.toMs }, loading: false, error: null });
     const id = `${key}|${vars.version}|${points}|${JSON.stringify(scoped)}`;
     const want = `${id}|${r.fromMs}|${r.toMs}`;
@@ -63,7 +67,9 @@ export function usePanelData(s: Session, panel: Panel, scoped: Scoped, enabled: 
     const mine = { key: `${id}|${r.toMs - r.fromMs}`, abort: new AbortController(), done: false };
     flight.current = mine;
     set((x) => (x.loading ? x : { ...x, loading: true }));
-    runPanel(
+    const token = s.publicToken;
+    const run = token ? (p: Panel, c: { fromMs: number; toMs: number; maxDataPoints: number }, signal: AbortSignal) => runPublic(token, p, c, signal) : runPanel;
+    run(
       panel,
       {
         fromMs: r.fromMs,

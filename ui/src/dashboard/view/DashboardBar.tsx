@@ -5,8 +5,7 @@ import { dashboards } from '../../api/dashboards';
 import { Icon } from '../../shell/icons';
 import { Popover } from '../../shell/popover';
 import { go, href, setParams } from '../../shell/router';
-import { copyText, toast } from '../../shell/toast';
-import { shareLink } from '../../shell/keys';
+import { toast } from '../../shell/toast';
 import { download } from '../../pages/explore/csv';
 import type { Session } from '../model/session';
 import type { Panel } from '../model/types';
@@ -14,6 +13,7 @@ import { addPanel, addRow, pastePanel } from '../edit/operations';
 import { savePrompt } from './keys';
 import { lazyPart } from './lazy';
 
+const ShareDialog = lazyPart(() => import('../edit/ShareDialog'));
 const SaveDialog = lazyPart(() => import('../edit/SaveDialog'));
 
 async function paste(s: Session): Promise<void> {
@@ -29,10 +29,11 @@ async function paste(s: Session): Promise<void> {
 export function DashboardBar({ session: s, onReload, viewing }: { session: Session; onReload: () => void; viewing: boolean }) {
   const [menu, setMenu] = useState(false);
   const [add, setAdd] = useState(false);
+  const [share, setShare] = useState(false);
   const model = s.model.value;
   const meta = s.meta.value;
   const editing = s.editing.value;
-  const canEdit = model.editable !== false;
+  const canEdit = model.editable !== false && !s.publicToken && !model['snapshot'];
   const star = () => {
     if (!meta || !model.uid) return;
     const on = !meta.isStarred;
@@ -185,7 +186,7 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
         </button>
         {menu && (
           <Popover onClose={() => setMenu(false)} label="Dashboard" class="menu right">
-            {item('Copy a link', () => void copyText(shareLink(), 'Link copied'))}
+            {!s.publicToken && item('Share', () => setShare(true))}
             {item('Kiosk', () => setParams({ kiosk: '' }), 'd k')}
             {item('JSON and settings', () => setParams({ editview: 'json' }, true), 'd s')}
             {meta && item('Versions', () => setParams({ editview: 'versions' }, true))}
@@ -194,6 +195,7 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
           </Popover>
         )}
       </div>
+      {share && <ShareDialog session={s} onClose={() => setShare(false)} />}
       {savePrompt.value && <SaveDialog session={s} onClose={() => (savePrompt.value = false)} onSaved={onReload} />}
     </div>
   );

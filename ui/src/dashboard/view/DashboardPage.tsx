@@ -75,6 +75,7 @@ export default function DashboardPage() {
         } catch (e) {
           return setError(e as Error);
         }
+        if (where.kind === 'public') made.publicToken = where.id;
         takeDefaults(made.model.peek());
         if (where.kind === 'stored') rememberOpened(where.id, made.model.peek().title);
         if (where.kind === 'new') made.editing.value = true;

@@ -19,6 +19,7 @@ import { placeOf } from './place';
 import { lazyPart } from './lazy';
 
 const PanelEditor = lazyPart(() => import('../edit/PanelEditor'));
+const AnnotateDialog = lazyPart(() => import('../edit/AnnotateDialog'));
 const SettingsDialog = lazyPart(() => import('../edit/Settings'));
 
 /** The events to mark in all panels, loaded with every refresh. */
@@ -100,6 +101,7 @@ export function DashboardView({ session: s, solo, onReload }: { session: Session
       ) : (
         <Grid session={s} annotations={annotations} />
       )}
+      {s.annotating.value && <AnnotateDialog session={s} at={s.annotating.value} onClose={() => (s.annotating.value = null)} />}
       {params.has('editview') && <SettingsDialog session={s} tab={params.get('editview') ?? 'settings'} />}
     </div>
   );

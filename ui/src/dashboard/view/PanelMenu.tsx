@@ -42,7 +42,7 @@ export function PanelMenu({ session: s, placed, state, title, alone }: { session
   const [open, setOpen] = useState(false);
   const [inspect, setInspect] = useState(false);
   const close = () => setOpen(false);
-  const canEdit = s.model.value.editable !== false && !placed.copy;
+  const canEdit = s.model.value.editable !== false && !placed.copy && !s.publicToken && !s.model.value['snapshot'];
   const item = (text: string, run: () => void, note = '') => (
     <button
       type="button"

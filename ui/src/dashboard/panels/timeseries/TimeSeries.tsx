@@ -153,6 +153,12 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
     ro.observe(el);
     const click = (e: MouseEvent) => {
       const r = u.over.getBoundingClientRect();
+      const { view: v } = latest.current;
+      if ((e.ctrlKey || e.metaKey) && v.session.meta.peek() && !v.session.publicToken) {
+        const ms = u.posToVal(e.clientX - r.left, 'x') * 1000;
+        v.session.annotating.value = { fromMs: ms, toMs: ms, panelId: v.panel.id };
+        return;
+      }
       const events = eventsAt(latest.current.view.annotations, u, e.clientX - r.left);
       setPinned(events.length ? { x: e.clientX - el.getBoundingClientRect().left, events } : null);
     };
