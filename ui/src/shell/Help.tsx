@@ -8,7 +8,7 @@ const SHOWN: Record<string, string> = { ArrowLeft: '←', ArrowRight: '→', 'ct
 const MOUSE: [string, string][] = [
   ['Drag in a graph', 'Zoom into that time'],
   ['Double-click a graph', 'Zoom out'],
-  ['Ctrl+click a graph of a dashboard', 'Write an annotation'],
+  ['Ctrl+click a graph', 'Write an annotation (on dashboards)'],
   ['Click a legend entry', 'Show it alone, again for all'],
   ['Ctrl+click a legend entry', 'Hide or show it'],
   ['Shift+Enter in the query', 'Run it'],
