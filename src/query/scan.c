@@ -129,10 +129,12 @@ static struct query__scan_worker *take_worker(struct query__scan *s)
     if (!w) {
         w = mem_calloc(1, sizeof(*w));
         w->samples.share_times = true;
+        w->samples.memory = s->x->env->memory;
         query__sweep_init(&w->sweep, s->node->op == QUERY_WINDOW ? s->node->function->window : NULL,
                           &s->windows);
         w->sweep.eval_ns = query__step_ns(s->x, 0);
         w->sweep.env = s->x->env;
+        w->sweep.spans.memory = s->x->env->memory;
         memcpy(w->sweep.param, s->param, sizeof(s->param));
     }
     return w;

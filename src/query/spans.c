@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "query/scan.h"
 
-#define CACHE_BYTES ((size_t)16 << 20) /* a thread */
+#define CACHE_BYTES                                                                                \
+    ((size_t)16 << 20) /* a thread, and not more than a share of the query's memory */
+#define CACHE_SHARE 16
 
 static struct query__span *span_new(size_t steps)
 {
@@ -124,6 +126,18 @@ static void grow(struct query__spans *s)
     s->size = size;
 }
 
+/* Whether one more is kept; it is charged then. */
+static bool has_room(struct query__spans *s)
+{
+    size_t bytes = span_bytes(s->windows.steps), most = CACHE_BYTES;
+    if (s->memory && s->memory->limit)
+        most = MIN(most, (size_t)s->memory->limit / CACHE_SHARE);
+    if (s->bytes + bytes > most || (s->memory && !budget_take(s->memory, (int64_t)bytes)))
+        return false;
+    s->bytes += bytes;
+    return true;
+}
+
 struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, size_t count,
                                    struct hash128 id)
 {
@@ -137,10 +151,9 @@ struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, si
     if (s->table[at])
         return s->table[at];
     struct query__span *p;
-    if (s->bytes + span_bytes(s->windows.steps) <= CACHE_BYTES) {
+    if (has_room(s)) {
         p = s->table[at] = span_new(s->windows.steps);
         s->count++;
-        s->bytes += span_bytes(s->windows.steps);
     } else {
         if (!s->spare)
             s->spare = span_new(s->windows.steps);
@@ -220,5 +233,7 @@ void query__spans_free(struct query__spans *s)
         span_free(s->table[i]);
     mem_free(s->table);
     span_free(s->spare);
+    if (s->memory)
+        budget_give(s->memory, (int64_t)s->bytes);
     *s = (struct query__spans){0};
 }

@@ -3,6 +3,7 @@
 #ifndef QUERY_SPANS_H
 #define QUERY_SPANS_H
 
+#include "base/budget.h"
 #include "base/hash.h"
 #include "base/types.h"
 
@@ -41,6 +42,7 @@ struct query__spans {
     struct query__windows windows;
     struct query__span **table; /* by id; power of two */
     size_t size, count, bytes;
+    struct budget *memory;     /* what is kept is charged to; may be NULL */
     struct query__span *spare; /* for what the cache has no room for */
 };
 

@@ -6,7 +6,8 @@
 #include "codec/column.h"
 #include "store/selection_priv.h"
 
-#define CACHE_BYTES ((size_t)16 << 20) /* a reader */
+#define CACHE_BYTES ((size_t)16 << 20) /* a reader, and not more than a share of its memory */
+#define CACHE_SHARE 16
 
 /* The times of a list of blocks, in a row. */
 struct column {
@@ -21,6 +22,8 @@ struct store_times_cache {
     int64_t t_min, t_max;
     struct column **table; /* by id; power of two */
     size_t size, count, bytes;
+    struct budget *memory;
+    int64_t charged;
     /* The series at hand. */
     store_part_block_list blocks;
     VEC(struct store_part *) part_of; /* one a block */
@@ -35,8 +38,11 @@ static void forget(struct store_times_cache *c)
         mem_free(c->table[i]);
     }
     mem_free(c->table);
+    if (c->memory)
+        budget_give(c->memory, c->charged);
     c->table = NULL;
     c->size = c->count = c->bytes = 0;
+    c->charged = 0;
 }
 
 static void grow(struct store_times_cache *c)
@@ -90,9 +96,16 @@ static struct column *find(const struct store_times_cache *c, struct hash128 id)
     return c->size ? c->table[at] : NULL;
 }
 
-static bool has_room(const struct store_times_cache *c, size_t count)
+/* For a column more, which is charged then. */
+static bool has_room(struct store_times_cache *c, size_t count)
 {
-    return c->bytes + sizeof(struct column) + count * sizeof(int64_t) <= CACHE_BYTES;
+    size_t bytes = sizeof(struct column) + count * sizeof(int64_t), most = CACHE_BYTES;
+    if (c->memory && c->memory->limit)
+        most = MIN(most, (size_t)c->memory->limit / CACHE_SHARE);
+    if (c->bytes + bytes > most || (c->memory && !budget_take(c->memory, (int64_t)bytes)))
+        return false;
+    c->charged += c->memory ? (int64_t)bytes : 0;
+    return true;
 }
 
 static struct column *column_new(struct hash128 id, size_t count)
@@ -330,6 +343,7 @@ int store__selection_read(struct store_selection *sel, size_t i, int64_t t_min, 
             c = out->times = mem_calloc(1, sizeof(*c));
         if (c->selection != sel->number || c->t_min != t_min || c->t_max != t_max) {
             forget(c);
+            c->memory = out->memory;
             c->selection = sel->number;
             c->t_min = t_min;
             c->t_max = t_max;

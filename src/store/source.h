@@ -49,6 +49,7 @@ struct store_times_cache;
 /* Samples of one series, reused from read to read. Zero it before the first use. */
 struct store_samples {
     bool share_times; /* the reader's wish: `ts` may be a column of several series, read only */
+    struct budget *memory; /* what is kept for that is charged to; may be NULL */
     size_t count;
     int64_t *ts;                             /* ns, strictly ascending */
     double *value;                           /* undefined where a histogram is given */
