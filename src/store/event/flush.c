@@ -90,6 +90,27 @@ static int by_day(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+static bool is_one_day(const struct flush *f)
+{
+    int64_t t_min = INT64_MAX, t_max = INT64_MIN;
+    for (size_t i = 0; i < f->blocks.len; i++) {
+        t_min = MIN(t_min, f->blocks.items[i]->t_min);
+        t_max = MAX(t_max, f->blocks.items[i]->t_max);
+    }
+    return store__day_of(t_min) == store__day_of(t_max);
+}
+
+/* The end of the rows of the first one's day. */
+static size_t day_end(const struct flush *f, size_t begin)
+{
+    if (!begin && is_one_day(f))
+        return f->count;
+    size_t end = begin;
+    while (end < f->count && store__day_of(f->refs[end].ts) == store__day_of(f->refs[begin].ts))
+        end++;
+    return end;
+}
+
 /* The part's number of a block's field. */
 static const uint32_t *fields_of(struct flush *f, struct store_event_writer *w, uint32_t block)
 {
@@ -240,11 +261,11 @@ int store__event_flush(struct store__events *e, struct diag *diag)
         f.fields = mem_calloc(f.blocks.len, sizeof(*f.fields));
         collect_streams(&f);
         collect_rows(&f);
-        qsort(f.refs, f.count, sizeof(*f.refs), by_day);
+        /* As they are, they lie in the order of arrival. */
+        if (!is_one_day(&f))
+            qsort(f.refs, f.count, sizeof(*f.refs), by_day);
         for (size_t i = 0, end; i < f.count && !err; i = end) {
-            int64_t day = store__day_of(f.refs[i].ts);
-            for (end = i; end < f.count && store__day_of(f.refs[end].ts) == day; end++) {
-            }
+            end = day_end(&f, i);
             err = write_day(&f, &o, f.refs + i, end - i, diag);
         }
     }

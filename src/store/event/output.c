@@ -85,6 +85,32 @@ static bool is_sorted(const struct store__event_ref *refs, size_t count)
     return i >= count;
 }
 
+/* They are sorted by time: where streams are not too many, they are dealt out in one go. */
+static void sort_by_stream(struct store__event_ref *refs, size_t count)
+{
+    uint32_t least = UINT32_MAX, most = 0;
+    for (size_t i = 0; i < count; i++) {
+        least = MIN(least, refs[i].stream);
+        most = MAX(most, refs[i].stream);
+    }
+    size_t streams = count ? (size_t)(most - least) + 1 : 0;
+    if (streams > 4 * count) {
+        qsort(refs, count, sizeof(*refs), by_stream);
+        return;
+    }
+    size_t *at = mem_calloc(streams + 1, sizeof(*at));
+    struct store__event_ref *sorted = mem_alloc(count * sizeof(*sorted));
+    for (size_t i = 0; i < count; i++)
+        at[refs[i].stream - least + 1]++;
+    for (size_t i = 1; i <= streams; i++)
+        at[i] += at[i - 1];
+    for (size_t i = 0; i < count; i++)
+        sorted[at[refs[i].stream - least]++] = refs[i];
+    memcpy(refs, sorted, count * sizeof(*refs));
+    mem_free(sorted);
+    mem_free(at);
+}
+
 /* Slices of time, each sorted by stream. */
 static void arrange_lines(struct store__event_ref *refs, size_t count, store__end_list *ends)
 {
@@ -94,7 +120,7 @@ static void arrange_lines(struct store__event_ref *refs, size_t count, store__en
     for (size_t i = 0; i <= count; i++) {
         if (i == count || (i > begin && (i - begin == STORE_GROUP_ROWS_MAX ||
                                          raw + refs[i].bytes > STORE__GROUP_RAW_MAX))) {
-            qsort(refs + begin, i - begin, sizeof(*refs), by_stream);
+            sort_by_stream(refs + begin, i - begin);
             vec_push(ends, i);
             begin = i;
             raw = 0;

@@ -93,14 +93,38 @@ int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column
 
 /* --- one predicate on one column --- */
 
+#define MEMO 4096
+
+/* Streams that were asked for lately, by their ordinal's low bits: the cursor's list has a lock. */
+struct memo {
+    uint32_t ordinal[MEMO]; /* + 1; 0 = free */
+    uint32_t stream[MEMO];
+};
+
 struct job {
     struct store_event_cursor *c;
     struct scan__open *o;
+    struct scan__part *part;
+    struct memo *memo;
     uint32_t *rows; /* selected so far */
     size_t count;
-    uint32_t *streams; /* of the rows */
+    uint32_t *streams; /* of the rows: ordinals; names are asked for late */
     struct diag *diag;
 };
+
+static int stream_of(struct job *j, uint32_t ordinal, uint32_t *out)
+{
+    struct memo *memo = j->memo;
+    size_t at = ordinal % MEMO;
+    if (memo->ordinal[at] != ordinal + 1) {
+        int err = scan__part_stream(j->c, j->part, ordinal, &memo->stream[at]);
+        if (err)
+            return err;
+        memo->ordinal[at] = ordinal + 1;
+    }
+    *out = memo->stream[at];
+    return 0;
+}
 
 static void keep(struct job *j, const bool *flags)
 {
@@ -169,6 +193,21 @@ static int by_search(struct job *j, const struct store_event_predicate *p, struc
     return 0;
 }
 
+/* Integers against an integer, without going through values. */
+static void by_integer(struct job *j, const struct store_event_predicate *p,
+                       const struct store_column *k, bool *flags)
+{
+    int64_t to = p->value.i;
+    bool less = p->op == STORE_EVENT_LT || p->op == STORE_EVENT_LE || p->op == STORE_EVENT_NE;
+    bool more = p->op == STORE_EVENT_GT || p->op == STORE_EVENT_GE || p->op == STORE_EVENT_NE;
+    bool same = p->op == STORE_EVENT_EQ || p->op == STORE_EVENT_LE || p->op == STORE_EVENT_GE;
+    for (size_t i = 0; i < j->count; i++) {
+        uint32_t at = store_column_index(k, j->rows[i]);
+        int64_t v = at == UINT32_MAX ? 0 : k->ints[at];
+        flags[i] = at == UINT32_MAX ? p->absent : v < to ? less : v > to ? more : same;
+    }
+}
+
 static int by_value(struct job *j, const struct store_event_predicate *p, struct store_column *k,
                     bool *flags)
 {
@@ -199,6 +238,11 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
         by_dict(j, p, k, flags);
         return 0;
     }
+    if (k->form == STORE_COLUMN_NUMBERS && !k->style && p->value.kind == DATA_VALUE_INT &&
+        p->op <= STORE_EVENT_GE) {
+        by_integer(j, p, k, flags);
+        return 0;
+    }
     bool search = (p->op == STORE_EVENT_CONTAINS || p->op == STORE_EVENT_NOT_CONTAINS) &&
                   p->value.text.len && k->form == STORE_COLUMN_TEXT && k->kind == DATA_VALUE_STRING;
     return search ? by_search(j, p, k, flags) : by_value(j, p, k, flags);
@@ -206,26 +250,29 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
 
 /* --- in general: several columns, and labels of the stream --- */
 
-static struct data_value label_value(struct job *j, const struct scan__field *f, size_t i)
+static int label_value(struct job *j, const struct scan__field *f, size_t i, struct data_value *out)
 {
+    uint32_t stream;
+    int err = stream_of(j, j->streams[i], &stream);
+    if (err)
+        return err;
     /* The list does not move, and what is in it stays. */
-    struct slice v = scan__label(j->c->streams[j->streams[i]].labels, f->name);
-    return v.ptr ? data_value_string(v) : (struct data_value){0};
+    struct slice v = scan__label(j->c->streams[stream].labels, f->name);
+    *out = v.ptr ? data_value_string(v) : (struct data_value){0};
+    return 0;
 }
 
 static int value_of(struct job *j, const struct scan__field *f, size_t i, struct data_value *v)
 {
+    int err = 0;
     *v = (struct data_value){0};
     if (f->stream && f->stream_first)
-        *v = label_value(j, f, i);
-    for (uint32_t k = 0; k < f->count && !v->kind; k++) {
-        int err = store_column_get(&j->o->columns[f->columns[k]], j->rows[i], j->o->texts, v);
-        if (err)
-            return err;
-    }
-    if (!v->kind && f->stream && !f->stream_first)
-        *v = label_value(j, f, i);
-    return 0;
+        err = label_value(j, f, i, v);
+    for (uint32_t k = 0; k < f->count && !v->kind && !err; k++)
+        err = store_column_get(&j->o->columns[f->columns[k]], j->rows[i], j->o->texts, v);
+    if (!err && !v->kind && f->stream && !f->stream_first)
+        err = label_value(j, f, i, v);
+    return err;
 }
 
 static int in_general(struct job *j, const struct store_event_predicate *p,
@@ -358,28 +405,21 @@ static bool streams_in_range(const struct scan__part *p, const struct store_grou
 }
 
 /* Rows of the streams and of the time asked for. */
-static int select_rows(struct job *j, struct scan__part *p, const int64_t *ts)
+static void select_rows(struct job *j, const int64_t *ts, bool all_times)
 {
     const struct store_group *g = &j->o->group;
     const struct store_event_select *req = &j->c->req.select;
-    bool all_times = g->entry.t_min >= req->t_min_ns && g->entry.t_max <= req->t_max_ns;
     uint32_t row = 0;
     for (size_t run = 0; run < g->run_count; run++) {
-        uint32_t ordinal = g->run_stream[run], stream = 0;
-        bool matches = p->match[ordinal / 64] >> ordinal % 64 & 1;
-        if (matches) {
-            int err = scan__part_stream(j->c, p, ordinal, &stream);
-            if (err)
-                return err;
-        }
+        uint32_t ordinal = g->run_stream[run];
+        bool matches = j->part->match[ordinal / 64] >> ordinal % 64 & 1;
         for (; row < g->run_end[run]; row++) {
             if (!matches || (!all_times && (ts[row] < req->t_min_ns || ts[row] > req->t_max_ns)))
                 continue;
             j->rows[j->count] = row;
-            j->streams[j->count++] = stream;
+            j->streams[j->count++] = ordinal;
         }
     }
-    return 0;
 }
 
 /* How dear a clause is: those that need no text first. */
@@ -429,12 +469,15 @@ static int select_group(struct store_event_cursor *c, struct scan__open *o, stru
 {
     uint32_t rows = o->group.entry.rows;
     int64_t *ts = mem_alloc(rows * sizeof(*ts));
-    struct job j = {.c = c, .o = o, .diag = diag};
+    struct job j = {.c = c, .o = o, .part = p, .diag = diag};
+    j.memo = mem_calloc(1, sizeof(*j.memo));
     j.rows = mem_alloc(rows * sizeof(*j.rows));
     j.streams = mem_alloc(rows * sizeof(*j.streams));
-    int err = store_group_times(&o->group, ts);
+    const struct store_event_select *req = &c->req.select;
+    bool all_times = o->group.entry.t_min >= req->t_min_ns && o->group.entry.t_max <= req->t_max_ns;
+    int err = all_times ? 0 : store_group_times(&o->group, ts);
     if (!err)
-        err = select_rows(&j, p, ts);
+        select_rows(&j, ts, all_times);
     pthread_mutex_lock(&c->lock);
     c->stats.rows_scanned += j.count;
     c->stats.bytes_scanned += o->group.entry.header_len + o->group.ts_len;
@@ -442,15 +485,22 @@ static int select_group(struct store_event_cursor *c, struct scan__open *o, stru
     pthread_mutex_unlock(&c->lock);
     if (!err)
         err = apply_all(&j);
+    if (!err && j.count && all_times)
+        err = store_group_times(&o->group, ts);
     if (!err && j.count) {
         o->hits = mem_alloc(j.count * sizeof(*o->hits));
         o->count = j.count;
-        for (size_t i = 0; i < j.count; i++)
-            o->hits[i] = (struct scan__hit){ts[j.rows[i]], j.streams[i], j.rows[i]};
+        for (size_t i = 0; i < j.count && !err; i++) {
+            o->hits[i] = (struct scan__hit){ts[j.rows[i]], 0, j.rows[i]};
+            err = stream_of(&j, j.streams[i], &o->hits[i].stream);
+        }
+        if (err)
+            o->count = 0;
     }
     mem_free(ts);
     mem_free(j.rows);
     mem_free(j.streams);
+    mem_free(j.memo);
     return err;
 }
 
