@@ -103,6 +103,7 @@ void api_cancel_all(struct api *api)
     for (struct api_job *job = api->jobs; job; job = job->next)
         job->cancelled = true;
     pthread_mutex_unlock(&api->lock);
+    loki__tails_stop(api);
 }
 
 bool api__tenant_read(struct net_request *req, struct slice *out)
@@ -254,19 +255,21 @@ static struct slice authority(struct slice s)
     return at < 0 ? s : slice_from(s, (size_t)at + 3);
 }
 
-/* A page of another site made the browser send this: RFC 6454's Origin, or Fetch Metadata. What is
- * no browser sends neither. */
-static bool is_cross_site(struct net_request *req)
+bool api__is_cross_site(struct net_request *req)
 {
     struct slice site = net_request_header(req, "sec-fetch-site");
     struct slice origin = net_request_header(req, "origin");
-    enum net_method m = net_request_method(req);
-    if (m == NET_GET || m == NET_HEAD || m == NET_OPTIONS)
-        return false;
     if (site.ptr)
         return !slice_eq_nocase(site, SLICE("same-origin")) &&
                !slice_eq_nocase(site, SLICE("none"));
     return origin.ptr && !slice_eq_nocase(authority(origin), net_request_header(req, "host"));
+}
+
+/* What only reads is for the browser to guard: it shows no answer to the other site. */
+static bool is_forged(struct net_request *req)
+{
+    enum net_method m = net_request_method(req);
+    return m != NET_GET && m != NET_HEAD && m != NET_OPTIONS && api__is_cross_site(req);
 }
 
 static void handle_main(struct api_mount *mount, struct net_request *req)
@@ -279,7 +282,7 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
             return;
         }
     }
-    if (is_cross_site(req)) {
+    if (is_forged(req)) {
         api__respond_json(req, 403,
                           SLICE("{\"message\":\"a page of another site may not send this "
                                 "(Origin or Sec-Fetch-Site)\"}"));

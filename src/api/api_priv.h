@@ -41,6 +41,7 @@ struct api {
     struct api__loki_deletion *loki_deletions; /* newest first */
     uint64_t loki_deletion_id;
     int64_t loki_tails;
+    pthread_cond_t loki_no_tails; /* there is none any more */
 };
 
 struct api_limits api__limits(struct api *api);
@@ -92,6 +93,10 @@ void api__login(struct api_call *call, char *out, size_t out_size);
 const struct api_door *api__door(struct slice name);
 void api__dispatch_door(struct api *api, const struct api_door *door, struct slice path,
                         struct net_request *req);
+
+/* A page of another site made the browser send this: RFC 6454's Origin, or Fetch Metadata. What is
+ * no browser sends neither. */
+bool api__is_cross_site(struct net_request *req);
 
 extern const struct api_route api__pharos_routes[];
 extern const size_t api__pharos_route_count;

@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import os
+import signal
 import socket
 import struct
 import time
@@ -451,6 +452,28 @@ class Live(Case):
                                                  (time.time_ns(), f"left {i}", {})]),
                                  ({"app": "y"}, [(time.time_ns(), "other", {})])]))
             self.assertEqual([line for _, _, line in tail.lines(1)], [f"no {i}"])
+
+    def test_the_server_ends_with_tails_open(self):
+        tails = [self.tail('{app="x"}') for _ in range(3)]
+        self.pharos.process.send_signal(signal.SIGTERM)
+        for tail in tails:
+            opcode = 1
+            while opcode != 8:
+                opcode, payload = tail.frame()
+            self.assertEqual(struct.unpack(">H", payload[:2])[0], 1001)
+            tail.close()
+        self.assertEqual(self.pharos.stop(), 0)
+
+    def test_pages_of_other_sites_are_kept_out(self):
+        self.push(push_json([({"app": "x"}, [(self.now, "l", {})])]))
+        evil = {"Origin": "http://evil.example"}
+        self.ask("tail", {"query": '{app="x"}'}, expect=403, **evil)
+        answer = pt.request(self.url + "/loki/api/v1/delete?query=%7Bapp%3D%22x%22%7D&start=1",
+                            method="POST", body=b"", headers=evil)
+        self.assertEqual(answer.status, 403)
+        self.assertEqual(len(self.lines('{app="x"}')), 1)
+        answer = pt.request(self.url + "/loki/api/v1/labels", headers=evil)
+        self.assertIsNone(answer.headers["Access-Control-Allow-Origin"])
 
     def test_bad_tails_are_refused(self):
         for params, words in (({"query": "{a="}, "parse error"),

@@ -134,6 +134,11 @@ void loki__delete_add(struct api_call *call)
     struct api_job *job;
     struct diag diag;
     diag_init(&diag);
+    if (api__is_cross_site(call->req)) {
+        loki__respond_error(call->req, 403,
+                            "a page of another site may not delete (Origin or Sec-Fetch-Site)");
+        return;
+    }
     st->query = net_request_param(call->req, "query");
     if (!st->query.len || !net_request_param(call->req, "start").len) {
         loki__respond_error(call->req, 400, "%s not set", st->query.len ? "start time" : "query");

@@ -91,6 +91,8 @@ void loki__rules(struct api_call *call);
 /* Registers the counters; frees what the api object keeps. */
 void loki__init(struct api *api);
 void loki__free(struct api *api);
+/* With api->stopping set, while loops and workers still run: waits for the tails to end. */
+void loki__tails_stop(struct api *api);
 void loki__deletions_free(struct api *api);
 
 #endif

@@ -102,7 +102,16 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     if (lines && q->steps.instant) {
         diag_set(diag, ERR_INVALID, "a log query wants a range: start and end");
         err = bad(q, API_BAD_DATA);
-    } else if (lines && !q->explain) {
+    } else if (lines && q->explain) {
+        struct buf text = {0};
+        err = logql_select_explain(expr, q->arena, &text, diag);
+        err = err == ERR_INVALID ? bad(q, API_BAD_DATA) : err;
+        if (!err) {
+            buf_append_cstr(out, ",\"plan\":");
+            codec_json_append_string(out, buf_slice(&text));
+        }
+        buf_deinit(&text);
+    } else if (lines) {
         err = run_lines(q, expr, &env, out, diag);
     } else {
         err = run_numbers(q, expr, &env, out, diag);

@@ -46,7 +46,7 @@ struct api__loki_kit {
 
 void loki__init(struct api *api)
 {
-    (void)api;
+    pthread_cond_init(&api->loki_no_tails, NULL);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(volume, ARRAY_LEN(volume));
@@ -99,6 +99,7 @@ void loki__free(struct api *api)
     }
     api->loki_kits = NULL;
     loki__deletions_free(api);
+    pthread_cond_destroy(&api->loki_no_tails);
 }
 
 struct push {

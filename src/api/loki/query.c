@@ -200,11 +200,15 @@ static void run_numbers(struct api_job *job)
                             .cancelled = &job->cancelled,
                             .deadline_ns = job->deadline_ns,
                             .now_ns = monotonic};
-    int err = logql_plan(st->expr, &st->steps, &st->env, job->arena, &plan, &st->stats, &diag);
+    bool lines = logql_is_log(st->expr);
+    struct buf text = {0};
+    int err =
+        lines ? logql_select_explain(st->expr, job->arena, &text, &diag)
+              : logql_plan(st->expr, &st->steps, &st->env, job->arena, &plan, &st->stats, &diag);
     if (!err && st->explain) {
-        struct buf text = {0};
         struct codec_json_writer w;
-        query_explain(plan, &text);
+        if (!lines)
+            query_explain(plan, &text);
         api__begin(&w, &job->out);
         codec_json_begin_object(&w);
         codec_json_put_string(&w, "language", SLICE("logql"));

@@ -52,5 +52,4 @@ const struct api_door api_door_loki = {
     .name = "loki",
     .routes = loki_routes,
     .route_count = ARRAY_LEN(loki_routes),
-    .cors = true,
 };

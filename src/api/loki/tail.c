@@ -4,6 +4,7 @@
  * A turn begins by noting the store's position, and the next one reads what lies behind it. Lines
  * that arrive meanwhile are read by both: what the last turn sent is remembered and left out. */
 #include <stdio.h>
+#include <time.h>
 
 #include "api/loki/door_priv.h"
 #include "api/prometheus/encode.h"
@@ -15,6 +16,7 @@
 #define TURN_NS       (200 * NS_PER_MS)
 #define TAIL_FOR_NS   (3600 * NS_PER_SEC) /* then the client has to come again */
 #define DELAY_MAX_S   5
+#define STOP_S        5 /* that the end of the server waits for tails */
 #define DEFAULT_LIMIT 100
 #define TURN_LINES    5000 /* of one turn; more are dropped, and told */
 #define MEMORY_MAX    ((int64_t)64 << 20)
@@ -50,7 +52,8 @@ static void tail_free(struct tail *t)
     buf_deinit(&t->frame);
     arena_free(t->arena);
     pthread_mutex_lock(&t->api->lock);
-    t->api->loki_tails--;
+    if (!--t->api->loki_tails)
+        pthread_cond_broadcast(&t->api->loki_no_tails);
     pthread_mutex_unlock(&t->api->lock);
     mem_free(t);
 }
@@ -181,7 +184,7 @@ static void on_timer(void *ctx)
     struct tail *t = ctx;
     if (t->busy || !t->ws)
         return;
-    if (t->api->stopping) {
+    if (t->api->stopping || !t->api->ready) {
         net_ws_close(t->ws, NET_WS_GOING_AWAY, "Pharos is shutting down");
         return;
     }
@@ -211,6 +214,18 @@ static bool take_place(struct api *api, int64_t most)
     api->loki_tails += ok;
     pthread_mutex_unlock(&api->lock);
     return ok;
+}
+
+/* Each ends itself within a turn of its timer once the api is stopping. */
+void loki__tails_stop(struct api *api)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_S;
+    pthread_mutex_lock(&api->lock);
+    while (api->loki_tails && !pthread_cond_timedwait(&api->loki_no_tails, &api->lock, &until))
+        continue;
+    pthread_mutex_unlock(&api->lock);
 }
 
 static int read_params(struct api_call *call, struct tail *t, struct diag *diag)
@@ -250,6 +265,12 @@ void loki__tail(struct api_call *call)
     diag_init(&diag);
     if (!api__tenant_read(req, &tenant)) {
         loki__respond_error(req, 400, "%s", API__TENANT_RULE);
+        return;
+    }
+    /* Browsers let any page open a WebSocket, and read what comes. */
+    if (api__is_cross_site(req)) {
+        loki__respond_error(req, 403,
+                            "a page of another site may not tail (Origin or Sec-Fetch-Site)");
         return;
     }
     if (!api->logs) {

@@ -56,6 +56,11 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
                      const struct logql_env *env, struct arena *arena, struct logql_streams *out,
                      struct diag *diag);
 
+/* Appends what a log expression's scan is: the predicates and fields of the store, the stages left.
+ */
+int logql_select_explain(const struct logql_expr *expr, struct arena *arena, struct buf *out,
+                         struct diag *diag);
+
 /* Lowers a metric expression to a plan over these steps, which refers to expr and env. The plan's
  * statistics of scans are added to *stats. */
 int logql_plan(const struct logql_expr *expr, const struct query_steps *steps,

@@ -204,3 +204,18 @@ done:
     buf_deinit(&g.key);
     return err;
 }
+
+int logql_select_explain(const struct logql_expr *expr, struct arena *arena, struct buf *out,
+                         struct diag *diag)
+{
+    const struct logql_pipeline_options options = {.all_labels = true};
+    struct logql_pipeline *p;
+    int err = logql_pipeline_new(expr, NULL, &options, arena, &p, diag);
+    if (err)
+        return err;
+    buf_printf(out, "LogScan predicates=%zu stages=%zu fields=all%s ", p->clause_count,
+               p->step_count, logql_pipeline_is_picky(p) ? " filters-first" : "");
+    logql_print(expr, out);
+    buf_append_char(out, '\n');
+    return 0;
+}
