@@ -462,7 +462,7 @@ class Live(Case):
                 opcode, payload = tail.frame()
             self.assertEqual(struct.unpack(">H", payload[:2])[0], 1001)
             tail.close()
-        self.assertEqual(self.pharos.stop(), 0)
+        self.assertEqual(self.pharos.process.wait(30), 0)
 
     def test_pages_of_other_sites_are_kept_out(self):
         self.push(push_json([({"app": "x"}, [(self.now, "l", {})])]))
