@@ -1,14 +1,8 @@
 #include "text/go_string.h"
 
 #include "base/err.h"
+#include "codec/hex.h"
 #include "codec/utf8.h"
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
 
 /* What stands behind a backslash; returns how many bytes it took, 0 when it is no escape. */
 static size_t unescape(struct slice s, char quote, struct buf *out)
@@ -28,7 +22,7 @@ static size_t unescape(struct slice s, char quote, struct buf *out)
     if (!digits || s.len < first + digits)
         return 0;
     for (size_t i = first; i < first + digits; i++) {
-        int v = hex_value(s.ptr[i]);
+        int v = codec_hex_value(s.ptr[i]);
         if (v < 0 || (octal && v > 7))
             return 0;
         code = octal ? code * 8 + (uint32_t)v : code << 4 | (uint32_t)v;

@@ -8,8 +8,8 @@
 #define TOKENS_MIN     4
 #define TOKENS_MAX     80
 #define LINE_BYTES_MAX 3000
-#define SIMILARITY     0.3 /* of the words that are equal */
-#define KEY_WORDS      2   /* that lines of a group begin with */
+#define SIMILARITY     0.5 /* of the words that are equal */
+#define KEY_WORDS      1   /* that lines of a group begin with */
 
 struct token {
     struct slice text; /* ptr NULL: anything */

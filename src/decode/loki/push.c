@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "codec/compress.h"
+#include "codec/hex.h"
 
 #include "codec/utf8.h"
 #include "decode/level.h"
@@ -228,19 +229,14 @@ static bool is_repeated(struct decode__loki *d, int64_t ts_ns, struct slice line
 /* An id in lower-case hexadecimal, as its bytes; ptr NULL when it is none, or nothing but zeros. */
 static struct slice id_of(struct decode__loki *d, struct slice hex, size_t bytes)
 {
-    uint8_t id[16];
-    bool zero = true;
-    if (hex.len != 2 * bytes)
-        return (struct slice){NULL, 0};
+    uint8_t id[16], zeros[16] = {0};
     for (size_t i = 0; i < hex.len; i++) {
-        char c = hex.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+        if (hex.ptr[i] >= 'A' && hex.ptr[i] <= 'F')
             return (struct slice){NULL, 0};
-        int v = c <= '9' ? c - '0' : c - 'a' + 10;
-        id[i / 2] = (uint8_t)(i % 2 ? id[i / 2] | v : v << 4);
-        zero &= !v;
     }
-    return zero ? (struct slice){NULL, 0} : data_event_batch_copy(d->batch, slice_make(id, bytes));
+    if (!codec_text_to_bytes(hex, id, bytes) || memcmp(id, zeros, bytes) == 0)
+        return (struct slice){NULL, 0};
+    return data_event_batch_copy(d->batch, slice_make(id, bytes));
 }
 
 /* Puts one label of structured metadata; *level is set when it says the level. */

@@ -1,6 +1,7 @@
 #include "lang/logql/template_functions.h"
 
 #include "codec/base64.h"
+#include "codec/hex.h"
 #include "codec/json_dom.h"
 #include "codec/utf8.h"
 #include "lang/logql/units.h"
@@ -423,13 +424,6 @@ static LOGQL__FUNCTION(urlencode)
     return give_buf(call, &text, out);
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
 static LOGQL__FUNCTION(urldecode)
 {
     struct slice s = a->string;
@@ -439,8 +433,8 @@ static LOGQL__FUNCTION(urldecode)
             buf_append_char(&text, s.ptr[i] == '+' ? ' ' : s.ptr[i]);
             continue;
         }
-        int high = i + 2 < s.len ? hex_value(s.ptr[i + 1]) : -1;
-        int low = i + 2 < s.len ? hex_value(s.ptr[i + 2]) : -1;
+        int high = i + 2 < s.len ? codec_hex_value(s.ptr[i + 1]) : -1;
+        int low = i + 2 < s.len ? codec_hex_value(s.ptr[i + 2]) : -1;
         if (high < 0 || low < 0) {
             buf_deinit(&text);
             return diag_set(diag, ERR_INVALID, "invalid URL escape \"%.*s\"",
