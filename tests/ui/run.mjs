@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { dashboards } from './dashboards.mjs';
 import { logs } from './logs.mjs';
+import { traces } from './traces.mjs';
 
 const bin = process.argv[2];
 const work = mkdtempSync(join(tmpdir(), 'pharos-ui-'));
@@ -139,6 +140,7 @@ try {
   });
   await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
   await logs({ page, base, test, check, until, drawn });
+  await traces({ page, base, test, check, until });
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {

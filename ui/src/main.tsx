@@ -3,11 +3,13 @@ import 'uplot/dist/uPlot.min.css';
 import './shell/base.css';
 import './shell/shell.css';
 import './chart/chart.css';
+import { loadDoors } from './api/doors';
 import { App } from './shell/App';
 import { installKeys } from './shell/keys';
 import { interceptLinks } from './shell/router';
 
 installKeys();
+void loadDoors();
 const root = document.getElementById('app')!;
 interceptLinks(root);
 root.replaceChildren();

@@ -4,6 +4,7 @@ import { Component, type ComponentChildren, type ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { RefreshPicker } from '../time/RefreshPicker';
 import { TimePicker } from '../time/TimePicker';
+import { doors } from '../api/doors';
 import { Help } from './Help';
 import { Icon } from './icons';
 import { shareLink } from './keys';
@@ -80,7 +81,7 @@ function Nav() {
   const here = pageFor(path.value);
   return (
     <nav class="nav" aria-label="Pages">
-      {PAGES.filter((p) => !p.unlisted).map((p) => (
+      {PAGES.filter((p) => !p.unlisted && (!p.needs || doors.value.has(p.needs))).map((p) => (
         <a
           key={p.path}
           data-link

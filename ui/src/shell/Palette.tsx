@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { panesParam } from '../chart/Panel';
 import { dashboards, type SearchHit } from '../api/dashboards';
+import { doors } from '../api/doors';
 import { metricNames, loadCatalogue } from '../api/catalogue';
 import { suggestExpr } from '../api/expr';
 import { QUICK_RANGES } from '../time/grammar';
@@ -36,7 +37,7 @@ export function rank(text: string, query: string): number {
 
 function staticItems(): Item[] {
   return [
-    ...PAGES.filter((p) => !p.unlisted).map((p) => ({
+    ...PAGES.filter((p) => !p.unlisted && (!p.needs || doors.peek().has(p.needs))).map((p) => ({
       icon: p.icon,
       text: p.title,
       note: 'page',

@@ -21,6 +21,8 @@ export interface Page {
   also?: RegExp;
   /** Not in the bar at the top. */
   unlisted?: boolean;
+  /** Type of the data source without which the page is not offered. */
+  needs?: string;
 }
 
 export const PAGES: Page[] = [
@@ -53,6 +55,18 @@ export const PAGES: Page[] = [
     time: true,
     page: () => import('../pages/logs/LogsPage'),
     lazy: true,
+  },
+  {
+    path: '/traces',
+    title: 'Traces',
+    icon: 'traces',
+    key: 't',
+    words: 'tempo traceql spans waterfall',
+    time: true,
+    page: () => import('../pages/traces/TracesPage'),
+    lazy: true,
+    also: /^\/trace\//,
+    needs: 'tempo',
   },
   {
     path: '/dashboards',

@@ -1,6 +1,7 @@
 // The log explorer: a query, how many lines of each level there were when, the lines, their fields.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { doors } from '../../api/doors';
 import { quote } from '../../api/expr';
 import { isAbort } from '../../api/prom';
 import { useRange } from '../../api/live';
@@ -427,7 +428,7 @@ function Actions({ row, onContext }: { row: Row; onContext: () => void }) {
           Metrics of {row.labels[by]}
         </button>
       )}
-      {trace && /^[0-9a-f]{16,32}$/i.test(trace) && (
+      {trace && doors.value.has('tempo') && /^[0-9a-f]{16,32}$/i.test(trace) && (
         <a class="btn small" data-link href={href(`/trace/${trace}`)}>
           Its trace
         </a>
