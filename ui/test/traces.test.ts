@@ -9,7 +9,9 @@ describe('traces', () => {
     const t = parseTrace(trace(span('c', 'a', 50, 90), span('a', '', 0, 100), span('b', 'a', 10, 40, { status: { code: 2, message: 'no' } }), span('d', 'b', 20, 30)))!;
     expect(t.spans.map((s) => [s.name, s.depth, s.below, s.startNs, s.durationNs])).toEqual([['a', 0, 3, 0, 100], ['b', 1, 1, 10, 30], ['d', 2, 0, 20, 10], ['c', 1, 0, 50, 40]]);
     expect(t).toMatchObject({ durationNs: 100, services: ['s'], errors: 1 });
-    expect([...criticalPath(t)].map((id) => id[0])).toEqual(['a', 'c']);
+    expect([...criticalPath(t)].map((id) => id[0]).sort()).toEqual(['a', 'b', 'c', 'd']);
+    const beside = parseTrace(trace(span('a', '', 0, 100), span('b', 'a', 10, 80), span('c', 'a', 20, 90)))!;
+    expect([...criticalPath(beside)].map((id) => id[0])).toEqual(['a', 'c']);
   });
   it('keep spans without a parent and those in a circle', () => {
     const t = parseTrace(trace(span('b', 'f', 10, 20), span('c', 'd', 0, 5), span('d', 'c', 0, 5)))!;

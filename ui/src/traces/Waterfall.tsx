@@ -156,7 +156,7 @@ export function Waterfall({ trace, traceId, height }: { trace: Trace; traceId: s
                     {s.events.map((e, k) => (
                       <i key={k} class="tr-event" style={{ left: `${(e.atNs / total) * 100}%` }} title={e.name} />
                     ))}
-                    <span class="tr-time num" style={left + width > 80 ? { right: `${100 - left}%` } : { left: `${left + width}%` }}>
+                    <span class={left + width > 80 && left < 20 ? 'tr-time in num' : 'tr-time num'} style={left + width <= 80 ? { left: `${left + width}%` } : left < 20 ? { left: `${left}%` } : { right: `${100 - left}%` }}>
                       {nsText(s.durationNs)}
                     </span>
                   </span>

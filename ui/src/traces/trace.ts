@@ -184,26 +184,27 @@ export function parseTrace(wire: WireTrace): Trace | null {
   return { spans, startMs: Number(zero / 1000000n), durationNs: Number(last - zero), services: [...new Set(spans.map((s) => s.service))], errors: spans.filter((s) => s.error).length };
 }
 
-/** Ids of the spans that the trace's end waited for: from the last to finish, back through its children. */
+/**
+ * Ids of the spans that the trace's end waited for: backwards from the end of a span, the child that
+ * finished last, then the one that finished before that began, and so on, each with its own children.
+ */
 export function criticalPath(t: Trace): Set<string> {
   const out = new Set<string>();
-  let i = 0;
-  let until = Infinity;
-  while (i < t.spans.length) {
-    const s = t.spans[i]!;
+  const stack = t.spans.length ? [{ at: 0, until: Infinity }] : [];
+  while (stack.length) {
+    const { at, until } = stack.pop()!;
+    const s = t.spans[at]!;
     out.add(s.id);
-    until = Math.min(until, s.startNs + s.durationNs);
-    let next = -1;
-    let latest = -1;
-    for (let k = i + 1; k <= i + s.below; k += t.spans[k]!.below + 1) {
-      const end = t.spans[k]!.startNs + t.spans[k]!.durationNs;
-      if (end <= until && end > latest) {
-        latest = end;
-        next = k;
-      }
+    const children: number[] = [];
+    for (let k = at + 1; k <= at + s.below; k += t.spans[k]!.below + 1) children.push(k);
+    const end = (k: number) => t.spans[k]!.startNs + t.spans[k]!.durationNs;
+    children.sort((a, b) => end(b) - end(a));
+    let cursor = Math.min(until, s.startNs + s.durationNs);
+    for (const k of children) {
+      if (end(k) > cursor) continue;
+      stack.push({ at: k, until: cursor });
+      cursor = t.spans[k]!.startNs;
     }
-    if (next < 0) break;
-    i = next;
   }
   return out;
 }
