@@ -276,7 +276,8 @@ struct store_event_ops {
                         struct diag *diag);
 
     /* All spans of the traces with these ids (16 bytes each) that the range (of their starts) has,
-     * trace by trace in the order asked for, depth first, children by start; with the fields of
+     * trace by trace in the order asked for, depth first, children by start; of a span (id and
+     * kind) that came more than once the one that arrived last; with the fields of
      * `req` (order, limit and clauses are not looked at). The chunk's columns begin with TRACE_ID,
      * SPAN_ID and PARENT_ID. An id with no spans adds no rows. */
     int (*traces)(struct store_event_source *src, const struct slice *ids, size_t id_count,

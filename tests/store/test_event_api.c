@@ -349,6 +349,11 @@ static void traces_come_whole_and_depth_first(void **state)
                                          .trace_state = SLICE("a=b")};
             data_event_batch_add_child(b, &l);
         }
+        /* Sent again, and then it has a name. */
+        if (append_no == 2) {
+            put_span(b, s, t, "child--1", "root----", NOW + 2);
+            data_event_put(b, DATA_EVENT_NAME, data_value_string(SLICE("again")));
+        }
         append(w, b);
         if (append_no == 1)
             assert_int_equal(store_maintain(w->store, true, NULL), 0);
@@ -361,7 +366,9 @@ static void traces_come_whole_and_depth_first(void **state)
     for (int round = 0; round < 3; round++) {
         struct store_event_chunk c = {0};
         struct slice ids[] = {slice_make("no such trace---", 16), slice_make(t, 16)};
-        struct store_event_scan s = {.select = everything(), .children = true};
+        struct store_event_field name = STORE_EVENT_INTRINSIC(DATA_EVENT_NAME);
+        struct store_event_scan s = {
+            .select = everything(), .children = true, .fields = &name, .field_count = 1};
         struct diag d;
         diag_init(&d);
         if (src->ops->traces(src, ids, 2, &s, &c, &d))
@@ -373,6 +380,8 @@ static void traces_come_whole_and_depth_first(void **state)
             assert_int_equal(c.depth[i], want[i].depth);
             assert_true(slice_eq_cstr(c.streams[c.stream[i]].labels.items[0].value, "a"));
         }
+        assert_int_equal(c.column_count, 4);
+        assert_true(slice_eq_cstr(c.columns[3].values[1].text, "again"));
         assert_int_equal(c.children[0].count, 2);
         assert_int_equal(c.children[1].count, 0);
         const struct data_event_child *e = &c.children[0].items[0];

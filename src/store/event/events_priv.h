@@ -146,6 +146,7 @@ void store__event_arrange(struct store__event_ref *refs, size_t count, struct st
 struct store__span_key {
     char trace[16], span[8], parent[8];
     bool has_parent;
+    uint8_t kind; /* for telling repeated spans; traces.c */
     int64_t ts;
     uint32_t at; /* whose key this is */
 };

@@ -5,15 +5,16 @@
 
 static const uint32_t ids[] = {DATA_EVENT_TRACE_ID, DATA_EVENT_SPAN_ID, DATA_EVENT_PARENT_ID};
 
-/* The request's fields behind the three ids. */
+/* The request's fields behind the three ids, and the kind behind them. */
 static struct store_event_field *wanted(const struct store_event_scan *req, size_t *out_count)
 {
-    *out_count = req->field_count + ARRAY_LEN(ids);
+    *out_count = req->field_count + ARRAY_LEN(ids) + 1;
     struct store_event_field *f = mem_calloc(*out_count, sizeof(*f));
     for (size_t i = 0; i < ARRAY_LEN(ids); i++)
         f[i] = STORE_EVENT_INTRINSIC(ids[i]);
     if (req->field_count)
         memcpy(f + ARRAY_LEN(ids), req->fields, req->field_count * sizeof(*f));
+    f[*out_count - 1] = STORE_EVENT_INTRINSIC(DATA_EVENT_KIND);
     return f;
 }
 
@@ -37,6 +38,8 @@ static void read_key(const struct store_event_chunk *c, const struct data_value 
         memcpy(to[i], columns[i][row].text.ptr, i ? 8 : 16);
         out->has_parent |= i == 2;
     }
+    if (columns[3] && columns[3][row].kind == DATA_VALUE_INT)
+        out->kind = (uint8_t)columns[3][row].i;
     out->ts = c->ts[row];
     out->at = row;
 }
@@ -44,6 +47,30 @@ static void read_key(const struct store_event_chunk *c, const struct data_value 
 static int by_trace(const void *a, const void *b)
 {
     return memcmp(a, b, 16);
+}
+
+static int by_span(const void *a, const void *b)
+{
+    const struct store__span_key *x = a, *y = b;
+    int c = memcmp(x->span, y->span, 8);
+    if (!c)
+        c = (x->kind > y->kind) - (x->kind < y->kind);
+    return c ? c : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Of a span that came more than once the later arrival counts. One id with two kinds is two spans:
+ * Zipkin's two sides of a call share theirs. */
+static size_t leave_out_repeated(struct store__span_key *keys, size_t count)
+{
+    size_t kept = 0;
+    qsort(keys, count, sizeof(*keys), by_span);
+    for (size_t i = 0; i < count; i++) {
+        bool last = i + 1 == count || keys[i].kind != keys[i + 1].kind ||
+                    memcmp(keys[i].span, keys[i + 1].span, 8) != 0;
+        if (last)
+            keys[kept++] = keys[i];
+    }
+    return kept;
 }
 
 /* Row order, and of each row its descendants and depth. */
@@ -54,9 +81,10 @@ static int arrange(struct store_event_chunk *out, const struct slice *trace_ids,
     uint32_t *at = mem_alloc((n + 1) * sizeof(*at)), done = 0;
     uint32_t *descendants = arena_calloc(out->arena, n, sizeof(*descendants));
     uint32_t *depth = arena_calloc(out->arena, n, sizeof(*depth));
-    const struct data_value *columns[3];
+    const struct data_value *columns[4];
     for (int i = 0; i < 3; i++)
         columns[i] = column_of(out, ids[i]);
+    columns[3] = column_of(out, DATA_EVENT_KIND);
     for (uint32_t i = 0; i < n; i++)
         read_key(out, columns, i, &keys[i]);
     if (n)
@@ -75,8 +103,9 @@ static int arrange(struct store_event_chunk *out, const struct slice *trace_ids,
         }
         if (begin == end || done + (end - begin) > n)
             continue; /* none, or asked for twice */
-        store__spans_sort(keys + begin, end - begin, descendants + done, depth + done);
-        for (size_t k = begin; k < end; k++)
+        size_t count = leave_out_repeated(keys + begin, end - begin);
+        store__spans_sort(keys + begin, count, descendants + done, depth + done);
+        for (size_t k = begin; k < begin + count; k++)
             at[done++] = keys[k].at;
     }
     if (!err)
@@ -126,6 +155,8 @@ int scan__traces(struct store_event_source *src, const struct slice *trace_ids, 
         err = scan__fill(c, picks.items, picks.len, out, diag);
     if (!err && arrange(out, trace_ids, id_count))
         err = diag_set(diag, ERR_NOMEM, "the traces need more memory than the query may use");
+    if (!err && !scan.all_fields)
+        out->column_count--; /* the kind that nobody asked for */
     /* The streams' labels go with the cursor: the chunk keeps its own. */
     if (!err) {
         struct store_event_stream *streams =

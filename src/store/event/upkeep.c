@@ -6,9 +6,8 @@
 #include "base/log.h"
 #include "store/event/events_priv.h"
 
-#define RETENTION_EVERY  (60 * NS_PER_SEC)
-#define TICK_NS          (NS_PER_SEC / 4)
-#define RECENT_BYTES_MAX ((size_t)8 << 20)
+#define RETENTION_EVERY (60 * NS_PER_SEC)
+#define TICK_NS         (NS_PER_SEC / 4)
 
 void store__event_part_path(const struct store *s, uint64_t id, char *out, size_t out_size)
 {
@@ -126,7 +125,7 @@ static void retire(struct store__events *e, store__event_block_list *out_gone)
     }
     vec_clear(&e->flushing);
     size_t drop = 0;
-    while (e->recent_bytes > RECENT_BYTES_MAX && drop < e->recent.len) {
+    while (e->recent_bytes > e->s->config.event_head_bytes_max / 8 && drop < e->recent.len) {
         e->recent_bytes -= e->recent.items[drop]->memory;
         vec_push(out_gone, e->recent.items[drop++]);
     }
@@ -249,6 +248,14 @@ static bool holds_log(struct store__events *e)
     return holds;
 }
 
+static bool is_urgent(const struct store *s)
+{
+    bool urgent = false;
+    for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
+        urgent |= s->events->tables[t].head_bytes > s->config.event_head_bytes_max;
+    return urgent;
+}
+
 static int maintain_table(struct store__events *e, bool force, struct diag *diag)
 {
     struct store *s = e->s;
@@ -264,7 +271,8 @@ static int maintain_table(struct store__events *e, bool force, struct diag *diag
         e->last_flush_ns = now;
     }
     bool merged = true;
-    while (!err && merged)
+    /* Merges can wait when a head cannot. */
+    while (!err && merged && (force || !is_urgent(s)))
         err = store__event_merge_once(e, &merged, diag);
     store__event_gauge(e->table, STORE__EVENT_HEAD_BYTES, (int64_t)e->head_bytes);
     store__event_gauge(e->table, STORE__EVENT_STREAMS, (int64_t)e->streams.count);
