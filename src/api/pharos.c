@@ -114,6 +114,23 @@ static void status_work(struct api_job *job)
     buf_deinit(&refused_json);
 }
 
+static void statsd_work(struct api_job *job)
+{
+    struct api_host *host = job->api->host;
+    struct codec_json_writer w;
+    codec_json_init(&w, &job->out);
+    if (!host->statsd(host->ctx, &w)) {
+        codec_json_begin_object(&w);
+        codec_json_put_bool(&w, "receiving", false);
+        codec_json_end_object(&w);
+    }
+}
+
+static void api__pharos_statsd(struct api_call *call)
+{
+    api_job_start(api_job_new(call, statsd_work), false);
+}
+
 void api__pharos_status(struct api_call *call)
 {
     api_job_start(api_job_new(call, status_work), false);
@@ -121,6 +138,7 @@ void api__pharos_status(struct api_call *call)
 
 const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/status", api__pharos_status},
+    {API_GET, "/api/pharos/v1/statsd", api__pharos_statsd},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
     {API_GET, "/api/pharos/v1/traces/:id", api__otlp_trace},
     {API_POST, "/api/pharos/v1/query", api__pharos_query},

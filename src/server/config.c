@@ -121,6 +121,8 @@ static int check_door(struct server_config *c, enum server_door_id id, struct di
     if (net_address_parse(slice_cstr(door->listen), host, sizeof(host), &port, &why))
         return bad(c, diag, key, "%s; an address is host:port like 127.0.0.1:%u, or off", why.msg,
                    row->port);
+    if (row->raw)
+        return 0;
     key[strlen(key) - strlen("listen")] = 0;
     if (!door->tls_cert_file[0] != !door->tls_key_file[0]) {
         struct buf full = {0};

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/vec.h"
+#include "input/statsd/statsd.h"
 #include "server/doors.h"
 #include "text/conf.h"
 
@@ -38,8 +39,8 @@ struct server_config {
     int64_t series_max, exemplars_max, label_count_max, label_bytes_max, future_ns;
     int64_t http_header_bytes, http_body_bytes, http_inflated_bytes, http_body_memory,
         http_connections, http_streams, http_idle_timeout_ns;
-    int64_t query_samples, query_series, query_memory, query_memory_total, query_points, query_cache,
-        query_timeout_ns, query_concurrency, query_queue;
+    int64_t query_samples, query_series, query_memory, query_memory_total, query_points,
+        query_cache, query_timeout_ns, query_concurrency, query_queue;
     int64_t log_entries, log_scan_rows, log_tails;
 
     int promql_experimental, promql_delayed_name_removal;
@@ -62,6 +63,8 @@ struct server_config {
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;
+
+    struct input_statsd_config statsd; /* but for `listen`: doors.statsd.listen */
 
     int log_level;
     int64_t threads_loops, threads_workers;

@@ -10,6 +10,9 @@
 static const char *const on_off[] = {"on", "off", NULL};
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const durabilities[] = {"group", "os", NULL};
+static const char *const statsd_parsers[] = {"strict", "node", NULL};
+static const char *const statsd_names[] = {"labels", "graphite", "both", NULL};
+static const char *const statsd_gauge_signs[] = {"delta", "absolute", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 /* clang-format off */
@@ -26,6 +29,12 @@ static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
      "private key in PEM", false, false},                                                          \
     {key ".tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(id, tls_client_ca_file), "", 0, 0, NULL,  \
      "clients must show a certificate signed by one of these", false, false}
+#define RAW_DOOR(id, key, address)                                                                 \
+    {key ".listen", TEXT_CONF_STRING, DOOR_AT(id, listen), address, 0, 0, NULL,                     \
+     "address as host:port, for UDP and TCP, or off; another address than loopback demands insecure", \
+     false, false},                                                                                \
+    {key ".insecure", TEXT_CONF_BOOL, DOOR_AT(id, insecure), "false", 0, 0, NULL,                   \
+     "the door may be reached from other machines: its protocol knows no passwords", true, false}
 #define PLANNED_DOOR(id, name)                                                                     \
     {"doors." name ".listen", TEXT_CONF_STRING, DOOR_AT(id, listen), "", 0, 0, NULL,                \
      "not built yet; stays closed", false, false}
@@ -45,7 +54,7 @@ const struct text_conf_field server_config_fields[] = {
     PLANNED_DOOR(SERVER_DOOR_JAEGER, "jaeger"),
     PLANNED_DOOR(SERVER_DOOR_ZIPKIN, "zipkin"),
     PLANNED_DOOR(SERVER_DOOR_INFLUXDB, "influxdb"),
-    PLANNED_DOOR(SERVER_DOOR_STATSD, "statsd"),
+    RAW_DOOR(SERVER_DOOR_STATSD, "doors.statsd", "127.0.0.1:8125"),
     PLANNED_DOOR(SERVER_DOOR_GRAPHITE, "graphite"),
     PLANNED_DOOR(SERVER_DOOR_ELASTIC, "elastic"),
     PLANNED_DOOR(SERVER_DOOR_SYSLOG, "syslog"),
@@ -75,6 +84,9 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
     {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},
     {"limits.dashboards.bytes", TEXT_CONF_SIZE, AT(dashboard_bytes_max), "8MiB", 1024, 1 << 30, NULL, "of one dashboard, snapshot or annotation; larger ones are answered 413", true, false},
+    {"limits.statsd.names", TEXT_CONF_INT, AT(statsd.names_max), "1000000", 1, INT64_MAX, NULL, "names with their tags and type; samples of new ones beyond are refused, the others go on", false, false},
+    {"limits.statsd.line_size", TEXT_CONF_SIZE, AT(statsd.line_bytes_max), "4KiB", 16, 65535, NULL, "of a name with its tags; longer ones are refused", false, false},
+    {"limits.statsd.memory", TEXT_CONF_SIZE, AT(statsd.memory_max), "256MiB", 1 << 16, INT64_MAX, NULL, "values of timers and members of sets that wait for a flush; more are refused", false, false},
     {"limits.otlp.delta_series", TEXT_CONF_INT, AT(delta_series), "1000000", 1, INT64_MAX, NULL, "series of delta temporality whose running sums are in memory; new ones beyond are refused", false, false},
     {"limits.otlp.delta_idle", TEXT_CONF_DURATION, AT(delta_idle_ns), "1h", NS_PER_SEC, 30 * 24 * 3600 * NS_PER_SEC, NULL, "a running sum that nothing is added to for this long leaves memory; also how far back one is looked for in the store", false, false},
     {"limits.logs.entries", TEXT_CONF_INT, AT(log_entries), "100000", 0, INT64_MAX, NULL, "lines that one log query may ask for; 0 = no limit", true, false},
@@ -129,6 +141,27 @@ const struct text_conf_field server_config_fields[] = {
     {"rules.for_grace_period", TEXT_CONF_DURATION, AT(rules_grace_period_ns), "10m", 0, INT64_MAX, NULL, "a restored alert waits at least this long before it fires; rules with a shorter `for` are not restored, as Prometheus' --rules.alert.for-grace-period", false, false},
     {"rules.notification_queue", TEXT_CONF_INT, AT(rules_notification_queue), "10000", 1, 10000000, NULL, "alerts waiting to be posted; the oldest give way", true, false},
     {"rules.notification_memory", TEXT_CONF_SIZE, AT(rules_notification_memory), "64MiB", 65536, INT64_MAX, NULL, "memory of the alerts waiting to be posted; the oldest give way", true, false},
+
+    {"statsd.parser", TEXT_CONF_CHOICE, AT(statsd.parser), "strict", 0, 0, statsd_parsers, "strict refuses what no dialect defines; node takes what the Node daemon takes, oddities included", false, false},
+    {"statsd.names", TEXT_CONF_CHOICE, AT(statsd.names), "labels", 0, 0, statsd_names, "how StatsD's metrics are stored: labels (Prometheus series that add up), graphite (the Node daemon's namespaces, an interval at a time), or both", false, false},
+    {"statsd.flush_interval", TEXT_CONF_DURATION, AT(statsd.flush_interval_ns), "10s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how long samples are added up before they are stored", false, false},
+    {"statsd.expire", TEXT_CONF_DURATION, AT(statsd.expire_ns), "5m", 0, INT64_MAX, NULL, "a name that nobody sends for this long ends; 0 = never, as with the Node daemon", false, false},
+    {"statsd.delete_idle", TEXT_CONF_BOOL, AT(statsd.delete_idle), "false", 0, 0, NULL, "graphite names: what got nothing in an interval is left out at once instead of repeated (deleteIdleStats)", false, false},
+    {"statsd.gauge_sign", TEXT_CONF_CHOICE, AT(statsd.gauge_sign), "delta", 0, 0, statsd_gauge_signs, "what +n and -n do to a gauge: change it, or (absolute, as DogStatsD's agent) be its value; =-n is always a value", false, false},
+    {"statsd.percentiles", TEXT_CONF_STRING, AT(statsd.percentiles), "90", 0, 0, NULL, "graphite names: of timers, comma-separated; negative ones from the top (percentThreshold)", false, false},
+    {"statsd.mapping_file", TEXT_CONF_STRING, AT(statsd.mapping_file), "", 0, 0, NULL, "a mapping file of statsd_exporter, for labels", true, false},
+    {"statsd.unix_datagram", TEXT_CONF_STRING, AT(statsd.unix_datagram), "", 0, 0, NULL, "path of a Unix datagram socket to receive on as well, as DogStatsD's agent has one", false, false},
+    {"statsd.unix_stream", TEXT_CONF_STRING, AT(statsd.unix_stream), "", 0, 0, NULL, "path of a Unix stream socket to receive on as well", false, false},
+    {"statsd.admin.listen", TEXT_CONF_STRING, AT(statsd.admin_listen), "127.0.0.1:8126", 0, 0, NULL, "the admin port (stats, counters, delcounters, health, ...) as host:port on loopback, or off; closed when doors.statsd is", false, false},
+    {"statsd.receive_buffer", TEXT_CONF_SIZE, AT(statsd.receive_buffer_bytes), "8MiB", 4096, 1 << 30, NULL, "of each UDP socket in the kernel; more than net.core.rmem_max needs CAP_NET_ADMIN", false, false},
+    {"statsd.legacy_namespace", TEXT_CONF_BOOL, AT(statsd.legacy_namespace), "true", 0, 0, NULL, "graphite names: stats.X and stats_counts.X for counters, as the Node daemon does by default; else stats.counters.X.rate and .count", false, false},
+    {"statsd.global_prefix", TEXT_CONF_STRING, AT(statsd.global_prefix), "stats", 0, 0, NULL, "graphite names without legacy_namespace: what all begin with (globalPrefix)", false, false},
+    {"statsd.prefix_counter", TEXT_CONF_STRING, AT(statsd.prefix_counter), "counters", 0, 0, NULL, "then, for counters (prefixCounter)", false, false},
+    {"statsd.prefix_timer", TEXT_CONF_STRING, AT(statsd.prefix_timer), "timers", 0, 0, NULL, "for timers (prefixTimer)", false, false},
+    {"statsd.prefix_gauge", TEXT_CONF_STRING, AT(statsd.prefix_gauge), "gauges", 0, 0, NULL, "for gauges (prefixGauge)", false, false},
+    {"statsd.prefix_set", TEXT_CONF_STRING, AT(statsd.prefix_set), "sets", 0, 0, NULL, "for sets (prefixSet)", false, false},
+    {"statsd.global_suffix", TEXT_CONF_STRING, AT(statsd.global_suffix), "", 0, 0, NULL, "graphite names: what all end with (globalSuffix)", false, false},
+    {"statsd.prefix_stats", TEXT_CONF_STRING, AT(statsd.prefix_stats), "statsd", 0, 0, NULL, "graphite names: of the daemon's own figures (prefixStats)", false, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

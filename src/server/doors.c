@@ -21,7 +21,7 @@ const struct server_door server_doors[SERVER_DOOR_COUNT] = {
     [SERVER_DOOR_JAEGER] = {"jaeger", 16686, "/jaeger", "collector and query API", false, NULL},
     [SERVER_DOOR_ZIPKIN] = {"zipkin", 9411, "/zipkin", "collector and query API", false, NULL},
     [SERVER_DOOR_INFLUXDB] = {"influxdb", 8086, "/influxdb", "line protocol, InfluxQL, Flux", false, NULL},
-    [SERVER_DOOR_STATSD] = {"statsd", 8125, NULL, "StatsD and its tag dialects", false, NULL},
+    [SERVER_DOOR_STATSD] = {"statsd", 8125, NULL, "StatsD and its tag dialects, UDP and TCP", true, NULL, true},
     [SERVER_DOOR_GRAPHITE] = {"graphite", 2003, "/graphite", "carbon in, render out", false, NULL},
     [SERVER_DOOR_ELASTIC] = {"elastic", 9200, "/elastic", "what Beats and Logstash need to ship here", false, NULL},
     [SERVER_DOOR_SYSLOG] = {"syslog", 1514, NULL, "RFC 5424 and RFC 3164", false, NULL},
@@ -51,11 +51,17 @@ int server_doors_check(const struct server_config *config, bool has_auth, struct
         const struct server_door_config *d = &config->doors[id];
         char host[256];
         uint16_t port;
-        if (!server_doors[id].built || is_off(d->listen) || has_auth || d->insecure ||
-            (id != SERVER_DOOR_MAIN && config->doors_all == 1))
+        if (!server_doors[id].built || is_off(d->listen) || (has_auth && !server_doors[id].raw) ||
+            d->insecure || (id != SERVER_DOOR_MAIN && config->doors_all == 1))
             continue;
         if (net_address_parse(slice_cstr(d->listen), host, sizeof(host), &port, diag))
             return ERR_INVALID;
+        if (!net_address_is_loopback(host) && server_doors[id].raw)
+            return diag_set(diag, ERR_DENIED,
+                            "doors.%s.listen: %s can be reached from other machines, and its "
+                            "protocol knows no passwords: set doors.%s.insecure to true if that "
+                            "is meant",
+                            server_doors[id].name, d->listen, server_doors[id].name);
         if (!net_address_is_loopback(host)) {
             const char *section = id == SERVER_DOOR_MAIN ? "" : "doors.";
             return diag_set(diag, ERR_DENIED,
@@ -124,6 +130,11 @@ static int open_door(struct net_loops *loops, struct api *api, const struct serv
     int err = net_address_parse(slice_cstr(listen), host, sizeof(host), &port, diag);
     if (err)
         return err;
+    if (row->raw) {
+        door->state = API_DOOR_OFF;
+        snprintf(door->detail, sizeof(door->detail), "starting");
+        return 0;
+    }
     diag_init(&why);
     err = open_at(loops, config, id, door, listen, &why);
     for (int i = 1; err == ERR_EXISTS && id == SERVER_DOOR_MAIN && !config->main_listen_set &&
@@ -210,6 +221,24 @@ void server_doors_each(struct server_doors *doors,
                                     .state = door->state};
         each(arg, &s);
     }
+}
+
+void server_doors_set(struct server_doors *doors, enum server_door_id id, enum api_door_state state,
+                      const char *listen, const char *detail)
+{
+    struct open_door *door = &doors->doors[id];
+    snprintf(door->listen, sizeof(door->listen), "%s", listen);
+    snprintf(door->detail, sizeof(door->detail), "%s", detail);
+    door->state = state;
+    if (state == API_DOOR_FAILED)
+        LOG_WARN("server", "door stays closed", LOG_STR("door", server_doors[id].name),
+                 LOG_STR("listen", door->listen), LOG_STR("why", door->detail));
+}
+
+bool server_doors_wants(const struct server_config *config, enum server_door_id id)
+{
+    return server_doors[id].built && !is_off(config->doors[id].listen) &&
+           (id == SERVER_DOOR_MAIN || config->doors_all != 1);
 }
 
 uint16_t server_doors_main_port(const struct server_doors *doors)

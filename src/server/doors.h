@@ -30,7 +30,8 @@ struct server_door {
     const char *prefix; /* on the main door; NULL = not HTTP */
     const char *speaks;
     bool built;
-    const struct api_door *routes; /* NULL: the main door, or not built */
+    const struct api_door *routes; /* NULL: the main door, a raw one, or not built */
+    bool raw; /* no HTTP: an input listens, and tells what became of it (server_doors_set) */
 };
 
 extern const struct server_door server_doors[SERVER_DOOR_COUNT];
@@ -50,6 +51,11 @@ void server_doors_reload(struct server_doors *doors, const struct server_config 
 void server_doors_close(struct server_doors *doors, int64_t drain_ns);
 void server_doors_each(struct server_doors *doors,
                        void (*each)(void *arg, const struct api_door_status *d), void *arg);
+/* What became of a raw door. `listen` and `detail` are copied. */
+void server_doors_set(struct server_doors *doors, enum server_door_id id, enum api_door_state state,
+                      const char *listen, const char *detail);
+/* The configuration wants this door open. */
+bool server_doors_wants(const struct server_config *config, enum server_door_id id);
 uint16_t server_doors_main_port(const struct server_doors *doors);
 /* "127.0.0.1:3000" of a door that is open, or NULL. */
 const char *server_doors_address(const struct server_doors *doors, enum server_door_id id);

@@ -105,6 +105,12 @@ static int host_pool_yaml(void *ctx, struct slice pool, struct buf *out)
     return s->inputs ? server_inputs_pool_yaml(s->inputs, pool, out) : ERR_NOT_FOUND;
 }
 
+static bool host_statsd(void *ctx, struct codec_json_writer *w)
+{
+    struct server *s = ctx;
+    return s->inputs && server_inputs_statsd(s->inputs, w);
+}
+
 static struct data_labels host_external_labels(void *ctx, struct arena *arena)
 {
     struct server *s = ctx;
@@ -220,6 +226,7 @@ void server_host_init(struct server *s)
     s->host.target_metadata = host_target_metadata;
     s->host.relabel_rules = host_relabel_rules;
     s->host.pool_yaml = host_pool_yaml;
+    s->host.statsd = host_statsd;
     s->host.external_labels = host_external_labels;
     s->host.rule_groups = host_rule_groups;
     s->host.alertmanagers = host_alertmanagers;

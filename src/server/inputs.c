@@ -8,6 +8,7 @@
 #include "input/host/host.h"
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
+#include "input/statsd/statsd.h"
 #include "server/prometheus_yml.h"
 #include "server/version.h"
 
@@ -15,7 +16,8 @@ struct server_inputs {
     struct input_env env;
     struct input_scrape *scrape;
     struct input_push *push;
-    struct input_host *host; /* NULL: not collected */
+    struct input_host *host;     /* NULL: not collected */
+    struct input_statsd *statsd; /* NULL: not received */
 };
 
 static int64_t clock_ns(void *ctx)
@@ -54,6 +56,34 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     return err;
 }
 
+/* A port in use is no error: the door stays closed and says why. */
+static int start_statsd(struct server_inputs *in, const struct server_config *config,
+                        struct server_doors *doors, struct diag *diag)
+{
+    struct input_statsd_config c = config->statsd;
+    bool wanted = server_doors_wants(config, SERVER_DOOR_STATSD);
+    char listen[300];
+    struct diag why;
+    if (!wanted)
+        return 0;
+    diag_init(&why);
+    c.listen = config->doors[SERVER_DOOR_STATSD].listen;
+    int err = input_statsd_new(&in->env, &c, &in->statsd, diag);
+    if (err)
+        return err;
+    if (input_statsd_start(in->statsd, &why)) {
+        input_statsd_stop(in->statsd);
+        in->statsd = NULL;
+        server_doors_set(doors, SERVER_DOOR_STATSD, API_DOOR_FAILED, c.listen, why.msg);
+        return 0;
+    }
+    const char *colon = strrchr(c.listen, ':');
+    snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
+             input_statsd_port(in->statsd));
+    server_doors_set(doors, SERVER_DOOR_STATSD, API_DOOR_OPEN, listen, "");
+    return 0;
+}
+
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
                         struct server_inputs **out, struct diag *diag)
 {
@@ -78,6 +108,10 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
         return err;
     }
     input_scrape_apply(in->scrape, scrape);
+    if ((err = start_statsd(in, config, env->doors, diag))) {
+        server_inputs_stop(in);
+        return err;
+    }
     if (config->host_collect == 0) {
         struct input_host_config host;
         input_host_config_init(&host);
@@ -98,6 +132,10 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
     int err = parse_scrape(config, false, &scrape, diag);
     if (err)
         return err;
+    if (in->statsd && (err = input_statsd_reload(in->statsd, &config->statsd, diag))) {
+        input_scrape_config_free(scrape);
+        return err;
+    }
     input_scrape_apply(in->scrape, scrape);
     input_push_set_interval(in->push, config->push_interval_ns);
     if (in->host)
@@ -109,6 +147,7 @@ void server_inputs_stop(struct server_inputs *in)
 {
     if (!in)
         return;
+    input_statsd_stop(in->statsd);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);
@@ -184,6 +223,13 @@ int server_inputs_pool_yaml(struct server_inputs *in, struct slice pool, struct 
 struct data_labels server_inputs_external_labels(struct server_inputs *in, struct arena *arena)
 {
     return input_scrape_external_labels(in->scrape, arena);
+}
+
+bool server_inputs_statsd(struct server_inputs *in, struct codec_json_writer *w)
+{
+    if (in->statsd)
+        input_statsd_look(in->statsd, w);
+    return in->statsd != NULL;
 }
 
 int server_inputs_push(struct server_inputs *in, const struct api_push_request *req,

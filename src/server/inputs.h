@@ -11,6 +11,7 @@ struct server_inputs_env {
     struct net_loops *loops;
     struct task_pool *pool;
     struct pipe_sink *sink;
+    struct server_doors *doors; /* told what became of raw doors */
     struct os *os;
     const char *hostname;
     const char *data_dir;
@@ -36,6 +37,9 @@ int server_inputs_relabel_rules(struct server_inputs *inputs, struct slice pool,
                                 void *arg);
 int server_inputs_pool_yaml(struct server_inputs *inputs, struct slice pool, struct buf *out);
 struct data_labels server_inputs_external_labels(struct server_inputs *inputs, struct arena *arena);
+
+/* False: StatsD is not received. */
+bool server_inputs_statsd(struct server_inputs *inputs, struct codec_json_writer *w);
 
 int server_inputs_push(struct server_inputs *inputs, const struct api_push_request *req,
                        struct diag *diag);

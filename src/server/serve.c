@@ -186,6 +186,7 @@ static int start(struct server *s, struct diag *diag)
                                     .pool = s->pool,
                                     .sink = &s->sink.sink,
                                     .os = s->os,
+                                    .doors = s->doors,
                                     .hostname = s->hostname,
                                     .data_dir = s->data_dir};
     if ((err = server_inputs_start(&env, c, &s->inputs, diag)))

@@ -1,0 +1,164 @@
+/* The end of an interval: what the shards gathered becomes series and paths, and goes to the sink.
+ */
+#include "base/mem.h"
+#include "input/statsd/statsd_priv.h"
+
+#define SWEEP_CELLS 2048 /* looked at in one turn of a shard's lock */
+
+bool statsd__wants_labels(const struct input_statsd *s)
+{
+    return s->config.names != INPUT_STATSD_GRAPHITE;
+}
+
+bool statsd__wants_paths(const struct input_statsd *s)
+{
+    return s->config.names != INPUT_STATSD_LABELS;
+}
+
+void statsd__emit(struct input_statsd *s, struct slice label_key, int64_t ts_ns, double value)
+{
+    uint32_t at = data_metric_batch_add_series_key(s->batch, label_key);
+    data_metric_batch_add_sample(s->batch, at, ts_ns, value);
+}
+
+void statsd__batch_send(struct input_statsd *s)
+{
+    if (s->batch->sample_ts.len || s->batch->metadata.len)
+        s->env.sink->metrics(s->env.sink, s->batch, NULL, NULL);
+    data_metric_batch_reset(s->batch);
+}
+
+void statsd__batch_room(struct input_statsd *s)
+{
+    if (s->batch->sample_ts.len >= STATSD_BATCH_SAMPLES)
+        statsd__batch_send(s);
+}
+
+static void resolve(struct input_statsd *s, struct statsd_shard *shard, struct statsd_entry *e)
+{
+    if (e->series && e->series->is_dead) {
+        statsd__series_unref(e->series);
+        e->series = NULL;
+    }
+    if (e->path && e->path->is_dead) {
+        statsd__path_unref(e->path);
+        e->path = NULL;
+    }
+    if (!e->series && statsd__wants_labels(s) && !e->is_dropped)
+        statsd__labels_resolve(s, shard, e);
+    if (!e->path && statsd__wants_paths(s) && !e->is_dropped)
+        statsd__paths_resolve(s, e);
+}
+
+static void take_shard(struct input_statsd *s, struct statsd_shard *shard, int64_t ts_ns)
+{
+    pthread_mutex_lock(&shard->lock);
+    unsigned old = shard->epoch;
+    shard->epoch ^= 1;
+    pthread_mutex_unlock(&shard->lock);
+    /* From here on the old slots and lists are ours alone. */
+    statsd_timed_list *timed = &shard->timed[old];
+    statsd_entry_list *touched = &shard->touched[old];
+    for (size_t i = 0; i < touched->len; i++) {
+        struct statsd_entry *e = touched->items[i];
+        struct statsd_slot *slot = &e->slots[old];
+        e->seen_flush = s->flushes;
+        e->last_samples = slot->samples;
+        resolve(s, shard, e);
+        if (!slot->only_timed) {
+            if (e->series)
+                statsd__labels_merge(s, e, slot, ts_ns);
+            if (e->path)
+                statsd__paths_merge(s, e, slot, ts_ns);
+        }
+    }
+    for (size_t i = 0; i < timed->len; i++) {
+        statsd__batch_room(s);
+        if (timed->items[i].entry->series)
+            statsd__labels_timed(s, &timed->items[i]);
+        if (timed->items[i].entry->path)
+            statsd__paths_timed(s, &timed->items[i]);
+    }
+    for (size_t i = 0; i < touched->len; i++)
+        statsd__slot_reset(&s->limits, touched->items[i]->kind, &touched->items[i]->slots[old]);
+    touched->len = timed->len = 0;
+    if (touched->cap > 65536)
+        vec_free(touched);
+    vec_free(timed);
+}
+
+void statsd__entry_forget(struct statsd_shard *shard, struct statsd_entry *e)
+{
+    if (e->series)
+        statsd__series_unref(e->series);
+    if (e->path)
+        statsd__path_unref(e->path);
+    statsd__shard_remove(shard, e);
+}
+
+/* Names that nobody sends any more leave the tables, a few cells at a time so that receiving goes
+ * on; one that a removal moves is found in the next round. */
+static void sweep(struct input_statsd *s, struct statsd_shard *shard, int64_t idle_flushes)
+{
+    for (size_t at = 0, end = 1; at < end; at += SWEEP_CELLS) {
+        pthread_mutex_lock(&shard->lock);
+        end = shard->cap;
+        for (size_t i = at; i < MIN(at + SWEEP_CELLS, end); i++) {
+            struct statsd_entry *e = shard->cells[i].entry;
+            if (e && !e->slots[0].is_touched && !e->slots[1].is_touched &&
+                s->flushes - e->seen_flush > idle_flushes)
+                statsd__entry_forget(shard, e);
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void statsd__forget_names(struct input_statsd *s)
+{
+    for (size_t i = 0; i < s->shard_count; i++) {
+        struct statsd_shard *shard = &s->shards[i];
+        pthread_mutex_lock(&shard->lock);
+        for (size_t k = 0; k < shard->cap; k++) {
+            struct statsd_entry *e = shard->cells[k].entry;
+            if (!e)
+                continue;
+            if (e->series)
+                statsd__series_unref(e->series);
+            e->series = NULL;
+            e->is_dropped = false;
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void statsd__views_free(struct input_statsd *s)
+{
+    for (size_t i = 0; i < s->series.len; i++)
+        statsd__series_free(s->series.items[i]);
+    for (size_t i = 0; i < s->paths.len; i++)
+        statsd__path_free(s->paths.items[i]);
+    vec_free(&s->series);
+    vec_free(&s->paths);
+}
+
+void statsd__flush(struct input_statsd *s, int64_t ts_ns)
+{
+    int64_t begun = s->env.os->ops->monotonic_ns(s->env.os);
+    pthread_mutex_lock(&s->lock);
+    s->flushes++;
+    for (size_t i = 0; i < s->shard_count; i++)
+        take_shard(s, &s->shards[i], ts_ns);
+    if (statsd__wants_labels(s))
+        statsd__labels_emit(s, ts_ns);
+    if (statsd__wants_paths(s))
+        statsd__paths_emit(s, ts_ns);
+    statsd__batch_send(s);
+    int64_t idle = s->config.expire_ns / s->config.flush_interval_ns + 1;
+    if (s->config.expire_ns && s->flushes % MAX(idle / 4, 1) == 0) {
+        for (size_t i = 0; i < s->shard_count; i++)
+            sweep(s, &s->shards[i], idle);
+    }
+    s->last_flush_ns = ts_ns;
+    s->flush_took_ns = s->env.os->ops->monotonic_ns(s->env.os) - begun;
+    pthread_mutex_unlock(&s->lock);
+}

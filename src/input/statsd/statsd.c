@@ -1,0 +1,503 @@
+/* Life of the daemon: settings, listeners, the timer of the flush. */
+#include "input/statsd/statsd.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "input/statsd/statsd_priv.h"
+
+#define DATAGRAM_BYTES_MAX 65535
+#define MAPPING_BYTES_MAX  (16 << 20)
+
+enum { LINES, SAMPLES, RATES, FLUSHES, SKIPPED, EVENTS, COUNTER_COUNT };
+static struct counter counters[COUNTER_COUNT] = {
+    [LINES] = {.name = "pharos_statsd_lines_total", .help = "StatsD lines received."},
+    [SAMPLES] = {.name = "pharos_statsd_samples_total", .help = "Samples in them."},
+    [RATES] = {.name = "pharos_statsd_rates_out_of_range_total",
+               .help = "Sample rates not above 0 or over 1, taken as 1."},
+    [FLUSHES] = {.name = "pharos_statsd_flushes_total", .help = "Intervals handed over."},
+    [SKIPPED] = {.name = "pharos_statsd_flushes_skipped_total",
+                 .help = "Intervals joined with the next because the one before took too long."},
+    [EVENTS] = {.name = "pharos_statsd_events_total",
+                .help = "DogStatsD events and service checks taken."},
+};
+static struct counter refused[STATSD_REASON_COUNT];
+static char refused_labels[STATSD_REASON_COUNT][48];
+
+static void register_counters(void)
+{
+    counter_register(counters, COUNTER_COUNT);
+    for (int i = 1; i < STATSD_REASON_COUNT; i++) {
+        if (refused[i].registered)
+            continue;
+        snprintf(refused_labels[i], sizeof(refused_labels[i]), "reason=\"%s\"",
+                 statsd_reason_name((enum statsd_reason)i));
+        refused[i].name = "pharos_statsd_refused_total";
+        refused[i].help = "Lines and samples that were not taken, by reason.";
+        refused[i].labels = refused_labels[i];
+    }
+    counter_register(refused + 1, STATSD_REASON_COUNT - 1);
+}
+
+/* --- receiving --- */
+
+struct feed {
+    struct input_statsd *s;
+    struct statsd_shard *shard;
+    const char *peer;                  /* NULL: of the datagram */
+    const struct net_datagram *packet; /* NULL: a stream */
+    struct data_event_batch *events;   /* NULL: none yet */
+};
+
+static int64_t wall_ns(struct input_statsd *s)
+{
+    return s->env.os->ops->now_ns(s->env.os);
+}
+
+static enum statsd_reason on_sample(void *ctx, const struct statsd_sample *sample)
+{
+    return statsd__shard_add(((struct feed *)ctx)->shard, sample);
+}
+
+static void on_refused(void *ctx, enum statsd_reason reason, struct slice line)
+{
+    struct feed *f = ctx;
+    char text[64];
+    const char *peer = f->peer;
+    if (!peer) {
+        net_datagram_peer(f->packet, text, sizeof(text));
+        peer = text;
+    }
+    statsd__shard_refuse(f->shard, reason, line, peer, wall_ns(f->s));
+    counter_add(&refused[reason], 1);
+    f->s->bad_lines += reason != STATSD_DROPPED;
+}
+
+/* Packets of one batch under one turn of the shard's lock. */
+struct turn {
+    struct feed feed;
+    struct statsd_parser *parser;
+    int64_t lines, samples, rates;
+};
+
+static void turn_begin(struct turn *t, struct input_statsd *s, size_t shard, const char *peer)
+{
+    t->feed = (struct feed){.s = s, .shard = &s->shards[shard], .peer = peer};
+    t->parser = &s->parsers[shard];
+    pthread_mutex_lock(&t->feed.shard->lock);
+    t->feed.shard->now_ns = s->env.os->ops->monotonic_ns(s->env.os);
+    t->parser->ctx = &t->feed;
+    t->lines = t->parser->lines;
+    t->samples = t->parser->samples;
+    t->rates = t->parser->rates_out_of_range;
+}
+
+static void turn_end(struct turn *t, int64_t packets)
+{
+    struct statsd_parser *p = t->parser;
+    struct input_statsd *s = t->feed.s;
+    int64_t lines = p->lines - t->lines, samples = p->samples - t->samples,
+            rates = p->rates_out_of_range - t->rates;
+    pthread_mutex_unlock(&t->feed.shard->lock);
+    counter_add(&counters[LINES], lines);
+    counter_add(&counters[SAMPLES], samples);
+    if (rates)
+        counter_add(&counters[RATES], rates);
+    atomic_fetch_add_explicit(&s->packets, packets, memory_order_relaxed);
+    s->last_message_ns = wall_ns(s);
+    if (t->feed.events) {
+        counter_add(&counters[EVENTS], (int64_t)t->feed.events->rows.len);
+        s->env.sink->logs(s->env.sink, t->feed.events, NULL, NULL);
+        data_event_batch_free(t->feed.events);
+    }
+}
+
+static void on_datagrams(size_t socket, const struct net_datagram *d, size_t count, void *ctx)
+{
+    struct input_statsd *s = ctx;
+    struct turn t;
+    turn_begin(&t, s, socket % s->shard_count, NULL);
+    for (size_t i = 0; i < count; i++) {
+        t.feed.packet = &d[i];
+        if (d[i].cut)
+            on_refused(&t.feed, STATSD_TOO_LONG, d[i].bytes);
+        else if (d[i].bytes.len)
+            statsd_parse(t.parser, d[i].bytes);
+    }
+    turn_end(&t, (int64_t)count);
+}
+
+void input_statsd_feed(struct input_statsd *s, size_t shard, struct slice packet, const char *peer)
+{
+    struct turn t;
+    turn_begin(&t, s, shard % s->shard_count, peer);
+    statsd_parse(t.parser, packet);
+    turn_end(&t, 1);
+}
+
+static size_t shard_of(struct input_statsd *s, struct net_stream *stream)
+{
+    size_t i = 0;
+    while (i + 1 < s->shard_count && net_loops_at(s->env.loops, i) != net_stream_loop(stream))
+        i++;
+    return i;
+}
+
+/* Whole lines; at the end of the connection what is there. */
+static size_t on_bytes(struct net_stream *stream, struct slice bytes, bool end, void *ctx)
+{
+    const char *last = bytes.len ? memrchr(bytes.ptr, '\n', bytes.len) : NULL;
+    size_t n = end ? bytes.len : last ? (size_t)(last - bytes.ptr) + 1 : 0;
+    if (n)
+        input_statsd_feed(ctx, shard_of(ctx, stream), slice_first(bytes, n),
+                          net_stream_peer(stream));
+    return n;
+}
+
+static size_t on_overflow(struct net_stream *stream, struct slice bytes, void *ctx)
+{
+    struct input_statsd *s = ctx;
+    struct turn t;
+    turn_begin(&t, s, shard_of(s, stream), net_stream_peer(stream));
+    on_refused(&t.feed, STATSD_TOO_LONG, bytes);
+    turn_end(&t, 0);
+    return bytes.len; /* its rest will look like a bad line; the connection stays */
+}
+
+static enum statsd_reason on_event(void *ctx, struct slice line)
+{
+    struct feed *f = ctx;
+    if (!f->events)
+        f->events = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
+    return statsd__event(line, wall_ns(f->s), f->events);
+}
+
+/* --- the flush's timer --- */
+
+static int64_t until_next(struct input_statsd *s)
+{
+    int64_t interval = s->config.flush_interval_ns;
+    return interval - wall_ns(s) % interval;
+}
+
+static void flush_task(void *arg)
+{
+    struct input_statsd *s = arg;
+    int64_t now = wall_ns(s), interval = s->config.flush_interval_ns;
+    /* On whole intervals, so that roll-ups of all hosts coincide. */
+    statsd__flush(s, now - now % MIN(interval, NS_PER_SEC));
+    counter_add(&counters[FLUSHES], 1);
+    pthread_mutex_lock(&s->timer_lock);
+    s->flushing = false;
+    pthread_cond_broadcast(&s->timer_idle);
+    pthread_mutex_unlock(&s->timer_lock);
+}
+
+static void arm(struct input_statsd *s);
+
+static void on_timer(void *arg)
+{
+    struct input_statsd *s = arg;
+    net_timer_stop(s->timer);
+    s->timer = NULL;
+    pthread_mutex_lock(&s->timer_lock);
+    bool stopping = s->stopping, busy = s->flushing;
+    if (!stopping && !busy)
+        s->flushing = true;
+    pthread_mutex_unlock(&s->timer_lock);
+    if (stopping)
+        return;
+    if (busy)
+        counter_add(&counters[SKIPPED], 1);
+    else
+        s->env.pool->submit(s->env.pool, TASK_BACKGROUND, flush_task, s);
+    arm(s);
+}
+
+static void arm(struct input_statsd *s)
+{
+    s->timer = net_timer_start(s->timer_loop, until_next(s), 0, on_timer, s);
+}
+
+static void start_timer(void *arg)
+{
+    arm(arg);
+}
+
+static void stop_timer(void *arg)
+{
+    struct input_statsd *s = arg;
+    net_timer_stop(s->timer);
+    s->timer = NULL;
+    pthread_mutex_lock(&s->timer_lock);
+    s->timer_gone = true;
+    pthread_cond_broadcast(&s->timer_idle);
+    pthread_mutex_unlock(&s->timer_lock);
+}
+
+/* --- settings --- */
+
+static int parse_percentiles(struct input_statsd *s, struct diag *diag)
+{
+    struct slice rest = slice_cstr(s->config.percentiles), item;
+    size_t max = 1;
+    for (size_t i = 0; i < rest.len; i++)
+        max += rest.ptr[i] == ',';
+    s->percentiles = ARENA_ARRAY(s->arena, double, max);
+    while (rest.len && slice_split(&rest, ',', &item)) {
+        double p;
+        item = slice_trim(item);
+        if (!codec_text_to_double(item, &p, NULL) || !(fabs(p) > 0 && fabs(p) <= 100))
+            return diag_set(diag, ERR_INVALID,
+                            "statsd.percentiles: \"%.*s\" is no percentile: numbers from -100 to "
+                            "100 without 0 are expected, separated by commas, as in 90, 99.9, -10",
+                            SLICE_FMT(item));
+        s->percentiles[s->percentile_count++] = p;
+    }
+    return 0;
+}
+
+static int read_mapping(const char *path, struct input_statsd *s, struct statsd_mapping **out,
+                        struct diag *diag)
+{
+    struct os *os = s->env.os;
+    struct os_file *file = NULL;
+    struct buf text = {0};
+    uint64_t size = 0;
+    if (!path[0])
+        return statsd__mapping_parse(SLICE(""), out, diag);
+    int err = os->ops->open(os, path, OS_READ, &file, diag);
+    if (!err)
+        err = os->ops->size(file, &size, diag);
+    if (!err && size > MAPPING_BYTES_MAX)
+        err = diag_set(diag, ERR_LIMIT, "%s is larger than 16 MiB", path);
+    if (!err && size) {
+        err = os->ops->read_at(file, 0, buf_reserve(&text, size), size, diag);
+        text.len = size;
+    }
+    if (file)
+        os->ops->close(file);
+    if (!err && !size)
+        err = diag_set(diag, ERR_INVALID, "the file is empty; mappings: is expected");
+    if (!err)
+        err = statsd__mapping_parse(buf_slice(&text), out, diag);
+    if (err) {
+        diag_set_file(diag, path);
+        diag_wrap(diag, "statsd.mapping_file");
+    }
+    buf_deinit(&text);
+    return err;
+}
+
+static void copy_strings(struct input_statsd *s)
+{
+    const char **strings[] = {
+        &s->config.listen,        &s->config.admin_listen,   &s->config.unix_datagram,
+        &s->config.unix_stream,   &s->config.percentiles,    &s->config.mapping_file,
+        &s->config.global_prefix, &s->config.prefix_counter, &s->config.prefix_timer,
+        &s->config.prefix_gauge,  &s->config.prefix_set,     &s->config.global_suffix,
+        &s->config.prefix_stats};
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+        *strings[i] = arena_strdup(s->arena, *strings[i] ? *strings[i] : "");
+}
+
+int input_statsd_new(const struct input_env *env, const struct input_statsd_config *config,
+                     struct input_statsd **out, struct diag *diag)
+{
+    struct input_statsd *s = mem_calloc(1, sizeof(*s));
+    *out = NULL;
+    s->env = *env;
+    s->config = *config;
+    s->arena = arena_new(0, NULL);
+    copy_strings(s);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->timer_lock, NULL);
+    pthread_cond_init(&s->timer_idle, NULL);
+    s->limits = (struct statsd_limits){.names_max = (size_t)config->names_max,
+                                       .name_bytes_max = (size_t)config->line_bytes_max,
+                                       .memory_max = config->memory_max,
+                                       .keep_values = statsd__wants_paths(s),
+                                       .is_node = config->parser == INPUT_STATSD_NODE};
+    s->shard_count = env->loops ? net_loops_count(env->loops) : 1;
+    s->shards = mem_calloc(s->shard_count, sizeof(*s->shards));
+    s->parsers = mem_calloc(s->shard_count, sizeof(*s->parsers));
+    for (size_t i = 0; i < s->shard_count; i++) {
+        statsd__shard_init(&s->shards[i], &s->limits);
+        s->parsers[i] = (struct statsd_parser){.is_node = s->limits.is_node,
+                                               .gauges_absolute = config->gauge_sign == 1,
+                                               .on_sample = on_sample,
+                                               .on_event = on_event,
+                                               .on_refused = on_refused};
+    }
+    s->families = map_new();
+    s->series_map = map_new();
+    s->path_map = map_new();
+    s->batch = data_metric_batch_new(SLICE("default"));
+    s->started_ns = s->last_flush_ns = wall_ns(s);
+    s->last_message_ns = s->started_ns;
+    register_counters();
+    int err = parse_percentiles(s, diag);
+    if (!err)
+        err = read_mapping(s->config.mapping_file, s, &s->mapping, diag);
+    if (err) {
+        input_statsd_stop(s);
+        return err;
+    }
+    *out = s;
+    return 0;
+}
+
+static bool is_off(const char *listen)
+{
+    return !listen[0] || strcmp(listen, "off") == 0;
+}
+
+static int listen_stream(struct input_statsd *s, const char *listen, struct net_stream_server **out,
+                         struct diag *diag)
+{
+    struct net_stream_config config = {.name = "statsd",
+                                       .listen = listen,
+                                       .buffer_bytes_max = DATAGRAM_BYTES_MAX,
+                                       .on_bytes = on_bytes,
+                                       .on_overflow = on_overflow,
+                                       .ctx = s};
+    return net_stream_server_start(s->env.loops, &config, out, diag);
+}
+
+static int listen_datagrams(struct input_statsd *s, const char *listen, struct net_udp **out,
+                            struct diag *diag)
+{
+    struct net_udp_config config = {.name = "statsd",
+                                    .listen = listen,
+                                    .datagram_bytes_max = DATAGRAM_BYTES_MAX,
+                                    .receive_buffer_bytes = (size_t)s->config.receive_buffer_bytes,
+                                    .on_batch = on_datagrams,
+                                    .ctx = s};
+    return net_udp_start(s->env.loops, &config, out, diag);
+}
+
+static void close_all(struct input_statsd *s)
+{
+    net_stream_server_stop(s->admin);
+    net_udp_stop(s->udp);
+    net_udp_stop(s->unix_udp);
+    net_stream_server_stop(s->tcp);
+    net_stream_server_stop(s->unix_tcp);
+    s->admin = s->tcp = s->unix_tcp = NULL;
+    s->udp = s->unix_udp = NULL;
+}
+
+int input_statsd_start(struct input_statsd *s, struct diag *diag)
+{
+    char at[400];
+    int err = 0;
+    if (!is_off(s->config.listen)) {
+        err = listen_datagrams(s, s->config.listen, &s->udp, diag);
+        if (!err) { /* a port that the kernel chose is the same for both */
+            const char *colon = strrchr(s->config.listen, ':');
+            snprintf(at, sizeof(at), "%.*s:%u",
+                     colon ? (int)(colon - s->config.listen) : (int)strlen(s->config.listen),
+                     s->config.listen, net_udp_port(s->udp));
+            err = listen_stream(s, at, &s->tcp, diag);
+        }
+    }
+    if (!err && s->config.unix_datagram[0]) {
+        snprintf(at, sizeof(at), "unix:%s", s->config.unix_datagram);
+        err = listen_datagrams(s, at, &s->unix_udp, diag);
+    }
+    if (!err && s->config.unix_stream[0]) {
+        snprintf(at, sizeof(at), "unix:%s", s->config.unix_stream);
+        err = listen_stream(s, at, &s->unix_tcp, diag);
+    }
+    if (!err && !is_off(s->config.admin_listen))
+        err = statsd__admin_start(s, diag);
+    if (err) {
+        close_all(s);
+        return err;
+    }
+    s->timer_loop = net_loops_at(s->env.loops, 0);
+    net_loop_post(s->timer_loop, start_timer, s);
+    return 0;
+}
+
+int input_statsd_reload(struct input_statsd *s, const struct input_statsd_config *config,
+                        struct diag *diag)
+{
+    struct statsd_mapping *next = NULL;
+    int err = read_mapping(config->mapping_file, s, &next, diag);
+    if (err)
+        return err;
+    pthread_mutex_lock(&s->lock);
+    struct statsd_mapping *before = s->mapping;
+    s->mapping = next;
+    statsd__forget_names(s);
+    pthread_mutex_unlock(&s->lock);
+    statsd__mapping_free(before);
+    return 0;
+}
+
+static void stop_flushing(struct input_statsd *s)
+{
+    if (!s->timer_loop)
+        return;
+    pthread_mutex_lock(&s->timer_lock);
+    s->stopping = true;
+    pthread_mutex_unlock(&s->timer_lock);
+    net_loop_post(s->timer_loop, stop_timer, s);
+    pthread_mutex_lock(&s->timer_lock);
+    while (s->flushing || !s->timer_gone)
+        pthread_cond_wait(&s->timer_idle, &s->timer_lock);
+    pthread_mutex_unlock(&s->timer_lock);
+    int64_t now = wall_ns(s);
+    statsd__flush(s, now - now % NS_PER_MS);
+}
+
+void input_statsd_stop(struct input_statsd *s)
+{
+    if (!s)
+        return;
+    close_all(s);
+    stop_flushing(s);
+    for (size_t i = 0; i < s->shard_count; i++) {
+        struct statsd_shard *shard = &s->shards[i];
+        for (size_t k = 0; k < shard->cap; k++) { /* let go before the views go */
+            struct statsd_entry *e = shard->cells[k].entry;
+            if (e && e->series)
+                statsd__series_unref(e->series);
+            if (e && e->path)
+                statsd__path_unref(e->path);
+        }
+        statsd__shard_deinit(shard);
+        buf_deinit(&s->parsers[i].scratch);
+    }
+    statsd__views_free(s);
+    data_metric_batch_free(s->batch);
+    statsd__mapping_free(s->mapping);
+    map_free(s->families);
+    map_free(s->series_map);
+    map_free(s->path_map);
+    mem_free(s->shards);
+    mem_free(s->parsers);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->timer_lock);
+    pthread_cond_destroy(&s->timer_idle);
+    arena_free(s->arena);
+    mem_free(s);
+}
+
+void input_statsd_flush(struct input_statsd *s, int64_t ts_ns)
+{
+    statsd__flush(s, ts_ns);
+}
+
+uint16_t input_statsd_port(const struct input_statsd *s)
+{
+    return s->udp ? net_udp_port(s->udp) : 0;
+}
+
+uint16_t input_statsd_admin_port(const struct input_statsd *s)
+{
+    return s->admin ? net_stream_server_port(s->admin) : 0;
+}

@@ -1,0 +1,148 @@
+/* What the files of this folder share. */
+#ifndef INPUT_STATSD_STATSD_PRIV_H
+#define INPUT_STATSD_STATSD_PRIV_H
+
+#include "base/counter.h"
+#include "base/map.h"
+#include "codec/utf8.h"
+#include "data/event_batch.h"
+#include "input/statsd/identity.h"
+#include "input/statsd/mapping.h"
+#include "input/statsd/statsd.h"
+#include "input/statsd/table.h"
+#include "net/stream.h"
+#include "net/udp.h"
+
+#define STATSD_BATCH_SAMPLES 20000
+
+/* A timer shown as several series: quantiles or buckets, then _sum and _count. */
+struct statsd_parts {
+    struct slice *keys; /* canonical label keys; owned */
+    double *counts;     /* of the buckets, not cumulated */
+    double sum, count;
+    struct statsd_sketch *ring; /* of a summary: observations by age */
+    size_t ring_len, ring_at;
+    int64_t ring_turned_ns;
+};
+
+/* A series of the labels view, and what it has counted so far. */
+struct statsd_series {
+    struct slice key; /* canonical label key; owned */
+    uint8_t kind;     /* enum statsd_kind; timers are one family */
+    bool is_dead;     /* out of the map; goes with its last entry */
+    bool is_new, is_deleted;
+    bool is_flushed; /* has samples without a time of their own: repeated every flush */
+    uint32_t refs;   /* entries */
+    int64_t seen_ns, last_ts_ns;
+    double value; /* counters: total; gauges */
+    double debt;  /* counters: what decrements took away and increments have not made up for */
+    struct statsd_rule *rule;         /* of the mapping file, or NULL */
+    struct statsd_sketch *sketch;     /* timers: since the start */
+    struct statsd_distinct *distinct; /* sets: of this interval */
+    struct statsd_parts *parts;       /* timers shown as summary or classic histogram */
+    struct slice family;              /* name in `families`; owned by that map */
+};
+
+/* A path of the Graphite view. */
+struct statsd_path {
+    struct slice key; /* "a.b;tag=value"; owned */
+    uint8_t kind;
+    bool is_dead, is_touched, is_deleted;
+    uint32_t refs;
+    int64_t seen_ns;
+    double value; /* counters: of this interval; gauges: current */
+    struct statsd_values *values;
+    struct statsd_distinct *distinct;
+};
+
+/* Both in the order of their first sight. */
+typedef VEC(struct statsd_series *) statsd_series_list;
+typedef VEC(struct statsd_path *) statsd_path_list;
+
+struct input_statsd {
+    struct input_env env;
+    struct input_statsd_config config; /* strings in `arena` */
+    struct arena *arena;
+    double *percentiles;
+    size_t percentile_count;
+    struct statsd_limits limits;
+    struct statsd_shard *shards; /* one a loop */
+    struct statsd_parser *parsers;
+    size_t shard_count;
+    struct net_udp *udp, *unix_udp;
+    struct net_stream_server *tcp, *unix_tcp, *admin;
+    int64_t started_ns;
+    _Atomic int64_t last_message_ns, bad_lines, packets;
+    _Atomic bool is_down; /* what `health` answers */
+
+    pthread_mutex_t lock; /* of the flush and everything below */
+    struct statsd_mapping *mapping;
+    struct map *families;   /* name -> kind of what is stored under it, and how many series */
+    struct map *series_map; /* label key -> struct statsd_series */
+    statsd_series_list series;
+    struct map *path_map; /* kind and path -> struct statsd_path */
+    statsd_path_list paths;
+    struct data_metric_batch *batch;
+    int64_t last_flush_ns, flush_took_ns, flushes, conflicts;
+    int64_t path_bad_lines, path_packets, path_lines; /* as of the last flush */
+
+    struct net_loop *timer_loop;
+    struct net_timer *timer;
+    pthread_mutex_t timer_lock;
+    pthread_cond_t timer_idle;
+    bool stopping, flushing, timer_gone;
+};
+
+/* --- labels.c: names as Prometheus' labels --- */
+void statsd__labels_resolve(struct input_statsd *s, struct statsd_shard *shard,
+                            struct statsd_entry *e);
+void statsd__labels_merge(struct input_statsd *s, struct statsd_entry *e,
+                          const struct statsd_slot *slot, int64_t ts_ns);
+void statsd__labels_timed(struct input_statsd *s, const struct statsd_timed *t);
+void statsd__labels_emit(struct input_statsd *s, int64_t ts_ns);
+void statsd__series_free(struct statsd_series *series);
+void statsd__series_unref(struct statsd_series *series);
+/* Ends a series: a staleness marker, and out of the map. */
+void statsd__series_end(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns);
+
+/* --- paths.c: names as Graphite paths, the Node daemon's namespaces --- */
+void statsd__paths_resolve(struct input_statsd *s, struct statsd_entry *e);
+void statsd__paths_merge(struct input_statsd *s, struct statsd_entry *e,
+                         const struct statsd_slot *slot, int64_t ts_ns);
+void statsd__paths_timed(struct input_statsd *s, const struct statsd_timed *t);
+void statsd__paths_emit(struct input_statsd *s, int64_t ts_ns);
+void statsd__path_free(struct statsd_path *path);
+/* Ends a path: out of the map. */
+void statsd__path_end(struct input_statsd *s, struct statsd_path *path);
+void statsd__path_unref(struct statsd_path *path);
+
+/* --- flush.c --- */
+bool statsd__wants_labels(const struct input_statsd *s);
+bool statsd__wants_paths(const struct input_statsd *s);
+/* Forgets an entry: takes it out of its table and lets go of what it stands for. Both locks held.
+ */
+void statsd__entry_forget(struct statsd_shard *shard, struct statsd_entry *e);
+/* Names are looked at anew when their next sample comes; s->lock held. */
+void statsd__forget_names(struct input_statsd *s);
+/* All series and paths; no entry stands for any of them any more. */
+void statsd__views_free(struct input_statsd *s);
+void statsd__flush(struct input_statsd *s, int64_t ts_ns);
+void statsd__emit(struct input_statsd *s, struct slice label_key, int64_t ts_ns, double value);
+/* Sends the batch when it is full: what is put in next stays together. */
+void statsd__batch_room(struct input_statsd *s);
+void statsd__batch_send(struct input_statsd *s);
+
+/* --- timing.c: statistics of a timer's values, as the Node daemon has them --- */
+/* `values` is sorted; calls `each` with "upper_90" and the like, in its order. */
+void statsd__timing(double *values, size_t count, double weight, double interval_s,
+                    const double *percentiles, size_t percentile_count,
+                    void (*each)(void *ctx, struct slice name, double value), void *ctx);
+
+/* --- events.c: DogStatsD's events and service checks --- */
+/* Adds a row, or says why not. */
+enum statsd_reason statsd__event(struct slice line, int64_t now_ns, struct data_event_batch *batch);
+
+/* --- admin.c --- */
+int statsd__admin_start(struct input_statsd *s, struct diag *diag);
+
+#endif

@@ -1,0 +1,101 @@
+"""StatsD's door: lines over UDP, TCP and Unix sockets into series, logs and the status of the door."""
+import socket
+
+import pharos_test as pt
+
+
+class StatsD(pt.Case):
+    def open(self, *sets, **kwargs):
+        self.port, self.admin_port = pt.free_port(), pt.free_port()
+        self.one = self.server(f"doors.statsd.listen=127.0.0.1:{self.port}",
+                               f"statsd.admin.listen=127.0.0.1:{self.admin_port}",
+                               "statsd.flush_interval=200ms", *sets, **kwargs)
+        return self.one
+
+    def udp(self, text):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(text.encode(), ("127.0.0.1", self.port))
+
+    def value(self, query):
+        rows = self.one.query(query)
+        return float(rows[0]["value"][1]) if rows else None
+
+    def wait_value(self, query, want):
+        pt.wait_for(f"{query} to be {want}", lambda: self.value(query) == want)
+
+    def status(self):
+        return self.one.get("/api/pharos/v1/statsd").json()
+
+    def test_every_transport(self):
+        self.open(f"statsd.unix_datagram={self.work}/d.sock", f"statsd.unix_stream={self.work}/s.sock")
+        self.udp("hits:1|c|#via:udp\n")
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(b"hits:1|c|#via:t")
+            s.sendall(b"cp\nhits:1|c|#via:tcp")  # the last line without its end counts as well
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(b"hits:3|c|#via:dgram", f"{self.work}/d.sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.connect(f"{self.work}/s.sock")
+            s.sendall(b"hits:4|c|#via:stream\n")
+        for via, want in (("udp", 1), ("tcp", 2), ("dgram", 3), ("stream", 4)):
+            self.wait_value(f'hits{{via="{via}"}}', want)
+        kinds = {row["kind"] for row in self.status()["listeners"]}
+        self.assertEqual(kinds, {"udp", "tcp", "unix_datagram", "unix_stream", "admin"})
+
+    def test_kinds_and_refusals(self):
+        self.open()
+        self.udp("page.views:2|c|@0.5\nqueue:10|g\nqueue:-3|g\nusers:a|s\nusers:b|s\n"
+                 "lat:100|ms\nlat:200|ms\nbad line\nx:1|zz\n")
+        self.wait_value("page_views", 4)
+        self.wait_value("queue", 7)
+        self.wait_value("histogram_count(lat)", 2)
+        self.wait_value("round(histogram_sum(lat) * 1000)", 300)
+        self.wait_value("max_over_time(users[1m])", 2)
+        types = self.one.prom("metadata").json()["data"]
+        self.assertEqual(types["page_views"][0]["type"], "counter")
+        self.assertEqual(types["lat"][0]["type"], "histogram")
+        refused = {row["reason"]: row for row in self.status()["refused"]}
+        self.assertEqual(refused["bad_type"]["example"], "x:1|zz")
+        self.assertIn("name:1|c", refused["no_value"]["expected"])
+        self.assertEqual(self.one.metric("pharos_statsd_refused_total", 'reason="bad_type"'), 1)
+
+    def test_what_was_sent_before_a_stop_is_kept(self):
+        server = self.open("statsd.flush_interval=1h")
+        self.udp("last:5|c\n")
+        pt.wait_for("the line", lambda: self.status()["lines"])
+        server.stop()
+        server.start()
+        self.assertEqual(self.value("last"), 5)
+
+    def admin(self, command):
+        with socket.create_connection(("127.0.0.1", self.admin_port)) as s:
+            s.sendall(command.encode())
+            s.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+
+    def test_admin_port(self):
+        self.open("statsd.flush_interval=1h")
+        self.udp("a.b:3|c\na.c:4|c\n")
+        pt.wait_for("the lines", lambda: self.status()["lines"])
+        self.assertIn("'a.b': 3,\n  'a.c': 4", self.admin("counters\n"))
+        self.assertEqual(self.admin("delcounters a.*\nhealth\n"),
+                         "deleted: a.b\ndeleted: a.c\nEND\n\nhealth: up\n")
+        self.assertNotIn("a.b", self.admin("counters"))
+
+    def test_a_port_in_use_is_said(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.1", 0))
+            server = self.server(f"doors.statsd.listen=127.0.0.1:{s.getsockname()[1]}")
+            door = {d["name"]: d for d in
+                    server.get("/api/pharos/v1/status").json()["doors"]}["statsd"]
+        self.assertEqual(door["state"], "failed")
+        self.assertIn("is held by", door["detail"])
+
+    def test_other_machines_need_a_word(self):
+        done = pt.run("serve", "--data", self.work / "d", "--set", "doors.statsd.listen=0.0.0.0:0")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("set doors.statsd.insecure to true", done.stderr)
+
+
+if __name__ == "__main__":
+    pt.main()
