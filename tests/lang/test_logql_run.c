@@ -65,18 +65,18 @@ static void answer_lines(const struct logql_expr *e, const struct question *q,
 }
 
 static void answer_numbers(const struct logql_expr *e, const struct question *q,
-                           const struct logql_env *env, struct arena *arena, struct buf *out,
-                           struct diag *d)
+                           const struct logql_env *env, struct arena *plans, struct arena *arena,
+                           struct budget *memory, struct buf *out, struct diag *d)
 {
     const struct query_steps steps = {.start_ns = q->start * NS_PER_SEC,
                                       .end_ns = q->end * NS_PER_SEC,
                                       .step_ns = q->step * NS_PER_SEC,
                                       .instant = q->start == q->end};
-    const struct query_env qenv = {.tenant = SLICE("default"), .series_max = 100};
+    const struct query_env qenv = {.tenant = SLICE("default"), .series_max = 100, .memory = memory};
     struct query_plan *plan;
     struct query_result r;
     struct logql_stats stats = {0};
-    if (logql_plan(e, &steps, env, arena, &plan, &stats, d) || query_run(plan, &qenv, arena, &r, d))
+    if (logql_plan(e, &steps, env, plans, &plan, &stats, d) || query_run(plan, &qenv, arena, &r, d))
         return;
     if (r.kind == QUERY_SCALAR)
         codec_append_double(out, r.scalar.value, CODEC_DOUBLE_PLAIN);
@@ -90,19 +90,27 @@ static void answer_numbers(const struct logql_expr *e, const struct question *q,
     }
 }
 
-static void answer(struct memory_events *m, const struct question *q, struct buf *out)
+/* `memory` may be NULL: what the answer may use. */
+static int answer(struct memory_events *m, const struct question *q, struct budget *memory,
+                  struct buf *out)
 {
-    struct arena *arena = arena_new(0, NULL);
+    struct arena *plans = arena_new(0, NULL), *arena = arena_new(256, memory);
     const struct logql_env env = {.source = memory_events_face(m), .tenant = SLICE("default")};
     struct logql_expr *e = NULL;
     struct diag d;
     diag_init(&d);
-    if (!logql_parse(slice_cstr(q->query), arena, &e, &d))
-        (logql_is_log(e) ? answer_lines : answer_numbers)(e, q, &env, arena, out, &d);
+    if (!logql_parse(slice_cstr(q->query), plans, &e, &d)) {
+        if (logql_is_log(e))
+            answer_lines(e, q, &env, arena, out, &d);
+        else
+            answer_numbers(e, q, &env, plans, arena, memory, out, &d);
+    }
     if (d.code)
         buf_printf(out, "error: %.*s", (int)strcspn(d.msg, "\n"), d.msg);
     logql_expr_free(e);
     arena_free(arena);
+    arena_free(plans);
+    return d.code;
 }
 
 static const struct question questions[] = {
@@ -228,7 +236,7 @@ static void answers(void **state)
         memory_events_set_morsel(m, morsel);
         for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
             struct buf out = {0};
-            answer(m, &questions[i], &out);
+            answer(m, &questions[i], NULL, &out);
             if (!slice_eq_cstr(buf_slice(&out), questions[i].expected)) {
                 print_message("%s\n  gives    <%s>\n  expected <%s>\n", questions[i].query,
                               buf_cstr(&out), questions[i].expected);
@@ -241,8 +249,32 @@ static void answers(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* However little memory there is: an answer, or an error that names the setting. */
+static void memory_may_end_anywhere(void **state)
+{
+    (void)state;
+    struct memory_events *m = make_source();
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        bool done = false;
+        for (int64_t limit = 1; !done; limit += 1 + limit / 3) {
+            struct budget memory;
+            struct buf out = {0};
+            budget_init(&memory, NULL, limit, "limits.query.memory");
+            int err = answer(m, &questions[i], &memory, &out);
+            done = err != ERR_NOMEM;
+            if (!done && slice_find(buf_slice(&out), SLICE("limits.query.memory")) < 0)
+                fail_msg("%s with %lld bytes: %s", questions[i].query, (long long)limit,
+                         buf_cstr(&out));
+            assert_int_equal(memory.used, 0);
+            buf_deinit(&out);
+        }
+    }
+    memory_events_free(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answers),
+                                       cmocka_unit_test(memory_may_end_anywhere)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,11 +176,11 @@ bool loki__scope_select(struct api_job *job, struct loki__scope *s, bool require
     if (!text.len && !required)
         return true;
     /* Drilldown asks with {} for everything. */
-    int err = logql_parse_selector(text, true, job->arena, &s->expr, &diag);
+    int err = logql_parse_selector(text, true, job->call_arena, &s->expr, &diag);
     if (err) {
         struct diag full;
         diag_init(&full);
-        err = logql_parse(text, job->arena, &s->expr, &full);
+        err = logql_parse(text, job->call_arena, &s->expr, &full);
         diag = full;
     }
     if (err) {

@@ -90,7 +90,7 @@ static void delete_work(struct api_job *job)
     uint64_t rows = 0;
     struct diag diag;
     diag_init(&diag);
-    if (logql_parse(st->query, job->arena, &st->expr, &diag)) {
+    if (logql_parse(st->query, job->call_arena, &st->expr, &diag)) {
         loki__job_parse_error(job, &diag);
         return;
     }
@@ -100,7 +100,7 @@ static void delete_work(struct api_job *job)
                         "with line and label filters");
         return;
     }
-    int err = logql_pipeline_new(st->expr, NULL, &options, job->arena, &pipeline, &diag);
+    int err = logql_pipeline_new(st->expr, NULL, &options, job->call_arena, &pipeline, &diag);
     if (!err && pipeline->step_count)
         err = diag_set(&diag, ERR_UNSUPPORTED,
                        "unsupported query expression: only line filters and comparisons of labels "

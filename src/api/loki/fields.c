@@ -195,7 +195,7 @@ static void fields_work(struct api_job *job)
     struct diag diag;
     diag_init(&diag);
     loki__env(job, &env);
-    if (logql_parse(st->scope.query, job->arena, &st->expr, &diag)) {
+    if (logql_parse(st->scope.query, job->call_arena, &st->expr, &diag)) {
         loki__job_parse_error(job, &diag);
         return;
     }

@@ -141,7 +141,7 @@ static int find_streams(struct api_job *job, struct slice match, struct logql_ex
                                         .limits = loki__limits(job)};
     struct store_event_stream *streams;
     size_t count;
-    int err = logql_parse_selector(match, true, job->arena, expr, diag);
+    int err = logql_parse_selector(match, true, job->call_arena, expr, diag);
     if (err)
         return err;
     select.matchers = logql_matchers(*expr, &select.matcher_count);

@@ -50,12 +50,13 @@ static int run_lines(struct api_query *q, const struct logql_expr *expr,
 }
 
 static int run_numbers(struct api_query *q, const struct logql_expr *expr,
-                       const struct logql_env *env, struct buf *out, struct diag *diag)
+                       const struct logql_env *env, struct arena *arena, struct buf *out,
+                       struct diag *diag)
 {
     struct logql_stats stats = {0};
     struct query_result result = {0};
     struct query_plan *plan;
-    int err = logql_plan(expr, &q->steps, env, q->arena, &plan, &stats, diag);
+    int err = logql_plan(expr, &q->steps, env, arena, &plan, &stats, diag);
     if (err)
         return err == ERR_INVALID ? bad(q, API_BAD_DATA) : err;
     if (q->explain) {
@@ -90,11 +91,13 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     diag_init(&why);
     if (!q->api->logs)
         return diag_set(diag, ERR_UNSUPPORTED, "this Pharos has no store for logs");
-    if (logql_parse(q->text, q->arena, &expr, &why)) {
+    struct arena *arena = arena_new(0, NULL); /* of the tree and the plan, which are small */
+    if (logql_parse(q->text, arena, &expr, &why)) {
         struct buf text = {0};
         logql_error_text(&why, &text);
         diag_set(diag, ERR_INVALID, "%s", buf_cstr(&text));
         buf_deinit(&text);
+        arena_free(arena);
         return bad(q, API_BAD_DATA);
     }
     bool lines = logql_is_log(expr);
@@ -104,7 +107,7 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
         err = bad(q, API_BAD_DATA);
     } else if (lines && q->explain) {
         struct buf text = {0};
-        err = logql_select_explain(expr, q->arena, &text, diag);
+        err = logql_select_explain(expr, arena, &text, diag);
         err = err == ERR_INVALID ? bad(q, API_BAD_DATA) : err;
         if (!err) {
             buf_append_cstr(out, ",\"plan\":");
@@ -114,9 +117,10 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     } else if (lines) {
         err = run_lines(q, expr, &env, out, diag);
     } else {
-        err = run_numbers(q, expr, &env, out, diag);
+        err = run_numbers(q, expr, &env, arena, out, diag);
     }
     logql_expr_free(expr);
+    arena_free(arena);
     return err;
 }
 

@@ -13,7 +13,7 @@ static void format_work(struct api_job *job)
     struct buf text = {0};
     struct diag diag;
     diag_init(&diag);
-    if (logql_parse(st->text, job->arena, &expr, &diag)) {
+    if (logql_parse(st->text, job->call_arena, &expr, &diag)) {
         logql_error_text(&diag, &text);
         job->status = 400;
         codec_json_init(&w, &job->out);

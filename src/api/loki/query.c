@@ -202,9 +202,9 @@ static void run_numbers(struct api_job *job)
                             .now_ns = monotonic};
     bool lines = logql_is_log(st->expr);
     struct buf text = {0};
-    int err =
-        lines ? logql_select_explain(st->expr, job->arena, &text, &diag)
-              : logql_plan(st->expr, &st->steps, &st->env, job->arena, &plan, &st->stats, &diag);
+    int err = lines ? logql_select_explain(st->expr, job->call_arena, &text, &diag)
+                    : logql_plan(st->expr, &st->steps, &st->env, job->call_arena, &plan, &st->stats,
+                                 &diag);
     if (!err && st->explain) {
         struct codec_json_writer w;
         if (!lines)
@@ -242,7 +242,7 @@ static void query_work(struct api_job *job)
     st->run_ns = api__monotonic_ns();
     st->wait_ns = st->run_ns - job->started_ns;
     loki__env(job, &st->env);
-    if (logql_parse(st->text, job->arena, &st->expr, &diag)) {
+    if (logql_parse(st->text, job->call_arena, &st->expr, &diag)) {
         loki__job_parse_error(job, &diag);
         return;
     }

@@ -10,8 +10,11 @@
 
 struct logql_expr; /* a parsed and checked expression, in an arena */
 
-/* Parses and checks. The diag gets ERR_INVALID, the place (line 0 when it is the whole query) and
- * the message alone; logql_error_text gives it in Loki's full form. Free with logql_expr_free. */
+#define LOGQL_TEXT_MAX ((size_t)128 << 10) /* bytes of a query */
+
+/* Parses and checks. `arena` must not be one that can be used up. The diag gets ERR_INVALID, the
+ * place (line 0 when it is the whole query) and the message alone; logql_error_text gives it in
+ * Loki's full form. Free with logql_expr_free. */
 int logql_parse(struct slice text, struct arena *arena, struct logql_expr **out, struct diag *diag);
 void logql_expr_free(struct logql_expr *expr); /* NULL is fine */
 /* Appends "parse error at line 1, col 5: syntax error: unexpected ...". */

@@ -768,20 +768,23 @@ static int finish(struct logql_parser *p, int err, struct logql_expr **out)
     return err;
 }
 
-static void begin(struct logql_parser *p, struct slice text, struct arena *arena, struct diag *diag)
+static int begin(struct logql_parser *p, struct slice text, struct arena *arena, struct diag *diag)
 {
+    bool fits = text.len <= LOGQL_TEXT_MAX;
+    text = fits ? text : SLICE("");
     *p = (struct logql_parser){
         .lex = {.text = arena_slice(arena, text), .arena = arena, .diag = diag},
         .arena = arena,
         .diag = diag};
+    return fits ? logql__advance(p)
+                : logql__fail(p, "the query is longer than %zu bytes", LOGQL_TEXT_MAX);
 }
 
 int logql_parse(struct slice text, struct arena *arena, struct logql_expr **out, struct diag *diag)
 {
     struct logql_parser p;
-    begin(&p, text, arena, diag);
     *out = NULL;
-    int err = logql__advance(&p);
+    int err = begin(&p, text, arena, diag);
     if (!err)
         err = parse_expr(&p, 0, out);
     if (!err && p.now.kind == LOGQL_T_EOF)
@@ -793,9 +796,8 @@ int logql_parse_selector(struct slice text, bool allow_empty, struct arena *aren
                          struct logql_expr **out, struct diag *diag)
 {
     struct logql_parser p;
-    begin(&p, text, arena, diag);
     *out = NULL;
-    int err = logql__advance(&p);
+    int err = begin(&p, text, arena, diag);
     if (!err)
         err = parse_selector(&p, out);
     if (!err && !allow_empty && p.now.kind == LOGQL_T_EOF)

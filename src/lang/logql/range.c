@@ -144,9 +144,13 @@ static struct series *series_of(struct worker *w, const struct logql_label *labe
         return NULL;
     }
     for (size_t i = 0; items && i < count; i++) {
-        if (is_grouped(&r->range->grouping, labels[i].name))
-            items[n++] = (struct data_label){arena_slice(w->arena, labels[i].name),
-                                             arena_slice(w->arena, labels[i].value)};
+        if (!is_grouped(&r->range->grouping, labels[i].name))
+            continue;
+        items[n] = (struct data_label){arena_slice(w->arena, labels[i].name),
+                                       arena_slice(w->arena, labels[i].value)};
+        if (!items[n].name.ptr || !items[n].value.ptr)
+            items = NULL;
+        n++;
     }
     s.labels = (struct data_labels){items, n};
     if (r->counts)

@@ -50,9 +50,13 @@ static int stream_of(struct gather *g, const struct logql_line *l, size_t *out)
         size_t n = 0;
         for (size_t i = 0; items && i < l->labels.len; i++) {
             const struct logql_label *label = &l->labels.items[i];
-            if (is_own(g, label))
-                items[n++] = (struct data_label){arena_slice(g->arena, label->name),
-                                                 arena_slice(g->arena, label->value)};
+            if (!is_own(g, label))
+                continue;
+            items[n] = (struct data_label){arena_slice(g->arena, label->name),
+                                           arena_slice(g->arena, label->value)};
+            if (!items[n].name.ptr || !items[n].value.ptr)
+                return no_memory(g->diag);
+            n++;
         }
         if (!items)
             return no_memory(g->diag);
@@ -153,15 +157,16 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     struct store_event_cursor *cursor = NULL;
     struct logql_pipeline *pipeline;
     struct logql_rows rows = {0};
+    struct arena *plans = arena_new(0, NULL); /* as small as the query is */
     *out = (struct logql_streams){0};
-    int err = logql_pipeline_new(expr, NULL, &options, arena, &pipeline, diag);
+    int err = logql_pipeline_new(expr, NULL, &options, plans, &pipeline, diag);
     if (err)
         goto done;
     logql_rows_init(&rows, pipeline, env->now_ns);
     if (logql_pipeline_is_picky(pipeline)) {
         const struct logql_pipeline_options drops = {.counts = true, .only_drops = true};
         struct logql_pipeline *probe;
-        err = logql_pipeline_new(expr, NULL, &drops, arena, &probe, diag);
+        err = logql_pipeline_new(expr, NULL, &drops, plans, &probe, diag);
         if (err)
             goto done;
         rows.probe = probe->all_labels ? NULL : probe;
@@ -202,6 +207,7 @@ done:
     vec_free(&g.streams);
     vec_free(&g.room);
     buf_deinit(&g.key);
+    arena_free(plans);
     return err;
 }
 
