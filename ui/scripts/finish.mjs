@@ -88,3 +88,8 @@ if (first > budget || !statSync(indexFile).size) {
   console.error('the first page has outgrown its budget: load more of it lazily');
   process.exit(1);
 }
+const all = 550 * 1024;
+if (gz > all) {
+  console.error(`the UI has outgrown its ${all / 1024} KiB`);
+  process.exit(1);
+}
