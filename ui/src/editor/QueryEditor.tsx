@@ -12,7 +12,8 @@ export interface QueryEditorProps {
   text: string;
   label: string;
   onChange: (text: string) => void;
-  onRun: () => void;
+  /** Given the text as it stands in the editor: a render may be a few keystrokes behind. */
+  onRun: (text: string) => void;
   onFocus: () => void;
   autofocus: boolean;
   mark: { from: number; to: number; message: string } | null;
@@ -57,7 +58,7 @@ export function QueryEditor(p: QueryEditorProps) {
             typed.current.set(t, Date.now());
             latest.current.onChange(t);
           },
-          onRun: () => latest.current.onRun(),
+          onRun: () => latest.current.onRun(editor.current?.getText() ?? latest.current.text),
         });
         setReady(true);
         if (had) editor.current.focus();
@@ -94,7 +95,7 @@ export function QueryEditor(p: QueryEditorProps) {
           onKeyDown={(e) => {
             if (e.key === 'Enter' && !e.altKey) {
               e.preventDefault();
-              p.onRun();
+              p.onRun(e.currentTarget.value);
             }
           }}
         />

@@ -32,14 +32,14 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
   useEffect(() => setText(stored), [stored]);
   const error = state?.data?.errors.find((e) => e.refId === t.refId);
   const ran = state?.data?.ran.find((r) => r.refId === t.refId);
-  const run = () => {
-    if (text !== stored) onChange(kind === 'tempo' ? { ...t, query: text } : { ...t, expr: text });
+  const run = (now: string) => {
+    if (now !== stored) onChange(kind === 'tempo' ? { ...t, query: now } : { ...t, expr: now });
     else refreshNow();
   };
   const setSource = (k: string) => onChange({ ...t, datasource: { type: k, uid: k } });
   const type = t.instant ? (t.range ? 'both' : 'instant') : 'range';
   return (
-    <div class={t.hide ? 'pe-query off' : 'pe-query'} data-ref={t.refId} onFocusOut={(e) => !(e.currentTarget as HTMLElement).contains(e.relatedTarget as Node | null) && text !== stored && run()}>
+    <div class={t.hide ? 'pe-query off' : 'pe-query'} data-ref={t.refId} onFocusOut={(e) => !(e.currentTarget as HTMLElement).contains(e.relatedTarget as Node | null) && text !== stored && run(text)}>
       <div class="pe-query-head">
         <span class="ref">{t.refId}</span>
         <Select label={`Data of query ${t.refId}`} value={kind} choices={SOURCES} onChange={setSource} />
@@ -57,7 +57,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
       </div>
       <div class="pe-query-text">
         <QueryEditor text={text} label={`Query ${t.refId}`} lang={LANGS[kind]} variables={() => s.vars.states.peek().map((v) => v.model.name)} onChange={setText} onRun={run} onFocus={() => undefined} autofocus={stored === ''} mark={null} />
-        <button type="button" class="btn primary" onClick={run} title="Run (Shift+Enter)">
+        <button type="button" class="btn primary" onClick={() => run(text)} title="Run (Shift+Enter)">
           Run
         </button>
       </div>

@@ -210,7 +210,7 @@ function MetricExplorer() {
                   label={`Query ${q.refId}`}
                   autofocus={q.expr === ''}
                   onChange={(expr) => patch(q.refId, { expr })}
-                  onRun={() => run()}
+                  onRun={(expr) => run(queries.map((x) => (x.refId === q.refId ? { ...x, expr } : x)))}
                   onFocus={() => setFocused(q.refId)}
                   mark={place ? { from: at, to: at + 1, message: place.message } : null}
                 />

@@ -307,7 +307,7 @@ export default function LogsPage() {
               />
             )}
           </span>
-          <QueryEditor text={text} label="Query" lang="logql" onChange={setText} onRun={() => run(text)} onFocus={() => undefined} autofocus={false} mark={null} />
+          <QueryEditor text={text} label="Query" lang="logql" onChange={setText} onRun={run} onFocus={() => undefined} autofocus={false} mark={null} />
           <button type="button" class="btn primary" onClick={() => run(text)}>
             Run
           </button>

@@ -36,7 +36,7 @@ function Search() {
     },
     [stored],
   );
-  const run = () => (text === stored ? refreshNow() : setParams({ q: text }, true));
+  const run = (now: string) => (now === stored ? refreshNow() : setParams({ q: now }, true));
   const list = (load.value?.traces ?? []).slice().sort((a, b) => ((a.startTimeUnixNano ?? '') < (b.startTimeUnixNano ?? '') ? 1 : -1));
   const longest = Math.max(1, ...list.map((t) => t.durationMs ?? 0));
   const none = load.error instanceof ApiError && load.error.status === 404;
@@ -45,7 +45,7 @@ function Search() {
       <section class="card tr-query">
         <div class="lg-row" style={{ display: 'flex', gap: '8px' }}>
           <QueryEditor text={text} label="Query" lang="traceql" onChange={setText} onRun={run} onFocus={() => undefined} autofocus={false} mark={null} />
-          <button type="button" class="btn primary" onClick={run}>
+          <button type="button" class="btn primary" onClick={() => run(text)}>
             Run
           </button>
         </div>
