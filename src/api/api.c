@@ -11,6 +11,7 @@
 #include "api/prometheus/write.h"
 #include "base/counter.h"
 #include "base/mem.h"
+#include "lang/graphite/graphite.h"
 
 struct api *api_new(const struct api_config *config)
 {
@@ -25,6 +26,7 @@ struct api *api_new(const struct api_config *config)
     api->limits = config->limits;
     api->waiting_end = &api->waiting;
     api->cache = query_cache_new((size_t)config->limits.query_cache_bytes);
+    api->graphite = graphite_index_new();
     pthread_mutex_init(&api->lock, NULL);
     budget_init(&api->queries_memory, NULL, config->limits.queries_memory_bytes,
                 "limits.query.memory_total");
@@ -41,6 +43,7 @@ void api_free(struct api *api)
         return;
     api_auth_free(api->auth);
     query_cache_free(api->cache);
+    graphite_index_free(api->graphite);
     api__write_free(api);
     api__otlp_free(api);
     loki__free(api);
@@ -131,8 +134,8 @@ struct slice api__tenant(struct net_request *req)
 /* --- dispatch --- */
 
 /* Doors that are planned; their paths are no pages of the UI. */
-static const char *const planned_prefixes[] = {"alertmanager", "tempo",  "jaeger",   "zipkin",
-                                               "influxdb",     "statsd", "graphite", "elastic"};
+static const char *const planned_prefixes[] = {"alertmanager", "tempo",  "jaeger", "zipkin",
+                                               "influxdb",     "statsd", "elastic"};
 
 static void set_cors(struct net_request *req)
 {
@@ -236,8 +239,8 @@ void api__dispatch_door(struct api *api, const struct api_door *door, struct sli
                            SLICE_FMT(path));
 }
 
-static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp,
-                                               &api_door_loki};
+static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp, &api_door_loki,
+                                               &api_door_graphite};
 
 const struct api_door *api__door(struct slice name)
 {

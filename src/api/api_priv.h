@@ -13,6 +13,7 @@ struct api_job;
 struct api_write_kit;
 struct api__otlp_kit;
 struct api__loki_kit;
+struct graphite_index;
 struct api__loki_deletion;
 
 struct api {
@@ -24,7 +25,8 @@ struct api {
     struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
     struct budget queries_memory;
-    struct query_cache *cache; /* answers of range queries */
+    struct query_cache *cache;       /* answers of range queries */
+    struct graphite_index *graphite; /* the tree of paths */
     _Atomic bool ready, stopping;
 
     pthread_mutex_t lock; /* of everything below */

@@ -31,7 +31,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
      "clients must show a certificate signed by one of these", false, false}
 #define RAW_DOOR(id, key, address)                                                                 \
     {key ".listen", TEXT_CONF_STRING, DOOR_AT(id, listen), address, 0, 0, NULL,                     \
-     "address as host:port, for UDP and TCP, or off; another address than loopback demands insecure", \
+     "address as host:port, for TCP (and UDP where the protocol has it), or off; another address than loopback demands insecure", \
      false, false},                                                                                \
     {key ".insecure", TEXT_CONF_BOOL, DOOR_AT(id, insecure), "false", 0, 0, NULL,                   \
      "the door may be reached from other machines: its protocol knows no passwords", true, false}
@@ -55,7 +55,9 @@ const struct text_conf_field server_config_fields[] = {
     PLANNED_DOOR(SERVER_DOOR_ZIPKIN, "zipkin"),
     PLANNED_DOOR(SERVER_DOOR_INFLUXDB, "influxdb"),
     RAW_DOOR(SERVER_DOOR_STATSD, "doors.statsd", "127.0.0.1:8125"),
-    PLANNED_DOOR(SERVER_DOOR_GRAPHITE, "graphite"),
+    RAW_DOOR(SERVER_DOOR_GRAPHITE, "doors.graphite", "127.0.0.1:2003"),
+    RAW_DOOR(SERVER_DOOR_GRAPHITE_PICKLE, "doors.graphite_pickle", "127.0.0.1:2004"),
+    OPEN_DOOR(SERVER_DOOR_GRAPHITE_HTTP, "doors.graphite_http", "127.0.0.1:8080"),
     PLANNED_DOOR(SERVER_DOOR_ELASTIC, "elastic"),
     PLANNED_DOOR(SERVER_DOOR_SYSLOG, "syslog"),
 

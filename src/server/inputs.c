@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "input/carbon/carbon.h"
 #include "input/host/host.h"
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
@@ -18,6 +19,7 @@ struct server_inputs {
     struct input_push *push;
     struct input_host *host;     /* NULL: not collected */
     struct input_statsd *statsd; /* NULL: not received */
+    struct input_carbon *carbon[2]; /* NULL: their doors are closed */
 };
 
 static int64_t clock_ns(void *ctx)
@@ -84,6 +86,34 @@ static int start_statsd(struct server_inputs *in, const struct server_config *co
     return 0;
 }
 
+static void start_carbon(struct server_inputs *in, const struct server_config *config,
+                         struct server_doors *doors)
+{
+    static const struct {
+        enum server_door_id door;
+        enum input_carbon_kind kind;
+    } rows[] = {{SERVER_DOOR_GRAPHITE, INPUT_CARBON_LINES},
+                {SERVER_DOOR_GRAPHITE_PICKLE, INPUT_CARBON_PICKLE}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct input_carbon_config c = {.kind = rows[i].kind,
+                                        .name = server_doors[rows[i].door].name,
+                                        .listen = config->doors[rows[i].door].listen};
+        char listen[300];
+        struct diag why;
+        if (!server_doors_wants(config, rows[i].door))
+            continue;
+        diag_init(&why);
+        if (input_carbon_start(&in->env, &c, &in->carbon[i], &why)) {
+            server_doors_set(doors, rows[i].door, API_DOOR_FAILED, c.listen, why.msg);
+            continue;
+        }
+        const char *colon = strrchr(c.listen, ':');
+        snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
+                 input_carbon_port(in->carbon[i]));
+        server_doors_set(doors, rows[i].door, API_DOOR_OPEN, listen, "");
+    }
+}
+
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
                         struct server_inputs **out, struct diag *diag)
 {
@@ -121,6 +151,7 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
         input_host_start(in->host, net_loops_pick(env->loops), env->pool, env->sink, clock_ns,
                          env->os);
     }
+    start_carbon(in, config, env->doors);
     *out = in;
     return 0;
 }
@@ -148,6 +179,8 @@ void server_inputs_stop(struct server_inputs *in)
     if (!in)
         return;
     input_statsd_stop(in->statsd);
+    for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
+        input_carbon_stop(in->carbon[i]);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);

@@ -30,7 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = os.environ.get("PHAROS_BIN", str(ROOT / "build" / "pharos"))
 START_S = 30
 # Doors besides the main and the prometheus one: closed unless a test opens them.
-OTHER_DOORS = ("otlp", "otlp_grpc", "statsd", "loki")
+OTHER_DOORS = ("otlp", "otlp_grpc", "statsd", "loki", "graphite", "graphite_pickle",
+               "graphite_http")
 
 
 def clean_env(**more):

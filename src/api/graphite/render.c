@@ -1,0 +1,133 @@
+/* /render: parameters, the run, the answer. */
+#include <stdio.h>
+
+#include "api/graphite/door_priv.h"
+#include "codec/number.h"
+#include "text/go_time.h"
+
+static bool all_digits(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    }
+    return s.len > 0;
+}
+
+/* template[name]=value */
+static void read_templates(struct net_request *req, struct graphite_api__render *r)
+{
+    struct arena *arena = net_request_arena(req);
+    VEC(struct graphite_template_value) all = {0};
+    struct slice sources[] = {net_request_query(req), net_request_body(req)}, pair;
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        while (slice_split(&sources[i], '&', &pair)) {
+            struct slice key;
+            char name[200];
+            slice_split(&pair, '=', &key);
+            /* The brackets may be encoded. */
+            size_t open = slice_starts_with(key, SLICE("template["))    ? 9
+                          : slice_starts_with(key, SLICE("template%5B")) ? 11
+                                                                         : 0;
+            size_t close = slice_ends_with(key, SLICE("]")) ? 1 : 3;
+            if (!open || key.len <= open + close || key.len >= 100)
+                continue;
+            struct slice inner = slice_make(key.ptr + open, key.len - open - close);
+            snprintf(name, sizeof(name), "template[%.*s]", SLICE_FMT(inner));
+            struct slice value = net_request_param(req, name);
+            if (value.ptr)
+                vec_push(&all, ((struct graphite_template_value){arena_slice(arena, inner), value}));
+        }
+    }
+    r->req.template_count = all.len;
+    r->req.templates = arena_dup(arena, all.items, all.len * sizeof(*all.items));
+    vec_free(&all);
+}
+
+static int read_params(struct api_call *call, struct graphite_api__render *r, struct diag *diag)
+{
+    struct net_request *req = call->req;
+    struct slice points = net_request_param(req, "maxDataPoints");
+    struct slice xff = net_request_param(req, "xFilesFactor");
+    int64_t now = graphite_api__now_s(call->api), from, until;
+    r->format = net_request_param(req, "format");
+    if (!r->format.len)
+        r->format = net_request_param(req, "rawData").ptr   ? SLICE("raw")
+                    : net_request_param(req, "pickle").ptr ? SLICE("pickle")
+                                                           : SLICE("png");
+    r->jsonp = net_request_param(req, "jsonp");
+    r->no_nulls = net_request_param(req, "noNullPoints").ptr != NULL;
+    if (all_digits(points) && !codec_text_to_int(points, &r->points))
+        r->points = 0;
+    (void)text_go_zone_parse(net_request_param(req, "tz"), &r->req.zone_s);
+    int err = graphite_api__param_time(req, "now", now, r->req.zone_s, now, &now, diag);
+    if (!err)
+        err = graphite_api__param_time(req, "until", now, r->req.zone_s, now, &until, diag);
+    if (!err)
+        err = graphite_api__param_time(req, "from", now, r->req.zone_s, now - 86400, &from, diag);
+    if (err)
+        return err;
+    if (from == until)
+        return diag_set(diag, ERR_INVALID, "Invalid empty time range");
+    r->req.start_s = MIN(from, until);
+    r->req.end_s = MAX(from, until);
+    r->req.now_s = now;
+    r->req.xff = __builtin_nan("");
+    if (xff.len && (!codec_text_to_double(xff, &r->req.xff, NULL) ||
+                    !(r->req.xff >= 0 && r->req.xff <= 1)))
+        return diag_set(diag, ERR_INVALID, "xFilesFactor: a number from 0 to 1 is expected, not %.*s",
+                        SLICE_FMT(slice_first(xff, 40)));
+    r->targets = graphite_api__params(req, "target", &r->target_count);
+    read_templates(req, r);
+    if (!graphite_api__format_known(r->format))
+        return diag_set(diag, ERR_UNSUPPORTED,
+                        "format %.*s is not built yet: json, csv, raw, dygraph, rickshaw, msgpack, "
+                        "pickle and protobuf are",
+                        SLICE_FMT(slice_first(r->format, 40)));
+    return 0;
+}
+
+static void work(struct api_job *job)
+{
+    struct graphite_api__render *r = job->state;
+    struct graphite_run *run = NULL;
+    struct graphite_list list;
+    struct diag diag;
+    diag_init(&diag);
+    if (!graphite_api__index(job))
+        return;
+    r->req.source = job->api->source;
+    r->req.tenant = job->tenant;
+    r->req.index = job->api->graphite;
+    r->req.series_max = job->limits.query_series;
+    r->req.points_max = job->limits.query_samples;
+    r->req.memory = &job->memory;
+    r->req.cancelled = &job->cancelled;
+    r->req.deadline_ns = job->deadline_ns;
+    r->req.events = graphite_api__event_times;
+    r->req.events_ctx = job->api;
+    int err = graphite_run_targets(&r->req, r->targets, r->target_count, &run, &list, &diag);
+    if (err)
+        graphite_api__job_fail(job, err, &diag);
+    else
+        graphite_api__format(job, r, &list);
+    graphite_run_free(run);
+}
+
+void graphite_api__render(struct api_call *call)
+{
+    struct graphite_api__render *r = ARENA_NEW(net_request_arena(call->req), struct graphite_api__render);
+    struct diag diag;
+    diag_init(&diag);
+    int err = read_params(call, r, &diag);
+    if (err) {
+        net_respond_text(call->req, 400, err == ERR_INVALID ? "Invalid parameters (%s)\n" : "%s\n",
+                         diag.msg);
+        return;
+    }
+    struct api_job *job = graphite_api__job_new(call, work);
+    if (!job)
+        return;
+    job->state = r;
+    api_job_start(job, true);
+}

@@ -1,0 +1,149 @@
+"""Carbon in, Graphite out: what senders and Grafana's Graphite data source do."""
+import json
+import pickle
+import socket
+import struct
+import time
+import unittest
+import urllib.parse
+
+import pharos_test as pt
+
+NOW = int(time.time()) // 60 * 60
+
+
+def send(port, data, wait=True):
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(data)
+        if wait:
+            s.shutdown(socket.SHUT_WR)
+            s.recv(1)
+
+
+class Graphite(pt.Case):
+    def setUp(self):
+        super().setUp()
+        self.line, self.pickle, self.http = pt.free_port(), pt.free_port(), pt.free_port()
+        self.s = self.server(f"doors.graphite.listen=127.0.0.1:{self.line}",
+                             f"doors.graphite_pickle.listen=127.0.0.1:{self.pickle}",
+                             f"doors.graphite_http.listen=127.0.0.1:{self.http}")
+
+    def ask(self, path, params=(), **kwargs):
+        query = urllib.parse.urlencode(params, doseq=True)
+        return pt.request(f"http://127.0.0.1:{self.http}{path}" + ("?" + query if query else ""), **kwargs)
+
+    def points(self, target, start=NOW - 600, end=NOW, **more):
+        """{name: [values]} of a render."""
+        answer = self.ask("/render", {"target": target, "from": start, "until": end, "format": "json", **more})
+        self.assertEqual(answer.status, 200, answer.text)
+        return {s["target"]: [p[0] for p in s["datapoints"]] for s in answer.json()}
+
+    def fill(self):
+        lines = "".join(f"servers.web{h}.cpu.load {h * 100 + i} {NOW - 600 + 60 * i}\n"
+                        for h in (1, 2) for i in range(11))
+        send(self.line, lines.encode())
+        pt.wait_for("the points", lambda: self.points("servers.web2.cpu.load"))
+
+    def test_points_in_find_and_render_out(self):
+        self.fill()
+        self.assertEqual(self.points("servers.*.cpu.load"),
+                         {"servers.web1.cpu.load": [101.0 + i for i in range(10)],
+                          "servers.web2.cpu.load": [201.0 + i for i in range(10)]})
+        self.assertEqual(self.points("sumSeries(servers.*.cpu.load)"),
+                         {"sumSeries(servers.*.cpu.load)": [302.0 + 2 * i for i in range(10)]})
+        self.assertEqual(self.ask("/metrics/find", {"query": "servers.*"}).json(),
+                         [{"text": "web1", "id": "servers.web1", "allowChildren": 1, "expandable": 1, "leaf": 0},
+                          {"text": "web2", "id": "servers.web2", "allowChildren": 1, "expandable": 1, "leaf": 0}])
+        self.assertEqual(self.ask("/metrics/expand", {"query": "servers.web[2-9].*.{load,x}"}).json(),
+                         {"results": ["servers.web2.cpu.load"]})
+        self.assertEqual([p for p in self.ask("/metrics/index.json").json() if p.startswith("servers")],
+                         ["servers.web1.cpu.load", "servers.web2.cpu.load"])
+        # on the main door too, and in PromQL
+        self.assertEqual(self.s.get("/graphite/metrics/index.json").status, 200)
+        self.assertEqual(len(self.s.query('{__name__=~"servers\\\\..*"}', at=NOW)), 2)
+
+    def test_grafana(self):
+        self.fill()
+        form = urllib.parse.urlencode({"target": "aliasByNode(servers.*.cpu.load,1)", "from": NOW - 600, "until": NOW,
+                                       "format": "json", "maxDataPoints": 5}).encode()
+        answer = self.ask("/render", method="POST", body=form,
+                          headers={"Content-Type": "application/x-www-form-urlencoded"})
+        self.assertEqual([s["target"] for s in answer.json()], ["web1", "web2"])
+        self.assertLessEqual(len(answer.json()[0]["datapoints"]), 6)
+        functions = self.ask("/functions").json()
+        self.assertEqual(functions["movingAverage"]["group"], "Calculate")
+        self.assertRegex(self.ask("/version").text, r"^1\.1\.\d+\n$")
+        self.assertEqual(self.ask("/render", {"target": "constantLine(100)", "format": "json", "from": "-1h"})
+                         .json()[0]["datapoints"][0][0], 100)
+
+    def test_tags(self):
+        send(self.line, b"disk.used;dc=eu;rack=a1 5 %d\ndisk.used;dc=us 7 %d\n" % (NOW - 60, NOW - 60))
+        pt.wait_for("the points", lambda: self.points("seriesByTag('name=disk.used')"))
+        found = self.ask("/tags/findSeries", {"expr": ["name=disk.used", "dc=~e.*"]}).json()
+        self.assertEqual(found, ["disk.used;dc=eu;rack=a1"])
+        self.assertEqual(self.ask("/tags/autoComplete/tags", {"expr": "name=disk.used"}).json(), ["dc", "rack"])
+        self.assertEqual(self.ask("/tags/autoComplete/values", {"expr": "name=disk.used", "tag": "dc"}).json(),
+                         ["eu", "us"])
+        self.assertEqual(self.ask("/tags/dc").json()["values"][0]["count"], 1)
+        self.assertEqual(list(self.points("groupByTags(seriesByTag('name=disk.used'),'sum','dc')")),
+                         ["disk.used;dc=eu", "disk.used;dc=us"])
+        self.assertEqual(self.ask("/tags/findSeries", {"expr": "dc!=eu"}).status, 400)
+        self.assertEqual(list(self.points("disk.used.dc=us")), ["disk.used.dc=us"])
+
+    def test_pickle_udp_and_bad_data(self):
+        frame = pickle.dumps([("p.a", (NOW - 60, 1.5)), ["p.b", [NOW - 60, "2"]]], protocol=2)
+        evil = b"cos\nsystem\n(S'true'\ntR."
+        data = b"".join(struct.pack(">I", len(f)) + f for f in (evil, frame))
+        send(self.pickle, data)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.sendto(b"u.a 3 %d" % (NOW - 60), ("127.0.0.1", self.line))
+        bad = [b"one", b"a b c", b"x.nan nan 1", b"x.t 1 nan", b"\xff\xfe 1 1", b"t;a 1 1", b"\x00" * 70000]
+        send(self.line, b"\r\n".join(bad) + b"\r\nlast.good 4 %d" % (NOW - 60))
+        for name, value in (("p.a", 1.5), ("p.b", 2.0), ("u.a", 3.0), ("last.good", 4.0)):
+            got = pt.wait_for(name, lambda: self.points(name))
+            self.assertEqual([v for v in got[name] if v is not None], [value])
+        for reason in ("fields", "value", "nan", "timestamp", "name", "tags", "size", "pickle"):
+            self.assertGreaterEqual(self.s.metric("pharos_carbon_refused_total", f'reason="{reason}"'), 1, reason)
+
+    def test_errors(self):
+        for target, words in (("sum(f", "missing"), ("nope(a)", "unknown function: nope"),
+                              ("scale(a)", 'Missing required parameter "factor"'),
+                              ("scale(a,x)", "parameter"), ("groupByNode(a,0,'nope')", None)):
+            answer = self.ask("/render", {"target": target, "format": "json"})
+            if words is None:
+                self.assertEqual((answer.status, answer.json()), (200, []))
+            else:
+                self.assertEqual(answer.status, 400, target)
+                self.assertIn(words, answer.text)
+        self.assertEqual(self.ask("/render", {"target": "a", "from": "-1x", "format": "json"}).status, 400)
+        self.assertEqual(self.ask("/render", {"target": "a", "from": "100", "until": "100", "format": "json"}).status,
+                         400)
+        self.assertEqual(self.ask("/metrics/find").status, 400)
+
+    def test_formats_and_events(self):
+        self.fill()
+        ask = {"target": "servers.web1.cpu.load", "from": NOW - 180, "until": NOW}
+        raw = self.ask("/render", {**ask, "format": "raw"}).text
+        self.assertEqual(raw, f"servers.web1.cpu.load,{NOW - 120},{NOW + 60},60|108.0,109.0,110.0\n")
+        rows = pickle.loads(self.ask("/render", {**ask, "format": "pickle"}).body)
+        self.assertEqual((rows[0]["values"], rows[0]["step"]), ([108.0, 109.0, 110.0], 60))
+        self.assertEqual(len(self.ask("/render", {**ask, "format": "csv"}).text.splitlines()), 3)
+        self.assertEqual(self.ask("/render", {**ask, "format": "rickshaw"}).json()[0]["datapoints"][0]["y"], 108)
+        self.assertEqual(self.ask("/render", {**ask, "format": "dygraph"}).json()["data"][0][1], 108)
+        event = {"what": "deploy", "tags": ["app", "v2"], "when": NOW - 100, "data": "by hand"}
+        self.assertEqual(self.ask("/events/", method="POST", body=json.dumps(event).encode()).status, 200)
+        got = self.ask("/events/get_data", {"from": NOW - 600, "until": NOW, "tags": "app"}).json()
+        self.assertEqual([(e["what"], e["when"], e["tags"], e["data"]) for e in got],
+                         [("deploy", NOW - 100, ["app", "v2"], "by hand")])
+        self.assertEqual(sum(v for v in self.points('events("app")')['events("app")'] if v), 1)
+
+    def test_series_of_other_doors(self):
+        self.s.write([({"__name__": "node_load1", "instance": "web.1:9100", "job": "node"},
+                       [((NOW - 60) * 1000, 2.0)])])
+        got = pt.wait_for("the series", lambda: self.points("node_load1.*.job=node"))
+        self.assertEqual(list(got), ["node_load1.instance=web_1:9100.job=node"])
+        self.assertEqual(list(self.points("aliasByTags(seriesByTag('job=node'),'instance')")), ["web.1:9100"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
