@@ -1,8 +1,8 @@
 /* What the files of this folder share: the run, the values functions take and give, and helpers to
  * make series. Allocations of names, tags and lists come from the run's arena and never fail; what
  * grows with the data (values) is charged to the request's budget first. */
-#ifndef LANG_GRAPHITE_PRIV_H
-#define LANG_GRAPHITE_PRIV_H
+#ifndef LANG_GRAPHITE_GRAPHITE_PRIV_H
+#define LANG_GRAPHITE_GRAPHITE_PRIV_H
 
 #include <math.h>
 #include <stdio.h>

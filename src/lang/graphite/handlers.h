@@ -1,4 +1,7 @@
 /* The functions that do the work, named in table.c. */
+#ifndef LANG_GRAPHITE_HANDLERS_H
+#define LANG_GRAPHITE_HANDLERS_H
+
 GRAPHITE__HANDLER(aberration);
 GRAPHITE__HANDLER(above_below);
 GRAPHITE__HANDLER(aggregate);
@@ -86,3 +89,5 @@ GRAPHITE__HANDLER(vertical_line);
 GRAPHITE__HANDLER(weighted_average);
 GRAPHITE__HANDLER(with_number);
 GRAPHITE__HANDLER(with_wildcards);
+
+#endif
