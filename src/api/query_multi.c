@@ -159,7 +159,8 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
                           .exemplars = it->exemplars,
                           .stats = it->stats,
                           .limits = m->limits,
-                          .arena = arena_new(0, &memory)};
+                          .arena = arena_new(0, &memory),
+                          .plan_arena = arena_new(4096, NULL)};
     q.env = (struct query_env){.source = m->api->source,
                                .tenant = m->tenant,
                                .pool = m->api->pool,
@@ -197,6 +198,7 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
                    (unsigned long long)q.used.peak_samples, (long long)memory.peak);
     buf_deinit(&body);
     arena_free(q.arena);
+    arena_free(q.plan_arena);
     budget_drain(&memory);
 }
 

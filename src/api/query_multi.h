@@ -17,8 +17,9 @@ struct api_query {
     bool exemplars;
     bool stats;
     struct api_limits limits;
-    struct arena *arena;
-    struct query_env env; /* budgets, cancelling, deadline; the source is that of metrics */
+    struct arena *arena;      /* charged to the query's memory: allocating may fail */
+    struct arena *plan_arena; /* of tree and plan, which are as large as the text; never fails */
+    struct query_env env;     /* budgets, cancelling, deadline; the source is that of metrics */
     /* Set by the language: what kind of error its code means; starts as what api__error_of says. */
     enum api_error error;
     bool has_error;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Full disk, budgets, cancellation: what gives way and what goes on."""
 import socket
+import threading
 import time
 import urllib.parse
 
@@ -107,6 +108,29 @@ class BadDays(pt.Case):
         answer = server.prom("query", {"query": "count_over_time((vector(1))[10d:1s])"})
         self.assertEqual(answer.status, 422, answer.text[:300])
         self.assertIn("limits.query.memory", answer.json()["error"])
+        self.assertEqual(server.query("1 + 1")[1], "2")
+
+    def test_all_memory_taken_by_others(self):
+        """A query that finds nothing left is refused by name; it does not end the server."""
+        server = self.server("limits.query.memory_total=1MiB", "limits.query.memory=1MiB",
+                             "limits.query.concurrency=20")
+        stop, large, small = time.monotonic() + 2, [], []
+
+        def ask(query, answers):
+            while time.monotonic() < stop:
+                answers.append(server.prom("query", {"query": query}))
+
+        threads = [threading.Thread(target=ask, args=a) for a in
+                   [("quantile_over_time(0.5, vector(1)[20000s:1s])", large)] * 6 +
+                   [(" + ".join(["sum by (a, b) (rate(x{y=~\"z.*\"}[5m]))"] * 20), small)] * 4]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for answer in large + small:
+            if answer.status != 200:
+                self.assertIn("limits.query.memory", answer.json()["error"])
+        self.assertTrue(any(a.status != 200 for a in large + small))
         self.assertEqual(server.query("1 + 1")[1], "2")
 
 

@@ -214,6 +214,7 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
         .text = t->text,
         .limits = job->limits,
         .arena = arena_new(0, &memory),
+        .plan_arena = arena_new(4096, NULL),
         .steps = {.start_ns = t->range.to_ns, .end_ns = t->range.to_ns, .instant = t->instant}};
     q.env = (struct query_env){.source = job->api->source,
                                .tenant = job->tenant,
@@ -234,6 +235,7 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
         put_frames(t, &result, first, out);
     *kind = q.has_error ? q.error : api__error_of(err);
     arena_free(q.arena);
+    arena_free(q.plan_arena);
     budget_drain(&memory);
     return err;
 }

@@ -91,13 +91,12 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     diag_init(&why);
     if (!q->api->logs)
         return diag_set(diag, ERR_UNSUPPORTED, "this Pharos has no store for logs");
-    struct arena *arena = arena_new(0, NULL); /* of the tree and the plan, which are small */
+    struct arena *arena = q->plan_arena;
     if (logql_parse(q->text, arena, &expr, &why)) {
         struct buf text = {0};
         logql_error_text(&why, &text);
         diag_set(diag, ERR_INVALID, "%s", buf_cstr(&text));
         buf_deinit(&text);
-        arena_free(arena);
         return bad(q, API_BAD_DATA);
     }
     bool lines = logql_is_log(expr);
@@ -120,7 +119,6 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
         err = run_numbers(q, expr, &env, arena, out, diag);
     }
     logql_expr_free(expr);
-    arena_free(arena);
     return err;
 }
 

@@ -23,7 +23,7 @@ static int parse(struct api_query *q, struct promql_options *options, struct pro
         (struct promql_options){.experimental = q->limits.promql_experimental,
                                 .delayed_name_removal = q->limits.promql_delayed_name_removal,
                                 .lookback_ns = q->limits.lookback_ns};
-    int err = promql_parse(q->text, options, q->arena, out, &why);
+    int err = promql_parse(q->text, options, q->plan_arena, out, &why);
     if (!err)
         return 0;
     promql_error_text(&why, &text);
@@ -121,7 +121,7 @@ static int plan_query(struct api_query *q, struct promql_expr **out_expr, struct
     struct diag why;
     diag_init(&why);
     int err = parse(q, &options, out_expr, diag);
-    if (!err && promql_plan(*out_expr, &q->steps, &options, q->arena, out, &why)) {
+    if (!err && promql_plan(*out_expr, &q->steps, &options, q->plan_arena, out, &why)) {
         diag_set(diag, why.code, "invalid parameter \"query\": %s", why.msg);
         err = why.code == ERR_INVALID ? bad(q, API_BAD_DATA) : why.code;
     }

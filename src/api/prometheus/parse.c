@@ -22,7 +22,7 @@ static bool parse(struct api_job *job)
     struct diag diag;
     struct buf text = {0};
     diag_init(&diag);
-    if (!promql_parse(st->text, &st->options, job->arena, &st->expr, &diag))
+    if (!promql_parse(st->text, &st->options, job->call_arena, &st->expr, &diag))
         return true;
     promql_error_text(&diag, &text);
     api_job_error(job, API_BAD_DATA, "invalid parameter \"query\": %s", buf_cstr(&text));

@@ -309,11 +309,11 @@ static void query_work(struct api_job *job)
     diag_init(&diag);
     int64_t begun_ns = api__monotonic_ns();
     st->wait_ns = begun_ns - job->started_ns;
-    if (promql_parse(st->text, &st->options, job->arena, &st->expr, &diag)) {
+    if (promql_parse(st->text, &st->options, job->call_arena, &st->expr, &diag)) {
         parse_failed(job, &diag);
         return;
     }
-    if (promql_plan(st->expr, &st->steps, &st->options, job->arena, &plan, &diag)) {
+    if (promql_plan(st->expr, &st->steps, &st->options, job->call_arena, &plan, &diag)) {
         api_job_error(job, API_BAD_DATA, "invalid parameter \"query\": %s", diag.msg);
         return;
     }
