@@ -397,6 +397,35 @@ static bool check_series(struct test *t, struct slice expr, const struct expecta
     return true;
 }
 
+/* Runs it with ever more memory until that is enough: where it ends, the query has to end with
+ * ERR_NOMEM and the setting's name, and give everything back. */
+static bool survives_any_budget(struct test *t, struct slice expr, const struct query_plan *plan,
+                                struct query_env env)
+{
+    int err = ERR_NOMEM;
+    for (int64_t limit = 200; err == ERR_NOMEM && limit < (1 << 24); limit += limit / 2) {
+        struct budget memory;
+        struct query_result r = {0};
+        struct diag d;
+        diag_init(&d);
+        budget_init(&memory, NULL, limit, "limits.query.memory");
+        struct arena *arena = arena_new(256, &memory);
+        env.memory = &memory;
+        err = query_run(plan, &env, arena, &r, &d);
+        arena_free(arena);
+        if (err == ERR_NOMEM && slice_find(slice_cstr(d.msg), SLICE("limits.query.memory")) < 0) {
+            complain(t, expr, "with %lld bytes: %s", (long long)limit, d.msg);
+            return false;
+        }
+        if (memory.used) {
+            complain(t, expr, "with %lld bytes: %lld are still charged", (long long)limit,
+                     (long long)memory.used);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool run_case(struct test *t, struct slice expr, struct query_steps steps,
                      const struct expectation *e)
 {
@@ -412,7 +441,13 @@ static bool run_case(struct test *t, struct slice expr, struct query_steps steps
     struct query_env env = {
         .source = store_memory_face(t->source), .tenant = SLICE("default"), .samples_max = 10000};
     if (!err)
+        ok = survives_any_budget(t, expr, plan, env);
+    if (!err)
         err = query_run(plan, &env, t->arena, &r, &d);
+    if (!ok) {
+        promql_expr_free(ast);
+        return false;
+    }
     if (err || e->fail) {
         ok = err && e->fail;
         if (ok && e->fail_msg.len && slice_find(slice_cstr(d.msg), e->fail_msg) < 0)
