@@ -324,7 +324,8 @@ GRAPHITE__HANDLER(area_between)
     if (out->list.len != 2)
         return graphite__fail(x, "areaBetween series argument must reference *exactly* 2 series");
     struct graphite_series *lower = out->list.items[0], *upper = out->list.items[1];
-    graphite__look(x, lower)->stacked = lower->look->invisible = true;
+    graphite__look(x, lower)->stacked = true;
+    lower->look->invisible = true;
     graphite__look(x, upper)->stacked = true;
     graphite__tag(x, upper, "areaBetween", SLICE("1"));
     lower->tags = arena_dup(x->arena, upper->tags, upper->tag_count * sizeof(*upper->tags));

@@ -329,7 +329,8 @@ GRAPHITE__HANDLER(confidence_area)
     struct graphite_series *lower = out->list.items[0], *upper = out->list.items[1];
     struct slice name =
         graphite__text(c->x, "holtWintersConfidenceArea(%.*s)", SLICE_FMT(upper->path));
-    graphite__look(c->x, lower)->stacked = lower->look->invisible = true;
+    graphite__look(c->x, lower)->stacked = true;
+    lower->look->invisible = true;
     graphite__look(c->x, upper)->stacked = true;
     for (size_t i = 0; i < 2; i++) {
         struct graphite_series *s = out->list.items[i];
