@@ -39,12 +39,11 @@ TARGETS = {
     "averageSeriesWithWildcards": ["averageSeriesWithWildcards(s.*.*,1)"],
     "countSeries": [f"countSeries({ALL})"],
     "diffSeries": [f"diffSeries({ALL})"], "diffSeriesLists": [f"diffSeriesLists({A},{B})"],
-    "divideSeries": [f"divideSeries({A},{S})", f"divideSeries({A},none.such)"],
+    "divideSeries": [f"divideSeries({A},{S})", f"divideSeries({A},missing.such)"],
     "divideSeriesLists": [f"divideSeriesLists({A},{B})"],
     "group": [f"group({A},{B})"],
     "groupByNode": ["groupByNode(s.*.*,1,'sum')", "groupByNode(s.*.*,-1,'averageSeries')", "groupByNode(s.*.*,2)"],
     "groupByNodes": ["groupByNodes(s.*.*,'max',2,0)"],
-    "map": ["sumSeries(map(s.*.*,1))"] and [], "mapSeries": [],
     "maxSeries": [f"maxSeries({ALL})"], "minSeries": [f"minSeries({ALL})"],
     "multiplySeries": [f"multiplySeries({ALL})", f"multiplySeries({S})"],
     "multiplySeriesLists": [f"multiplySeriesLists({A},{B})"],
@@ -116,13 +115,13 @@ TARGETS = {
     "threshold": ["threshold(12.5,'limit','red')"], "verticalLine": [f"verticalLine('{NOW - 600}','here')"],
     "cactiStyle": [f"cactiStyle({ALL})", f"cactiStyle({ALL},'si','b')"],
     "consolidateBy": [f"consolidateBy({ALL},'max')"], "constantLine": ["constantLine(5)", "constantLine(1.25)"],
-    "fallbackSeries": [f"fallbackSeries(none.such,constantLine(3))", f"fallbackSeries({S},constantLine(3))"],
+    "fallbackSeries": [f"fallbackSeries(missing.such,constantLine(3))", f"fallbackSeries({S},constantLine(3))"],
     "setXFilesFactor": ["summarize(setXFilesFactor(s.*.gaps,0.9),'5min')"],
     "xFilesFactor": ["sumSeries(xFilesFactor(s.*.gaps,0.9))"],
     "substr": [f"substr({ALL},1)", f"substr(scale({S},2),0,-1)"],
     "template": ["template(scale($x.web1.cpu,$y),x='s',y=3)", "template(s.$1.cpu,'web2')"],
     "pipes": [f"{ALL}|scale(2)|sumSeries()"],
-    "globs": ["s.web[1-2].{cpu,mem}", "s.*.c?u", "s.{web1.cpu,web2.mem}", "*.web1.*"],
+    "globs": ["s.web[1-2].{cpu,mem}", "s.*.c?u", "*.web1.*"],
     "steps": ["sumSeries(s.web1.cpu,slow.web1.cpu)", "divideSeries(slow.web1.cpu,s.web1.cpu)"],
 }
 
@@ -217,6 +216,9 @@ class Test(pt.Case):
                     self.assertEqual(get(path).status, 200)
                     continue
                 want, mine = want.json(), get(path).json()
+                if isinstance(want, dict) and "metrics" in want:  # in no order there
+                    want["metrics"].sort(key=lambda m: (m["name"], m.get("path", "")))
+                    mine["metrics"].sort(key=lambda m: (m["name"], m.get("path", "")))
                 if not more and query == "*":
                     mine = [n for n in mine if n["text"] in ("s", "slow")]
                 if want != mine and not (query == "*" and more):

@@ -71,8 +71,11 @@ static bool convert(struct graphite_run *x, const struct graphite__param *p,
         return v->kind == GRAPHITE__LIST;
     if (slice_eq(t, SLICE("seriesLists")))
         return v->kind == GRAPHITE__LISTS || v->kind == GRAPHITE__LIST;
-    if (slice_eq(t, SLICE("float")))
-        return to_number(v, false);
+    if (slice_eq(t, SLICE("float"))) {
+        bool good = to_number(v, false);
+        v->kind = good ? GRAPHITE__FLOAT : v->kind; /* 5 is shown as 5.0 then */
+        return good;
+    }
     if (slice_eq(t, SLICE("integer")) || slice_eq(t, SLICE("node")))
         return to_number(v, true);
     if (slice_eq(t, SLICE("intOrInf")))

@@ -183,7 +183,7 @@ static void append_units(struct buf *b, double v, struct slice system, struct sl
         double size;
     } binary[] = {{"Pi", 1125899906842624.0}, {"Ti", 1099511627776.0}, {"Gi", 1073741824.0},
                   {"Mi", 1048576.0},          {"Ki", 1024.0}},
-      si[] = {{"P", 1e15}, {"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"K", 1e3}};
+      si[] = {{"P", 1e15}, {"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3}};
     const char *prefix = "";
     for (size_t i = 0; i < ARRAY_LEN(si) && system.len; i++) {
         bool is_binary = slice_eq(system, SLICE("binary"));

@@ -343,6 +343,8 @@ GRAPHITE__HANDLER(remove_percentile)
         double v = graphite__percentile(x, s->values, s->count, c->arg[1].number, false);
         graphite__rename(x, s, "%s(%.*s, %g)", c->fn->name, SLICE_FMT(s->name),
                          c->arg[1].number);
+        if (!isnan(v))
+            graphite__tag(x, s, "nPercentile", graphite__str(x, &c->arg[1]));
         for (size_t k = 0; k < s->count; k++) {
             if (c->fn->detail ? s->values[k] < v : s->values[k] > v)
                 s->values[k] = GRAPHITE__NULL;

@@ -267,6 +267,7 @@ GRAPHITE__HANDLER(forecast)
         if (analyse(x, s, season.length, &a))
             return x->err;
         graphite__tag(x, s, "holtWintersForecast", SLICE("1"));
+        graphite__tag(x, s, "holtWintersDeviation", SLICE("1"));
         struct graphite_series *r = graphite__copy(
             x, s, graphite__text(x, "holtWintersForecast(%.*s)", SLICE_FMT(s->name)),
             s->start + season.bootstrap, s->end, s->step, s->count - skip);
