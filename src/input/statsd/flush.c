@@ -30,7 +30,8 @@ void statsd__batch_send(struct input_statsd *s)
 
 void statsd__batch_room(struct input_statsd *s)
 {
-    if (s->batch->sample_ts.len >= STATSD_BATCH_SAMPLES)
+    if (s->batch->sample_ts.len >= STATSD_BATCH_SAMPLES ||
+        s->batch->metadata.len >= STATSD_BATCH_SAMPLES)
         statsd__batch_send(s);
 }
 

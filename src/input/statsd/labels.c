@@ -161,8 +161,6 @@ void statsd__series_free(struct statsd_series *series)
         statsd__distinct_deinit(series->distinct);
     mem_free(series->distinct);
     statsd__rule_unref(series->rule);
-    mem_free((void *)(uintptr_t)series->family.ptr);
-    mem_free((void *)(uintptr_t)series->key.ptr);
     mem_free(series);
 }
 
@@ -182,6 +180,7 @@ static void add_metadata(struct input_statsd *s, const struct statsd_series *ser
     enum data_metric_type type = types[series->kind];
     if (type == DATA_METRIC_HISTOGRAM && series->rule->observer == STATSD_OBSERVER_SUMMARY)
         type = DATA_METRIC_SUMMARY;
+    statsd__batch_room(s);
     data_metric_batch_add_metadata(s->batch, series->family, type, SLICE(""), series->rule->help);
 }
 
@@ -192,18 +191,16 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
     struct slice key = make_key(name, "", NULL, SLICE(""), labels, count);
     bool added;
     struct map_entry *at = map_put(s->series_map, key, &added);
-    if (!added) {
-        mem_free((void *)(uintptr_t)key.ptr);
+    mem_free((void *)(uintptr_t)key.ptr);
+    if (!added)
         return at->value.ptr;
-    }
     struct statsd_series *series = mem_calloc(1, sizeof(*series));
     at->value.ptr = series;
-    series->key = key;
+    series->key = at->key;
     series->kind = (uint8_t) class;
     series->is_new = true;
     series->rule = mapped->rule;
     statsd__rule_ref(series->rule);
-    series->family = slice_make(mem_dup(name.ptr, name.len), name.len);
     if (class == STATSD_SET)
         series->distinct = mem_calloc(1, sizeof(*series->distinct));
     if (class == STATSD_TIMER && mapped->rule->observer == STATSD_OBSERVER_NATIVE) {
@@ -214,6 +211,7 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
     }
     vec_push(&s->series, series);
     struct map_entry *family = map_put(s->families, name, &added);
+    series->family = family->key;
     family->value.u64 = (uint64_t) class | ((added ? 0 : family->value.u64 >> 8) + 1) << 8;
     if (added)
         add_metadata(s, series);

@@ -27,7 +27,6 @@ void statsd__path_free(struct statsd_path *path)
     if (path->distinct)
         statsd__distinct_deinit(path->distinct);
     mem_free(path->distinct);
-    mem_free((void *)(uintptr_t)path->key.ptr);
     mem_free(path);
 }
 
@@ -56,7 +55,7 @@ void statsd__paths_resolve(struct input_statsd *s, struct statsd_entry *e)
     if (added) {
         struct statsd_path *path = mem_calloc(1, sizeof(*path));
         at->value.ptr = path;
-        path->key = slice_make(mem_dup(key.ptr + 1, key.len - 1), key.len - 1);
+        path->key = slice_from(at->key, 1);
         path->kind = (uint8_t) class;
         if (class == STATSD_TIMER)
             path->values = mem_calloc(1, sizeof(*path->values));

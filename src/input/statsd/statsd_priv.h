@@ -27,7 +27,7 @@ struct statsd_parts {
 
 /* A series of the labels view, and what it has counted so far. */
 struct statsd_series {
-    struct slice key; /* canonical label key; owned */
+    struct slice key; /* canonical label key; series_map's */
     uint8_t kind;     /* enum statsd_kind; timers are one family */
     bool is_dead;     /* out of the map; goes with its last entry */
     bool is_new, is_deleted;
@@ -45,7 +45,7 @@ struct statsd_series {
 
 /* A path of the Graphite view. */
 struct statsd_path {
-    struct slice key; /* "a.b;tag=value"; owned */
+    struct slice key; /* "a.b;tag=value"; in path_map's */
     uint8_t kind;
     bool is_dead, is_touched, is_deleted;
     uint32_t refs;
