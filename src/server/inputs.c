@@ -17,8 +17,8 @@ struct server_inputs {
     struct input_env env;
     struct input_scrape *scrape;
     struct input_push *push;
-    struct input_host *host;     /* NULL: not collected */
-    struct input_statsd *statsd; /* NULL: not received */
+    struct input_host *host;        /* NULL: not collected */
+    struct input_statsd *statsd;    /* NULL: not received */
     struct input_carbon *carbon[2]; /* NULL: their doors are closed */
 };
 
@@ -55,6 +55,11 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     int err = parse_scrape(config, config->prometheus_config_file[0] == 0, &scrape, diag);
     if (!err)
         input_scrape_config_free(scrape);
+    struct input_env env = {.os = os_real()};
+    struct input_statsd *statsd = NULL;
+    if (!err)
+        err = input_statsd_new(&env, &config->statsd, &statsd, diag);
+    input_statsd_stop(statsd);
     return err;
 }
 

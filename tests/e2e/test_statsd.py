@@ -91,6 +91,27 @@ class StatsD(pt.Case):
         self.assertEqual(door["state"], "failed")
         self.assertIn("is held by", door["detail"])
 
+    def test_check_reads_the_mapping_file(self):
+        bad = self.file("map.yml", "mappings:\n- match: a.b*\n  name: x\n")
+        config = self.file("pharos.yml", f"statsd:\n  mapping_file: {bad}\n")
+        done = pt.run("check", config)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('map.yml:2:10: statsd.mapping_file: match: "a.b*" is no glob', done.stdout + done.stderr)
+
+    def test_a_mapping_file_is_read_again(self):
+        path = self.file("map.yml", "mappings:\n- {match: a.*, name: first, labels: {x: $1}}\n")
+        server = self.open(f"statsd.mapping_file={path}")
+        self.udp("a.b:1|c")
+        self.wait_value('first{x="b"}', 1)
+        path.write_text("mappings:\n- {match: a.*, name: second, labels: {x: $1}}\n")
+        self.assertEqual(server.post("/-/reload").status, 200)
+        self.udp("a.b:1|c")
+        self.wait_value('second{x="b"}', 1)
+        path.write_text("mappings: 5\n")
+        self.assertNotEqual(server.post("/-/reload").status, 200)
+        self.udp("a.b:1|c")
+        self.wait_value('second{x="b"}', 2)
+
     def test_other_machines_need_a_word(self):
         done = pt.run("serve", "--data", self.work / "d", "--set", "doors.statsd.listen=0.0.0.0:0")
         self.assertEqual(done.returncode, 1)

@@ -1,6 +1,7 @@
 /* StatsD's parsers, line by line, and what becomes of lines: fed to the daemon without sockets,
  * flushed into a sink that keeps what it gets. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -520,6 +521,79 @@ static void sets_beyond_counting(void **state)
     statsd__distinct_deinit(&e);
 }
 
+/* --- threads --- */
+
+static _Atomic int64_t flushed; /* what the series a grew to */
+
+static void keep_last(struct pipe_sink *sink, const struct data_metric_batch *b, pipe_ack_fn ack,
+                      void *ctx)
+{
+    (void)sink;
+    (void)ack;
+    (void)ctx;
+    for (size_t i = 0; i < b->sample_ts.len; i++) {
+        struct slice key = b->series.items[b->sample_series.items[i]].key;
+        if (slice_ends_with(key, SLICE("hits")) && !data_is_stale(b->sample_value.items[i]))
+            flushed = (int64_t)b->sample_value.items[i];
+    }
+}
+
+struct sender {
+    pthread_t thread;
+    struct input_statsd *s;
+};
+
+#define ROUNDS 2000
+
+static void *send_lines(void *arg)
+{
+    struct sender *sender = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        char lines[200];
+        snprintf(lines, sizeof(lines), "hits:1|c\nt%d:5|ms\ng:+1|g\ns:%d|s\nold%d:1|c\nbad\n",
+                 i % 7, i, i);
+        feed(sender->s, lines);
+    }
+    return NULL;
+}
+
+/* Nothing is lost between two intervals, whoever looks or deletes meanwhile. */
+static void received_while_flushing(void **state)
+{
+    struct pipe_sink sink = {.metrics = keep_last};
+    struct input_env env = {.os = os_real(), .sink = &sink};
+    struct input_statsd_config c = plain_config();
+    struct sender senders[3];
+    struct input_statsd *s;
+    struct buf out = {0};
+    int64_t now = 1000;
+    (void)state;
+    c.expire_ns = 20 * NS_PER_SEC;
+    c.names_max = 100000;
+    assert_int_equal(input_statsd_new(&env, &c, &s, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(senders); i++) {
+        senders[i].s = s;
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_lines, &senders[i]), 0);
+    }
+    for (int i = 0; i < 50; i++, now += 10) {
+        struct codec_json_writer w;
+        input_statsd_flush(s, now * NS_PER_SEC);
+        feed(s, "hits:0|c\n"); /* so that it never expires */
+        buf_clear(&out);
+        codec_json_init(&w, &out);
+        input_statsd_look(s, &w);
+        input_statsd_command(s, SLICE("counters"), &out);
+        input_statsd_command(s, SLICE("deltimers t1 t2"), &out);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(senders); i++)
+        pthread_join(senders[i].thread, NULL);
+    feed(s, "hits:0|c\n");
+    input_statsd_flush(s, now * NS_PER_SEC);
+    assert_int_equal(flushed, ROUNDS * (int64_t)ARRAY_LEN(senders));
+    buf_deinit(&out);
+    input_statsd_stop(s);
+}
+
 /* --- the admin port --- */
 
 static void ask(struct input_statsd *s, const char *command, const char *want)
@@ -735,6 +809,7 @@ int main(void)
         cmocka_unit_test(new_namespace_with_tags),
         cmocka_unit_test(events_are_logs),
         cmocka_unit_test(sets_beyond_counting),
+        cmocka_unit_test(received_while_flushing),
         cmocka_unit_test(admin_commands),
         cmocka_unit_test(globs_and_regexes),
         cmocka_unit_test(the_most_specific_wins_when_asked),
