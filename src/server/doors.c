@@ -47,6 +47,27 @@ static bool is_off(const char *listen)
     return !listen[0] || strcmp(listen, "off") == 0;
 }
 
+/* The admin port deletes what it is told to, for anybody who reaches it. */
+static int check_statsd_admin(const struct server_config *config, struct diag *diag)
+{
+    const char *listen = config->statsd.admin_listen;
+    char host[256];
+    uint16_t port;
+    if (!server_doors_wants(config, SERVER_DOOR_STATSD) || is_off(listen))
+        return 0;
+    if (net_address_parse(slice_cstr(listen), host, sizeof(host), &port, diag)) {
+        diag_wrap(diag, "statsd.admin.listen");
+        return ERR_INVALID;
+    }
+    if (!net_address_is_loopback(host) && !config->doors[SERVER_DOOR_STATSD].insecure)
+        return diag_set(diag, ERR_DENIED,
+                        "statsd.admin.listen: %s can be reached from other machines, and its "
+                        "protocol knows no passwords: set doors.statsd.insecure to true if that "
+                        "is meant",
+                        listen);
+    return 0;
+}
+
 int server_doors_check(const struct server_config *config, bool has_auth, struct diag *diag)
 {
     for (int id = 0; id < SERVER_DOOR_COUNT; id++) {
@@ -73,7 +94,7 @@ int server_doors_check(const struct server_config *config, bool has_auth, struct
                             server_doors[id].name);
         }
     }
-    return 0;
+    return check_statsd_admin(config, diag);
 }
 
 static int open_at(struct net_loops *loops, const struct server_config *config, int id,

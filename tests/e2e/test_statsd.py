@@ -116,6 +116,9 @@ class StatsD(pt.Case):
         done = pt.run("serve", "--data", self.work / "d", "--set", "doors.statsd.listen=0.0.0.0:0")
         self.assertEqual(done.returncode, 1)
         self.assertIn("set doors.statsd.insecure to true", done.stderr)
+        done = pt.run("serve", "--data", self.work / "d", "--set", "statsd.admin.listen=0.0.0.0:0")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("statsd.admin.listen: 0.0.0.0:0 can be reached", done.stderr)
 
 
 if __name__ == "__main__":
