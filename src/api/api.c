@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/auth.h"
+#include "api/elastic/door_priv.h"
 #include "api/grafana/routes.h"
 #include "api/job.h"
 #include "api/loki/door_priv.h"
@@ -34,6 +35,7 @@ struct api *api_new(const struct api_config *config)
     api__write_init();
     api__otlp_init(api, &config->limits);
     loki__init(api);
+    elastic__init(api);
     return api;
 }
 
@@ -47,6 +49,7 @@ void api_free(struct api *api)
     api__write_free(api);
     api__otlp_free(api);
     loki__free(api);
+    elastic__free(api);
     pthread_mutex_destroy(&api->lock);
     mem_free(api);
 }
@@ -134,8 +137,8 @@ struct slice api__tenant(struct net_request *req)
 /* --- dispatch --- */
 
 /* Doors that are planned; their paths are no pages of the UI. */
-static const char *const planned_prefixes[] = {"alertmanager", "tempo",  "jaeger", "zipkin",
-                                               "influxdb",     "statsd", "elastic"};
+static const char *const planned_prefixes[] = {"alertmanager", "tempo",    "jaeger",
+                                               "zipkin",       "influxdb", "statsd"};
 
 static void set_cors(struct net_request *req)
 {
@@ -240,7 +243,7 @@ void api__dispatch_door(struct api *api, const struct api_door *door, struct sli
 }
 
 static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp, &api_door_loki,
-                                               &api_door_graphite};
+                                               &api_door_graphite, &api_door_elastic};
 
 const struct api_door *api__door(struct slice name)
 {

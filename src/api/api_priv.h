@@ -14,6 +14,7 @@ struct api_write_kit;
 struct api__otlp_kit;
 struct api__loki_kit;
 struct graphite_index;
+struct api__elastic_kit;
 struct api__loki_deletion;
 
 struct api {
@@ -40,6 +41,7 @@ struct api {
     struct api__otlp_kit *otlp_kits; /* idle ones */
     struct pipe_delta *delta;
     struct api__loki_kit *loki_kits;           /* idle ones */
+    struct api__elastic_kit *elastic_kits;     /* idle ones */
     struct api__loki_deletion *loki_deletions; /* newest first */
     uint64_t loki_deletion_id;
     int64_t loki_tails;

@@ -221,6 +221,27 @@ static enum api_auth_result check_password(struct api_auth *auth, struct slice p
     return ok ? API_AUTH_OK : API_AUTH_DENIED;
 }
 
+/* The name of the token of that text, or NULL. */
+static const char *token_name(const struct api_auth *auth, struct slice text)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < auth->tokens.len; i++) {
+        if (equal_in_constant_time(auth->tokens.items[i].text, auth->tokens.items[i].len, text))
+            name = auth->tokens.items[i].name;
+    }
+    return name;
+}
+
+/* Elasticsearch's clients send base64 of "id:key"; the key is the token. */
+static struct slice api_key(struct slice text, char *pair, size_t size)
+{
+    size_t len;
+    if (!base64_decode(text, pair, size, &len))
+        return text;
+    ptrdiff_t colon = slice_find_char(slice_make(pair, len), ':');
+    return slice_from(slice_make(pair, len), (size_t)(colon + 1));
+}
+
 enum api_auth_result api_auth_check(struct api_auth *auth, struct slice header, bool may_hash)
 {
     struct slice scheme, rest = slice_trim(header);
@@ -229,12 +250,11 @@ enum api_auth_result api_auth_check(struct api_auth *auth, struct slice header, 
     if (!header.ptr || !slice_split(&rest, ' ', &scheme) || !rest.ptr)
         return API_AUTH_DENIED;
     rest = slice_trim(rest);
-    if (slice_eq_nocase(scheme, SLICE("bearer"))) {
-        bool ok = false;
-        for (size_t i = 0; i < auth->tokens.len; i++)
-            ok |=
-                equal_in_constant_time(auth->tokens.items[i].text, auth->tokens.items[i].len, rest);
-        return ok ? API_AUTH_OK : API_AUTH_DENIED;
+    if (slice_eq_nocase(scheme, SLICE("bearer")))
+        return token_name(auth, rest) ? API_AUTH_OK : API_AUTH_DENIED;
+    if (slice_eq_nocase(scheme, SLICE("apikey"))) {
+        char pair[PASSWORD_MAX * 2];
+        return token_name(auth, api_key(rest, pair, sizeof(pair))) ? API_AUTH_OK : API_AUTH_DENIED;
     }
     if (slice_eq_nocase(scheme, SLICE("basic"))) {
         char pair[PASSWORD_MAX * 2];
@@ -261,10 +281,10 @@ bool api_auth_name(struct api_auth *auth, struct slice header, char *out, size_t
         struct slice text = slice_make(pair, len);
         slice_split(&text, ':', &name);
     }
-    for (size_t i = 0; i < auth->tokens.len && !name.ptr; i++) {
-        if (equal_in_constant_time(auth->tokens.items[i].text, auth->tokens.items[i].len, rest))
-            name = slice_cstr(auth->tokens.items[i].name);
-    }
+    if (slice_eq_nocase(scheme, SLICE("apikey")))
+        rest = api_key(rest, pair, sizeof(pair));
+    if (!name.ptr)
+        name = slice_cstr(token_name(auth, rest));
     snprintf(out, out_size, "%.*s", SLICE_FMT(name));
     explicit_bzero(pair, sizeof(pair));
     return name.len > 0;

@@ -1,5 +1,6 @@
 /* Who may use the doors: users with password hashes (HTTP basic, RFC 7617) and bearer tokens (RFC
- * 6750). Built once from the configuration, immutable after, shared by all loops. */
+ * 6750), also as Elasticsearch's API keys ("ApiKey" and base64 of "anything:token"). Built once
+ * from the configuration, immutable after, shared by all loops. */
 #ifndef API_AUTH_H
 #define API_AUTH_H
 

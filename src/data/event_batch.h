@@ -147,6 +147,9 @@ struct data_event_batch {
     VEC(struct data_event_row) rows;
     VEC(struct data_event_child) children;
     VEC(struct data_event_attr) child_attrs;
+    /* NULL, or its maker's array of rows.len bytes for what the sink says of each row before it
+     * returns: 0 taken, else 1 + the reason (enum pipe_refusal). Not when the batch fails whole. */
+    uint8_t *row_refusals;
     /* Private: field numbers by scope and name. */
     uint32_t *field_table;
     size_t field_table_size;

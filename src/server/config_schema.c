@@ -58,7 +58,7 @@ const struct text_conf_field server_config_fields[] = {
     RAW_DOOR(SERVER_DOOR_GRAPHITE, "doors.graphite", "127.0.0.1:2003"),
     RAW_DOOR(SERVER_DOOR_GRAPHITE_PICKLE, "doors.graphite_pickle", "127.0.0.1:2004"),
     OPEN_DOOR(SERVER_DOOR_GRAPHITE_HTTP, "doors.graphite_http", "127.0.0.1:8080"),
-    PLANNED_DOOR(SERVER_DOOR_ELASTIC, "elastic"),
+    OPEN_DOOR(SERVER_DOOR_ELASTIC, "doors.elastic", "127.0.0.1:9200"),
     PLANNED_DOOR(SERVER_DOOR_SYSLOG, "syslog"),
 
     {"auth.users", TEXT_CONF_NODE, AT(auth_users), NULL, 0, 0, NULL, "users for HTTP basic authentication: a map of name to password hash (`pharos password` makes one), or to `{hash_file: path}`. Once there is a user or a token, every HTTP door asks", true, true},

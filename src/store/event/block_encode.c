@@ -299,6 +299,8 @@ size_t store_event_block_encode(const struct data_event_batch *b,
     e.sets = mem_calloc(b->sets.len, sizeof(*e.sets));
     for (size_t i = 0; i < b->rows.len; i++) {
         enum store_refusal why = judge_row(&e, &b->rows.items[i]);
+        if (b->row_refusals)
+            b->row_refusals[i] = why == STORE_REFUSED_COUNT ? 0 : (uint8_t)(1 + why);
         if (why == STORE_REFUSED_COUNT)
             put_row(&e, &b->rows.items[i]);
         else

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Elasticsearch's door: npm's @elastic/elasticsearch with its bulk helper, what Beats and Logstash ask
+on connecting, and bulk bodies good and bad."""
+import base64
+import gzip
+import json
+import time
+import urllib.parse
+
+import npm_clients
+import pharos_test as pt
+
+
+class Case(pt.Case):
+    SETS = ()
+
+    def setUp(self):
+        super().setUp()
+        self.port = pt.free_port()
+        self.pharos = self.server("telemetry.interval=1h",
+                                  f"doors.elastic.listen=127.0.0.1:{self.port}", *self.SETS)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def ask(self, method, path, body=None, expect=200, base=None, **headers):
+        answer = pt.request((base or self.url) + path, method=method, body=body,
+                            headers={k.replace("_", "-"): v for k, v in headers.items()})
+        self.assertEqual(answer.status, expect, f"{method} {path}: {answer.text}")
+        self.assertEqual(answer.headers["X-Elastic-Product"], "Elasticsearch", path)
+        return answer
+
+    def bulk(self, *lines, path="/_bulk", expect=200, **headers):
+        body = "".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines).encode()
+        return self.ask("POST", path, body, expect, Content_Type="application/x-ndjson",
+                        **headers).json()
+
+    def lines(self, query):
+        """{line: labels}"""
+        answer = pt.request(self.pharos.url + "/loki/loki/api/v1/query_range?"
+                            + urllib.parse.urlencode({"query": query, "limit": 10000}))
+        self.assertEqual(answer.status, 200, answer.text)
+        return {v[1]: s["stream"] for s in answer.json()["data"]["result"] for v in s["values"]}
+
+    def count(self, query):
+        answer = pt.request(self.pharos.url + "/loki/loki/api/v1/query?"
+                            + urllib.parse.urlencode({"query": f"sum(count_over_time({query}[1h]))"}))
+        return int(answer.json()["data"]["result"][0]["value"][1])
+
+
+class Client(Case):
+    def test_bulk_helper(self):
+        got = json.loads(npm_clients.node(self, "elastic_client.cjs", self.url))
+        self.assertEqual(got["done"]["total"], 5001)
+        self.assertEqual(got["done"]["successful"], 5000)
+        self.assertEqual(got["done"]["failed"], 1)
+        self.assertEqual([(d["status"], d["type"]) for d in got["dropped"]],
+                         [(400, "document_parsing_exception")])
+        self.assertIn("'yesterday' is neither ISO 8601", got["dropped"][0]["reason"])
+        self.assertEqual(got["one"], "created")
+        self.assertEqual(self.count('{service_name="shop"}'), 5000)
+        line, labels = self.lines('{service_name="shop"} | order_id="1200"').popitem()
+        self.assertEqual(line, "order 1200 taken")
+        self.assertEqual({k: labels[k] for k in ("detected_level", "host_name", "index", "order_id",
+                                                 "order_tags", "order_total", "log_level")},
+                         {"detected_level": "error", "host_name": "web1",
+                          "index": "logs-shop-default", "order_id": "1200",
+                          "order_tags": '["a","b"]', "order_total": "1.5", "log_level": "error"})
+        self.assertIn("one", self.lines('{service_name="solo"}'))
+        self.assertEqual(self.pharos.metric("pharos_elastic_received_documents_total"), 5001)
+
+
+class Handshake(Case):
+    def test_a_beat_connects(self):
+        agent = "Elastic-Filebeat/8.17.2 (linux; amd64; abc; 2025-01-01 00:00:00 +0000 UTC)"
+        info = self.ask("GET", "/", User_Agent=agent).json()
+        self.assertEqual(info["version"]["number"], "8.17.2")
+        self.assertEqual(info["version"]["build_flavor"], "default")
+        self.assertEqual(info["tagline"], "You Know, for Search")
+        self.assertEqual(self.ask("GET", "/_license?human=false").json()["license"]["status"], "active")
+        self.ask("GET", "/_ilm/policy/filebeat")
+        self.ask("HEAD", "/_index_template/filebeat-8.17.2")
+        self.ask("GET", "/_data_stream/filebeat-8.17.2")
+        for path in ("/_ilm/policy/filebeat", "/_index_template/f", "/_data_stream/f",
+                     "/_ingest/pipeline/f", "/_component_template/f", "/_template/f"):
+            self.assertTrue(self.ask("PUT", path, b"{}").json()["acknowledged"], path)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.123Z", time.gmtime(time.time() - 2))
+        got = self.bulk({"create": {"_index": "filebeat-8.17.2"}},
+                        {"@timestamp": now, "message": "from a beat", "host": {"name": "h"},
+                         "agent": {"type": "filebeat"}, "event": {"dataset": "nginx.access"}},
+                        path="/_bulk?filter_path=errors%2Citems.%2A.error%2Citems.%2A.status")
+        self.assertEqual(got, {"errors": False, "items": [{"create": {"status": 201}}]})
+        self.assertEqual(self.lines('{service_name="nginx.access"}')["from a beat"]["agent_type"],
+                         "filebeat")
+
+    def test_others_connect(self):
+        self.ask("HEAD", "/")
+        self.assertEqual(self.ask("GET", "/").json()["version"]["number"], "8.19.0")
+        self.assertEqual(self.ask("GET", "/_cluster/health").json()["status"], "green")
+        self.assertTrue(self.ask("GET", "/_xpack").json()["license"]["type"], "basic")
+        nodes = self.ask("GET", "/_nodes/http").json()["nodes"]
+        self.assertEqual([n["http"]["publish_address"] for n in nodes.values()],
+                         [f"127.0.0.1:{self.port}"])
+        self.ask("GET", "/_nodes/ingest")
+        self.ask("HEAD", "/_template/logstash")
+        self.ask("GET", "/_cat/plugins")
+        self.assertEqual(self.ask("GET", "/_what", expect=404).json()["error"]["type"],
+                         "resource_not_found_exception")
+        self.assertIn("LogQL", self.ask("POST", "/x/_search", b"{}", expect=501).text)
+        answer = self.ask("GET", "/", Accept="application/vnd.elasticsearch+json; compatible-with=8")
+        self.assertEqual(answer.headers["Content-Type"],
+                         "application/vnd.elasticsearch+json;compatible-with=8")
+        # under its prefix on the main door
+        self.ask("GET", "/elastic/", base=self.pharos.url)
+        self.ask("GET", "/elastic/_license", base=self.pharos.url)
+
+
+class Bulk(Case):
+    SETS = ("limits.line_size=1KiB",)
+
+    def test_item_by_item(self):
+        now = int(time.time() * 1000)
+        got = self.bulk({"index": {}}, {"@timestamp": now, "message": "good", "app": "a"},
+                        {"create": {"_id": "7"}}, "{broken",
+                        {"index": {"_index": "UPPER"}}, {"message": "x"},
+                        {"update": {"_id": "1"}}, {"doc": {"a": 1}},
+                        {"delete": {"_id": "1"}},
+                        {"index": {}}, {"@timestamp": 0, "message": "old"},
+                        {"index": {}}, {"@timestamp": now, "message": "x" * 2000},
+                        {"index": {"_id": "mine"}}, {"@timestamp": str(now), "log": "also good", "app": "a"},
+                        path="/idx-2024.01.02/_bulk")
+        self.assertTrue(got["errors"])
+        items = [(next(iter(i)), next(iter(i.values()))) for i in got["items"]]
+        self.assertEqual([(a, i["status"]) for a, i in items],
+                         [("index", 201), ("create", 400), ("index", 400), ("update", 400),
+                          ("delete", 400), ("index", 400), ("index", 400), ("index", 201)])
+        self.assertEqual(items[1][1]["error"]["type"], "document_parsing_exception")
+        self.assertIn("lowercase", items[2][1]["error"]["reason"])
+        self.assertIn("do not change", items[3][1]["error"]["reason"])
+        self.assertIn("retention.logs", items[5][1]["error"]["reason"])
+        self.assertIn("limits.line_size", items[6][1]["error"]["reason"])
+        self.assertEqual((items[7][1]["_id"], items[7][1]["_index"]), ("mine", "idx-2024.01.02"))
+        got = self.lines('{index="idx"}')
+        self.assertEqual(set(got), {"good", "also good"})
+        self.assertEqual(got["also good"]["_id"], "mine")
+        self.assertEqual(self.pharos.metric("pharos_elastic_refused_documents_total", "bad_json"), 1)
+
+    def test_bodies(self):
+        got = self.bulk({"foo": {}}, {"a": 1}, expect=400)
+        self.assertIn("Malformed action/metadata line [1]", got["error"]["reason"])
+        self.assertEqual(self.ask("POST", "/_bulk", b"", 400).json()["status"], 400)
+        self.assertIn("source", self.bulk({"index": {"_index": "i"}}, expect=400)["error"]["reason"])
+        # gzip, CRLF, no newline at the end, blank lines between
+        body = b'{"index":{"_index":"i"}}\r\n{"message":"zipped"}\r\n\n{"index":{"_index":"i"}}\n{"msg":"last"}'
+        got = self.ask("POST", "/_bulk", gzip.compress(body), Content_Encoding="gzip").json()
+        self.assertFalse(got["errors"])
+        self.assertEqual(set(self.lines('{index="i"}')), {"zipped", "last"})
+
+    def test_metric_documents_are_lines(self):
+        doc = {"metricset": {"name": "cpu"}, "system": {"cpu": {"user": {"pct": 0.25}, "cores": 4}}}
+        self.bulk({"create": {"_index": "metricbeat"}}, doc)
+        line, labels = self.lines('{index="metricbeat"} | system_cpu_user_pct > 0.2').popitem()
+        self.assertEqual(json.loads(line), doc)
+        self.assertEqual(labels["system_cpu_cores"], "4")
+
+    def test_one_document(self):
+        got = self.ask("PUT", "/i/_doc/9", b'{"message":"nine"}', 201).json()
+        self.assertEqual((got["_id"], got["result"]), ("9", "created"))
+        self.assertEqual(self.ask("POST", "/i/_doc", b'{"message"', 400).json()["error"]["type"],
+                         "document_parsing_exception")
+
+    def test_durable(self):
+        self.bulk({"index": {"_index": "i"}}, {"message": "kept"})
+        self.pharos.kill()
+        self.pharos.start()
+        self.assertIn("kept", self.lines('{index="i"}'))
+
+
+class Auth(Case):
+    SETS = ("auth.tokens={beats: a-token-of-enough-bytes}",)
+
+    def test_api_keys_are_tokens(self):
+        answer = self.ask("GET", "/", expect=401)
+        self.assertEqual(answer.json()["error"]["type"], "security_exception")
+        key = base64.b64encode(b"beats:a-token-of-enough-bytes").decode()
+        self.ask("GET", "/", Authorization=f"ApiKey {key}")
+        self.ask("GET", "/", expect=401,
+                 Authorization="ApiKey " + base64.b64encode(b"beats:another").decode())
+
+
+if __name__ == "__main__":
+    pt.main()
