@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "net/url.h"
+#include "text/go_time.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
 
@@ -121,7 +122,7 @@ static int check_door(struct server_config *c, enum server_door_id id, struct di
     if (net_address_parse(slice_cstr(door->listen), host, sizeof(host), &port, &why))
         return bad(c, diag, key, "%s; an address is host:port like 127.0.0.1:%u, or off", why.msg,
                    row->port);
-    if (row->raw)
+    if (row->raw && !door->tls_cert_file) /* has no settings for TLS */
         return 0;
     key[strlen(key) - strlen("listen")] = 0;
     if (!door->tls_cert_file[0] != !door->tls_key_file[0]) {
@@ -161,6 +162,12 @@ static int check(struct server_config *c, struct diag *diag)
     if (c->scrape_configs && !text_yaml_is_null(c->scrape_configs) &&
         c->scrape_configs->kind != TEXT_YAML_LIST)
         return bad(c, diag, "scrape_configs", "a list of scrape configurations is expected");
+    int32_t offset_s;
+    struct slice zone = slice_cstr(c->syslog_zone);
+    if (!slice_eq_cstr(zone, "local") && !text_go_zone_parse(zone, &offset_s))
+        return bad(c, diag, "syslog.zone",
+                   "\"%s\" is no zone: local, UTC or an offset like +02:00 is expected",
+                   c->syslog_zone);
     err = server_config_auth(c, &auth, diag);
     if (!err)
         err = server_doors_check(c, auth != NULL, diag);

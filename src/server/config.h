@@ -66,6 +66,8 @@ struct server_config {
 
     struct input_statsd_config statsd; /* but for `listen`: doors.statsd.listen */
 
+    const char *syslog_zone;
+
     int log_level;
     int64_t threads_loops, threads_workers;
     const struct text_yaml *auth_users, *auth_tokens;

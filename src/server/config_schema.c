@@ -59,7 +59,11 @@ const struct text_conf_field server_config_fields[] = {
     RAW_DOOR(SERVER_DOOR_GRAPHITE_PICKLE, "doors.graphite_pickle", "127.0.0.1:2004"),
     OPEN_DOOR(SERVER_DOOR_GRAPHITE_HTTP, "doors.graphite_http", "127.0.0.1:8080"),
     OPEN_DOOR(SERVER_DOOR_ELASTIC, "doors.elastic", "127.0.0.1:9200"),
-    PLANNED_DOOR(SERVER_DOOR_SYSLOG, "syslog"),
+    RAW_DOOR(SERVER_DOOR_SYSLOG, "doors.syslog", "127.0.0.1:1514"),
+    {"doors.syslog.tls.cert_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_cert_file), "", 0, 0, NULL, "certificate chain in PEM; with key_file TCP speaks TLS only, UDP goes on as it is", false, false},
+    {"doors.syslog.tls.key_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_key_file), "", 0, 0, NULL, "private key in PEM", false, false},
+    {"doors.syslog.tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_client_ca_file), "", 0, 0, NULL, "clients must show a certificate signed by one of these", false, false},
+    {"syslog.zone", TEXT_CONF_STRING, AT(syslog_zone), "local", 0, 0, NULL, "the zone of syslog times that name none (RFC 3164): local, UTC or an offset like +02:00", false, false},
 
     {"auth.users", TEXT_CONF_NODE, AT(auth_users), NULL, 0, 0, NULL, "users for HTTP basic authentication: a map of name to password hash (`pharos password` makes one), or to `{hash_file: path}`. Once there is a user or a token, every HTTP door asks", true, true},
     {"auth.tokens", TEXT_CONF_NODE, AT(auth_tokens), NULL, 0, 0, NULL, "bearer tokens: a map of name to token, or to `{file: path}`; at least 16 characters", true, true},

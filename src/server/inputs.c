@@ -10,6 +10,7 @@
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
 #include "input/statsd/statsd.h"
+#include "input/syslog/syslog.h"
 #include "server/prometheus_yml.h"
 #include "server/version.h"
 
@@ -20,6 +21,7 @@ struct server_inputs {
     struct input_host *host;        /* NULL: not collected */
     struct input_statsd *statsd;    /* NULL: not received */
     struct input_carbon *carbon[2]; /* NULL: their doors are closed */
+    struct input_syslog *syslog;    /* NULL: its door is closed */
 };
 
 static int64_t clock_ns(void *ctx)
@@ -119,6 +121,32 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
     }
 }
 
+static void start_syslog(struct server_inputs *in, const struct server_config *config,
+                         struct server_doors *doors)
+{
+    const struct server_door_config *door = &config->doors[SERVER_DOOR_SYSLOG];
+    struct net_tls_config tls = {door->tls_cert_file, door->tls_key_file,
+                                 door->tls_client_ca_file[0] ? door->tls_client_ca_file : NULL};
+    struct input_syslog_config c = {.name = server_doors[SERVER_DOOR_SYSLOG].name,
+                                    .listen = door->listen,
+                                    .tls = door->tls_cert_file[0] ? &tls : NULL,
+                                    .message_bytes_max = (size_t)config->line_bytes_max,
+                                    .zone = config->syslog_zone};
+    char listen[300];
+    struct diag why;
+    if (!server_doors_wants(config, SERVER_DOOR_SYSLOG))
+        return;
+    diag_init(&why);
+    if (input_syslog_start(&in->env, &c, &in->syslog, &why)) {
+        server_doors_set(doors, SERVER_DOOR_SYSLOG, API_DOOR_FAILED, c.listen, why.msg);
+        return;
+    }
+    const char *colon = strrchr(c.listen, ':');
+    snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
+             input_syslog_port(in->syslog));
+    server_doors_set(doors, SERVER_DOOR_SYSLOG, API_DOOR_OPEN, listen, "");
+}
+
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
                         struct server_inputs **out, struct diag *diag)
 {
@@ -157,6 +185,7 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
                          env->os);
     }
     start_carbon(in, config, env->doors);
+    start_syslog(in, config, env->doors);
     *out = in;
     return 0;
 }
@@ -176,6 +205,12 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
     input_push_set_interval(in->push, config->push_interval_ns);
     if (in->host)
         input_host_set_interval(in->host, config->host_interval_ns);
+    struct diag why;
+    diag_init(&why);
+    if (in->syslog && config->doors[SERVER_DOOR_SYSLOG].tls_cert_file[0] &&
+        input_syslog_reload_tls(in->syslog, &why))
+        LOG_ERROR("server", "certificates not reloaded, the old ones stay in use",
+                  LOG_STR("door", "syslog"), LOG_STR("error", why.msg));
     return 0;
 }
 
@@ -186,6 +221,7 @@ void server_inputs_stop(struct server_inputs *in)
     input_statsd_stop(in->statsd);
     for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
         input_carbon_stop(in->carbon[i]);
+    input_syslog_stop(in->syslog);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);
