@@ -408,6 +408,7 @@ QUERY__CALL(query__label_replace)
     if (text_regex_compile(pattern, TEXT_REGEX_ANCHORED, &re, &d))
         return diag_set(x->diag, ERR_INVALID, "invalid regular expression in label_replace(): %.*s",
                         SLICE_FMT(pattern));
+    uint64_t overruns = text_regex_overruns();
     size_t group_count = text_regex_group_count(re);
     struct slice *groups = mem_calloc(group_count, sizeof(*groups));
     struct buf value = {0};
@@ -423,6 +424,11 @@ QUERY__CALL(query__label_replace)
         text_regex_expand(re, replacement, groups, group_count, &value);
         err = set_label(x, &out->rows[i], dst, buf_slice(&value));
     }
+    if (!err && text_regex_overruns() != overruns)
+        err =
+            diag_set(x->diag, ERR_LIMIT,
+                     "the regular expression of label_replace() takes more than 1000000 steps back "
+                     "on one label value, a fixed limit");
     buf_deinit(&value);
     mem_free(groups);
     text_regex_free(re);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/selection_priv.h"
+#include "text/regex.h"
 
 #define CANCEL_EVERY 1024
 
@@ -281,10 +282,17 @@ static int source_select(struct store_source *src, const struct store_select_req
     sel->store = store_of(src);
     sel->arena = arena_new(0, NULL);
     sel->memory = req->memory;
+    uint64_t overruns = text_regex_overruns();
     err = select_head(sel, req, diag);
     sel->parts = store__pin_parts(sel->store);
     if (!err)
         err = select_parts(sel, req, diag);
+    if (!err && text_regex_overruns() != overruns)
+        err =
+            diag_set(diag, ERR_LIMIT,
+                     "a regular expression of the query takes more than 1000000 steps back on one "
+                     "label value, a fixed limit: nested repetitions like (x+x+)+ do, and one "
+                     "without says the same");
     if (err) {
         selection_free(sel);
         return err;

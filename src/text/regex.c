@@ -10,12 +10,12 @@
 
 #define MATCH_EFFORT_MAX 1000000 /* backtracking steps; RE2 itself is linear */
 #define HEAP_KIB_MAX     20000
-#define REPEAT_MAX       1000 /* RE2's cap on {n,m} */
+#define REPEAT_MAX       1000 /* RE2's cap on {n,m}, and on the product of nested ones */
 #define GROUPS_MAX       200
 #define DEPTH_MAX        250
 
 struct text_regex {
-    pcre2_code *code;
+    pcre2_code *code; /* NULL: so many literals that PCRE2 does not take them */
     uint32_t group_count;
     bool is_any, is_any_nonempty;
     VEC(struct slice) literals;
@@ -56,6 +56,7 @@ struct checker {
     struct slice pattern;
     size_t at;
     unsigned depth, groups;
+    int64_t repeats[DEPTH_MAX + 1]; /* by depth: the largest product of nested {n,m} so far */
     struct diag *diag;
 };
 
@@ -225,11 +226,15 @@ static size_t repeat_length(const struct checker *c, int64_t *out_max)
 static int check_syntax(struct checker *c)
 {
     bool can_repeat = false, repeated = false;
+    int64_t inside = 1; /* product of the repeats in what was read last */
+    c->repeats[0] = 1;
     while (c->at < c->pattern.len) {
         int ch = peek(c, 0), err = 0;
         size_t begin = c->at;
         int64_t repeat;
         size_t repeat_len;
+        if (!strchr("*+?{)", ch))
+            inside = 1;
         switch (ch) {
         case '\\':
             err = check_escape(c, false);
@@ -244,13 +249,15 @@ static int check_syntax(struct checker *c)
         case '(':
             if (++c->depth > DEPTH_MAX)
                 return refuse(c, "expression nests too deeply", 0, MIN(c->pattern.len, (size_t)64));
+            c->repeats[c->depth] = 1;
             err = check_group(c);
             can_repeat = repeated = false;
             break;
         case ')':
             if (!c->depth)
                 return refuse(c, "unexpected )", 0, c->pattern.len);
-            c->depth--;
+            inside = c->repeats[c->depth--];
+            c->repeats[c->depth] = MAX(c->repeats[c->depth], inside);
             c->at++;
             can_repeat = true;
             repeated = false;
@@ -278,6 +285,7 @@ static int check_syntax(struct checker *c)
             repeat_len = repeat_length(c, &repeat);
             if (!repeat_len) {
                 c->at++;
+                inside = 1;
                 can_repeat = true;
                 repeated = false;
                 break;
@@ -288,8 +296,9 @@ static int check_syntax(struct checker *c)
             if (repeated)
                 return refuse(c, "invalid nested repetition operator", begin - 1,
                               begin + repeat_len);
-            if (repeat > REPEAT_MAX)
+            if (repeat > REPEAT_MAX || repeat * inside > REPEAT_MAX)
                 return refuse(c, "invalid repeat count", begin, begin + repeat_len);
+            c->repeats[c->depth] = MAX(c->repeats[c->depth], repeat * inside);
             c->at += repeat_len;
             if (peek(c, 0) == '?')
                 c->at++;
@@ -409,19 +418,24 @@ int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex *
                                        PCRE2_DOLLAR_ENDONLY,
                                    &code, &offset, NULL);
     buf_deinit(&full);
-    if (!re) {
+    struct text_regex *r = mem_calloc(1, sizeof(*r));
+    if (anchored)
+        analyse(r, pattern);
+    if (!re && !(code == PCRE2_ERROR_PATTERN_TOO_LARGE && r->literals.len)) {
         PCRE2_UCHAR text[256];
+        text_regex_free(r);
         pcre2_get_error_message(code, text, sizeof(text));
         return diag_set(diag, ERR_INVALID, "error parsing regexp: %s: `%.*s`", (const char *)text,
                         SLICE_FMT(pattern));
     }
-    pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter does the same */
-    struct text_regex *r = mem_calloc(1, sizeof(*r));
     r->code = re;
-    pcre2_pattern_info(re, PCRE2_INFO_CAPTURECOUNT, &r->group_count);
+    if (re) {
+        pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter does the same */
+        pcre2_pattern_info(re, PCRE2_INFO_CAPTURECOUNT, &r->group_count);
+    } else {
+        r->group_count = c.groups;
+    }
     r->group_count++;
-    if (anchored)
-        analyse(r, pattern);
     *out = r;
     return 0;
 }
@@ -438,6 +452,25 @@ void text_regex_free(struct text_regex *re)
     mem_free(re);
 }
 
+static _Thread_local uint64_t overruns;
+
+uint64_t text_regex_overruns(void)
+{
+    return overruns;
+}
+
+/* The JIT's stack is small: what does not fit goes the slower way, whose memory is the heap. */
+static int match_at(const struct text_regex *re, struct slice text, size_t from,
+                    pcre2_match_data *m)
+{
+    PCRE2_SPTR base = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
+    int n = pcre2_match(re->code, base, text.len, from, 0, m, match_context);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT)
+        n = pcre2_match(re->code, base, text.len, from, PCRE2_NO_JIT, m, match_context);
+    overruns += n < 0 && n != PCRE2_ERROR_NOMATCH;
+    return n;
+}
+
 bool text_regex_match(const struct text_regex *re, struct slice text)
 {
     if (re->is_any)
@@ -452,8 +485,7 @@ bool text_regex_match(const struct text_regex *re, struct slice text)
         return false;
     if (re->prefix.len && !slice_starts_with(text, re->prefix))
         return false;
-    return pcre2_match(re->code, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0,
-                       match_block(), match_context) >= 0;
+    return match_at(re, text, 0, match_block()) >= 0;
 }
 
 size_t text_regex_group_count(const struct text_regex *re)
@@ -465,6 +497,8 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i)
 {
     uint32_t count = 0, size = 0;
     PCRE2_SPTR table = NULL;
+    if (!re->code)
+        return SLICE("");
     pcre2_pattern_info(re->code, PCRE2_INFO_NAMECOUNT, &count);
     pcre2_pattern_info(re->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
     pcre2_pattern_info(re->code, PCRE2_INFO_NAMETABLE, &table);
@@ -481,7 +515,12 @@ bool text_regex_groups_from(const struct text_regex *re, struct slice text, size
 {
     pcre2_match_data *m = match_block();
     const char *base = text.ptr ? text.ptr : "";
-    int n = pcre2_match(re->code, (PCRE2_SPTR)base, text.len, from, 0, m, match_context);
+    if (!re->code) { /* the whole text or nothing, in at most one pair of parentheses */
+        for (size_t i = 0; i < group_max; i++)
+            groups[i] = i < re->group_count ? text : (struct slice){NULL, 0};
+        return !from && text_regex_match(re, text);
+    }
+    int n = match_at(re, text, from, m);
     if (n < 0)
         return false;
     PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
@@ -556,7 +595,7 @@ void text_regex_expand(const struct text_regex *re, struct slice template,
         if (!numeric) {
             char text[128];
             snprintf(text, sizeof(text), "%.*s", SLICE_FMT(name));
-            int found = pcre2_substring_number_from_name(re->code, (PCRE2_SPTR)text);
+            int found = re->code ? pcre2_substring_number_from_name(re->code, (PCRE2_SPTR)text) : 0;
             number = found > 0 ? (size_t)found : SIZE_MAX;
         }
         if (number < group_count && groups[number].ptr)

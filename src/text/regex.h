@@ -21,8 +21,12 @@ enum text_regex_flags {
 int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex **out,
                        struct diag *diag);
 void text_regex_free(struct text_regex *re); /* NULL is fine */
-/* A match that runs over its effort limit counts as none. */
+/* A match that runs over its effort limit (a million steps back) counts as none, and as an overrun.
+ */
 bool text_regex_match(const struct text_regex *re, struct slice text);
+/* How many matches of the calling thread ran over so far: who must not take such a one for an
+ * answer compares before and after. */
+uint64_t text_regex_overruns(void);
 
 /* Capture groups: number of groups, the whole match included. */
 size_t text_regex_group_count(const struct text_regex *re);

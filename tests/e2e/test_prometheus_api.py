@@ -131,6 +131,11 @@ class Status(pt.Case):
         flags = server.prom("status/flags").json()["data"]
         self.assertEqual((flags["query.lookback-delta"], flags["web.enable-admin-api"],
                           flags["query.max-concurrency"]), ("5m", "false", "20"))
+        runtime = server.prom("status/runtimeinfo").json()["data"]
+        self.assertEqual((runtime["reloadConfigSuccess"], runtime["corruptionCount"]), (True, 0))
+        self.assertLessEqual({"startTime", "CWD", "hostname", "serverTime", "lastConfigTime", "GOGC",
+                              "goroutineCount", "GOMAXPROCS", "GOMEMLIMIT", "storageRetention"},
+                             set(runtime))
         features = server.prom("features").json()["data"]
         self.assertEqual((features["api"]["admin"], features["promql"]["at_modifier"]),
                          (False, True))
@@ -183,6 +188,27 @@ class Status(pt.Case):
         self.assertNotIn("warnings", stats("true"))
         self.assertIn('value "yes" for parameter "stats" is deprecated', stats("yes")["warnings"][0])
         self.assertNotIn("stats", stats("")["data"])
+
+
+class RegularExpressions(pt.Case):
+    def test_bounds(self):
+        server = self.server()
+        server.write([({"__name__": "m", "i": "x" * 60}, [(NOW * 1000, 1)])])
+        ask = lambda query: pt.request(
+            server.prometheus_url + "/api/v1/query", method="POST",
+            body=urllib.parse.urlencode({"query": query, "time": NOW}).encode())
+        for query in ('m{i=~"(x+x+)+[yz]"}', 'm{i!~"(x+x+)+[yz]"}',
+                      'label_replace(m, "a", "b", "i", "(x+x+)+[yz]")'):
+            answer = ask(query)
+            self.assertEqual((answer.status, answer.json()["errorType"]), (422, "execution"), query)
+            self.assertIn("1000000 steps back", answer.json()["error"])
+        answer = ask('m{i=~"(a{1000}){1000}"}')
+        self.assertEqual(answer.status, 400)
+        self.assertIn("invalid repeat count: `{1000}`", answer.json()["error"])
+        words = "|".join(f"word-{i}" for i in range(20000))
+        for query, rows in ((f'm{{i=~"{words}"}}', 0), (f'm{{i=~"{words}|{"x" * 60}"}}', 1),
+                            (f'm{{i!~"({words})"}}', 1)):
+            self.assertEqual(len(ask(query).json()["data"]["result"]), rows)
 
 
 class Notifications(pt.Case):

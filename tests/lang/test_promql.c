@@ -148,9 +148,33 @@ static void bounded(void **state)
     buf_deinit(&text);
 }
 
+/* The texts and places that Prometheus has. */
+static void errors_as_prometheus_has_them(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"m{", "1:3: parse error: unexpected end of input inside braces"},
+        {"sum(", "1:5: parse error: unclosed left parenthesis"},
+        {"m and on(i", "1:11: parse error: unclosed left parenthesis"},
+        {"sum(m) by (job", "1:15: parse error: unclosed left parenthesis"},
+        {"m\n\n  + rate(", "3:10: parse error: unclosed left parenthesis"},
+        {"1  > 2", "1:4: parse error: comparisons between scalars must use BOOL modifier"},
+        {"m + bool 1", "1:3: parse error: bool modifier can only be used on comparison operators"},
+        {"m[0s]", "1:3: parse error: duration must be greater than 0"},
+        {"m[5m:0s]", "1:6: parse error: duration must be greater than 0"},
+        {"m @ 1x", "1:5: parse error: bad number or duration syntax: \"1x\""},
+        {"1e400", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing "
+                  "\"1e400\": value out of range"},
+        {"m{a=~\"(a{1000}){1000}\"}",
+         "1:3: parse error: error parsing regexp: invalid repeat count: `{1000}`"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check(cases[i][0], promql_print, cases[i][1]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(prints), cmocka_unit_test(formats),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_as_prometheus_has_them),
+                                       cmocka_unit_test(prints), cmocka_unit_test(formats),
                                        cmocka_unit_test(trees), cmocka_unit_test(bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,10 +47,33 @@ static void anchored_as_matchers_are(void **state)
 static void what_re2_lacks_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"(",      ")",       "a(b",    "[a",      "a**",     "*a",
-                                      "+",      "(?=a)",   "(?!a)",  "(?<=a)b", "(?>a)",   "a++",
-                                      "(a)\\1", "a{1001}", "(?<n",   "\\",      "\\C",     "(?R)",
-                                      "(?P=n)", "\\G",     "\\k<a>", "(?#c)",   "a{2}{3}", "x\\8"};
+    static const char *const bad[] = {"(",
+                                      ")",
+                                      "a(b",
+                                      "[a",
+                                      "a**",
+                                      "*a",
+                                      "+",
+                                      "(?=a)",
+                                      "(?!a)",
+                                      "(?<=a)b",
+                                      "(?>a)",
+                                      "a++",
+                                      "(a)\\1",
+                                      "a{1001}",
+                                      "(?<n",
+                                      "\\",
+                                      "\\C",
+                                      "(?R)",
+                                      "(?P=n)",
+                                      "\\G",
+                                      "\\k<a>",
+                                      "(?#c)",
+                                      "a{2}{3}",
+                                      "x\\8",
+                                      "(a{1000}){1000}",
+                                      "(x(a{2}b){20}|c){26}",
+                                      "(?:(a{9}){9}){13}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct text_regex *re;
         struct diag d;
@@ -69,12 +92,60 @@ static void what_re2_lacks_is_refused(void **state)
 static void effort_is_bounded(void **state)
 {
     (void)state;
-    struct text_regex *re = must("(a+)+b", TEXT_REGEX_ANCHORED);
+    struct text_regex *re = must("(a+)+[bc]", TEXT_REGEX_ANCHORED);
     struct buf text = {0};
     for (int i = 0; i < 60; i++)
         buf_append_char(&text, 'a');
+    uint64_t before = text_regex_overruns();
+    assert_false(text_regex_match(re, SLICE("ad")));
+    assert_int_equal(text_regex_overruns(), before);
     assert_false(text_regex_match(re, buf_slice(&text)));
+    assert_int_equal(text_regex_overruns(), before + 1);
+    text_regex_free(re);
+    /* Long, but no trouble for RE2: a larger stack is found. */
+    re = must("(a|b)*c", TEXT_REGEX_ANCHORED);
+    while (text.len < 16384)
+        buf_append_char(&text, 'a');
+    buf_append_char(&text, 'c');
+    assert_true(text_regex_match(re, buf_slice(&text)));
+    assert_int_equal(text_regex_overruns(), before + 1);
     buf_deinit(&text);
+    text_regex_free(re);
+}
+
+/* What RE2 counts: repeats in each other multiply, those beside each other do not. */
+static void repeats_may_multiply_to_a_thousand(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "a{1000}",    "(a{500}){2}",      "(a{1000})(b{1000})", "((a{2}b){20}|c){25}",
+        "(a{1000})*", "(a{1000})b{1000}", "a{10}x{1000}",       "{a}{3"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        text_regex_free(must(good[i], TEXT_REGEX_ANCHORED));
+}
+
+/* What a variable with very many values becomes. */
+static void many_literals(void **state)
+{
+    (void)state;
+    struct buf pattern = {0};
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&pattern, "%swt-%d", i ? "|" : "(", i);
+    buf_append_char(&pattern, ')');
+    struct text_regex *re = must(buf_cstr(&pattern), TEXT_REGEX_ANCHORED);
+    assert_true(text_regex_match(re, SLICE("wt-19999")));
+    assert_false(text_regex_match(re, SLICE("wt-20000")));
+    struct slice groups[3];
+    assert_int_equal(text_regex_group_count(re), 2);
+    assert_true(text_regex_groups(re, SLICE("wt-7"), groups, 3));
+    assert_true(slice_eq_cstr(groups[0], "wt-7") && slice_eq_cstr(groups[1], "wt-7"));
+    assert_null(groups[2].ptr);
+    assert_int_equal(text_regex_group_name(re, 1).len, 0);
+    struct buf out = {0};
+    text_regex_expand(re, SLICE("$1-$x"), groups, 2, &out);
+    assert_string_equal(buf_cstr(&out), "wt-7-");
+    buf_deinit(&out);
+    buf_deinit(&pattern);
     text_regex_free(re);
 }
 
@@ -150,9 +221,14 @@ static void tells_an_index_what_it_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(anchored_as_matchers_are), cmocka_unit_test(what_re2_lacks_is_refused),
-        cmocka_unit_test(effort_is_bounded),        cmocka_unit_test(expands_groups),
-        cmocka_unit_test(replaces_as_go_does),      cmocka_unit_test(tells_an_index_what_it_needs),
+        cmocka_unit_test(anchored_as_matchers_are),
+        cmocka_unit_test(what_re2_lacks_is_refused),
+        cmocka_unit_test(effort_is_bounded),
+        cmocka_unit_test(repeats_may_multiply_to_a_thousand),
+        cmocka_unit_test(many_literals),
+        cmocka_unit_test(expands_groups),
+        cmocka_unit_test(replaces_as_go_does),
+        cmocka_unit_test(tells_an_index_what_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,7 +101,7 @@ static int lex_number(struct promql_lexer *l, struct promql_token *t)
     if (l->at > number_end) {
         if (text_duration_parse(all, &t->duration_ns))
             return promql_fail(l->text, l->diag, begin, l->at,
-                               "bad number or duration syntax: %.*s",
+                               "bad number or duration syntax: \"%.*s\"",
                                SLICE_FMT(slice_make(all.ptr, MIN(all.len, (size_t)60))));
         t->is_duration = true;
         t->number = (double)(t->duration_ns / NS_PER_MS) / 1000;
@@ -122,6 +122,11 @@ static int lex_number(struct promql_lexer *l, struct promql_token *t)
         t->number = (double)integer;
     } else {
         ok = codec_text_to_double(slice_make(text, len), &t->number, NULL);
+        if (ok && !isfinite(t->number))
+            return promql_fail(l->text, l->diag, begin, l->at,
+                               "error parsing number: strconv.ParseFloat: parsing \"%.*s\": value "
+                               "out of range",
+                               SLICE_FMT(slice_make(all.ptr, MIN(all.len, (size_t)60))));
         /* A leading zero is octal in Go: 011 is 9. */
         if (ok && len > 1 && text[0] == '0' && strspn(text, "01234567") == len) {
             for (size_t i = 1; i < len; i++)
@@ -130,7 +135,8 @@ static int lex_number(struct promql_lexer *l, struct promql_token *t)
         }
     }
     return ok ? 0
-              : promql_fail(l->text, l->diag, begin, l->at, "bad number or duration syntax: %.*s",
+              : promql_fail(l->text, l->diag, begin, l->at,
+                            "bad number or duration syntax: \"%.*s\"",
                             SLICE_FMT(slice_make(all.ptr, MIN(all.len, (size_t)60))));
 }
 
@@ -204,8 +210,13 @@ int promql_lex(struct promql_lexer *l, struct promql_token *t)
     static const char ones[] = "+-*/%^=<>(){}[],:@";
     skip_space(l);
     *t = (struct promql_token){.begin = l->at, .end = l->at};
-    if (l->at >= l->text.len)
-        return 0;
+    if (l->at >= l->text.len) {
+        const char *open = l->braces     ? "unexpected end of input inside braces"
+                           : l->parens   ? "unclosed left parenthesis"
+                           : l->brackets ? "unclosed left bracket"
+                                         : NULL;
+        return open ? promql_fail(l->text, l->diag, l->at, l->at, "%s", open) : 0;
+    }
     char c = peek(l, 0);
     if (is_digit(c) || (c == '.' && is_digit(peek(l, 1))))
         return lex_number(l, t);
@@ -242,6 +253,8 @@ int promql_lex(struct promql_lexer *l, struct promql_token *t)
     }
     l->braces += c == '{';
     l->braces -= c == '}' && l->braces;
+    l->parens += c == '(';
+    l->parens -= c == ')' && l->parens;
     l->brackets += c == '[';
     l->brackets -= c == ']' && l->brackets;
     t->text = slice_make(l->text.ptr + l->at, 1);

@@ -28,7 +28,7 @@ struct promql_lexer {
     size_t at;
     struct arena *arena;
     struct diag *diag;
-    unsigned braces, brackets;
+    unsigned braces, brackets, parens; /* open ones */
 };
 
 /* The next token; an error with its place when the text holds none. */

@@ -131,15 +131,16 @@ static int check_positive(struct promql_parser *p, const struct promql_duration 
 static int parse_range(struct promql_parser *p, struct promql_expr **io)
 {
     struct promql_expr *inner = *io;
-    size_t begin = p->now.begin;
     struct promql_duration *range = NULL, *step = NULL;
     bool subquery = false;
     int err = promql__advance(p);
+    size_t range_begin = p->now.begin, step_begin = 0;
     if (!err)
         err = parse_duration_expr(p, 0, "range specification, expected duration", &range);
     if (!err && promql__is_op(p, ":")) {
         subquery = true;
         err = promql__advance(p);
+        step_begin = p->now.begin;
         if (!err && !promql__is_op(p, "]"))
             err = parse_duration_expr(p, 0, "subquery selector, expected duration or \"]\"", &step);
     }
@@ -152,7 +153,8 @@ static int parse_range(struct promql_parser *p, struct promql_expr **io)
     e->range = range;
     e->step = step;
     e->end = p->last_end;
-    if ((err = check_positive(p, range, begin)) || (step && (err = check_positive(p, step, begin))))
+    if ((err = check_positive(p, range, range_begin)) ||
+        (step && (err = check_positive(p, step, step_begin))))
         return err;
     if (subquery) {
         if (inner->type != QUERY_TYPE_VECTOR && inner->type != QUERY_TYPE_SCALAR)

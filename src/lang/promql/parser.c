@@ -432,11 +432,14 @@ static int check_binary(struct promql_parser *p, struct promql_expr *e)
                 p, e->args[i]->begin, e->args[i]->end,
                 "binary expression must contain only scalar and instant vector types");
     }
+    size_t at = e->args[0]->end; /* of the operator, where Prometheus points at */
+    while (at < e->args[1]->begin && strchr(" \t\r\n", p->lex.text.ptr[at]))
+        at++;
     if (e->return_bool && !comparison)
-        return promql__fail_at(p, e->begin, e->end,
+        return promql__fail_at(p, at, e->args[1]->begin,
                                "bool modifier can only be used on comparison operators");
     if (comparison && !e->return_bool && l == QUERY_TYPE_SCALAR && r == QUERY_TYPE_SCALAR)
-        return promql__fail_at(p, e->begin, e->end,
+        return promql__fail_at(p, at, e->args[1]->begin,
                                "comparisons between scalars must use BOOL modifier");
     if (set && (l == QUERY_TYPE_SCALAR || r == QUERY_TYPE_SCALAR))
         return promql__fail_at(p, e->begin, e->end,
