@@ -131,7 +131,11 @@ static int read_action(struct decode__elastic *d, struct slice line, size_t numb
     bool any = false, known = true;
     codec_json_read_object(&r);
     while (codec_json_next_key(&r, &name)) {
-        if (any || !(known = find_action(name, &item->action)))
+        if (any) {
+            codec_json_read_error(&r, ERR_INVALID, "a second action on one line");
+            break;
+        }
+        if (!(known = find_action(name, &item->action)))
             break;
         any = true;
         codec_json_read_object(&r);
