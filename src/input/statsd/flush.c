@@ -63,7 +63,8 @@ static void take_shard(struct input_statsd *s, struct statsd_shard *shard, int64
     for (size_t i = 0; i < touched->len; i++) {
         struct statsd_entry *e = touched->items[i];
         struct statsd_slot *slot = &e->slots[old];
-        e->seen_flush = s->flushes;
+        e->seen_flush = (uint32_t)s->flushes;
+        e->is_found = true;
         e->last_samples = slot->samples;
         resolve(s, shard, e);
         if (!slot->only_timed) {
@@ -106,8 +107,8 @@ static void sweep(struct input_statsd *s, struct statsd_shard *shard, int64_t id
         end = shard->cap;
         for (size_t i = at; i < MIN(at + SWEEP_CELLS, end); i++) {
             struct statsd_entry *e = shard->cells[i].entry;
-            if (e && !e->slots[0].is_touched && !e->slots[1].is_touched &&
-                s->flushes - e->seen_flush > idle_flushes)
+            if (e && !e->slots[0].is_touched && !e->slots[1].is_touched && e->is_found &&
+                (uint32_t)s->flushes - e->seen_flush > idle_flushes)
                 statsd__entry_forget(shard, e);
         }
         pthread_mutex_unlock(&shard->lock);

@@ -74,11 +74,14 @@ static size_t collect_labels(const struct statsd_identity *id, const struct stat
 static struct slice family_name(struct input_statsd *s, struct slice name, enum statsd_kind class,
                                 struct arena *arena)
 {
-    struct map_entry *e = map_get(s->families, name);
-    if (!e || (e->value.u64 & 0xff) == (uint64_t) class)
-        return name;
-    s->conflicts++;
-    return arena_printf(arena, "%.*s%s", SLICE_FMT(name), suffixes[class]);
+    for (;;) {
+        struct statsd_index_cell *e =
+            statsd__index_get(&s->families, statsd__index_hash(name), name);
+        if (!e || (e->value & 0xff) == (uint64_t) class)
+            return name;
+        s->conflicts++;
+        name = arena_printf(arena, "%.*s%s", SLICE_FMT(name), suffixes[class]);
+    }
 }
 
 static struct slice make_key(struct slice name, const char *suffix, const char *more_name,
@@ -154,12 +157,13 @@ void statsd__series_free(struct statsd_series *series)
         mem_free(p->counts);
         mem_free(p);
     }
-    if (series->sketch)
-        statsd__sketch_deinit(series->sketch);
-    mem_free(series->sketch);
-    if (series->distinct)
+    if (series->kind == STATSD_SET) {
         statsd__distinct_deinit(series->distinct);
-    mem_free(series->distinct);
+        mem_free(series->distinct);
+    } else if (series->sketch) {
+        statsd__sketch_deinit(series->sketch);
+        mem_free(series->sketch);
+    }
     statsd__rule_unref(series->rule);
     mem_free(series);
 }
@@ -170,7 +174,8 @@ void statsd__series_unref(struct statsd_series *series)
         statsd__series_free(series);
 }
 
-static void add_metadata(struct input_statsd *s, const struct statsd_series *series)
+static void add_metadata(struct input_statsd *s, const struct statsd_series *series,
+                         struct slice name)
 {
     static const enum data_metric_type types[STATSD_KIND_COUNT] = {
         [STATSD_COUNTER] = DATA_METRIC_COUNTER,
@@ -181,7 +186,8 @@ static void add_metadata(struct input_statsd *s, const struct statsd_series *ser
     if (type == DATA_METRIC_HISTOGRAM && series->rule->observer == STATSD_OBSERVER_SUMMARY)
         type = DATA_METRIC_SUMMARY;
     statsd__batch_room(s);
-    data_metric_batch_add_metadata(s->batch, series->family, type, SLICE(""), series->rule->help);
+    data_metric_batch_add_metadata(s->batch, arena_slice(s->batch->arena, name), type, SLICE(""),
+                                   series->rule->help);
 }
 
 static struct statsd_series *series_of(struct input_statsd *s, struct slice name,
@@ -189,14 +195,17 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
                                        size_t count, const struct statsd_mapped *mapped)
 {
     struct slice key = make_key(name, "", NULL, SLICE(""), labels, count);
-    bool added;
-    struct map_entry *at = map_put(s->series_map, key, &added);
+    struct statsd_index_cell *at =
+        statsd__index_put(&s->series_index, statsd__index_hash(key), key);
+    if (at->value) {
+        mem_free((void *)(uintptr_t)key.ptr);
+        return (struct statsd_series *)at->value;
+    }
+    struct statsd_series *series = mem_calloc(1, sizeof(*series) + key.len);
+    at->value = (uint64_t)(uintptr_t)series;
+    memcpy(series->key_bytes, key.ptr, key.len);
+    series->key = slice_make(series->key_bytes, key.len);
     mem_free((void *)(uintptr_t)key.ptr);
-    if (!added)
-        return at->value.ptr;
-    struct statsd_series *series = mem_calloc(1, sizeof(*series));
-    at->value.ptr = series;
-    series->key = at->key;
     series->kind = (uint8_t) class;
     series->is_new = true;
     series->rule = mapped->rule;
@@ -210,11 +219,11 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
         series->parts = parts_new(mapped->rule, name, labels, count);
     }
     vec_push(&s->series, series);
-    struct map_entry *family = map_put(s->families, name, &added);
-    series->family = family->key;
-    family->value.u64 = (uint64_t) class | ((added ? 0 : family->value.u64 >> 8) + 1) << 8;
-    if (added)
-        add_metadata(s, series);
+    series->family = statsd__index_hash(name);
+    struct statsd_index_cell *family = statsd__index_put(&s->families, series->family, name);
+    if (!family->value)
+        add_metadata(s, series, name);
+    family->value = (uint64_t) class | ((family->value >> 8) + 1) << 8;
     return series;
 }
 
@@ -342,7 +351,6 @@ void statsd__labels_timed(struct input_statsd *s, const struct statsd_timed *t)
 
 static void emit_histogram(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns)
 {
-    statsd__batch_room(s);
     uint32_t at = data_metric_batch_add_series_key(s->batch, series->key);
     struct data_histogram *h = statsd__sketch_histogram(series->sketch, s->batch->arena);
     if (series->is_new) {
@@ -402,9 +410,9 @@ static void emit_series(struct input_statsd *s, struct statsd_series *series, in
         return;
     if (series->parts) {
         emit_parts(s, series, ts_ns);
-    } else if (series->sketch) {
+    } else if (series->kind == STATSD_TIMER) {
         emit_histogram(s, series, ts_ns);
-    } else if (series->distinct) {
+    } else if (series->kind == STATSD_SET) {
         statsd__emit(s, series->key, ts_ns, statsd__distinct_count(series->distinct));
         statsd__distinct_clear(series->distinct);
     } else {
@@ -435,16 +443,20 @@ static void emit_stale(struct input_statsd *s, struct statsd_series *series, int
     }
 }
 
+bool statsd__series_is(uint64_t value, struct slice key)
+{
+    return slice_eq(((const struct statsd_series *)value)->key, key);
+}
+
 void statsd__series_end(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns)
 {
     emit_stale(s, series, ts_ns);
-    struct map_entry *family = map_get(s->families, series->family);
-    if (family) {
-        family->value.u64 -= 1 << 8;
-        if (family->value.u64 >> 8 == 0)
-            map_remove(s->families, series->family);
-    }
-    map_remove(s->series_map, series->key);
+    struct statsd_index_cell *cell = statsd__index_get(&s->families, series->family, SLICE(""));
+    if (cell && (cell->value -= 1 << 8) >> 8 == 0)
+        statsd__index_remove(&s->families, cell);
+    cell = statsd__index_get(&s->series_index, statsd__index_hash(series->key), series->key);
+    if (cell)
+        statsd__index_remove(&s->series_index, cell);
     series->is_dead = true;
     series->refs++; /* gone at once when no entry stands for it */
     statsd__series_unref(series);
@@ -460,6 +472,7 @@ void statsd__labels_emit(struct input_statsd *s, int64_t ts_ns)
             statsd__series_end(s, series, ts_ns);
             continue;
         }
+        statsd__batch_room(s);
         emit_series(s, series, ts_ns);
         s->series.items[kept++] = series;
     }

@@ -45,11 +45,11 @@ static void collect(struct input_statsd *s, struct arena *arena, seen_list *out)
             end = shard->cap;
             for (size_t k = at; k < MIN(at + CELLS_A_TURN, end); k++) {
                 const struct statsd_entry *e = shard->cells[k].entry;
-                if (!e || e->seen_flush > s->flushes ||
+                if (!e || !e->is_found ||
                     (out->len >= NAMES_SHOWN &&
                      e->last_samples < out->items[NAMES_SHOWN - 1].samples))
                     continue;
-                uint32_t n = s->flushes - e->seen_flush <= 1 ? e->last_samples : 0;
+                uint32_t n = (uint32_t)s->flushes - e->seen_flush <= 1 ? e->last_samples : 0;
                 struct seen seen = {arena_slice(arena, statsd_entry_name(e)),
                                     arena_slice(arena, statsd_entry_tail(e)),
                                     (enum statsd_kind)e->kind, n};

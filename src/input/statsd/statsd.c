@@ -315,11 +315,12 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->timer_lock, NULL);
     pthread_cond_init(&s->timer_idle, NULL);
-    s->limits = (struct statsd_limits){.names_max = (size_t)config->names_max,
-                                       .name_bytes_max = (size_t)config->line_bytes_max,
-                                       .memory_max = config->memory_max,
-                                       .keep_values = statsd__wants_paths(s),
-                                       .is_node = config->parser == INPUT_STATSD_NODE};
+    s->limits =
+        (struct statsd_limits){.names_max = (size_t)config->names_max,
+                               .name_bytes_max = (size_t)MIN(config->line_bytes_max, UINT16_MAX),
+                               .memory_max = config->memory_max,
+                               .keep_values = statsd__wants_paths(s),
+                               .is_node = config->parser == INPUT_STATSD_NODE};
     s->shard_count = env->loops ? net_loops_count(env->loops) : 1;
     s->shards = mem_calloc(s->shard_count, sizeof(*s->shards));
     s->parsers = mem_calloc(s->shard_count, sizeof(*s->parsers));
@@ -331,8 +332,7 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
                                                .on_event = on_event,
                                                .on_refused = on_refused};
     }
-    s->families = map_new();
-    s->series_map = map_new();
+    s->series_index.is = statsd__series_is;
     s->path_map = map_new();
     s->batch = data_metric_batch_new(SLICE("default"));
     s->started_ns = s->last_flush_ns = wall_ns(s);
@@ -475,8 +475,8 @@ void input_statsd_stop(struct input_statsd *s)
     statsd__views_free(s);
     data_metric_batch_free(s->batch);
     statsd__mapping_free(s->mapping);
-    map_free(s->families);
-    map_free(s->series_map);
+    mem_free(s->families.cells);
+    mem_free(s->series_index.cells);
     map_free(s->path_map);
     mem_free(s->shards);
     mem_free(s->parsers);

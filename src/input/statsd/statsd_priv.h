@@ -7,6 +7,7 @@
 #include "codec/utf8.h"
 #include "data/event_batch.h"
 #include "input/statsd/identity.h"
+#include "input/statsd/index.h"
 #include "input/statsd/mapping.h"
 #include "input/statsd/statsd.h"
 #include "input/statsd/table.h"
@@ -27,7 +28,7 @@ struct statsd_parts {
 
 /* A series of the labels view, and what it has counted so far. */
 struct statsd_series {
-    struct slice key; /* canonical label key; series_map's */
+    struct slice key; /* canonical label key: key_bytes */
     uint8_t kind;     /* enum statsd_kind; timers are one family */
     bool is_dead;     /* out of the map; goes with its last entry */
     bool is_new, is_deleted;
@@ -36,11 +37,14 @@ struct statsd_series {
     int64_t seen_ns, last_ts_ns;
     double value; /* counters: total; gauges */
     double debt;  /* counters: what decrements took away and increments have not made up for */
-    struct statsd_rule *rule;         /* of the mapping file, or NULL */
-    struct statsd_sketch *sketch;     /* timers: since the start */
-    struct statsd_distinct *distinct; /* sets: of this interval */
-    struct statsd_parts *parts;       /* timers shown as summary or classic histogram */
-    struct slice family;              /* name in `families`; owned by that map */
+    struct statsd_rule *rule; /* of the mapping file, or NULL */
+    union {
+        struct statsd_sketch *sketch;     /* native histograms: since the start */
+        struct statsd_distinct *distinct; /* sets: of this interval */
+    };
+    struct statsd_parts *parts; /* timers shown as summary or classic histogram */
+    uint64_t family;            /* its name's hash in `families` */
+    char key_bytes[];
 };
 
 /* A path of the Graphite view. */
@@ -77,8 +81,8 @@ struct input_statsd {
 
     pthread_mutex_t lock; /* of the flush and everything below */
     struct statsd_mapping *mapping;
-    struct map *families;   /* name -> kind of what is stored under it, and how many series */
-    struct map *series_map; /* label key -> struct statsd_series */
+    struct statsd_index families;     /* name -> type under it, and above 8 bits how many series */
+    struct statsd_index series_index; /* label key -> struct statsd_series */
     statsd_series_list series;
     struct map *path_map; /* kind and path -> struct statsd_path */
     statsd_path_list paths;
@@ -102,6 +106,8 @@ void statsd__labels_timed(struct input_statsd *s, const struct statsd_timed *t);
 void statsd__labels_emit(struct input_statsd *s, int64_t ts_ns);
 void statsd__series_free(struct statsd_series *series);
 void statsd__series_unref(struct statsd_series *series);
+/* For series_index. */
+bool statsd__series_is(uint64_t value, struct slice key);
 /* Ends a series: a staleness marker, and out of the map. */
 void statsd__series_end(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns);
 

@@ -75,12 +75,18 @@ void statsd__shard_deinit(struct statsd_shard *s)
     pthread_mutex_destroy(&s->lock);
 }
 
-static void place(struct statsd_shard *s, struct statsd_entry *e)
+static inline uint64_t key_hash(struct slice name, struct slice tail, enum statsd_kind kind)
 {
-    size_t i = e->hash & (s->cap - 1);
+    uint64_t hash = hash64(name.ptr, name.len, (uint64_t)kind);
+    return tail.len ? hash64(tail.ptr, tail.len, hash) : hash;
+}
+
+static void place(struct statsd_shard *s, struct statsd_entry *e, uint64_t hash)
+{
+    size_t i = hash & (s->cap - 1);
     while (s->cells[i].entry)
         i = (i + 1) & (s->cap - 1);
-    s->cells[i].hash = e->hash;
+    s->cells[i].hash = hash;
     s->cells[i].entry = e;
 }
 
@@ -92,14 +98,15 @@ static void grow(struct statsd_shard *s)
     s->cells = mem_calloc(s->cap, sizeof(*s->cells));
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i].entry)
-            place(s, old[i].entry);
+            place(s, old[i].entry, old[i].hash);
     }
     mem_free(old);
 }
 
 void statsd__shard_remove(struct statsd_shard *s, struct statsd_entry *e)
 {
-    size_t mask = s->cap - 1, i = e->hash & mask;
+    size_t mask = s->cap - 1;
+    size_t i = key_hash(statsd_entry_name(e), statsd_entry_tail(e), e->kind) & mask;
     while (s->cells[i].entry != e)
         i = (i + 1) & mask;
     s->count--;
@@ -155,17 +162,15 @@ static enum statsd_reason entry_new(struct statsd_shard *s, const struct statsd_
         return STATSD_NAME_LIMIT;
     }
     struct statsd_entry *e = mem_calloc(1, sizeof(*e) + sample->name.len + sample->tail.len);
-    e->hash = hash;
     e->kind = (uint8_t)sample->kind;
-    e->seen_flush = INT64_MAX / 2; /* until the first flush finds it */
-    e->name_len = (uint32_t)sample->name.len;
-    e->tail_len = (uint32_t)sample->tail.len;
+    e->name_len = (uint16_t)sample->name.len;
+    e->tail_len = (uint16_t)sample->tail.len;
     memcpy(e->key, sample->name.ptr, sample->name.len);
     if (sample->tail.len)
         memcpy(e->key + sample->name.len, sample->tail.ptr, sample->tail.len);
     if (++s->count * 4 > s->cap * 3)
         grow(s);
-    place(s, e);
+    place(s, e, hash);
     *out = e;
     return STATSD_OK;
 }
@@ -240,10 +245,8 @@ enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *samp
 {
     struct statsd_shard *s = ctx;
     struct statsd_entry *e = NULL;
-    uint64_t hash = hash64(sample->name.ptr, sample->name.len, (uint64_t)sample->kind);
+    uint64_t hash = key_hash(sample->name, sample->tail, sample->kind);
     enum statsd_reason why;
-    if (sample->tail.len)
-        hash = hash64(sample->tail.ptr, sample->tail.len, hash);
     for (size_t i = hash & (s->cap - 1); s->cells[i].entry; i = (i + 1) & (s->cap - 1)) {
         if (s->cells[i].hash == hash && entry_is(s->cells[i].entry, sample)) {
             e = s->cells[i].entry;

@@ -34,13 +34,13 @@ struct statsd_slot {
 };
 
 struct statsd_entry {
-    uint64_t hash;
-    uint32_t name_len, tail_len;
+    uint16_t name_len, tail_len; /* limits.statsd.line_size is below 64 KiB */
     uint8_t kind;
     bool is_deleted;       /* from the admin port: about to go */
+    bool is_found;         /* by a flush */
     bool is_dropped;       /* by the mapping file */
     uint32_t last_samples; /* the flush's: in the last interval that had any */
-    int64_t seen_flush;    /* the flush's: number of the last one that found a sample */
+    uint32_t seen_flush;   /* the flush's: number of the last one that found a sample, wrapping */
     /* The flush's: what it stands for. NULL: not resolved yet, or not wanted. */
     struct statsd_series *series;
     struct statsd_path *path;
