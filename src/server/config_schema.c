@@ -46,7 +46,7 @@ const struct text_conf_field server_config_fields[] = {
     OPEN_DOOR(SERVER_DOOR_PROMETHEUS, "doors.prometheus", "127.0.0.1:9090"),
     PLANNED_DOOR(SERVER_DOOR_ALERTMANAGER, "alertmanager"),
     OPEN_DOOR(SERVER_DOOR_LOKI, "doors.loki", "127.0.0.1:3100"),
-    PLANNED_DOOR(SERVER_DOOR_TEMPO, "tempo"),
+    OPEN_DOOR(SERVER_DOOR_TEMPO, "doors.tempo", "127.0.0.1:3200"),
     OPEN_DOOR(SERVER_DOOR_OTLP, "doors.otlp", "127.0.0.1:4318"),
     {"doors.otlp.cors_origins", TEXT_CONF_STRING, AT(otlp_cors_origins), "", 0, 0, NULL, "origins whose pages may send OTLP from a browser, comma-separated: https://shop.example, https://*.example or *; none by default", true, false},
     {"doors.otlp.cors_headers", TEXT_CONF_STRING, AT(otlp_cors_headers), "", 0, 0, NULL, "headers that they may send, comma-separated; empty: whatever they ask for", true, false},

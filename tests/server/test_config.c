@@ -47,7 +47,7 @@ static void reads_everything(void **state)
                                "doors:\n"
                                "  all: off\n"
                                "  prometheus: {listen: off}\n"
-                               "  tempo: {listen: 127.0.0.1:3200}\n"
+                               "  alertmanager: {listen: 127.0.0.1:9093}\n"
                                "retention:\n"
                                "  metrics: forever\n"
                                "  size: 10GiB\n"
@@ -76,8 +76,9 @@ static void reads_everything(void **state)
     assert_int_equal(c->log_level, 2);
     assert_int_equal(c->host_collect, 1);
     assert_int_equal(c->warnings.len, 1);
-    assert_string_equal(c->warnings.items[0],
-                        "doors.tempo.listen: the tempo door is not built yet and stays closed");
+    assert_string_equal(
+        c->warnings.items[0],
+        "doors.alertmanager.listen: the alertmanager door is not built yet and stays closed");
     server_config_free(c);
 }
 

@@ -1,62 +1,12 @@
 /* What answers of Loki's door have in common: errors as plain text, labels, statistics. */
-#include <stdarg.h>
-
 #include "api/loki/door_priv.h"
 #include "codec/number.h"
-
-void loki__respond_error(struct net_request *req, int status, const char *fmt, ...)
-{
-    struct buf text = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    buf_vprintf(&text, fmt, ap);
-    va_end(ap);
-    buf_append_char(&text, '\n');
-    net_respond(req, status, "text/plain; charset=utf-8", buf_slice(&text));
-    buf_deinit(&text);
-}
-
-void loki__job_error(struct api_job *job, int status, const char *fmt, ...)
-{
-    va_list ap;
-    buf_clear(&job->out);
-    va_start(ap, fmt);
-    buf_vprintf(&job->out, fmt, ap);
-    va_end(ap);
-    buf_append_char(&job->out, '\n');
-    job->produce = NULL;
-    job->status = status;
-    job->content_type = "text/plain; charset=utf-8";
-}
-
-void loki__job_fail(struct api_job *job, int err, const struct diag *diag)
-{
-    const char *msg = diag && diag->code ? diag->msg : err_name(err);
-    if (job->cancelled)
-        err = ERR_CANCELLED;
-    int status = 500;
-    switch (err) {
-    case ERR_INVALID:
-    case ERR_LIMIT:
-    case ERR_UNSUPPORTED:
-    case ERR_TOO_LARGE:
-    case ERR_CONFLICT: status = 400; break;
-    case ERR_NOMEM: status = 400; break; /* a limit of the query's, which it names */
-    case ERR_NOT_FOUND: status = 404; break;
-    case ERR_CANCELLED: status = 499; break;
-    case ERR_TIMEOUT: status = 504; break;
-    case ERR_AGAIN:
-    case ERR_CLOSED: status = 503; break;
-    default: break;
-    }
-    loki__job_error(job, status, "%s", msg);
-}
 
 void loki__job_parse_error(struct api_job *job, const struct diag *diag)
 {
     struct buf text = {0};
     logql_error_text(diag, &text);
-    loki__job_error(job, 400, "%s", buf_cstr(&text));
+    api__plain_job_error(job, 400, "%s", buf_cstr(&text));
     buf_deinit(&text);
 }
 
@@ -118,11 +68,11 @@ struct api_job *loki__job_new(struct api_call *call, void (*work)(struct api_job
 {
     struct slice tenant;
     if (!api__tenant_read(call->req, &tenant)) {
-        loki__respond_error(call->req, 400, "%s", API__TENANT_RULE);
+        api__plain_error(call->req, 400, "%s", API__TENANT_RULE);
         return NULL;
     }
     if (!call->api->logs) {
-        loki__respond_error(call->req, 503, "this Pharos has no store for logs");
+        api__plain_error(call->req, 503, "this Pharos has no store for logs");
         return NULL;
     }
     struct api_job *job = api_job_new(call, work);
@@ -159,7 +109,7 @@ bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scop
     *out = (struct loki__scope){.query = net_request_param(call->req, "query")};
     if (!loki__param_range(call, since_ns, &out->start_ns, &out->end_ns, &diag))
         return true;
-    loki__respond_error(call->req, 400, "%s", diag.msg);
+    api__plain_error(call->req, 400, "%s", diag.msg);
     return false;
 }
 

@@ -95,9 +95,9 @@ static void delete_work(struct api_job *job)
         return;
     }
     if (!logql_is_log(st->expr)) {
-        loki__job_error(job, 400,
-                        "unsupported query expression: a selector is expected, maybe "
-                        "with line and label filters");
+        api__plain_job_error(job, 400,
+                             "unsupported query expression: a selector is expected, maybe "
+                             "with line and label filters");
         return;
     }
     int err = logql_pipeline_new(st->expr, NULL, &options, job->call_arena, &pipeline, &diag);
@@ -106,7 +106,7 @@ static void delete_work(struct api_job *job)
                        "unsupported query expression: only line filters and comparisons of labels "
                        "with strings can say what is deleted");
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     struct store_event_scan what = {.select = {.tenant = job->tenant,
@@ -120,7 +120,7 @@ static void delete_work(struct api_job *job)
     what.select.matchers = logql_matchers(st->expr, &what.select.matcher_count);
     err = host->delete_logs ? host->delete_logs(host->ctx, &what, &rows, &diag) : ERR_UNSUPPORTED;
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     remember(job, rows);
@@ -135,22 +135,22 @@ void loki__delete_add(struct api_call *call)
     struct diag diag;
     diag_init(&diag);
     if (api__is_cross_site(call->req)) {
-        loki__respond_error(call->req, 403,
-                            "a page of another site may not delete (Origin or Sec-Fetch-Site)");
+        api__plain_error(call->req, 403,
+                         "a page of another site may not delete (Origin or Sec-Fetch-Site)");
         return;
     }
     st->query = net_request_param(call->req, "query");
     if (!st->query.len || !net_request_param(call->req, "start").len) {
-        loki__respond_error(call->req, 400, "%s not set", st->query.len ? "start time" : "query");
+        api__plain_error(call->req, 400, "%s not set", st->query.len ? "start time" : "query");
         return;
     }
     if (loki__param_time(call->req, "start", 0, &st->start_ns, &diag) ||
         loki__param_time(call->req, "end", now_ns, &st->end_ns, &diag)) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     if (st->end_ns < st->start_ns) {
-        loki__respond_error(call->req, 400, "start time can't be greater than end time");
+        api__plain_error(call->req, 400, "start time can't be greater than end time");
         return;
     }
     if (!(job = loki__job_new(call, delete_work)))
@@ -167,7 +167,7 @@ void loki__delete_list(struct api_call *call)
     struct buf out = {0};
     struct codec_json_writer w;
     if (!api__tenant_read(call->req, &tenant)) {
-        loki__respond_error(call->req, 400, "%s", API__TENANT_RULE);
+        api__plain_error(call->req, 400, "%s", API__TENANT_RULE);
         return;
     }
     codec_json_init(&w, &out);
@@ -199,7 +199,7 @@ void loki__delete_list(struct api_call *call)
 
 void loki__delete_cancel(struct api_call *call)
 {
-    loki__respond_error(call->req, 400,
-                        "deletion of request past the deadline of 0s since its creation is not "
-                        "allowed: what it names is gone already");
+    api__plain_error(call->req, 400,
+                     "deletion of request past the deadline of 0s since its creation is not "
+                     "allowed: what it names is gone already");
 }

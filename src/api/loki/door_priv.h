@@ -3,6 +3,7 @@
 #define API_LOKI_DOOR_PRIV_H
 
 #include "api/job.h"
+#include "api/plain.h"
 #include "lang/logql/run.h"
 
 /* --- parameters (params.c). Each gives 0, or ERR_INVALID with words for the answer. --- */
@@ -20,13 +21,7 @@ int loki__param_duration(struct net_request *req, const char *name, int64_t fall
 int loki__param_count(struct net_request *req, const char *name, int64_t fallback, int64_t *out,
                       struct diag *diag);
 
-/* --- answers (answer.c): errors are plain text, as Loki's are --- */
-void loki__respond_error(struct net_request *req, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-void loki__job_error(struct api_job *job, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-/* The same from an error code and its words. */
-void loki__job_fail(struct api_job *job, int err, const struct diag *diag);
+/* --- answers (answer.c): errors are plain text (api/plain.h) --- */
 /* The words of a query that could not be parsed, with status 400. */
 void loki__job_parse_error(struct api_job *job, const struct diag *diag);
 

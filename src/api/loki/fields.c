@@ -200,7 +200,7 @@ static void fields_work(struct api_job *job)
         return;
     }
     if (!logql_is_log(st->expr)) {
-        loki__job_error(job, 400, "only log selectors are supported");
+        api__plain_job_error(job, 400, "only log selectors are supported");
         return;
     }
     const struct logql_select select = {.start_ns = st->scope.start_ns,
@@ -209,7 +209,7 @@ static void fields_work(struct api_job *job)
                                         .categorize = true};
     int err = logql_select_run(st->expr, &select, &env, job->arena, &lines, &diag);
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     struct fields f = {.arena = job->arena, .ids = map_new()};
@@ -236,7 +236,7 @@ static void start(struct api_call *call, struct slice name)
     if (loki__param_count(call->req, "line_limit", SAMPLE_LINES, &st->sample, &diag) ||
         loki__param_count(call->req, "field_limit", FIELDS_LIMIT, &st->limit, &diag) ||
         loki__param_count(call->req, "limit", st->limit, &st->limit, &diag)) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     st->sample = CLAMP(st->sample, 1, SAMPLE_MAX);

@@ -50,7 +50,7 @@ static void labels_work(struct api_job *job)
         return;
     int err = src->ops->label_names(src, &select, 0, job->arena, &names, &count, &cut, &diag);
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     for (size_t i = 0; i < count; i++)
@@ -78,7 +78,7 @@ static void values_work(struct api_job *job)
     int err =
         src->ops->label_values(src, st->name, &select, 0, job->arena, &values, &count, &cut, &diag);
     if (err)
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
     else
         put_texts(job, values, tidy(values, count));
 }
@@ -185,7 +185,7 @@ static void series_work(struct api_job *job)
         if (err == ERR_INVALID)
             loki__job_parse_error(job, &diag);
         else if (err)
-            loki__job_fail(job, err, &diag);
+            api__plain_job_fail(job, err, &diag);
         if (err)
             return;
     }
@@ -204,7 +204,7 @@ void loki__series(struct api_call *call)
     struct diag diag;
     diag_init(&diag);
     if (loki__param_range(call, METADATA_SINCE, &st->start_ns, &st->end_ns, &diag)) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     static const char *const names[] = {"match[]", "match"};

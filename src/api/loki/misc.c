@@ -148,9 +148,9 @@ void loki__config(struct api_call *call)
 void loki__rules(struct api_call *call)
 {
     if (net_request_method(call->req) == NET_GET || net_request_method(call->req) == NET_HEAD)
-        loki__respond_error(call->req, 404, "no rule groups found");
+        api__plain_error(call->req, 404, "no rule groups found");
     else
-        loki__respond_error(call->req, 400,
-                            "rules are read from the files of the setting rule_files; this "
-                            "endpoint does not change them");
+        api__plain_error(call->req, 400,
+                         "rules are read from the files of the setting rule_files; this "
+                         "endpoint does not change them");
 }

@@ -175,7 +175,7 @@ static void patterns_work(struct api_job *job)
     if (c)
         ops->close(c);
     if (err)
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
     else
         put_patterns(&m);
     text_log_patterns_free(m.patterns);
@@ -193,13 +193,13 @@ void loki__patterns(struct api_call *call)
         return;
     /* Loki samples every ten seconds. */
     if (loki__param_duration(call->req, "step", 10 * NS_PER_SEC, &st->step_ns, &diag)) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     st->step_ns = MAX((st->step_ns + 9 * NS_PER_SEC) / (10 * NS_PER_SEC), 1) * 10 * NS_PER_SEC;
     uint64_t length = (uint64_t)st->scope.end_ns - (uint64_t)st->scope.start_ns;
     if (length / (uint64_t)st->step_ns >= STEPS_MAX) {
-        loki__respond_error(call->req, 400, "the step is too small: at most 11,000 steps");
+        api__plain_error(call->req, 400, "the step is too small: at most 11,000 steps");
         return;
     }
     if (!(job = loki__job_new(call, patterns_work)))

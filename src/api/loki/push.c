@@ -122,7 +122,7 @@ static void respond(struct push *p, int status, int count, const char *text)
     if (status == 204)
         net_respond(p->req, 204, NULL, SLICE(""));
     else
-        loki__respond_error(p->req, status, "%s", text);
+        api__plain_error(p->req, status, "%s", text);
 }
 
 static void answer(void *ctx)
@@ -186,11 +186,11 @@ void loki__push(struct api_call *call)
     struct net_request *req = call->req;
     struct slice tenant;
     if (!api__tenant_read(req, &tenant)) {
-        loki__respond_error(req, 400, "%s", API__TENANT_RULE);
+        api__plain_error(req, 400, "%s", API__TENANT_RULE);
         return;
     }
     if (!call->api->logs) {
-        loki__respond_error(req, 503, "this Pharos has no store for logs");
+        api__plain_error(req, 503, "this Pharos has no store for logs");
         return;
     }
     struct push *p = mem_calloc(1, sizeof(*p));

@@ -175,7 +175,7 @@ static void run_lines(struct api_job *job)
     st->run_ns = api__monotonic_ns() - st->run_ns;
     st->stats = st->lines.stats;
     if (err)
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
     else
         begin_answer(job, "streams", produce_lines);
 }
@@ -223,7 +223,7 @@ static void run_numbers(struct api_job *job)
     st->run_ns = api__monotonic_ns() - st->run_ns;
     st->flagged = false;
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
     } else if (st->numbers.kind == QUERY_SCALAR) {
         begin_answer(job, "scalar", produce_scalar);
     } else {
@@ -248,9 +248,9 @@ static void query_work(struct api_job *job)
     }
     if (logql_is_log(st->expr) && !st->explain) {
         if (st->steps.instant)
-            loki__job_error(job, 400,
-                            "log queries are not supported as an instant query type, "
-                            "please change your query to a range query type");
+            api__plain_job_error(job, 400,
+                                 "log queries are not supported as an instant query type, "
+                                 "please change your query to a range query type");
         else
             run_lines(job);
         return;
@@ -355,7 +355,7 @@ static void start(struct api_call *call, bool instant, bool explain)
         err = read_range(call, st, &diag);
     }
     if (err) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     struct api_job *job = loki__job_new(call, query_work);

@@ -264,25 +264,25 @@ void loki__tail(struct api_call *call)
     struct diag diag;
     diag_init(&diag);
     if (!api__tenant_read(req, &tenant)) {
-        loki__respond_error(req, 400, "%s", API__TENANT_RULE);
+        api__plain_error(req, 400, "%s", API__TENANT_RULE);
         return;
     }
     /* Browsers let any page open a WebSocket, and read what comes. */
     if (api__is_cross_site(req)) {
-        loki__respond_error(req, 403,
-                            "a page of another site may not tail (Origin or Sec-Fetch-Site)");
+        api__plain_error(req, 403,
+                         "a page of another site may not tail (Origin or Sec-Fetch-Site)");
         return;
     }
     if (!api->logs) {
-        loki__respond_error(req, 503, "this Pharos has no store for logs");
+        api__plain_error(req, 503, "this Pharos has no store for logs");
         return;
     }
     int64_t most = api__limits(api).log_tails;
     if (!take_place(api, most)) {
-        loki__respond_error(req, 429,
-                            "max concurrent tail requests limit exceeded, count > limit "
-                            "(%lld > %lld) (limits.logs.tails)",
-                            (long long)most + 1, (long long)most);
+        api__plain_error(req, 429,
+                         "max concurrent tail requests limit exceeded, count > limit "
+                         "(%lld > %lld) (limits.logs.tails)",
+                         (long long)most + 1, (long long)most);
         return;
     }
     struct tail *t = mem_calloc(1, sizeof(*t));
@@ -293,7 +293,7 @@ void loki__tail(struct api_call *call)
     t->begun_ns = api__monotonic_ns();
     t->first = true;
     if (read_params(call, t, &diag)) {
-        loki__respond_error(req, 400, "%s", diag.msg);
+        api__plain_error(req, 400, "%s", diag.msg);
         tail_free(t);
         return;
     }

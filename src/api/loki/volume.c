@@ -26,7 +26,7 @@ static void stats_work(struct api_job *job)
         return;
     int err = src->ops->counts(src, &select, 0, true, false, job->arena, &counts, &diag);
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     for (size_t i = 0; i < counts.count; i++) {
@@ -207,7 +207,7 @@ static void volume_work(struct api_job *job)
     int err = src->ops->counts(src, &select, st->range ? st->step_ns : 0, true, false, job->arena,
                                &counts, &diag);
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     struct volumes v = {.arena = job->arena, .ids = map_new()};
@@ -242,7 +242,7 @@ static void start_volume(struct api_call *call, bool range)
                  SLICE_FMT(by));
     if (diag.code || loki__param_count(call->req, "limit", VOLUME_LIMIT, &st->limit, &diag) ||
         loki__param_duration(call->req, "step", 3600 * NS_PER_SEC, &st->step_ns, &diag)) {
-        loki__respond_error(call->req, 400, "%s", diag.msg);
+        api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
     /* Counts are kept by the minute. */
@@ -323,7 +323,7 @@ static void detected_labels_work(struct api_job *job)
         return;
     int err = src->ops->streams(src, &select, job->arena, &streams, &count, &diag);
     if (err) {
-        loki__job_fail(job, err, &diag);
+        api__plain_job_fail(job, err, &diag);
         return;
     }
     for (size_t i = 0; i < count; i++) {

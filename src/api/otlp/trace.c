@@ -1,8 +1,7 @@
 /* One trace by its id, as OTLP. */
-#include "api/job.h"
 #include "api/otlp/http.h"
 #include "api/otlp/spans.h"
-#include "codec/hex.h"
+#include "api/traces.h"
 #include "decode/otlp/encode.h"
 
 struct trace_state {
@@ -14,19 +13,10 @@ struct trace_state {
 static void work(struct api_job *job)
 {
     struct trace_state *st = job->state;
-    struct store_event_source *src = job->api->spans;
     struct slice id = slice_make(st->id, sizeof(st->id));
     struct diag diag;
     diag_init(&diag);
-    struct store_event_scan req = {.select = {.tenant = job->tenant,
-                                              .t_min_ns = INT64_MIN,
-                                              .t_max_ns = INT64_MAX,
-                                              .limits = {.memory = &job->memory,
-                                                         .deadline_ns = job->deadline_ns,
-                                                         .cancelled = &job->cancelled}},
-                                   .all_fields = true,
-                                   .children = true};
-    int err = src->ops->traces(src, &id, 1, &req, &st->chunk, &diag);
+    int err = api__traces_load(job, &id, 1, &st->chunk, &diag);
     if (err) {
         api_job_fail(job, err, &diag);
         return;
@@ -52,17 +42,6 @@ static void cleanup(struct api_job *job)
     store_event_chunk_free(&st->chunk);
 }
 
-/* 1 to 32 hexadecimal digits; short ones have zeros in front. */
-static bool read_id(struct slice text, char *out)
-{
-    char full[32];
-    if (!text.len || text.len > sizeof(full))
-        return false;
-    memset(full, '0', sizeof(full));
-    memcpy(full + sizeof(full) - text.len, text.ptr, text.len);
-    return codec_text_to_bytes(slice_make(full, sizeof(full)), out, 16);
-}
-
 void api__otlp_trace(struct api_call *call)
 {
     struct net_request *req = call->req;
@@ -70,7 +49,7 @@ void api__otlp_trace(struct api_call *call)
     struct slice accept = net_request_header(req, "accept"), tenant = api__tenant(req);
     if (!tenant.ptr)
         return;
-    if (!read_id(call->args[0], st->id)) {
+    if (!api__trace_id_read(call->args[0], st->id)) {
         api__respond_error(req, API_BAD_DATA, "a trace id has 1 to 32 hexadecimal digits");
         return;
     }

@@ -13,5 +13,8 @@ void decode_otlp_put_attribute(struct buf *out, uint32_t number, struct slice ke
 /* Appends an export request of the signal as OTLP/JSON. ERR_INVALID (and nothing appended) when it
  * is damaged. */
 int decode_otlp_print_json(enum decode_otlp_signal signal, struct slice message, struct buf *out);
+/* The same in protobuf's own JSON mapping, where ids are base64 and enums names. */
+int decode_otlp_print_mapping(enum decode_otlp_signal signal, struct slice message,
+                              struct buf *out);
 
 #endif

@@ -15,6 +15,7 @@
 struct print {
     struct buf *out;
     unsigned depth;
+    bool mapping; /* protobuf's own: ids in base64, enums by name */
     bool failed;
 };
 
@@ -44,6 +45,17 @@ static void put_double(struct print *p, double v)
         buf_append_cstr(p->out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
+static void put_enum(struct print *p, const struct decode__otlp_field *f, uint64_t v)
+{
+    for (const struct decode__otlp_enum_name *n = f->names; p->mapping && n && n->name; n++) {
+        if (n->value == v) {
+            codec_json_append_string(p->out, slice_cstr(n->name));
+            return;
+        }
+    }
+    codec_append_int(p->out, (int32_t)v);
+}
+
 /* `v`: the field's number as it came. */
 static void put_number(struct print *p, const struct decode__otlp_field *f, uint64_t v)
 {
@@ -51,7 +63,7 @@ static void put_number(struct print *p, const struct decode__otlp_field *f, uint
     case DECODE__OTLP_JSON_BOOL: buf_append_cstr(p->out, v ? "true" : "false"); return;
     case DECODE__OTLP_JSON_INT: put_quoted_int(p, (int64_t)v); return;
     case DECODE__OTLP_JSON_SINT: codec_append_int(p->out, codec_unzigzag(v)); return;
-    case DECODE__OTLP_JSON_ENUM: codec_append_int(p->out, (int32_t)v); return;
+    case DECODE__OTLP_JSON_ENUM: put_enum(p, f, v); return;
     case DECODE__OTLP_JSON_FIXED64: put_quoted_uint(p, v); return;
     case DECODE__OTLP_JSON_SFIXED64: put_quoted_int(p, (int64_t)v); return;
     case DECODE__OTLP_JSON_DOUBLE: put_double(p, codec_bits_double(v)); return;
@@ -79,7 +91,10 @@ static void put_bytes(struct print *p, const struct decode__otlp_field *f, struc
     case DECODE__OTLP_JSON_STRING: codec_json_append_string(p->out, bytes); return;
     case DECODE__OTLP_JSON_HEX:
         buf_append_char(p->out, '"');
-        codec_append_hex(p->out, bytes);
+        if (p->mapping)
+            codec_base64_append(p->out, bytes, CODEC_BASE64_STANDARD);
+        else
+            codec_append_hex(p->out, bytes);
         buf_append_char(p->out, '"');
         return;
     default:
@@ -190,12 +205,23 @@ static void put_message(struct print *p, const struct decode__otlp_message *m, s
     p->depth--;
 }
 
+static int print_all(struct print *p, enum decode_otlp_signal signal, struct slice message)
+{
+    size_t begin = p->out->len;
+    put_message(p, decode__otlp_request_message(signal), message);
+    if (p->failed)
+        p->out->len = begin;
+    return p->failed ? ERR_INVALID : 0;
+}
+
 int decode_otlp_print_json(enum decode_otlp_signal signal, struct slice message, struct buf *out)
 {
     struct print p = {.out = out};
-    size_t begin = out->len;
-    put_message(&p, decode__otlp_request_message(signal), message);
-    if (p.failed)
-        out->len = begin;
-    return p.failed ? ERR_INVALID : 0;
+    return print_all(&p, signal, message);
+}
+
+int decode_otlp_print_mapping(enum decode_otlp_signal signal, struct slice message, struct buf *out)
+{
+    struct print p = {.out = out, .mapping = true};
+    return print_all(&p, signal, message);
 }

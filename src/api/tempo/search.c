@@ -1,0 +1,239 @@
+/* Search: TraceQL, or tags as logfmt, to traces with the spans that matched. */
+#include "api/tempo/door_priv.h"
+#include "codec/hex.h"
+#include "codec/json_write.h"
+#include "lang/traceql/traceql.h"
+#include "text/go_string.h"
+
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX     262144
+#define SPANS_DEFAULT 3
+#define SPANS_MAX     100
+#define TRACES_A_STEP 64 /* encoded between two looks at the buffer */
+#define NO_ROOT       "<root span not yet received>"
+
+struct search_state {
+    struct slice query;
+    struct traceql_search search;
+    struct traceql_query *parsed;
+    struct traceql_result result;
+    size_t at;
+};
+
+static void put_span(const struct traceql_span *s, struct buf *out)
+{
+    buf_append_cstr(out, "{\"spanID\":\"");
+    codec_append_hex(out, s->id);
+    buf_append_char(out, '"');
+    if (s->name.len) {
+        buf_append_cstr(out, ",\"name\":");
+        codec_json_append_string(out, s->name);
+    }
+    buf_printf(out, ",\"startTimeUnixNano\":\"%lld\",\"durationNanos\":\"%lld\"",
+               (long long)s->start_ns, (long long)s->duration_ns);
+    if (s->attribute_count) {
+        buf_append_cstr(out, ",\"attributes\":");
+        tempo__put_attributes(s->attributes, s->attribute_count, out);
+    }
+    buf_append_char(out, '}');
+}
+
+static void put_set(const struct traceql_found_set *s, struct buf *out)
+{
+    buf_append_cstr(out, "{\"spans\":[");
+    for (size_t i = 0; i < s->span_count; i++) {
+        buf_append_cstr(out, i ? "," : "");
+        put_span(&s->spans[i], out);
+    }
+    buf_printf(out, "],\"matched\":%zu", s->matched);
+    if (s->attribute_count) {
+        buf_append_cstr(out, ",\"attributes\":");
+        tempo__put_attributes(s->attributes, s->attribute_count, out);
+    }
+    buf_append_char(out, '}');
+}
+
+static void put_text(const char *key, struct slice s, struct buf *out)
+{
+    if (!s.len)
+        return;
+    buf_printf(out, ",\"%s\":", key);
+    codec_json_append_string(out, s);
+}
+
+static void put_trace(const struct traceql_found *t, struct buf *out)
+{
+    char id[32];
+    size_t zeros = 0;
+    codec_hex_to_text(slice_make(t->id, sizeof(t->id)), id);
+    while (zeros < sizeof(id) - 1 && id[zeros] == '0')
+        zeros++;
+    buf_printf(out, "{\"traceID\":\"%.*s\"", (int)(sizeof(id) - zeros), id + zeros);
+    put_text("rootServiceName", t->root_service.ptr ? t->root_service : SLICE(NO_ROOT), out);
+    put_text("rootTraceName", t->root_name.ptr ? t->root_name : SLICE(NO_ROOT), out);
+    buf_printf(out, ",\"startTimeUnixNano\":\"%lld\"", (long long)t->start_ns);
+    if (t->duration_ns >= 1000000)
+        buf_printf(out, ",\"durationMs\":%lld",
+                   (long long)MIN(t->duration_ns / 1000000, UINT32_MAX));
+    if (t->set_count) { /* what clients older than spanSets read */
+        buf_append_cstr(out, ",\"spanSet\":");
+        put_set(&t->sets[0], out);
+    }
+    buf_append_cstr(out, ",\"spanSets\":[");
+    for (size_t i = 0; i < t->set_count; i++) {
+        buf_append_cstr(out, i ? "," : "");
+        put_set(&t->sets[i], out);
+    }
+    buf_append_cstr(out, "],\"serviceStats\":{");
+    for (size_t i = 0; i < t->service_count; i++) {
+        buf_append_cstr(out, i ? "," : "");
+        codec_json_append_string(out, t->services[i].name);
+        buf_printf(out, ":{\"spanCount\":%u", t->services[i].spans);
+        if (t->services[i].errors)
+            buf_printf(out, ",\"errorCount\":%u", t->services[i].errors);
+        buf_append_char(out, '}');
+    }
+    buf_append_cstr(out, "}}");
+}
+
+static bool produce(struct api_job *job)
+{
+    struct search_state *st = job->state;
+    size_t end = MIN(st->result.count, st->at + TRACES_A_STEP);
+    for (; st->at < end; st->at++) {
+        buf_append_cstr(&job->out, st->at ? "," : "");
+        put_trace(&st->result.traces[st->at], &job->out);
+    }
+    if (st->at < st->result.count)
+        return false;
+    buf_append_cstr(&job->out, "],");
+    tempo__put_stats(&st->result.stats, &job->out);
+    buf_append_char(&job->out, '}');
+    return true;
+}
+
+static void work(struct api_job *job)
+{
+    struct search_state *st = job->state;
+    struct traceql_env env;
+    struct diag diag;
+    diag_init(&diag);
+    tempo__env(job, &env);
+    if (traceql_parse(st->query, job->call_arena, &st->parsed, &diag)) {
+        tempo__parse_error(job, &diag);
+        return;
+    }
+    int err = traceql_search_run(st->parsed, &st->search, &env, job->arena, &st->result, &diag);
+    if (err) {
+        api__plain_job_fail(job, err, &diag);
+        return;
+    }
+    buf_append_cstr(&job->out, "{\"traces\":[");
+    job->produce = produce;
+}
+
+static void cleanup(struct api_job *job)
+{
+    struct search_state *st = job->state;
+    traceql_query_free(st->parsed);
+    st->parsed = NULL;
+}
+
+/* `service.name=shop http.path="/a b"` as a filter. */
+static int filter_of_tags(struct slice tags, struct buf *out, struct diag *diag)
+{
+    buf_append_cstr(out, "{ ");
+    for (size_t n = 0; (tags = slice_trim(tags)).len; n++) {
+        ptrdiff_t eq = slice_find_char(tags, '=');
+        struct slice key = slice_first(tags, (size_t)MAX(eq, 0)), value;
+        struct buf text = {0};
+        size_t end = 0;
+        if (eq <= 0 || slice_find_char(key, ' ') >= 0)
+            return diag_set(
+                diag, ERR_INVALID,
+                "invalid tags: logfmt is expected, as in tags=service.name=shop%%20a=b");
+        value = slice_from(tags, (size_t)eq + 1);
+        if (value.len && value.ptr[0] == '"') {
+            for (end = 1; end < value.len && value.ptr[end] != '"'; end++)
+                end += value.ptr[end] == '\\';
+            end = MIN(end + 1, value.len);
+            if (text_go_unquote(slice_first(value, end), &text))
+                return diag_set(diag, ERR_INVALID, "invalid tags: a quote is missing");
+        } else {
+            while (end < value.len && value.ptr[end] != ' ')
+                end++;
+            buf_append_slice(&text, slice_first(value, end));
+        }
+        tags = slice_from(value, end);
+        buf_append_cstr(out, n ? " && " : "");
+        if (slice_eq_cstr(key, "name") || slice_eq_cstr(key, "status.message")) {
+            buf_append_cstr(out, key.len == 4 ? "name" : "statusMessage");
+        } else {
+            buf_append_cstr(out, ".\"");
+            for (size_t i = 0; i < key.len; i++) {
+                if (key.ptr[i] == '"' || key.ptr[i] == '\\')
+                    buf_append_char(out, '\\');
+                buf_append_char(out, key.ptr[i]);
+            }
+            buf_append_char(out, '"');
+        }
+        buf_append_cstr(out, " = ");
+        text_go_quote(buf_slice(&text), out);
+        buf_deinit(&text);
+    }
+    buf_append_cstr(out, " }");
+    return 0;
+}
+
+static int read_query(struct api_call *call, struct search_state *st, struct diag *diag)
+{
+    struct slice tags = net_request_param(call->req, "tags");
+    struct buf text = {0};
+    st->query = net_request_param(call->req, "q");
+    if (st->query.len && tags.len)
+        return diag_set(diag, ERR_INVALID,
+                        "invalid request: can't specify tags and q in the same query");
+    if (!tags.len)
+        return 0;
+    int err = filter_of_tags(tags, &text, diag);
+    st->query = arena_slice(net_request_arena(call->req), buf_slice(&text));
+    buf_deinit(&text);
+    return err;
+}
+
+static int read_params(struct api_call *call, struct search_state *st, struct diag *diag)
+{
+    struct net_request *req = call->req;
+    struct traceql_search *s = &st->search;
+    int64_t limit, spans;
+    int err;
+    if ((err = read_query(call, st, diag)) ||
+        (err = tempo__param_range(req, &s->start_ns, &s->end_ns, diag)) ||
+        (err = tempo__param_count(req, "limit", LIMIT_DEFAULT, LIMIT_MAX, &limit, diag)) ||
+        (err = tempo__param_count(req, "spss", SPANS_DEFAULT, SPANS_MAX, &spans, diag)) ||
+        (err = tempo__param_duration(req, "minDuration", 0, &s->min_ns, diag)) ||
+        (err = tempo__param_duration(req, "maxDuration", 0, &s->max_ns, diag)))
+        return err;
+    if (s->max_ns && s->max_ns < s->min_ns)
+        return diag_set(diag, ERR_INVALID, "invalid maxDuration: must be greater than minDuration");
+    s->limit = (size_t)limit;
+    s->spans = (size_t)spans;
+    return 0;
+}
+
+void tempo__search(struct api_call *call)
+{
+    struct search_state *st = ARENA_NEW(net_request_arena(call->req), struct search_state);
+    struct api_job *job;
+    struct diag diag;
+    diag_init(&diag);
+    if (read_params(call, st, &diag)) {
+        api__plain_error(call->req, 400, "%s", diag.msg);
+        return;
+    }
+    if (!(job = api__traces_job(call, work)))
+        return;
+    job->state = st;
+    job->cleanup = cleanup;
+    api_job_start(job, true);
+}

@@ -1,0 +1,23 @@
+/* What the doors that give traces back have in common. */
+#ifndef API_TRACES_H
+#define API_TRACES_H
+
+#include "api/job.h"
+#include "api/plain.h"
+#include "store/events.h"
+
+/* 1 to 32 hexadecimal digits into 16 bytes; short ones have zeros in front. */
+bool api__trace_id_read(struct slice text, char *out);
+/* A job over the spans of the request's tenant, answered already (plain text, and NULL) when there
+ * can be none. */
+struct api_job *api__traces_job(struct api_call *call, void (*work)(struct api_job *job));
+struct store_event_limits api__traces_limits(struct api_job *job);
+/* Whole traces with all that is known of their spans (store_event_ops.traces). */
+int api__traces_load(struct api_job *job, const struct slice *ids, size_t count,
+                     struct store_event_chunk *out, struct diag *diag);
+/* The values of an intrinsic of a chunk with all fields, one a row, or NULL when none has it. */
+const struct data_value *api__traces_column(const struct store_event_chunk *c, uint32_t intrinsic);
+/* The key of the resource attribute that a stream's label is. */
+struct slice api__trace_resource_key(struct slice label);
+
+#endif

@@ -1,0 +1,113 @@
+/* Running TraceQL: searches to traces, metrics to a plan. */
+#ifndef LANG_TRACEQL_RUN_H
+#define LANG_TRACEQL_RUN_H
+
+#include "lang/traceql/traceql.h"
+#include "lang/traceql/value.h"
+#include "query/query.h"
+#include "store/events.h"
+
+/* Whom a query asks, and what it may use. */
+struct traceql_env {
+    struct store_event_source *source;
+    struct slice tenant;
+    struct store_event_limits limits;
+};
+
+struct traceql_search {
+    int64_t start_ns, end_ns; /* both included: where a span that is looked for starts */
+    size_t limit;             /* traces */
+    size_t spans;             /* of a spanset; the rest is only counted */
+    int64_t min_ns, max_ns;   /* duration of the trace; 0 = any */
+};
+
+struct traceql_attribute {
+    struct slice name;
+    struct traceql_value value;
+};
+
+struct traceql_span {
+    struct slice id; /* 8 bytes */
+    struct slice name;
+    int64_t start_ns, duration_ns;
+    const struct traceql_attribute *attributes; /* what the query mentions and the span has */
+    size_t attribute_count;
+};
+
+struct traceql_found_set {
+    struct traceql_span *spans;
+    size_t span_count, matched;
+    const struct traceql_attribute *attributes; /* avg(duration), by(name) */
+    size_t attribute_count;
+};
+
+struct traceql_service {
+    struct slice name;
+    uint32_t spans, errors;
+};
+
+struct traceql_found {
+    char id[16];
+    struct slice root_service, root_name; /* ptr NULL: the root is not there */
+    int64_t start_ns, duration_ns;
+    struct traceql_found_set *sets;
+    size_t set_count;
+    struct traceql_service *services; /* sorted by name */
+    size_t service_count;
+};
+
+struct traceql_stats {
+    uint64_t traces, spans, bytes;
+};
+
+struct traceql_result {
+    struct traceql_found *traces; /* newest first, by start and id */
+    size_t count;
+    struct traceql_stats stats;
+};
+
+/* The newest traces that match, those with the newest span found first. Everything of *out is in
+ * `arena`. ERR_INVALID for a metrics query; the errors of a scan (store/events.h). Blocks. */
+int traceql_search_run(struct traceql_query *q, const struct traceql_search *search,
+                       const struct traceql_env *env, struct arena *arena,
+                       struct traceql_result *out, struct diag *diag);
+
+/* The clauses that spans of a query's filter meet, for listing tags and values of them; in the
+ * query's arena. More spans may meet them than the query has. */
+void traceql_clauses(const struct traceql_query *q, const struct store_event_clause **out,
+                     size_t *out_count);
+/* What the store knows a tag by: ".http.method", "span:name", "resource.service.name", "name".
+ * False when it is none or cannot be listed. *out_kind is the kind of an intrinsic, else NIL. */
+bool traceql_tag_field(struct slice tag, struct arena *arena, struct store_event_field *out,
+                       enum traceql_kind *out_kind);
+
+/* --- metrics --- */
+
+struct traceql_exemplar {
+    struct data_labels labels; /* of its series */
+    int64_t ts_ns;
+    double value;
+    char trace_id[16];
+};
+
+struct traceql_exemplars {
+    size_t max; /* wanted at most; 0 = none */
+    struct traceql_exemplar *items;
+    size_t count;
+};
+
+/* Lowers a metrics query to a plan over these steps: each stands for the time since the one before,
+ * (T - step, T]; of an instant query, for `range_ns` until it. The plan refers to the query and
+ * env; its counts are added to *stats, exemplars of its first function to *exemplars (may be NULL).
+ *
+ * Values of labels carry their type: see traceql_label_value. */
+int traceql_plan(struct traceql_query *q, const struct query_steps *steps, int64_t range_ns,
+                 const struct traceql_env *env, struct arena *arena, struct query_plan **out,
+                 struct traceql_stats *stats, struct traceql_exemplars *exemplars,
+                 struct diag *diag);
+/* What a label of a series stands for. */
+struct traceql_value traceql_label_value(struct slice text);
+/* The name of the query's first function, for series without labels. */
+const char *traceql_metric_name(const struct traceql_query *q);
+
+#endif

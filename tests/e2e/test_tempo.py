@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Tempo's door: traces by id, TraceQL, tags, metrics, with the calls of Grafana's data source."""
+import base64
+import json
+import time
+import urllib.parse
+
+import pharos_test as pt
+from npm_clients import node
+
+S = 10**9
+START = time.time_ns() // S * S - 600 * S
+
+
+def attribute(key, value):
+    kinds = {str: "stringValue", bool: "boolValue", int: "intValue", float: "doubleValue"}
+    if isinstance(value, list):
+        return {"key": key, "value": {"arrayValue": {"values": [attribute("", v)["value"] for v in value]}}}
+    return {"key": key, "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
+
+
+def attributes(**kw):
+    return [attribute(k.replace("__", "."), v) for k, v in kw.items()]
+
+
+def span(trace, span_id, parent, name, start_ms, duration_ms, kind=1, status=0, message="", events=(), links=(),
+         **attrs):
+    out = {"traceId": f"{trace:032x}", "spanId": f"{span_id:016x}", "name": name, "kind": kind,
+           "startTimeUnixNano": str(START + start_ms * 10**6),
+           "endTimeUnixNano": str(START + (start_ms + duration_ms) * 10**6),
+           "attributes": attributes(**attrs), "status": {"code": status, "message": message},
+           "events": list(events), "links": list(links)}
+    if parent:
+        out["parentSpanId"] = f"{parent:016x}"
+    return out
+
+
+def resource(service, spans, scope="lib", **attrs):
+    return {"resource": {"attributes": attributes(service__name=service, **attrs)},
+            "scopeSpans": [{"scope": {"name": scope, "version": "1.0"}, "spans": spans}]}
+
+
+# Trace 1: frontend GET /cart -> (cart get -> db SELECT, db INSERT), auth check. Trace 2 has an error.
+TRACES = [
+    resource("frontend", [
+        span(1, 0x11, 0, "GET /cart", 0, 100, 2, http__status_code=200, http__method="GET", tags=["a", "b"]),
+        span(2, 0x21, 0, "POST /order", 5000, 900, 2, 2, "boom", http__status_code=500, http__method="POST",
+             events=[{"timeUnixNano": str(START + 5100 * 10**6), "name": "exception",
+                      "attributes": attributes(exception__type="Oops")}]),
+        span(3, 0x31, 0, "GET /cart", 20000, 50, 2, http__status_code=200, http__method="GET"),
+    ], host__name="h1"),
+    resource("cart", [
+        span(1, 0x12, 0x11, "get", 10, 80, 1, retry=True, ratio=0.5),
+        span(2, 0x22, 0x21, "put", 5010, 700, 1, 2, links=[
+            {"traceId": f"{1:032x}", "spanId": f"{0x11:016x}", "attributes": attributes(why="cause")}]),
+    ]),
+    resource("db", [
+        span(1, 0x13, 0x12, "SELECT", 20, 30, 3, db__system="pg"),
+        span(1, 0x14, 0x12, "INSERT", 60, 10, 3, db__system="pg"),
+        span(2, 0x23, 0x22, "SELECT", 5020, 20, 3, db__system="pg"),
+    ], scope="driver"),
+    resource("auth", [span(1, 0x15, 0x11, "check", 5, 2, 1),
+                      span(4, 0x41, 0x40, "lonely", 30000, 1, 1)]),
+]
+
+
+class Test(pt.Case):
+    def setUp(self):
+        super().setUp()
+        self.port = pt.free_port()
+        self.server_ = self.server("telemetry.interval=1h", f"doors.tempo.listen=127.0.0.1:{self.port}")
+        answer = pt.request(self.server_.url + "/otlp/v1/traces", method="POST",
+                            body=json.dumps({"resourceSpans": TRACES}).encode(),
+                            headers={"Content-Type": "application/json"})
+        self.assertEqual((answer.status, answer.json()), (200, {}))
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def get(self, path, status=200, headers=None, **params):
+        answer = pt.request(f"{self.url}{path}?{urllib.parse.urlencode(params)}", headers=headers)
+        self.assertEqual(answer.status, status, answer.text)
+        return answer
+
+    def search(self, q, **params):
+        params.setdefault("start", START // S - 60)
+        params.setdefault("end", START // S + 600)
+        params.setdefault("spss", 100)
+        return self.get("/api/search", q=q, **params).json()["traces"]
+
+    def found(self, q, **params):
+        """{trace: [[names of the spans of a spanset, sorted]]}"""
+        return {int(t["traceID"], 16): [sorted(s["name"] for s in spans["spans"]) for spans in t["spanSets"]]
+                for t in self.search(q, **params)}
+
+    def test_small(self):
+        self.assertEqual(self.get("/api/echo").text, "echo")
+        self.assertRegex(self.get("/api/status/buildinfo").json()["version"], r"^\d+\.")
+        self.assertEqual(self.get("/ready").text, "ready\n")
+        self.assertEqual(pt.request(self.server_.url + "/tempo/api/echo").text, "echo")
+
+    def test_trace_by_id(self):
+        v1 = self.get("/api/traces/1").json()
+        spans = {s["name"]: s for b in v1["batches"] for scope in b["scopeSpans"] for s in scope["spans"]}
+        self.assertEqual(set(spans), {"GET /cart", "get", "SELECT", "INSERT", "check"})
+        self.assertEqual(base64.b64decode(spans["get"]["parentSpanId"]).hex(), f"{0x11:016x}")
+        self.assertEqual(spans["SELECT"]["kind"], "SPAN_KIND_CLIENT")
+        v2 = self.get(f"/api/v2/traces/{1:032x}").json()
+        self.assertEqual(v2["trace"]["resourceSpans"], v1["batches"])
+        proto = {"Accept": "application/protobuf"}
+        body1 = self.get("/api/traces/1", headers=proto)
+        body2 = self.get("/api/v2/traces/1", headers=proto)
+        self.assertEqual(body1.headers["Content-Type"], "application/protobuf")
+        self.assertIn(body1.body, body2.body)
+        self.assertEqual(body2.body[0], 0x0a)  # TraceByIDResponse.trace
+        self.assertIn(b"SELECT", body1.body)
+        self.get("/api/traces/ff", 404)
+        self.assertIn("32 hexadecimal digits", self.get("/api/traces/xyz", 400).text)
+
+    def test_search_shape(self):
+        (trace,) = self.search('{ span.http.status_code = 500 }')
+        sets = trace.pop("spanSets")
+        self.assertEqual(trace.pop("spanSet"), sets[0])
+        self.assertEqual(trace, {
+            "traceID": "2", "rootServiceName": "frontend", "rootTraceName": "POST /order",
+            "startTimeUnixNano": str(START + 5000 * 10**6), "durationMs": 900,
+            "serviceStats": {"cart": {"spanCount": 1, "errorCount": 1}, "db": {"spanCount": 1},
+                             "frontend": {"spanCount": 1, "errorCount": 1}}})
+        self.assertEqual(sets, [{"matched": 1, "spans": [{
+            "spanID": f"{0x21:016x}", "name": "POST /order", "startTimeUnixNano": str(START + 5000 * 10**6),
+            "durationNanos": "900000000",
+            "attributes": [{"key": "http.status_code", "value": {"intValue": "500"}}]}]}])
+        (orphan,) = self.search('{ name = "lonely" }')
+        self.assertEqual(orphan["rootTraceName"], "<root span not yet received>")
+
+    def test_filters(self):
+        roots = {1: [["GET /cart"]], 2: [["POST /order"]], 3: [["GET /cart"]]}
+        for query, want in (
+                ('{ nestedSetParent < 0 }', roots),
+                ('{ nestedSetParent = -1 }', roots),
+                ('{ parent = nil }', roots),
+                ('{ kind = server }', roots),
+                ('{ span:parentID = "11" }', {1: [["check", "get"]]}),
+                ('{ trace:id = "2" && kind = server }', {2: [["POST /order"]]}),
+                ('{ status = error }', {2: [["POST /order", "put"]]}),
+                ('{ status != unset }', {2: [["POST /order", "put"]]}),
+                ('{ statusMessage = "boom" }', {2: [["POST /order"]]}),
+                ('{ resource.service.name = "db" && name = "SELECT" }', {1: [["SELECT"]], 2: [["SELECT"]]}),
+                ('{ .service.name = "db" && duration < 15ms }', {1: [["INSERT"]]}),
+                ('{ .http.status_code >= 500 || name =~ "IN.*" }', {1: [["INSERT"]], 2: [["POST /order"]]}),
+                ('{ span.retry }', {1: [["get"]]}),
+                ('{ span.ratio > 0.4 && span.ratio * 2 = 1 }', {1: [["get"]]}),
+                ('{ .tags = "b" }', {1: [["GET /cart"]]}),
+                ('{ .tags =~ "[ab]" }', {1: [["GET /cart"]]}),
+                ('{ .tags != "b" }', {}),
+                ('{ .http.method != "GET" }', {2: [["POST /order"]]}),
+                ('{ .http.method !~ "G.*" }', {2: [["POST /order"]]}),
+                ('{ .dne != "x" }', {}), ('{ .dne != .bar }', {}), ('{ nil = nil }', {}),
+                ('{ .http.method = nil && kind = server }', {}),
+                ('{ .http.method != nil && rootName = "POST /order" }', {2: [["POST /order"]]}),
+                ('{ .http.method = 5 }', {}),
+                ('{ rootServiceName = "frontend" && traceDuration > 500ms && kind = client }',
+                 {2: [["SELECT"]]}),
+                ('{ event:name = "exception" }', {2: [["POST /order"]]}),
+                ('{ event.exception.type = "Oops" && event:timeSinceStart = 100ms }', {2: [["POST /order"]]}),
+                ('{ link.why = "cause" && link:spanID = "11" }', {2: [["put"]]}),
+                ('{ instrumentation:name = "driver" && duration = 30ms }', {1: [["SELECT"]]}),
+                ('{ childCount = 2 }', {1: [["GET /cart", "get"]]}),
+                ('{ parent.retry && parent.resource.service.name = "cart" }', {1: [["INSERT", "SELECT"]]}),
+                ('{ nestedSetLeft = 2 && nestedSetRight = 3 }', {1: [["check"]]}),
+        ):
+            with self.subTest(query=query):
+                self.assertEqual(self.found(query), want)
+
+    def test_structure(self):
+        for query, want in (
+                ('{ name = "get" } > { }', {1: [["INSERT", "SELECT"]]}),
+                ('{ kind = server } >> { kind = client }', {1: [["INSERT", "SELECT"]], 2: [["SELECT"]]}),
+                ('{ name = "INSERT" } < { }', {1: [["get"]]}),
+                ('{ name = "INSERT" } << { }', {1: [["GET /cart", "get"]]}),
+                ('{ name = "INSERT" } ~ { }', {1: [["SELECT"]]}),
+                ('{ name = "get" } ~ { name = "check" }', {1: [["check"]]}),
+                ('{ name = "get" } !> { kind = client }', {2: [["SELECT"]]}),
+                ('{ name = "get" } !>> { kind = client }', {2: [["SELECT"]]}),
+                ('{ kind = client } !< { kind = internal }', {1: [["check"]], 4: [["lonely"]]}),
+                ('{ kind = client } !<< { kind = server }', {3: [["GET /cart"]]}),
+                ('{ name = "INSERT" } !~ { name = "SELECT" }', {2: [["SELECT"]]}),
+                ('{ name = "get" } &> { name = "INSERT" }', {1: [["INSERT", "get"]]}),
+                ('{ kind = server } &>> { name = "INSERT" }', {1: [["GET /cart", "INSERT"]]}),
+                ('{ name = "INSERT" } &< { }', {1: [["INSERT", "get"]]}),
+                ('{ name = "INSERT" } &<< { kind = server }', {1: [["GET /cart", "INSERT"]]}),
+                ('{ name = "INSERT" } &~ { }', {1: [["INSERT", "SELECT"]]}),
+                ('{ name = "get" } && { name = "check" }', {1: [["check", "get"]]}),
+                ('{ name = "get" } || { name = "put" }', {1: [["get"]], 2: [["put"]]}),
+                ('({ name = "get" } || { name = "put" }) > { name = "SELECT" }', {1: [["SELECT"]], 2: [["SELECT"]]}),
+        ):
+            with self.subTest(query=query):
+                self.assertEqual(self.found(query), want)
+
+    def test_pipelines(self):
+        for query, want in (
+                ('{ kind = client } | count() > 1', {1: [["INSERT", "SELECT"]]}),
+                ('{ kind = client } | avg(duration) = 20ms',
+                 {1: [["INSERT", "SELECT"]], 2: [["SELECT"]]}),
+                ('{ } | max(duration) > 500ms | { kind = client }', {2: [["SELECT"]]}),
+                ('{ } | min(.ratio) = 0.5 | count() = 5', {1: [["GET /cart", "INSERT", "SELECT", "check", "get"]]}),
+                ('{ kind = client } | sum(duration) + 1ms = 41ms', {1: [["INSERT", "SELECT"]]}),
+                ('{ .service.name != "auth" } | by(resource.service.name) | count() > 1', {1: [["INSERT", "SELECT"]]}),
+                ('{ } | by(kind) | count() = 1 | coalesce()',
+                 {1: [["GET /cart"]], 2: [["POST /order", "SELECT", "put"]], 3: [["GET /cart"]], 4: [["lonely"]]}),
+                ('({ } | count() > 2) >> { name = "INSERT" }', {1: [["INSERT"]]}),
+                ('({ kind = client } | count()) > ({ kind = internal } | count())', {}),
+                ('({ kind = client } | count()) + ({ kind = server } | count()) = 3',
+                 {1: [["GET /cart", "INSERT", "SELECT", "check", "get"]]}),
+        ):
+            with self.subTest(query=query):
+                self.assertEqual(self.found(query), want)
+        (trace,) = self.search('{ kind = client } | by(resource.service.name) | count() > 1 | select(.db.system)')
+        (spans,) = trace["spanSets"]
+        self.assertEqual(spans["attributes"], [
+            {"key": "by(resource.service.name)", "value": {"stringValue": "db"}},
+            {"key": "count()", "value": {"intValue": "2"}}])
+        self.assertIn({"key": "db.system", "value": {"stringValue": "pg"}}, spans["spans"][0]["attributes"])
+
+    def test_limits(self):
+        newest = [int(t["traceID"], 16) for t in self.search("{ }")]
+        self.assertEqual(newest, [4, 3, 2, 1])
+        self.assertEqual([int(t["traceID"], 16) for t in self.search("{ }", limit=2)], [4, 3])
+        (trace,) = self.search('{ trace:id = "1" }', spss=2)
+        self.assertEqual((len(trace["spanSets"][0]["spans"]), trace["spanSets"][0]["matched"]), (2, 5))
+        self.assertEqual(self.found("{ }", start=START // S + 19, end=START // S + 21), {3: [["GET /cart"]]})
+        self.assertEqual(set(self.found("", minDuration="80ms", maxDuration="200ms")), {1})
+        answer = self.get("/api/search", tags='service.name=cart http.x="a b"').json()
+        self.assertEqual(answer["traces"], [])
+        answer = self.get("/api/search", tags='service.name=cart name=get').json()
+        self.assertEqual([t["traceID"] for t in answer["traces"]], ["1"])
+
+    def test_refused(self):
+        for params, words in (
+                ({"q": "{ .a = }"}, "parse error at line 1, col 8: syntax error: unexpected }"),
+                ({"q": "{ 1 + 1 }"}, "must resolve to a boolean"),
+                ({"q": "{ } | rate()"}, "metrics query"),
+                ({"q": "{ }", "limit": 0}, "limit"), ({"q": "{ }", "spss": 101}, "spss"),
+                ({"q": "{ }", "start": 5, "end": 1}, "range"), ({"q": "{ }", "start": "x"}, "start"),
+                ({"q": "{ }", "tags": "a=b"}, "tags and q"), ({"minDuration": "5x"}, "minDuration"),
+                ({"q": "(" * 500}, "nested")):
+            with self.subTest(params=params):
+                self.assertIn(words, self.get("/api/search", 400, **params).text)
+
+    def test_tags(self):
+        scopes = {s["name"]: s["tags"] for s in self.get("/api/v2/search/tags").json()["scopes"]}
+        self.assertEqual(scopes["span"], ["db.system", "http.method", "http.status_code", "ratio", "retry", "tags"])
+        self.assertEqual(scopes["resource"], ["host.name", "service.name"])
+        self.assertEqual((scopes["event"], scopes["link"]), (["exception.type"], ["why"]))
+        self.assertIn("rootServiceName", scopes["intrinsic"])
+        scopes = {s["name"]: s["tags"] for s in self.get(
+            "/api/v2/search/tags", scope="span", q='{ resource.service.name = "db" && .x = }').json()["scopes"]}
+        self.assertEqual(scopes, {"span": ["db.system"]})
+        self.assertIn("service.name", self.get("/api/search/tags").json()["tagNames"])
+        self.assertIn("scope", self.get("/api/v2/search/tags", 400, scope="x").text)
+
+    def test_values(self):
+        def values(tag, **params):
+            path = f"/api/v2/search/tag/{urllib.parse.quote(urllib.parse.quote(tag, safe=''), safe='')}/values"
+            return [(v["type"], v["value"]) for v in self.get(path, **params).json()["tagValues"]]
+        self.assertEqual(values("resource.service.name"),
+                         [("string", s) for s in ("auth", "cart", "db", "frontend")])
+        self.assertEqual(values(".http.status_code"), [("int", "200"), ("int", "500")])
+        self.assertEqual(values("span.retry"), [("bool", "true")])
+        self.assertEqual(values("span.ratio"), [("float", "0.5")])
+        self.assertEqual(values("status"), [("keyword", k) for k in ("unset", "ok", "error")])
+        self.assertEqual(values("rootName"), [("string", "GET /cart"), ("string", "POST /order")])
+        self.assertEqual(values("trace:rootService"), [("string", "frontend")])
+        self.assertEqual(values("event.exception.type"), [("string", "Oops")])
+        self.assertEqual(values("event:name"), [("string", "exception")])
+        self.assertEqual(values("name", q='{ resource.service.name = "db" }'),
+                         [("string", "INSERT"), ("string", "SELECT")])
+        self.assertEqual(values("dne"), [])
+        self.assertEqual(self.get("/api/search/tag/service.name/values").json()["tagValues"],
+                         ["auth", "cart", "db", "frontend"])
+
+    def test_after_a_flush(self):
+        self.server_.stop()
+        self.server_.start()
+        self.test_structure()
+
+    def test_sdk(self):
+        sent = json.loads(node(self, "otlp_events_client.cjs", "proto", self.server_.url + "/otlp"))
+        self.assertEqual(sent["failures"], [])
+        (trace,) = self.search('{ resource.service.name = "shop-proto" } >> { kind = client }',
+                               end=int(time.time()) + 10)
+        self.assertEqual(trace["traceID"].zfill(32), sent["traceId"])
+        self.assertEqual(trace["spanSets"][0]["spans"][0]["spanID"], sent["childId"])
+
+
+if __name__ == "__main__":
+    pt.main()
