@@ -47,6 +47,13 @@ struct waiting {
     int64_t bytes;
 };
 
+/* How posting to one address of one entry of `alertmanagers` goes. */
+struct delivery {
+    size_t entry;
+    char *url, *error; /* error: of the last post, NULL = none */
+    int64_t answered_ns, taken_ns;
+};
+
 struct alert_notifier {
     struct alert_notifier_env env;
     struct net_client *client; /* loop thread only */
@@ -65,6 +72,7 @@ struct alert_notifier {
     struct arena *view_arena;
     struct input_peers_view *views;
     int64_t looked_ns;
+    VEC(struct delivery) deliveries; /* of addresses that are in the views */
 };
 
 /* --- configuration --- */
@@ -275,8 +283,79 @@ static size_t encode(struct alert_notifier *n, const struct pipe_relabel *relabe
 struct post {
     struct alert_notifier *notifier;
     char *url;
+    size_t entry;
     size_t count;
 };
+
+/* --- how it went, by Alertmanager; the lock is held --- */
+
+static struct delivery *find_delivery(struct alert_notifier *n, size_t entry, struct slice url)
+{
+    for (size_t i = 0; i < n->deliveries.len; i++) {
+        struct delivery *d = &n->deliveries.items[i];
+        if (d->entry == entry && slice_eq_cstr(url, d->url))
+            return d;
+    }
+    return NULL;
+}
+
+static bool in_views(const struct alert_notifier *n, const struct delivery *d)
+{
+    if (!n->config || !n->views || d->entry >= n->config->peers.len)
+        return false;
+    const struct input_peers_view *v = &n->views[d->entry];
+    for (size_t k = 0; k < v->url_count; k++) {
+        if (slice_eq_cstr(v->urls[k], d->url))
+            return true;
+    }
+    return false;
+}
+
+static void free_delivery(struct delivery *d)
+{
+    mem_free(d->url);
+    mem_free(d->error);
+}
+
+/* Forgets addresses that are gone. */
+static void prune_deliveries(struct alert_notifier *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n->deliveries.len; i++) {
+        if (in_views(n, &n->deliveries.items[i]))
+            n->deliveries.items[kept++] = n->deliveries.items[i];
+        else
+            free_delivery(&n->deliveries.items[i]);
+    }
+    n->deliveries.len = kept;
+}
+
+/* error: NULL = taken. */
+static void note_delivery(struct alert_notifier *n, size_t entry, const char *url,
+                          const char *error)
+{
+    struct delivery *d = find_delivery(n, entry, slice_cstr(url));
+    if (!d) {
+        d = vec_add(&n->deliveries);
+        d->entry = entry;
+        d->url = mem_strdup(url);
+    }
+    d->answered_ns = n->env.os->ops->now_ns(n->env.os);
+    if (!error)
+        d->taken_ns = d->answered_ns;
+    mem_free(d->error);
+    d->error = error ? mem_strdup(error) : NULL;
+}
+
+static void answer_error(const struct net_client_response *resp, struct buf *out)
+{
+    struct slice body = slice_first(resp->body, 200);
+    if (resp->err)
+        buf_append_cstr(out, resp->diag && resp->diag->msg[0] ? resp->diag->msg : "no answer");
+    else
+        buf_printf(out, "answered %d%s%.*s", (int)resp->status, body.len ? ": " : "",
+                   SLICE_FMT(body));
+}
 
 static void send_batch(struct alert_notifier *n);
 
@@ -295,7 +374,12 @@ static void on_answer(const struct net_client_response *resp, void *ctx)
     counter_add(&sent, (int64_t)p->count);
     if (!ok)
         counter_add(&errors, (int64_t)p->count);
+    struct buf error = {0};
+    if (!ok)
+        answer_error(resp, &error);
     pthread_mutex_lock(&n->lock);
+    if (resp->err != ERR_CANCELLED)
+        note_delivery(n, p->entry, p->url, ok ? NULL : buf_cstr(&error));
     n->batch_taken |= ok;
     if (!--n->in_flight) {
         if (!n->batch_taken)
@@ -306,6 +390,7 @@ static void on_answer(const struct net_client_response *resp, void *ctx)
             send_batch(n);
     }
     pthread_mutex_unlock(&n->lock);
+    buf_deinit(&error);
     mem_free(p->url);
     mem_free(p);
 }
@@ -325,12 +410,14 @@ static void look(struct alert_notifier *n)
         count += n->views[i].url_count;
     }
     n->looked_ns = now_ns;
+    prune_deliveries(n);
     counter_set(&discovered, (int64_t)count);
 }
 
-static void post_to(struct alert_notifier *n, const struct input_peers *peers, struct slice url,
+static void post_to(struct alert_notifier *n, size_t entry, struct slice url,
                     const struct buf *body, size_t count)
 {
+    const struct input_peers *peers = n->config->peers.items[entry];
     const struct net_client_header headers[] = {
         {SLICE_INIT("Content-Type"), SLICE_INIT("application/json")},
         {SLICE_INIT("User-Agent"), slice_cstr(n->env.version)}};
@@ -345,11 +432,13 @@ static void post_to(struct alert_notifier *n, const struct input_peers *peers, s
     diag_init(&diag);
     p->notifier = n;
     p->url = mem_strdup(req.url);
+    p->entry = entry;
     p->count = count;
     if (input_peers_request(peers, n->env.os, arena, &req, &diag)) {
         LOG_WARN("alert", "an Alertmanager cannot be asked", LOG_STR("alertmanager", p->url),
                  LOG_STR("error", diag.msg));
         counter_add(&errors, (int64_t)count);
+        note_delivery(n, entry, p->url, diag.msg);
         mem_free(p->url);
         mem_free(p);
     } else {
@@ -373,7 +462,7 @@ static void send_batch(struct alert_notifier *n)
             struct buf body = {0};
             size_t encoded = encode(n, input_peers_payload_relabel(peers), count, &body);
             for (size_t k = 0; encoded && k < n->views[i].url_count; k++)
-                post_to(n, peers, n->views[i].urls[k], &body, encoded);
+                post_to(n, i, n->views[i].urls[k], &body, encoded);
             buf_deinit(&body);
         }
         if (!n->in_flight) { /* nobody to tell */
@@ -483,21 +572,31 @@ void alert_notifier_free(struct alert_notifier *n)
     alert_notify_config_free(n->config);
     alert__unpack(&n->external_labels);
     arena_free(n->view_arena);
+    for (size_t i = 0; i < n->deliveries.len; i++)
+        free_delivery(&n->deliveries.items[i]);
+    vec_free(&n->deliveries);
     pthread_mutex_destroy(&n->lock);
     pthread_cond_destroy(&n->changed);
     mem_free(n);
 }
 
-void alert_notifier_each(struct alert_notifier *n,
-                         void (*each)(void *arg, struct slice url, bool dropped), void *arg)
+void alert_notifier_each(struct alert_notifier *n, alert_peer_fn each, void *arg)
 {
     pthread_mutex_lock(&n->lock);
     look(n);
     for (size_t i = 0; n->config && i < n->config->peers.len; i++) {
-        for (size_t k = 0; k < n->views[i].url_count; k++)
-            each(arg, n->views[i].urls[k], false);
+        for (size_t k = 0; k < n->views[i].url_count; k++) {
+            struct alert_peer peer = {.url = n->views[i].urls[k]};
+            const struct delivery *d = find_delivery(n, i, peer.url);
+            if (d) {
+                peer.answered_ns = d->answered_ns;
+                peer.taken_ns = d->taken_ns;
+                peer.error = d->error;
+            }
+            each(arg, &peer);
+        }
         for (size_t k = 0; k < n->views[i].dropped_count; k++)
-            each(arg, n->views[i].dropped[k], true);
+            each(arg, &(struct alert_peer){.url = n->views[i].dropped[k], .dropped = true});
     }
     pthread_mutex_unlock(&n->lock);
 }

@@ -54,8 +54,17 @@ void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *no
 /* Posts what waits soon. Any thread. */
 void alert_notifier_flush(struct alert_notifier *n);
 
-/* Every Alertmanager in use, and those that relabelling dropped. Any thread. */
-void alert_notifier_each(struct alert_notifier *n,
-                         void (*each)(void *arg, struct slice url, bool dropped), void *arg);
+/* One Alertmanager and how posting to it goes. Times are of the wall clock, 0 = never yet. */
+struct alert_peer {
+    struct slice url;    /* with the path that is posted to */
+    bool dropped;        /* by relabelling: nothing is posted to it */
+    int64_t answered_ns; /* when the last post ended, well or not */
+    int64_t taken_ns;    /* when one was taken last */
+    const char *error;   /* of the last post; NULL: it was taken, or there was none */
+};
+/* Every Alertmanager in use, and those that relabelling dropped. Texts live during the call. Any
+ * thread. */
+typedef void (*alert_peer_fn)(void *arg, const struct alert_peer *peer);
+void alert_notifier_each(struct alert_notifier *n, alert_peer_fn each, void *arg);
 
 #endif

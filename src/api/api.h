@@ -6,6 +6,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "alert/notify.h"
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/diag.h"
@@ -132,8 +133,7 @@ struct api_host {
     /* Groups of rules by file and name; their state stands still during the callback. */
     void (*rule_groups)(void *ctx, void (*each)(void *arg, const struct alert_group *g), void *arg);
     /* Alertmanagers in use, and those that relabelling dropped. */
-    void (*alertmanagers)(void *ctx, void (*each)(void *arg, struct slice url, bool dropped),
-                          void *arg);
+    void (*alertmanagers)(void *ctx, alert_peer_fn each, void *arg);
     /* Changes a group of pushed metrics; blocks. ERR_INVALID: the push is bad. */
     int (*push)(void *ctx, const struct api_push_request *req, struct diag *diag);
     int (*push_wipe)(void *ctx, struct slice tenant, struct diag *diag);

@@ -1,4 +1,5 @@
 /* Pharos' own API: what the status page shows. */
+#include "alert/group.h"
 #include "api/job.h"
 #include "api/otlp/http.h"
 #include "base/counter.h"
@@ -126,6 +127,74 @@ static void statsd_work(struct api_job *job)
     }
 }
 
+/* What the alerts page and the badge in its menu show beside the rules themselves. */
+struct alerts_summary {
+    int64_t rules, recording, failing, firing, pending;
+};
+
+static void add_group(void *arg, const struct alert_group *g)
+{
+    struct alerts_summary *s = arg;
+    for (size_t i = 0; i < g->def->rule_count; i++) {
+        const struct alert_rule_state *state = &g->states[i];
+        struct map_entry *entry;
+        s->rules++;
+        s->failing += state->health == ALERT_HEALTH_ERR;
+        if (!g->def->rules[i].is_alert) {
+            s->recording++;
+            continue;
+        }
+        for (size_t pos = 0; (entry = map_next(state->active, &pos));) {
+            const struct alert_active *a = entry->value.ptr;
+            s->firing += !a->resolved_ns && a->state == ALERT_FIRING;
+            s->pending += !a->resolved_ns && a->state == ALERT_PENDING;
+        }
+    }
+}
+
+static void put_peer(void *arg, const struct alert_peer *peer)
+{
+    struct codec_json_writer *w = arg;
+    codec_json_begin_object(w);
+    codec_json_put_string(w, "url", peer->url);
+    put_text(w, "state",
+             peer->dropped ? "dropped"
+             : peer->error ? "refusing"
+                           : (peer->taken_ns ? "taking" : "unknown"));
+    if (peer->answered_ns)
+        codec_json_put_int(w, "answered_ms", peer->answered_ns / NS_PER_MS);
+    if (peer->taken_ns)
+        codec_json_put_int(w, "taken_ms", peer->taken_ns / NS_PER_MS);
+    if (peer->error)
+        put_text(w, "error", peer->error);
+    codec_json_end_object(w);
+}
+
+static void alerts_work(struct api_job *job)
+{
+    struct api_host *host = job->api->host;
+    struct codec_json_writer w;
+    struct alerts_summary s = {0};
+    host->rule_groups(host->ctx, add_group, &s);
+    codec_json_init(&w, &job->out);
+    codec_json_begin_object(&w);
+    codec_json_put_int(&w, "rules", s.rules);
+    codec_json_put_int(&w, "recording", s.recording);
+    codec_json_put_int(&w, "failing", s.failing);
+    codec_json_put_int(&w, "firing", s.firing);
+    codec_json_put_int(&w, "pending", s.pending);
+    codec_json_key(&w, SLICE("alertmanagers"));
+    codec_json_begin_array(&w);
+    host->alertmanagers(host->ctx, put_peer, &w);
+    codec_json_end_array(&w);
+    codec_json_end_object(&w);
+}
+
+static void api__pharos_alerts(struct api_call *call)
+{
+    api_job_start(api_job_new(call, alerts_work), false);
+}
+
 static void api__pharos_statsd(struct api_call *call)
 {
     api_job_start(api_job_new(call, statsd_work), false);
@@ -138,6 +207,7 @@ void api__pharos_status(struct api_call *call)
 
 const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/status", api__pharos_status},
+    {API_GET, "/api/pharos/v1/alerts", api__pharos_alerts},
     {API_GET, "/api/pharos/v1/statsd", api__pharos_statsd},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
     {API_GET, "/api/pharos/v1/traces/:id", api__otlp_trace},

@@ -145,8 +145,7 @@ static void host_rule_groups(void *ctx, void (*each)(void *arg, const struct ale
         server_rules_each(s->rules, each, arg);
 }
 
-static void host_alertmanagers(void *ctx, void (*each)(void *arg, struct slice url, bool dropped),
-                               void *arg)
+static void host_alertmanagers(void *ctx, alert_peer_fn each, void *arg)
 {
     struct server *s = ctx;
     if (s->rules)

@@ -220,8 +220,7 @@ void server_rules_each(struct server_rules *r, void (*each)(void *arg, const str
     alert_manager_each(r->manager, each, arg);
 }
 
-void server_rules_alertmanagers(struct server_rules *r,
-                                void (*each)(void *arg, struct slice url, bool dropped), void *arg)
+void server_rules_alertmanagers(struct server_rules *r, alert_peer_fn each, void *arg)
 {
     alert_notifier_each(r->notifier, each, arg);
 }

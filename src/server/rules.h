@@ -3,6 +3,7 @@
 #define SERVER_RULES_H
 
 #include "alert/manager.h"
+#include "alert/notify.h"
 #include "server/config.h"
 #include "server/prometheus_yml.h"
 
@@ -40,7 +41,6 @@ void server_rules_stop(struct server_rules *r); /* NULL is fine */
 
 void server_rules_each(struct server_rules *r, void (*each)(void *arg, const struct alert_group *g),
                        void *arg);
-void server_rules_alertmanagers(struct server_rules *r,
-                                void (*each)(void *arg, struct slice url, bool dropped), void *arg);
+void server_rules_alertmanagers(struct server_rules *r, alert_peer_fn each, void *arg);
 
 #endif

@@ -323,9 +323,21 @@ alerting:
         pt.wait_for("a post to be refused",
                     lambda: server.metric("pharos_notifications_dropped_total", "not_taken"))
         self.assertIn("alerts were not taken", server.log())
+        summary = server.get("/api/pharos/v1/alerts").json()
+        self.assertEqual([summary[k] for k in ("rules", "recording", "failing", "firing", "pending")],
+                         [1, 0, 0, 1, 0])
+        used, dropped = summary["alertmanagers"]
+        self.assertEqual((used["state"], used["error"]), ("refusing", "answered 500"))
+        self.assertGreater(used["answered_ms"], 0)
+        self.assertNotIn("taken_ms", used)
+        self.assertEqual((dropped["state"], dropped["url"]), ("dropped", "http://away:1/x/api/v2/alerts"))
         manager.status = 200
         taken = len(manager.alerts("x"))
         pt.wait_for("the alert to be told again", lambda: len(manager.alerts("x")) > taken)
+        used = pt.wait_for("it to be said", lambda: next(
+            (m for m in server.get("/api/pharos/v1/alerts").json()["alertmanagers"] if m["state"] == "taking"), None))
+        self.assertNotIn("error", used)
+        self.assertGreater(used["taken_ms"], 0)
         self.assertEqual(server.stop(), 0)
 
     def test_the_queue_is_bounded(self):

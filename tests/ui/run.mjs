@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { logs } from './logs.mjs';
 import { traces } from './traces.mjs';
@@ -15,7 +16,8 @@ const work = mkdtempSync(join(tmpdir(), 'pharos-ui-'));
 const freePort = () => new Promise((done) => { const s = createServer(); s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); }); });
 const port = await freePort();
 const base = `http://127.0.0.1:${port}`;
-const server = spawn(bin, ['serve', '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s'], { stdio: 'ignore' });
+const rules = await alertsConfig(work);
+const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s'], { stdio: 'ignore' });
 
 let count = 0, failed = 0;
 async function test(name, body) {
@@ -141,12 +143,14 @@ try {
   await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
   await logs({ page, base, test, check, until, drawn });
   await traces({ page, base, test, check, until });
+  await alerts({ page, base, test, check, until });
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {
   await browser?.close();
   server.kill('SIGTERM');
   await new Promise((r) => { server.on('exit', r); setTimeout(r, 5000); });
+  rules.close();
   rmSync(work, { recursive: true, force: true });
 }
 console.log(`1..${count}`);

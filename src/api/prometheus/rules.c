@@ -392,13 +392,13 @@ struct alertmanagers {
     bool dropped;
 };
 
-static void put_alertmanager(void *arg, struct slice url, bool dropped)
+static void put_alertmanager(void *arg, const struct alert_peer *peer)
 {
     struct alertmanagers *a = arg;
-    if (dropped != a->dropped)
+    if (peer->dropped != a->dropped)
         return;
     codec_json_begin_object(&a->w);
-    codec_json_put_string(&a->w, "url", url);
+    codec_json_put_string(&a->w, "url", peer->url);
     codec_json_end_object(&a->w);
 }
 

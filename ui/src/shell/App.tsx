@@ -4,6 +4,7 @@ import { Component, type ComponentChildren, type ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { RefreshPicker } from '../time/RefreshPicker';
 import { TimePicker } from '../time/TimePicker';
+import { firing } from '../api/alerts';
 import { doors } from '../api/doors';
 import { Help } from './Help';
 import { Icon } from './icons';
@@ -91,6 +92,11 @@ function Nav() {
         >
           <Icon name={p.icon} />
           <span>{p.title}</span>
+          {p.path === '/alerts' && firing.value > 0 && (
+            <b class="badge num" aria-label={`${firing.value} firing`}>
+              {firing.value > 999 ? '999+' : firing.value}
+            </b>
+          )}
         </a>
       ))}
     </nav>

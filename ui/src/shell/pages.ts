@@ -92,6 +92,16 @@ export const PAGES: Page[] = [
     unlisted: true,
   },
   {
+    path: '/alerts',
+    title: 'Alerts',
+    icon: 'alerts',
+    key: 'a',
+    words: 'rules firing pending recording alertmanager notifications',
+    time: true,
+    page: () => import('../pages/alerts/AlertsPage'),
+    lazy: true,
+  },
+  {
     path: '/status',
     title: 'Status',
     icon: 'status',

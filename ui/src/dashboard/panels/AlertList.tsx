@@ -1,19 +1,12 @@
 // The alerts that are there now, from the Prometheus door's alerts API.
 
 import { useMemo } from 'preact/hooks';
+import type { Alert } from '../../api/alerts';
 import { getJson } from '../../api/prom';
 import { useLoad } from '../../api/live';
 import { Icon } from '../../shell/icons';
 import { formatSpan } from '../../format/units';
 import type { PanelView } from './props';
-
-interface Alert {
-  labels: Record<string, string>;
-  annotations: Record<string, string>;
-  state: 'firing' | 'pending' | 'inactive';
-  activeAt?: string;
-  value?: string;
-}
 
 /** `{a="b", c=~"d.*"}` as a test on labels; everything passes an empty one. */
 export function labelFilter(text: string): (l: Record<string, string>) => boolean {

@@ -8,7 +8,7 @@ import { fetchStatus, type Door, type Limit, type Status } from '../../api/statu
 import { Card, Failure, Panel } from '../../chart/Panel';
 import { format, formatAgo, formatSpan, type Unit } from '../../format/units';
 import { Icon } from '../../shell/icons';
-import { copyText } from '../../shell/toast';
+import { Snippet } from '../../shell/Snippet';
 import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
 import { doorSnippets } from './snippets';
@@ -20,20 +20,6 @@ function Figure({ label, value, note }: { label: string; value: string; note?: s
       <span class="figure-label">{label}</span>
       <span class="figure-value num">{value}</span>
       {note && <span class="dim cut">{note}</span>}
-    </div>
-  );
-}
-
-function Snippet({ title, text }: { title: string; text: string }) {
-  return (
-    <div class="snippet">
-      <div class="snippet-head">
-        <span>{title}</span>
-        <button type="button" class="btn small" onClick={() => void copyText(text)} aria-label={`Copy: ${title}`}>
-          <Icon name="copy" size={14} /> Copy
-        </button>
-      </div>
-      <pre tabIndex={0}>{text}</pre>
     </div>
   );
 }
