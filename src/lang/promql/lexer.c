@@ -99,10 +99,14 @@ static int lex_number(struct promql_lexer *l, struct promql_token *t)
     t->kind = PROMQL_T_NUMBER;
     t->end = l->at;
     if (l->at > number_end) {
-        if (text_duration_parse(all, &t->duration_ns))
+        if (text_duration_parse(all, &t->duration_ns)) {
+            /* Prometheus shows what it had read: no further than the first that is no unit. */
+            if (!strchr("smhdwy", l->text.ptr[number_end]))
+                all.len = number_end - begin;
             return promql_fail(l->text, l->diag, begin, l->at,
                                "bad number or duration syntax: \"%.*s\"",
                                SLICE_FMT(slice_make(all.ptr, MIN(all.len, (size_t)60))));
+        }
         t->is_duration = true;
         t->number = (double)(t->duration_ns / NS_PER_MS) / 1000;
         return 0;
