@@ -16,10 +16,11 @@ bool graphite_api__index(struct api_job *job);
 
 /* All values of name and of name[] in order, in the request's arena. */
 struct slice *graphite_api__params(struct net_request *req, const char *name, size_t *out_count);
-bool graphite_api__param_flag(struct net_request *req, const char *name); /* a number that is not 0 */
+bool graphite_api__param_flag(struct net_request *req,
+                              const char *name); /* a number that is not 0 */
 /* from, until or the like; absent or -1 = `fallback`. */
-int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s, int32_t zone_s,
-                         int64_t fallback, int64_t *out, struct diag *diag);
+int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s,
+                             int32_t zone_s, int64_t fallback, int64_t *out, struct diag *diag);
 int64_t graphite_api__now_s(struct api *api);
 /* jsonp around what is in out from `begin` on. */
 void graphite_api__jsonp(struct api_job *job, struct slice callback);
@@ -36,11 +37,11 @@ struct graphite_api__render {
 };
 bool graphite_api__format_known(struct slice format);
 void graphite_api__format(struct api_job *job, const struct graphite_api__render *r,
-                      const struct graphite_list *list);
+                          const struct graphite_list *list);
 /* Of events(): times of annotations with one of the tags. ctx is the struct api. */
 int graphite_api__event_times(void *ctx, const struct slice *tags, size_t tag_count, int64_t from_s,
-                          int64_t until_s, struct arena *arena, int64_t **out, size_t *out_count,
-                          struct diag *diag);
+                              int64_t until_s, struct arena *arena, int64_t **out,
+                              size_t *out_count, struct diag *diag);
 
 /* MessagePack and pickle, as far as answers need them (pack.c). */
 enum graphite_api__pack { GRAPHITE_API__MSGPACK, GRAPHITE_API__PICKLE };
@@ -52,7 +53,8 @@ void graphite_api__pack_map(enum graphite_api__pack p, struct buf *out, size_t c
 void graphite_api__pack_map_end(enum graphite_api__pack p, struct buf *out);
 void graphite_api__pack_text(enum graphite_api__pack p, struct buf *out, struct slice s);
 void graphite_api__pack_int(enum graphite_api__pack p, struct buf *out, int64_t v);
-void graphite_api__pack_double(enum graphite_api__pack p, struct buf *out, double v); /* NaN = none */
+void graphite_api__pack_double(enum graphite_api__pack p, struct buf *out,
+                               double v); /* NaN = none */
 void graphite_api__pack_bool(enum graphite_api__pack p, struct buf *out, bool v);
 
 void graphite_api__render(struct api_call *call);

@@ -245,8 +245,8 @@ void graphite_api__event(struct api_call *call)
 }
 
 int graphite_api__event_times(void *ctx, const struct slice *tags, size_t tag_count, int64_t from_s,
-                          int64_t until_s, struct arena *arena, int64_t **out, size_t *out_count,
-                          struct diag *diag)
+                              int64_t until_s, struct arena *arena, int64_t **out,
+                              size_t *out_count, struct diag *diag)
 {
     struct api *api = ctx;
     struct events e = {.from_s = from_s,

@@ -78,8 +78,8 @@ static void put_tree(struct codec_json_writer *w, const struct find *f, const st
     codec_json_end_array(w);
 }
 
-static void put_completer(struct codec_json_writer *w, const struct find *f,
-                          const struct row *rows, size_t count, struct arena *arena)
+static void put_completer(struct codec_json_writer *w, const struct find *f, const struct row *rows,
+                          size_t count, struct arena *arena)
 {
     codec_json_begin_object(w);
     codec_json_key(w, SLICE("metrics"));
@@ -87,9 +87,8 @@ static void put_completer(struct codec_json_writer *w, const struct find *f,
     for (size_t i = 0; i < count; i++) {
         codec_json_begin_object(w);
         codec_json_put_string(w, "path",
-                              rows[i].leaf
-                                  ? rows[i].path
-                                  : arena_printf(arena, "%.*s.", SLICE_FMT(rows[i].path)));
+                              rows[i].leaf ? rows[i].path
+                                           : arena_printf(arena, "%.*s.", SLICE_FMT(rows[i].path)));
         codec_json_put_string(w, "name", rows[i].name);
         codec_json_put_string(w, "is_leaf", rows[i].leaf ? SLICE("1") : SLICE("0"));
         codec_json_end_object(w);
@@ -192,9 +191,9 @@ static bool find_rows(struct api_job *job, struct slice query, bool leaves_only,
     size_t count, n = 0;
     struct diag diag;
     diag_init(&diag);
-    int err = graphite_index_find(job->api->graphite, job->tenant, query,
-                                  (size_t)job->limits.query_series, job->arena, &nodes, &count,
-                                  &diag);
+    int err =
+        graphite_index_find(job->api->graphite, job->tenant, query,
+                            (size_t)job->limits.query_series, job->arena, &nodes, &count, &diag);
     struct row *rows = err ? NULL : ARENA_ARRAY(job->arena, struct row, 2 * count + 1);
     if (!rows) {
         graphite_api__job_fail(job, err ? err : ERR_NOMEM, &diag);
@@ -249,8 +248,9 @@ static void find_work(struct api_job *job)
         put_json(&w, f, rows, count);
     else {
         put_packed(job,
-                   slice_eq(f->format, SLICE("pickle")) ? GRAPHITE_API__PICKLE : GRAPHITE_API__MSGPACK, f,
-                   rows, count);
+                   slice_eq(f->format, SLICE("pickle")) ? GRAPHITE_API__PICKLE
+                                                        : GRAPHITE_API__MSGPACK,
+                   f, rows, count);
         return;
     }
     graphite_api__jsonp(job, f->jsonp);

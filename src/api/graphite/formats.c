@@ -6,7 +6,7 @@
 #include "codec/pb.h"
 #include "text/go_time.h"
 
-static const char *const formats[] = {"json",    "csv",    "raw",      "dygraph",
+static const char *const formats[] = {"json",     "csv",     "raw",    "dygraph",
                                       "rickshaw", "msgpack", "pickle", "protobuf"};
 
 bool graphite_api__format_known(struct slice format)
@@ -117,8 +117,7 @@ static void put_csv(struct api_job *job, const struct graphite_api__render *r,
     for (size_t i = 0; i < l->len; i++) {
         const struct graphite_series *s = l->items[i];
         for (size_t k = 0; k < s->count; k++) {
-            struct text_go_time t = {(s->start + (int64_t)k * s->step) * NS_PER_SEC,
-                                     r->req.zone_s};
+            struct text_go_time t = {(s->start + (int64_t)k * s->step) * NS_PER_SEC, r->req.zone_s};
             csv_text(&job->out, s->name);
             buf_append_char(&job->out, ',');
             text_go_time_format(t, SLICE("2006-01-02 15:04:05"), &job->out);
@@ -197,7 +196,8 @@ static void put_rickshaw(struct api_job *job, const struct graphite_list *l)
     buf_append_char(out, ']');
 }
 
-static void put_packed(struct api_job *job, enum graphite_api__pack p, const struct graphite_list *l)
+static void put_packed(struct api_job *job, enum graphite_api__pack p,
+                       const struct graphite_list *l)
 {
     struct buf *out = &job->out;
     job->content_type = p == GRAPHITE_API__PICKLE ? "application/pickle" : "application/x-msgpack";
@@ -233,9 +233,9 @@ static void put_packed(struct api_job *job, enum graphite_api__pack p, const str
     graphite_api__pack_end(p, out);
 }
 
-/* carbonapi_v3_pb's MultiFetchResponse: metrics = 1 of { name 1, pathExpression 2, consolidationFunc
- * 3, startTime 4, stopTime 5, stepTime 6, xFilesFactor 7 (float), values 9 (packed doubles),
- * requestStartTime 11, requestStopTime 12 }. */
+/* carbonapi_v3_pb's MultiFetchResponse: metrics = 1 of { name 1, pathExpression 2,
+ * consolidationFunc 3, startTime 4, stopTime 5, stepTime 6, xFilesFactor 7 (float), values 9
+ * (packed doubles), requestStartTime 11, requestStopTime 12 }. */
 static void put_protobuf(struct api_job *job, const struct graphite_api__render *r,
                          const struct graphite_list *l)
 {
@@ -261,7 +261,7 @@ static void put_protobuf(struct api_job *job, const struct graphite_api__render 
 }
 
 void graphite_api__format(struct api_job *job, const struct graphite_api__render *r,
-                      const struct graphite_list *l)
+                          const struct graphite_list *l)
 {
     struct slice f = r->format;
     if (slice_eq(f, SLICE("csv")))

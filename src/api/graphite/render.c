@@ -26,7 +26,7 @@ static void read_templates(struct net_request *req, struct graphite_api__render 
             char name[200];
             slice_split(&pair, '=', &key);
             /* The brackets may be encoded. */
-            size_t open = slice_starts_with(key, SLICE("template["))    ? 9
+            size_t open = slice_starts_with(key, SLICE("template["))     ? 9
                           : slice_starts_with(key, SLICE("template%5B")) ? 11
                                                                          : 0;
             size_t close = slice_ends_with(key, SLICE("]")) ? 1 : 3;
@@ -36,7 +36,8 @@ static void read_templates(struct net_request *req, struct graphite_api__render 
             snprintf(name, sizeof(name), "template[%.*s]", SLICE_FMT(inner));
             struct slice value = net_request_param(req, name);
             if (value.ptr)
-                vec_push(&all, ((struct graphite_template_value){arena_slice(arena, inner), value}));
+                vec_push(&all,
+                         ((struct graphite_template_value){arena_slice(arena, inner), value}));
         }
     }
     r->req.template_count = all.len;
@@ -52,7 +53,7 @@ static int read_params(struct api_call *call, struct graphite_api__render *r, st
     int64_t now = graphite_api__now_s(call->api), from, until;
     r->format = net_request_param(req, "format");
     if (!r->format.len)
-        r->format = net_request_param(req, "rawData").ptr   ? SLICE("raw")
+        r->format = net_request_param(req, "rawData").ptr  ? SLICE("raw")
                     : net_request_param(req, "pickle").ptr ? SLICE("pickle")
                                                            : SLICE("png");
     r->jsonp = net_request_param(req, "jsonp");
@@ -73,9 +74,10 @@ static int read_params(struct api_call *call, struct graphite_api__render *r, st
     r->req.end_s = MAX(from, until);
     r->req.now_s = now;
     r->req.xff = __builtin_nan("");
-    if (xff.len && (!codec_text_to_double(xff, &r->req.xff, NULL) ||
-                    !(r->req.xff >= 0 && r->req.xff <= 1)))
-        return diag_set(diag, ERR_INVALID, "xFilesFactor: a number from 0 to 1 is expected, not %.*s",
+    if (xff.len &&
+        (!codec_text_to_double(xff, &r->req.xff, NULL) || !(r->req.xff >= 0 && r->req.xff <= 1)))
+        return diag_set(diag, ERR_INVALID,
+                        "xFilesFactor: a number from 0 to 1 is expected, not %.*s",
                         SLICE_FMT(slice_first(xff, 40)));
     r->targets = graphite_api__params(req, "target", &r->target_count);
     read_templates(req, r);
@@ -116,7 +118,8 @@ static void work(struct api_job *job)
 
 void graphite_api__render(struct api_call *call)
 {
-    struct graphite_api__render *r = ARENA_NEW(net_request_arena(call->req), struct graphite_api__render);
+    struct graphite_api__render *r =
+        ARENA_NEW(net_request_arena(call->req), struct graphite_api__render);
     struct diag diag;
     diag_init(&diag);
     int err = read_params(call, r, &diag);

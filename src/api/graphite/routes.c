@@ -52,12 +52,12 @@ const struct api_door api_door_graphite = {
 
 void graphite_api__job_fail(struct api_job *job, int err, const struct diag *diag)
 {
-    job->status = err == ERR_CANCELLED                                         ? 499
-                  : err == ERR_TIMEOUT || err == ERR_AGAIN                     ? 503
-                  : err == ERR_NOMEM || err == ERR_LIMIT                       ? 422
-                  : err == ERR_INVALID || err == ERR_UNSUPPORTED               ? 400
-                  : err == ERR_NOT_FOUND                                       ? 404
-                                                                               : 500;
+    job->status = err == ERR_CANCELLED                           ? 499
+                  : err == ERR_TIMEOUT || err == ERR_AGAIN       ? 503
+                  : err == ERR_NOMEM || err == ERR_LIMIT         ? 422
+                  : err == ERR_INVALID || err == ERR_UNSUPPORTED ? 400
+                  : err == ERR_NOT_FOUND                         ? 404
+                                                                 : 500;
     job->content_type = "text/plain; charset=utf-8";
     buf_clear(&job->out);
     job->produce = NULL;
@@ -113,8 +113,8 @@ bool graphite_api__param_flag(struct net_request *req, const char *name)
     return codec_text_to_int(net_request_param(req, name), &v) && v != 0;
 }
 
-int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s, int32_t zone_s,
-                         int64_t fallback, int64_t *out, struct diag *diag)
+int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s,
+                             int32_t zone_s, int64_t fallback, int64_t *out, struct diag *diag)
 {
     struct slice text = net_request_param(req, name);
     *out = fallback;
@@ -170,10 +170,9 @@ void graphite_api__functions(struct api_call *call)
         codec_json_begin_object(&w);
         codec_json_end_object(&w);
     } else {
-        graphite_functions_json(&w,
-                                slice_eq(grouped, SLICE("1")) ||
-                                    slice_eq_nocase(grouped, SLICE("true")),
-                                net_request_param(call->req, "group"));
+        graphite_functions_json(
+            &w, slice_eq(grouped, SLICE("1")) || slice_eq_nocase(grouped, SLICE("true")),
+            net_request_param(call->req, "group"));
     }
     respond(call, &out);
 }

@@ -135,10 +135,10 @@ static void list_work(struct api_job *job)
     if (!selection_of(job, t, &matchers, &req, &diag))
         return;
     struct slice label = slice_eq(t->tag, SLICE("name")) ? SLICE(DATA_METRIC_NAME) : t->tag;
-    int err = t->values ? src->ops->label_values(src, label, &req, 0, job->arena, &texts, &count,
-                                                 &cut, &diag)
-                        : src->ops->label_names(src, &req, 0, job->arena, &texts, &count, &cut,
-                                                &diag);
+    int err =
+        t->values
+            ? src->ops->label_values(src, label, &req, 0, job->arena, &texts, &count, &cut, &diag)
+            : src->ops->label_names(src, &req, 0, job->arena, &texts, &count, &cut, &diag);
     if (!err && !t->values) {
         for (size_t i = 0; i < count; i++)
             texts[i] = tag_name(texts[i]);

@@ -10,10 +10,10 @@
 const char *decode_carbon_refusal_name(enum decode_carbon_refusal reason)
 {
     static const char *const names[DECODE_CARBON_REFUSAL_COUNT] = {
-        [DECODE_CARBON_FIELDS] = "fields", [DECODE_CARBON_NAME] = "name",
-        [DECODE_CARBON_TAGS] = "tags",     [DECODE_CARBON_VALUE] = "value",
-        [DECODE_CARBON_NAN] = "nan",       [DECODE_CARBON_TIMESTAMP] = "timestamp",
-        [DECODE_CARBON_SIZE] = "size",     [DECODE_CARBON_PICKLE] = "pickle",
+        [DECODE_CARBON_FIELDS] = "fields",    [DECODE_CARBON_NAME] = "name",
+        [DECODE_CARBON_TAGS] = "tags",        [DECODE_CARBON_VALUE] = "value",
+        [DECODE_CARBON_NAN] = "nan",          [DECODE_CARBON_TIMESTAMP] = "timestamp",
+        [DECODE_CARBON_SIZE] = "size",        [DECODE_CARBON_PICKLE] = "pickle",
         [DECODE_CARBON_PROTOBUF] = "protobuf"};
     return names[reason];
 }
@@ -82,8 +82,8 @@ static bool tag_is_good(struct slice tag, struct slice value)
     return tag.len && value.len && value.ptr[0] != '~';
 }
 
-static bool tagged_series(struct decode_carbon *d, struct slice name,
-                          struct data_metric_batch *out, uint32_t *series)
+static bool tagged_series(struct decode_carbon *d, struct slice name, struct data_metric_batch *out,
+                          uint32_t *series)
 {
     struct slice rest = name, part;
     struct data_labels labels;
@@ -138,8 +138,7 @@ bool decode_carbon__series(struct decode_carbon *d, struct slice name,
         *p++ = (char)(n | 0x80);
     *p++ = (char)n;
     memcpy(p, full.ptr, full.len);
-    *series =
-        data_metric_batch_add_series_key(out, slice_make(key, (size_t)(p - key) + full.len));
+    *series = data_metric_batch_add_series_key(out, slice_make(key, (size_t)(p - key) + full.len));
     return true;
 }
 

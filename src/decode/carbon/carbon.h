@@ -1,10 +1,10 @@
-/* What is sent to carbon: lines "name value timestamp", pickled lists of (name, (timestamp, value)),
- * and carbon's protobuf payload (carbon.proto). Bad points are counted by their reason and the rest
- * is taken: nothing here ends a connection.
+/* What is sent to carbon: lines "name value timestamp", pickled lists of (name, (timestamp,
+ * value)), and carbon's protobuf payload (carbon.proto). Bad points are counted by their reason and
+ * the rest is taken: nothing here ends a connection.
  *
  * A plain name "a.b.c" becomes the series {__name__="a.b.c"}; a tagged one "name;t=v" becomes
- * {__name__="name", t="v"} (docs/decisions/0003-graphite-names.md). Dots at either end and doubled ones
- * are dropped. Timestamps are whole seconds; -1 means now. */
+ * {__name__="name", t="v"} (docs/decisions/0003-graphite-names.md). Dots at either end and doubled
+ * ones are dropped. Timestamps are whole seconds; -1 means now. */
 #ifndef DECODE_CARBON_CARBON_H
 #define DECODE_CARBON_CARBON_H
 
@@ -50,7 +50,8 @@ void decode_carbon_line(struct decode_carbon *d, struct slice line, struct data_
 /* A frame's content. Only opcodes that make data are known: nothing is looked up, called or
  * imported, and what a pickle may hold in memory is bounded by its own length. ERR_INVALID when it
  * is refused as a whole (points before the damage are taken). */
-int decode_carbon_pickle(struct decode_carbon *d, struct slice frame, struct data_metric_batch *out);
+int decode_carbon_pickle(struct decode_carbon *d, struct slice frame,
+                         struct data_metric_batch *out);
 int decode_carbon_protobuf(struct decode_carbon *d, struct slice frame,
                            struct data_metric_batch *out);
 

@@ -267,129 +267,57 @@ static void append_one(struct machine *m)
 static bool step(struct machine *m)
 {
     switch (*m->p++) {
-    case '.':
-        return true;
-    case '(':
-        push(m, (struct node){.kind = MARK});
-        break;
-    case '0':
-        pop(m);
-        break;
+    case '.': return true;
+    case '(': push(m, (struct node){.kind = MARK}); break;
+    case '0': pop(m); break;
     case '1': {
         size_t at = mark(m);
         if (!m->failed)
             m->stack.len = at;
         break;
     }
-    case 'I':
-        push_line_number(m, false);
-        break;
-    case 'L':
-        push_line_number(m, true);
-        break;
-    case 'F':
-        push_line_number(m, false);
-        break;
-    case 'J':
-        push_number(m, (int32_t)little(m, 4));
-        break;
-    case 'K':
-        push_number(m, (double)little(m, 1));
-        break;
-    case 'M':
-        push_number(m, (double)little(m, 2));
-        break;
-    case 0x8a:
-        push_long(m, little(m, 1));
-        break;
-    case 0x8b:
-        push_long(m, little(m, 4));
-        break;
-    case 'G':
-        push_double(m);
-        break;
-    case 'S':
-        push_quoted(m);
-        break;
-    case 'V':
-        push(m, (struct node){.kind = TEXT, .text = line(m)});
-        break;
+    case 'I': push_line_number(m, false); break;
+    case 'L': push_line_number(m, true); break;
+    case 'F': push_line_number(m, false); break;
+    case 'J': push_number(m, (int32_t)little(m, 4)); break;
+    case 'K': push_number(m, (double)little(m, 1)); break;
+    case 'M': push_number(m, (double)little(m, 2)); break;
+    case 0x8a: push_long(m, little(m, 1)); break;
+    case 0x8b: push_long(m, little(m, 4)); break;
+    case 'G': push_double(m); break;
+    case 'S': push_quoted(m); break;
+    case 'V': push(m, (struct node){.kind = TEXT, .text = line(m)}); break;
     case 'U':
     case 'C':
-    case 0x8c:
-        push_text(m, little(m, 1));
-        break;
+    case 0x8c: push_text(m, little(m, 1)); break;
     case 'T':
     case 'B':
-    case 'X':
-        push_text(m, little(m, 4));
-        break;
+    case 'X': push_text(m, little(m, 4)); break;
     case 0x8d:
-    case 0x8e:
-        push_text(m, little(m, 8));
-        break;
-    case 'N':
-        push(m, (struct node){.kind = NONE});
-        break;
-    case 0x88:
-        push_number(m, 1);
-        break;
-    case 0x89:
-        push_number(m, 0);
-        break;
+    case 0x8e: push_text(m, little(m, 8)); break;
+    case 'N': push(m, (struct node){.kind = NONE}); break;
+    case 0x88: push_number(m, 1); break;
+    case 0x89: push_number(m, 0); break;
     case ']':
-    case ')':
-        tuple(m, 0);
-        break;
-    case 'l':
-        at_mark(m, true);
-        break;
-    case 't':
-        at_mark(m, false);
-        break;
-    case 0x85:
-        tuple(m, 1);
-        break;
-    case 0x86:
-        tuple(m, 2);
-        break;
-    case 0x87:
-        tuple(m, 3);
-        break;
-    case 'a':
-        append_one(m);
-        break;
-    case 'e':
-        appends(m);
-        break;
-    case 'p':
-        index_line(m, memo_put);
-        break;
-    case 'g':
-        index_line(m, memo_get);
-        break;
-    case 'q':
-        memo_put(m, little(m, 1));
-        break;
-    case 'r':
-        memo_put(m, little(m, 4));
-        break;
-    case 'h':
-        memo_get(m, little(m, 1));
-        break;
-    case 'j':
-        memo_get(m, little(m, 4));
-        break;
-    case 0x94:
-        memo_put(m, m->memo.len);
-        break;
-    case 0x80:
-        (void)little(m, 1);
-        break;
-    case 0x95:
-        (void)little(m, 8);
-        break;
-    default: /* names of code, calls, persistent ids, sets, dictionaries: nothing that carbon sends */
+    case ')': tuple(m, 0); break;
+    case 'l': at_mark(m, true); break;
+    case 't': at_mark(m, false); break;
+    case 0x85: tuple(m, 1); break;
+    case 0x86: tuple(m, 2); break;
+    case 0x87: tuple(m, 3); break;
+    case 'a': append_one(m); break;
+    case 'e': appends(m); break;
+    case 'p': index_line(m, memo_put); break;
+    case 'g': index_line(m, memo_get); break;
+    case 'q': memo_put(m, little(m, 1)); break;
+    case 'r': memo_put(m, little(m, 4)); break;
+    case 'h': memo_get(m, little(m, 1)); break;
+    case 'j': memo_get(m, little(m, 4)); break;
+    case 0x94: memo_put(m, m->memo.len); break;
+    case 0x80: (void)little(m, 1); break;
+    case 0x95: (void)little(m, 8); break;
+    default: /* names of code, calls, persistent ids, sets, dictionaries: nothing that carbon sends
+              */
         m->failed = true;
     }
     return false;
@@ -412,8 +340,9 @@ static void take_point(struct machine *m, uint32_t at, struct data_metric_batch 
     uint32_t series;
     if (pair->kind != SEQUENCE || pair->count != 2 || n[pair->items[0]].kind != TEXT ||
         (inner = &n[pair->items[1]])->kind != SEQUENCE || inner->count != 2) {
-        decode_carbon__refuse(d, DECODE_CARBON_FIELDS, SLICE("a pickled item that is no (name, "
-                                                             "(timestamp, value))"));
+        decode_carbon__refuse(d, DECODE_CARBON_FIELDS,
+                              SLICE("a pickled item that is no (name, "
+                                    "(timestamp, value))"));
         return;
     }
     struct slice name = n[pair->items[0]].text;

@@ -22,10 +22,14 @@
         .labels = "reason=\"" reason "\""                                                          \
     }
 static struct counter refused[DECODE_CARBON_REFUSAL_COUNT] = {
-    [DECODE_CARBON_FIELDS] = REFUSED("fields"),     [DECODE_CARBON_NAME] = REFUSED("name"),
-    [DECODE_CARBON_TAGS] = REFUSED("tags"),         [DECODE_CARBON_VALUE] = REFUSED("value"),
-    [DECODE_CARBON_NAN] = REFUSED("nan"),           [DECODE_CARBON_TIMESTAMP] = REFUSED("timestamp"),
-    [DECODE_CARBON_SIZE] = REFUSED("size"),         [DECODE_CARBON_PICKLE] = REFUSED("pickle"),
+    [DECODE_CARBON_FIELDS] = REFUSED("fields"),
+    [DECODE_CARBON_NAME] = REFUSED("name"),
+    [DECODE_CARBON_TAGS] = REFUSED("tags"),
+    [DECODE_CARBON_VALUE] = REFUSED("value"),
+    [DECODE_CARBON_NAN] = REFUSED("nan"),
+    [DECODE_CARBON_TIMESTAMP] = REFUSED("timestamp"),
+    [DECODE_CARBON_SIZE] = REFUSED("size"),
+    [DECODE_CARBON_PICKLE] = REFUSED("pickle"),
     [DECODE_CARBON_PROTOBUF] = REFUSED("protobuf"),
 };
 static struct counter points[] = {
@@ -66,8 +70,8 @@ struct connection {
     struct net_loop *loop;
     int refs, waiting; /* loop thread */
     bool paused;
-    bool skip_line;   /* up to the next newline */
-    size_t skip;      /* bytes of a frame that is too large */
+    bool skip_line; /* up to the next newline */
+    size_t skip;    /* bytes of a frame that is too large */
 };
 
 static struct kit *take_kit(struct input_carbon *c)

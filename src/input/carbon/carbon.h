@@ -3,7 +3,8 @@
  * (pharos_carbon_refused_total), and the last of them is in the log, at most once a minute.
  *
  * Senders get no acknowledgement, as carbon gives none; a connection is not read on while four of
- * its batches wait for the disk, so that a slow disk slows the senders down and nothing piles up. */
+ * its batches wait for the disk, so that a slow disk slows the senders down and nothing piles up.
+ */
 #ifndef INPUT_CARBON_CARBON_H
 #define INPUT_CARBON_CARBON_H
 
@@ -16,8 +17,8 @@ enum input_carbon_kind { INPUT_CARBON_LINES, INPUT_CARBON_PICKLE, INPUT_CARBON_P
 
 struct input_carbon_config {
     enum input_carbon_kind kind;
-    const char *name;   /* of the door */
-    const char *listen; /* host:port; lines are taken over UDP on the same port too */
+    const char *name;                 /* of the door */
+    const char *listen;               /* host:port; lines are taken over UDP on the same port too */
     const struct net_tls_config *tls; /* NULL: plain */
     size_t line_bytes_max;            /* 0 = 64 KiB */
     size_t frame_bytes_max;           /* 0 = 8 MiB */

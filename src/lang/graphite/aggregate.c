@@ -120,14 +120,10 @@ double graphite_aggregate(enum graphite_agg agg, const double *values, size_t co
     double sum = 0, lo = INFINITY, hi = -INFINITY, product = 1, abs_lo = 0, abs_hi = 0;
     size_t n = 0;
     switch (agg) {
-    case GRAPHITE_MEDIAN:
-        return median(values, count);
-    case GRAPHITE_LAST:
-        return last_of(values, count);
-    case GRAPHITE_FIRST:
-        return first_of(values, count);
-    default:
-        break;
+    case GRAPHITE_MEDIAN: return median(values, count);
+    case GRAPHITE_LAST: return last_of(values, count);
+    case GRAPHITE_FIRST: return first_of(values, count);
+    default: break;
     }
     for (size_t i = 0; i < count; i++) {
         double v = values[i];
@@ -150,28 +146,17 @@ double graphite_aggregate(enum graphite_agg agg, const double *values, size_t co
     if (!n)
         return GRAPHITE__NULL;
     switch (agg) {
-    case GRAPHITE_AVERAGE:
-        return sum / (double)n;
-    case GRAPHITE_SUM:
-        return sum;
-    case GRAPHITE_MIN:
-        return lo;
-    case GRAPHITE_MAX:
-        return hi;
-    case GRAPHITE_DIFF:
-        return 2 * first_of(values, count) - sum;
-    case GRAPHITE_STDDEV:
-        return deviation(values, count, sum / (double)n, n);
-    case GRAPHITE_RANGE:
-        return hi - lo;
-    case GRAPHITE_MULTIPLY:
-        return n == count ? product : GRAPHITE__NULL;
-    case GRAPHITE_ABSMAX:
-        return abs_hi;
-    case GRAPHITE_ABSMIN:
-        return abs_lo;
-    default:
-        return GRAPHITE__NULL;
+    case GRAPHITE_AVERAGE: return sum / (double)n;
+    case GRAPHITE_SUM: return sum;
+    case GRAPHITE_MIN: return lo;
+    case GRAPHITE_MAX: return hi;
+    case GRAPHITE_DIFF: return 2 * first_of(values, count) - sum;
+    case GRAPHITE_STDDEV: return deviation(values, count, sum / (double)n, n);
+    case GRAPHITE_RANGE: return hi - lo;
+    case GRAPHITE_MULTIPLY: return n == count ? product : GRAPHITE__NULL;
+    case GRAPHITE_ABSMAX: return abs_hi;
+    case GRAPHITE_ABSMIN: return abs_lo;
+    default: return GRAPHITE__NULL;
     }
 }
 
@@ -372,8 +357,9 @@ static bool by_columns(const struct graphite__rows *r, enum graphite_agg agg, do
     return true;
 }
 
-int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l, enum graphite_agg agg,
-                        struct slice name, double xff, struct graphite_list *out)
+int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
+                        enum graphite_agg agg, struct slice name, double xff,
+                        struct graphite_list *out)
 {
     struct graphite__rows r;
     if (!l->len || graphite__normalize(x, l, &r))
@@ -382,8 +368,7 @@ int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l, e
         xff = x->xff;
     struct slice title =
         graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(name), SLICE_FMT(graphite__paths(x, l)));
-    struct graphite_series *s =
-        graphite__series(x, title, r.start, r.end, r.step, NULL, r.count);
+    struct graphite_series *s = graphite__series(x, title, r.start, r.end, r.step, NULL, r.count);
     uint32_t *counts = arena_calloc(x->arena, r.count + 1, sizeof(*counts));
     if (!s)
         return x->err;

@@ -8,11 +8,13 @@
 
 static const char *kind_name(const struct graphite__value *v)
 {
-    static const char *const names[] = {
-        [GRAPHITE__NONE] = "None",      [GRAPHITE__LIST] = "a list of series",
-        [GRAPHITE__LISTS] = "lists of series", [GRAPHITE__INT] = "a whole number",
-        [GRAPHITE__FLOAT] = "a number", [GRAPHITE__STRING] = "a text",
-        [GRAPHITE__BOOL] = "true or false"};
+    static const char *const names[] = {[GRAPHITE__NONE] = "None",
+                                        [GRAPHITE__LIST] = "a list of series",
+                                        [GRAPHITE__LISTS] = "lists of series",
+                                        [GRAPHITE__INT] = "a whole number",
+                                        [GRAPHITE__FLOAT] = "a number",
+                                        [GRAPHITE__STRING] = "a text",
+                                        [GRAPHITE__BOOL] = "true or false"};
     return names[v->kind];
 }
 
@@ -146,8 +148,8 @@ static void preset(struct graphite_run *x, const struct graphite__param *p,
 }
 
 /* Positions first, then names; what is left over goes to a last parameter that takes several. */
-static int bind_arguments(struct graphite__call *c, struct graphite__value *args, const struct slice *names,
-                size_t count)
+static int bind_arguments(struct graphite__call *c, struct graphite__value *args,
+                          const struct slice *names, size_t count)
 {
     struct graphite_run *x = c->x;
     struct slice rest = slice_cstr(c->fn->params);
@@ -285,8 +287,8 @@ static bool bare_variable(struct graphite_run *x, struct slice path, struct grap
         if (!slice_eq(slice_from(path, 1), r->name))
             continue;
         out->text = r->value;
-        out->kind = codec_text_to_double(r->value, &out->number, NULL) ? GRAPHITE__FLOAT
-                                                                       : GRAPHITE__STRING;
+        out->kind =
+            codec_text_to_double(r->value, &out->number, NULL) ? GRAPHITE__FLOAT : GRAPHITE__STRING;
         if (out->kind == GRAPHITE__FLOAT && slice_find_char(r->value, '.') < 0)
             out->kind = GRAPHITE__INT;
         return true;
@@ -306,8 +308,8 @@ static int template(struct graphite_run *x, const struct graphite_ast *n,
         values[i] = x->req->templates[i];
     for (size_t i = 0; i < own; i++) {
         struct graphite_template_value *v = &values[x->req->template_count + i];
-        v->name = n->arg_names[i + 1].ptr ? n->arg_names[i + 1]
-                                          : arena_printf(x->arena, "%zu", i + 1);
+        v->name =
+            n->arg_names[i + 1].ptr ? n->arg_names[i + 1] : arena_printf(x->arena, "%zu", i + 1);
         v->value = n->args[i + 1]->text;
     }
     x->replace = values;
@@ -334,12 +336,8 @@ int graphite__eval(struct graphite_run *x, const struct graphite_ast *n,
         out->kind = GRAPHITE__LIST;
         graphite__fetch_path(x, x->replace_count ? replace_all(x, n->text) : n->text, &out->list);
         break;
-    case GRAPHITE_AST_CALL:
-        call(x, n, out);
-        break;
-    case GRAPHITE_AST_TEMPLATE:
-        template(x, n, out);
-        break;
+    case GRAPHITE_AST_CALL: call(x, n, out); break;
+    case GRAPHITE_AST_TEMPLATE: template(x, n, out); break;
     case GRAPHITE_AST_INT:
     case GRAPHITE_AST_FLOAT:
         out->kind = n->kind == GRAPHITE_AST_INT ? GRAPHITE__INT : GRAPHITE__FLOAT;
@@ -359,8 +357,7 @@ int graphite__eval(struct graphite_run *x, const struct graphite_ast *n,
         out->kind = GRAPHITE__BOOL;
         out->number = n->number;
         break;
-    case GRAPHITE_AST_NONE:
-        break;
+    case GRAPHITE_AST_NONE: break;
     }
     x->depth--;
     return x->err;

@@ -18,9 +18,9 @@
 
 static int64_t round_step(int64_t gap)
 {
-    static const int64_t round[] = {1,   2,   5,    10,   12,   15,   20,    30,    60,    120,
-                                    180, 240, 300,  600,  900,  1200, 1800,  3600,  7200,  10800,
-                                    14400,    21600, 43200, 86400};
+    static const int64_t round[] = {1,    2,    5,    10,    12,    15,    20,    30,
+                                    60,   120,  180,  240,   300,   600,   900,   1200,
+                                    1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400};
     for (size_t i = 0; i < ARRAY_LEN(round); i++) {
         if (llabs(gap - round[i]) * 10 <= round[i])
             return round[i];
@@ -223,9 +223,9 @@ static int read_wanted(struct graphite_run *x, struct store_selection *sel, stru
         if (!graphite_path_of(ops->selection_labels(sel, i), &path) ||
             !map_get(wanted, buf_slice(&path)))
             continue;
-        graphite__push(x, out,
-                       read_one(x, sel, i, arena_slice(x->arena, buf_slice(&path)), expression,
-                                samples));
+        graphite__push(
+            x, out,
+            read_one(x, sel, i, arena_slice(x->arena, buf_slice(&path)), expression, samples));
     }
     buf_deinit(&path);
     return x->err;
@@ -317,9 +317,9 @@ int graphite__fetch_tags(struct graphite_run *x, const struct slice *exprs, size
             buf_clear(&name);
             graphite_tagged_name(ops->selection_labels(sel, i), &name);
             if (name.len)
-                graphite__push(x, out,
-                               read_one(x, sel, i, arena_slice(x->arena, buf_slice(&name)), raw,
-                                        &samples));
+                graphite__push(
+                    x, out,
+                    read_one(x, sel, i, arena_slice(x->arena, buf_slice(&name)), raw, &samples));
         }
         ops->selection_free(sel);
     }

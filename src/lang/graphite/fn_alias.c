@@ -134,7 +134,8 @@ static struct slice nodes_of(struct graphite_run *x, struct slice name, int64_t 
     }
     ptrdiff_t comma = slice_find_char(buf_slice(&b), ',');
     struct slice out = graphite__text(
-        x, "%.*s", SLICE_FMT(comma < 0 ? buf_slice(&b) : slice_first(buf_slice(&b), (size_t)comma)));
+        x, "%.*s",
+        SLICE_FMT(comma < 0 ? buf_slice(&b) : slice_first(buf_slice(&b), (size_t)comma)));
     buf_deinit(&b);
     return out;
 }
@@ -181,8 +182,11 @@ static void append_units(struct buf *b, double v, struct slice system, struct sl
     static const struct {
         const char *prefix;
         double size;
-    } binary[] = {{"Pi", 1125899906842624.0}, {"Ti", 1099511627776.0}, {"Gi", 1073741824.0},
-                  {"Mi", 1048576.0},          {"Ki", 1024.0}},
+    } binary[] = {{"Pi", 1125899906842624.0},
+                  {"Ti", 1099511627776.0},
+                  {"Gi", 1073741824.0},
+                  {"Mi", 1048576.0},
+                  {"Ki", 1024.0}},
       si[] = {{"P", 1e15}, {"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3}};
     const char *prefix = "";
     for (size_t i = 0; i < ARRAY_LEN(si) && system.len; i++) {
@@ -294,17 +298,13 @@ GRAPHITE__HANDLER(look)
             look->alpha = c->arg[1].number;
             look->has_alpha = true;
             break;
-        case COLOR:
-            look->color = c->arg[1].text;
-            break;
+        case COLOR: look->color = c->arg[1].text; break;
         case DASHED:
             look->dashed = c->arg[1].number;
             graphite__tag(x, s, "dashed", graphite__str(x, &c->arg[1]));
             s->name = graphite__text(x, "dashed(%.*s, %g)", SLICE_FMT(s->name), look->dashed);
             break;
-        case LINE_WIDTH:
-            look->line_width = c->arg[1].number;
-            break;
+        case LINE_WIDTH: look->line_width = c->arg[1].number; break;
         default:
             if (c->fn->detail == INFINITE)
                 look->infinite = true;
@@ -337,8 +337,7 @@ GRAPHITE__HANDLER(area_between)
 GRAPHITE__HANDLER(stacked)
 {
     struct graphite_run *x = c->x;
-    bool own = c->arg[1].kind == GRAPHITE__NONE ||
-               slice_eq(c->arg[1].text, SLICE("__DEFAULT__"));
+    bool own = c->arg[1].kind == GRAPHITE__NONE || slice_eq(c->arg[1].text, SLICE("__DEFAULT__"));
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len && !x->err; i++) {
         struct graphite_series *s = out->list.items[i];

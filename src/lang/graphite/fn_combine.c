@@ -54,8 +54,8 @@ GRAPHITE__HANDLER(count_series)
         if (c->rest_count)
             return 0;
         int64_t step = (x->window.end_s - x->window.start_s) / 2;
-        struct graphite_series *s = graphite__series(x, SLICE("0"), x->window.start_s,
-                                                     x->window.end_s, step, NULL, 3);
+        struct graphite_series *s =
+            graphite__series(x, SLICE("0"), x->window.start_s, x->window.end_s, step, NULL, 3);
         for (size_t i = 0; s && i < 3; i++)
             s->values[i] = 0;
         if (s)
@@ -112,14 +112,11 @@ static int divide(struct graphite_run *x, struct graphite_series *a, struct grap
     struct graphite__rows r;
     if (graphite__normalize(x, &l, &r))
         return x->err;
-    struct graphite_series *s =
-        graphite__series(x,
-                         graphite__text(x, "divideSeries(%.*s,%.*s)", SLICE_FMT(a->name),
-                                        SLICE_FMT(b->name)),
-                         r.start, r.end, r.step, NULL, r.count);
+    struct graphite_series *s = graphite__series(
+        x, graphite__text(x, "divideSeries(%.*s,%.*s)", SLICE_FMT(a->name), SLICE_FMT(b->name)),
+        r.start, r.end, r.step, NULL, r.count);
     for (size_t i = 0; s && i < r.count; i++)
-        s->values[i] =
-            r.columns[1][i] == 0 ? GRAPHITE__NULL : r.columns[0][i] / r.columns[1][i];
+        s->values[i] = r.columns[1][i] == 0 ? GRAPHITE__NULL : r.columns[0][i] / r.columns[1][i];
     graphite__push(x, out, s);
     return x->err;
 }
@@ -490,8 +487,8 @@ static int percent_of(struct graphite_run *x, struct graphite_series *a, struct 
         x, graphite__text(x, "asPercent(%.*s,%.*s)", SLICE_FMT(a->name), SLICE_FMT(b_name)),
         r.start, r.end, r.step, NULL, r.count);
     for (size_t i = 0; s && i < r.count; i++)
-        s->values[i] = r.columns[1][i] == 0 ? GRAPHITE__NULL
-                                            : r.columns[0][i] / r.columns[1][i] * 100;
+        s->values[i] =
+            r.columns[1][i] == 0 ? GRAPHITE__NULL : r.columns[0][i] / r.columns[1][i] * 100;
     graphite__push(x, out, s);
     return x->err;
 }
@@ -499,11 +496,10 @@ static int percent_of(struct graphite_run *x, struct graphite_series *a, struct 
 static int missing_percent(struct graphite_run *x, struct graphite_series *shape, struct slice a,
                            struct slice b, struct graphite_list *out)
 {
-    graphite__push(x, out,
-                   graphite__series(x,
-                                    graphite__text(x, "asPercent(%.*s,%.*s)", SLICE_FMT(a),
-                                                   SLICE_FMT(b)),
-                                    shape->start, shape->end, shape->step, NULL, shape->count));
+    graphite__push(
+        x, out,
+        graphite__series(x, graphite__text(x, "asPercent(%.*s,%.*s)", SLICE_FMT(a), SLICE_FMT(b)),
+                         shape->start, shape->end, shape->step, NULL, shape->count));
     return x->err;
 }
 
@@ -587,8 +583,7 @@ GRAPHITE__HANDLER(as_percent)
         return x->err;
     }
     if (total->kind == GRAPHITE__NONE) {
-        struct slice name =
-            graphite__text(x, "sumSeries(%.*s)", SLICE_FMT(graphite__paths(x, l)));
+        struct slice name = graphite__text(x, "sumSeries(%.*s)", SLICE_FMT(graphite__paths(x, l)));
         struct graphite_list sum = {0};
         graphite__aggregate(x, l, GRAPHITE_SUM, SLICE("sum"), 0, &sum);
         for (size_t i = 0; i < l->len && sum.len && !x->err; i++)
@@ -621,8 +616,8 @@ GRAPHITE__HANDLER(percentile_of_series)
         return graphite__fail(x, "The requested percent is required to be greater than 0");
     if (!l->len || graphite__normalize(x, l, &r))
         return x->err;
-    struct slice name = graphite__text(x, "percentileOfSeries(%.*s,%g)",
-                                       SLICE_FMT(l->items[0]->path), n);
+    struct slice name =
+        graphite__text(x, "percentileOfSeries(%.*s,%g)", SLICE_FMT(l->items[0]->path), n);
     struct graphite_series *s = graphite__series(x, name, r.start, r.end, r.step, NULL, r.count);
     double *row = arena_alloc(x->arena, l->len * sizeof(*row));
     for (size_t i = 0; s && i < r.count; i++) {
@@ -684,8 +679,7 @@ GRAPHITE__HANDLER(weighted_average)
         for (size_t k = 0; k < groups.len; k++) {
             if (!slice_eq(groups.items[k].key, key))
                 continue;
-            struct graphite_series *avg =
-                groups.items[k].list.items[groups.items[k].list.len - 1];
+            struct graphite_series *avg = groups.items[k].list.items[groups.items[k].list.len - 1];
             struct graphite_series *p = graphite__series(
                 x,
                 graphite__text(x, "product(%.*s,%.*s)", SLICE_FMT(weights->items[i]->name),
@@ -711,7 +705,8 @@ GRAPHITE__HANDLER(weighted_average)
                        SLICE_FMT(graphite__paths(x, weights)), SLICE_FMT(buf_slice(&nodes)));
     buf_deinit(&nodes);
     struct graphite_series *a = sums.items[0], *b = totals.items[0];
-    struct graphite_series *s = graphite__series(x, name, a->start, a->end, a->step, NULL, a->count);
+    struct graphite_series *s =
+        graphite__series(x, name, a->start, a->end, a->step, NULL, a->count);
     for (size_t i = 0; s && i < MIN(a->count, b->count); i++)
         s->values[i] = b->values[i] == 0 ? GRAPHITE__NULL : a->values[i] / b->values[i];
     graphite__push(x, &out->list, s);

@@ -341,8 +341,7 @@ GRAPHITE__HANDLER(remove_percentile)
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
         double v = graphite__percentile(x, s->values, s->count, c->arg[1].number, false);
-        graphite__rename(x, s, "%s(%.*s, %g)", c->fn->name, SLICE_FMT(s->name),
-                         c->arg[1].number);
+        graphite__rename(x, s, "%s(%.*s, %g)", c->fn->name, SLICE_FMT(s->name), c->arg[1].number);
         if (!isnan(v))
             graphite__tag(x, s, "nPercentile", graphite__str(x, &c->arg[1]));
         for (size_t k = 0; k < s->count; k++) {

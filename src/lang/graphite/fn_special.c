@@ -23,8 +23,7 @@ GRAPHITE__HANDLER(consolidate_by)
         struct graphite_series *s = out->list.items[i];
         s->consolidation = agg;
         graphite__tag(x, s, "consolidateBy", name);
-        graphite__rename(x, s, "consolidateBy(%.*s,\"%.*s\")", SLICE_FMT(s->name),
-                         SLICE_FMT(name));
+        graphite__rename(x, s, "consolidateBy(%.*s,\"%.*s\")", SLICE_FMT(s->name), SLICE_FMT(name));
     }
     return x->err;
 }
@@ -82,12 +81,10 @@ GRAPHITE__HANDLER(vertical_line)
     struct graphite_run *x = c->x;
     int64_t ts;
     out->kind = GRAPHITE__LIST;
-    if ((x->err = graphite_time_parse(c->arg[0].text, x->req->now_s, x->req->zone_s, &ts,
-                                      x->diag)))
+    if ((x->err = graphite_time_parse(c->arg[0].text, x->req->now_s, x->req->zone_s, &ts, x->diag)))
         return x->err;
     if (ts < x->window.start_s || ts > x->window.end_s)
-        return graphite__fail(x, "verticalLine(): timestamp %lld exists %s of range",
-                              (long long)ts,
+        return graphite__fail(x, "verticalLine(): timestamp %lld exists %s of range", (long long)ts,
                               ts < x->window.start_s ? "before start" : "after end");
     struct graphite_series *s = graphite__series(
         x, c->arg[1].kind == GRAPHITE__STRING ? c->arg[1].text : SLICE("None"), ts, ts, 1, NULL, 2);
@@ -118,8 +115,8 @@ GRAPHITE__HANDLER(aggregate_line)
         if (keep) {
             r = graphite__like(x, s, name);
         } else {
-            struct graphite__value number = {
-                .kind = isnan(v) ? GRAPHITE__NONE : GRAPHITE__FLOAT, .number = v};
+            struct graphite__value number = {.kind = isnan(v) ? GRAPHITE__NONE : GRAPHITE__FLOAT,
+                                             .number = v};
             r = line(x, v, graphite__str(x, &number)); /* its tag is the number */
         }
         for (size_t k = 0; r && k < r->count; k++)

@@ -26,7 +26,21 @@ static double safe_pow(double a, double b)
     return isinf(r) && !isinf(a) ? GRAPHITE__NULL : r;
 }
 
-enum { ABSOLUTE, EXP, INVERT, SQRT, LOGIT, SIGMOID, NON_NULL, SCALE, ADD, OFFSET, POW, ABOVE, BELOW };
+enum {
+    ABSOLUTE,
+    EXP,
+    INVERT,
+    SQRT,
+    LOGIT,
+    SIGMOID,
+    NON_NULL,
+    SCALE,
+    ADD,
+    OFFSET,
+    POW,
+    ABOVE,
+    BELOW
+};
 
 static double apply(int what, double v, double n)
 {
@@ -35,29 +49,18 @@ static double apply(int what, double v, double n)
     if (isnan(v))
         return v;
     switch (what) {
-    case ABSOLUTE:
-        return fabs(v);
-    case EXP:
-        return exp(v);
-    case INVERT:
-        return v == 0 ? GRAPHITE__NULL : 1 / v;
-    case SQRT:
-        return v < 0 ? GRAPHITE__NULL : sqrt(v);
-    case LOGIT:
-        return v <= 0 || v >= 1 ? GRAPHITE__NULL : log(v / (1 - v));
-    case SIGMOID:
-        return 1 / (1 + exp(-v));
-    case SCALE:
-        return v * n;
+    case ABSOLUTE: return fabs(v);
+    case EXP: return exp(v);
+    case INVERT: return v == 0 ? GRAPHITE__NULL : 1 / v;
+    case SQRT: return v < 0 ? GRAPHITE__NULL : sqrt(v);
+    case LOGIT: return v <= 0 || v >= 1 ? GRAPHITE__NULL : log(v / (1 - v));
+    case SIGMOID: return 1 / (1 + exp(-v));
+    case SCALE: return v * n;
     case ADD:
-    case OFFSET:
-        return v + n;
-    case POW:
-        return safe_pow(v, n);
-    case ABOVE:
-        return v > n ? GRAPHITE__NULL : v;
-    case BELOW:
-        return v < n ? GRAPHITE__NULL : v;
+    case OFFSET: return v + n;
+    case POW: return safe_pow(v, n);
+    case ABOVE: return v > n ? GRAPHITE__NULL : v;
+    case BELOW: return v < n ? GRAPHITE__NULL : v;
     }
     return v;
 }
@@ -68,7 +71,7 @@ GRAPHITE__HANDLER(pointwise)
     static const struct {
         int what;
         const char *tag;
-    } rows[] = {{ABSOLUTE, "1"}, {EXP, "e"},         {INVERT, "1"},  {SQRT, "1"},
+    } rows[] = {{ABSOLUTE, "1"},  {EXP, "e"},           {INVERT, "1"},  {SQRT, "1"},
                 {LOGIT, "logit"}, {SIGMOID, "sigmoid"}, {NON_NULL, "1"}};
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
@@ -88,8 +91,8 @@ GRAPHITE__HANDLER(with_number)
         int what;
         const char *format; /* of the number in the name */
         bool space;
-    } rows[] = {{SCALE, "%g", false},  {ADD, "%d", false},   {OFFSET, "%g", false},
-                {POW, "%g", false},    {ABOVE, "%g", true},  {BELOW, "%g", true}};
+    } rows[] = {{SCALE, "%g", false}, {ADD, "%d", false},  {OFFSET, "%g", false},
+                {POW, "%g", false},   {ABOVE, "%g", true}, {BELOW, "%g", true}};
     double n = c->arg[1].number;
     char number[64];
     *out = c->arg[0];
@@ -414,9 +417,8 @@ GRAPHITE__HANDLER(compress_gaps)
         }
         size_t from = first % n, count = (s->count - from + n - 1) / n;
         struct slice name = graphite__text(x, "compressPeriodicGaps(%.*s)", SLICE_FMT(s->name));
-        struct graphite_series *r =
-            graphite__copy(x, s, name, s->start + (int64_t)from * s->step, s->end,
-                           s->step * (int64_t)n, count);
+        struct graphite_series *r = graphite__copy(x, s, name, s->start + (int64_t)from * s->step,
+                                                   s->end, s->step * (int64_t)n, count);
         for (size_t k = 0; r && k < count; k++)
             r->values[k] = s->values[from + k * n];
         graphite__push(x, &out->list, r);
@@ -520,8 +522,9 @@ GRAPHITE__HANDLER(smart_summarize)
     if (c->arg[3].kind == GRAPHITE__STRING && !slice_eq_nocase(unit, SLICE("true")) &&
         !slice_eq_nocase(unit, SLICE("false"))) {
         if (!unit.len || !align(unit, x->window.start_s, x->req->zone_s, &start))
-            return graphite__fail(x, "Invalid \"string\" value specified for function "
-                                     "\"smartSummarize\" parameter \"alignTo\": %.*s",
+            return graphite__fail(x,
+                                  "Invalid \"string\" value specified for function "
+                                  "\"smartSummarize\" parameter \"alignTo\": %.*s",
                                   SLICE_FMT(slice_first(unit, 60)));
         if (graphite__again(c, start, x->window.end_s, &list))
             return x->err;
@@ -531,9 +534,9 @@ GRAPHITE__HANDLER(smart_summarize)
         int64_t end = s->start + (s->end - s->start + interval - 1) / interval * interval;
         graphite__tag(x, s, "smartSummarize", c->arg[1].text);
         graphite__tag(x, s, "smartSummarizeFunction", c->arg[2].text);
-        struct slice name = graphite__text(x, "smartSummarize(%.*s, \"%.*s\", \"%.*s\")",
-                                           SLICE_FMT(s->name), SLICE_FMT(c->arg[1].text),
-                                           SLICE_FMT(c->arg[2].text));
+        struct slice name =
+            graphite__text(x, "smartSummarize(%.*s, \"%.*s\", \"%.*s\")", SLICE_FMT(s->name),
+                           SLICE_FMT(c->arg[1].text), SLICE_FMT(c->arg[2].text));
         summarize_one(x, s, agg, interval, s->start, end, name, &out->list);
     }
     return x->err;
@@ -578,8 +581,8 @@ GRAPHITE__HANDLER(hitcount)
                 int64_t hi = MIN(to, first + (b + 1) * interval);
                 if (b < 0 || hi <= lo)
                     continue;
-                r->values[b] = (isnan(r->values[b]) ? 0 : r->values[b]) +
-                               s->values[k] * (double)(hi - lo);
+                r->values[b] =
+                    (isnan(r->values[b]) ? 0 : r->values[b]) + s->values[k] * (double)(hi - lo);
             }
         }
         graphite__push(x, &out->list, r);

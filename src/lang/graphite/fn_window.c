@@ -87,14 +87,12 @@ GRAPHITE__HANDLER(moving)
         /* As many points as the preview is longer, whatever a coarser step makes of it. */
         size_t first = MIN((size_t)(seconds / s->step), s->count);
         graphite__tag(x, s, title, graphite__str(x, &c->arg[1]));
-        struct slice name =
-            interval ? graphite__text(x, "%s(%.*s,\"%.*s\")", title, SLICE_FMT(s->name),
-                                      SLICE_FMT(c->arg[1].text))
-                     : graphite__text(x, "%s(%.*s,%lld)", title, SLICE_FMT(s->name),
-                                      (long long)c->arg[1].number);
-        struct graphite_series *r =
-            graphite__copy(x, s, name, s->start + (int64_t)first * s->step, s->end, s->step,
-                           s->count - first);
+        struct slice name = interval ? graphite__text(x, "%s(%.*s,\"%.*s\")", title,
+                                                      SLICE_FMT(s->name), SLICE_FMT(c->arg[1].text))
+                                     : graphite__text(x, "%s(%.*s,%lld)", title, SLICE_FMT(s->name),
+                                                      (long long)c->arg[1].number);
+        struct graphite_series *r = graphite__copy(x, s, name, s->start + (int64_t)first * s->step,
+                                                   s->end, s->step, s->count - first);
         if (r)
             slide(agg, s->values, s->count, MAX(n, (size_t)1),
                   xff->kind == GRAPHITE__NONE ? s->xff : xff->number, first, r->values);
@@ -123,11 +121,11 @@ GRAPHITE__HANDLER(exponential)
     for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];
         size_t n = MIN(interval ? (size_t)(seconds / s->step) : (size_t)c->arg[1].number, s->count);
-        struct slice name =
-            interval ? graphite__text(x, "exponentialMovingAverage(%.*s,\"%.*s\")",
-                                      SLICE_FMT(s->name), SLICE_FMT(c->arg[1].text))
-                     : graphite__text(x, "exponentialMovingAverage(%.*s,%lld)", SLICE_FMT(s->name),
-                                      (long long)c->arg[1].number);
+        struct slice name = interval
+                                ? graphite__text(x, "exponentialMovingAverage(%.*s,\"%.*s\")",
+                                                 SLICE_FMT(s->name), SLICE_FMT(c->arg[1].text))
+                                : graphite__text(x, "exponentialMovingAverage(%.*s,%lld)",
+                                                 SLICE_FMT(s->name), (long long)c->arg[1].number);
         graphite__tag(x, s, "exponentialMovingAverage", graphite__str(x, &c->arg[1]));
         struct graphite_series *r =
             graphite__copy(x, s, name, s->start + seconds, s->end, s->step, s->count - n + 1);
@@ -160,8 +158,8 @@ GRAPHITE__HANDLER(stdev)
         double sum = 0, squares = 0;
         size_t valid = 0;
         graphite__tag(x, s, "stdev", graphite__str(x, &c->arg[1]));
-        struct graphite_series *r = graphite__like(
-            x, s, graphite__text(x, "stdev(%.*s,%zu)", SLICE_FMT(s->name), points));
+        struct graphite_series *r =
+            graphite__like(x, s, graphite__text(x, "stdev(%.*s,%zu)", SLICE_FMT(s->name), points));
         for (size_t k = 0; r && k < s->count; k++) {
             double v = s->values[k], gone = k >= points ? s->values[k - points] : GRAPHITE__NULL;
             if (!isnan(gone)) {
@@ -217,7 +215,8 @@ static int analyse(struct graphite_run *x, const struct graphite_series *s, int6
         double deviation_was = i >= season ? out->deviations[i - season] : 0;
         /* With a season of one point the next one's is this one's, which is not known yet. */
         next_season = season > 1 && i + 1 >= season ? seasonal[i + 1 - season] : 0;
-        double intercept = alpha * (actual - season_was) + (1 - alpha) * (intercept_was + slope_was);
+        double intercept =
+            alpha * (actual - season_was) + (1 - alpha) * (intercept_was + slope_was);
         double slope = beta * (intercept - intercept_was) + (1 - beta) * slope_was;
         seasonal[i] = gamma * (actual - intercept) + (1 - gamma) * season_was;
         next = intercept + slope + next_season;
@@ -268,9 +267,9 @@ GRAPHITE__HANDLER(forecast)
             return x->err;
         graphite__tag(x, s, "holtWintersForecast", SLICE("1"));
         graphite__tag(x, s, "holtWintersDeviation", SLICE("1"));
-        struct graphite_series *r = graphite__copy(
-            x, s, graphite__text(x, "holtWintersForecast(%.*s)", SLICE_FMT(s->name)),
-            s->start + season.bootstrap, s->end, s->step, s->count - skip);
+        struct graphite_series *r =
+            graphite__copy(x, s, graphite__text(x, "holtWintersForecast(%.*s)", SLICE_FMT(s->name)),
+                           s->start + season.bootstrap, s->end, s->step, s->count - skip);
         if (r)
             memcpy(r->values, a.predictions + skip, r->count * sizeof(double));
         graphite__push(x, &out->list, r);
@@ -305,8 +304,8 @@ static int bands(struct graphite__call *c, struct graphite_list *out)
             graphite__tag(x, r, "holtWintersConfidenceUpper", SLICE("1"));
             graphite__tag(x, r, "holtWintersConfidenceLower", SLICE("1"));
             for (size_t k = 0; k < r->count; k++)
-                r->values[k] = a.predictions[skip + k] + (upper ? 1 : -1) * c->arg[1].number *
-                                                             a.deviations[skip + k];
+                r->values[k] = a.predictions[skip + k] +
+                               (upper ? 1 : -1) * c->arg[1].number * a.deviations[skip + k];
             graphite__push(x, out, r);
         }
     }
@@ -445,8 +444,8 @@ GRAPHITE__HANDLER(time_shift)
     for (size_t i = 0; i < shifted.len && !x->err; i++) {
         struct graphite_series *s = shifted.items[i];
         graphite__tag(x, s, "timeShift", text);
-        s->name = graphite__text(x, "timeShift(%.*s, \"%.*s\")", SLICE_FMT(s->name),
-                                 SLICE_FMT(text));
+        s->name =
+            graphite__text(x, "timeShift(%.*s, \"%.*s\")", SLICE_FMT(s->name), SLICE_FMT(text));
         s->end = c->arg[2].number != 0 ? end : s->end - s->start + start;
         s->start = start;
         graphite__push(x, &out->list, s);
@@ -492,8 +491,8 @@ GRAPHITE__HANDLER(time_slice)
     struct graphite_run *x = c->x;
     int64_t from, to;
     *out = c->arg[0];
-    if ((x->err = graphite_time_parse(c->arg[1].text, x->req->now_s, x->req->zone_s, &from,
-                                      x->diag)) ||
+    if ((x->err =
+             graphite_time_parse(c->arg[1].text, x->req->now_s, x->req->zone_s, &from, x->diag)) ||
         (x->err = graphite_time_parse(c->arg[2].text, x->req->now_s, x->req->zone_s, &to, x->diag)))
         return x->err;
     for (size_t i = 0; i < out->list.len; i++) {

@@ -105,8 +105,7 @@ static bool match(struct slice g, size_t i, struct slice s, size_t k, int *effor
                 return false;
             }
             break;
-        default:
-            break;
+        default: break;
         }
         if (k >= s.len || s.ptr[k] != g.ptr[i])
             return false;

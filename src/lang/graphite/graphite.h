@@ -3,8 +3,9 @@
  * rows of evenly spaced values, in which NaN is Graphite's None, and evaluates the targets over
  * them.
  *
- * How a series of the store is a path and the other way round: docs/decisions/0003-graphite-names.md.
- * Followed: graphite-web's master (render API, functions); what differs is in docs/graphite.md. */
+ * How a series of the store is a path and the other way round:
+ * docs/decisions/0003-graphite-names.md. Followed: graphite-web's master (render API, functions);
+ * what differs is in docs/graphite.md. */
 #ifndef LANG_GRAPHITE_GRAPHITE_H
 #define LANG_GRAPHITE_GRAPHITE_H
 
@@ -31,7 +32,7 @@ enum graphite_agg {
     GRAPHITE_RANGE,
     GRAPHITE_MULTIPLY,
     GRAPHITE_LAST,
-    GRAPHITE_FIRST, /* of consolidateBy only */
+    GRAPHITE_FIRST,  /* of consolidateBy only */
     GRAPHITE_ABSMAX, /* of storage-aggregation.conf only */
     GRAPHITE_ABSMIN,
     GRAPHITE_AGG_COUNT
@@ -119,8 +120,8 @@ void graphite_append_double(struct buf *out, double v);
 /* maxDataPoints, exactly as graphite-web's render does it; `points` > 0. The series is replaced by
  * its consolidated form; start_s and end_s are the smallest start and the largest end of the
  * answer. `arena` holds the new values. */
-void graphite_consolidate(struct graphite_series *s, int64_t start_s, int64_t end_s,
-                          int64_t points, struct arena *arena);
+void graphite_consolidate(struct graphite_series *s, int64_t start_s, int64_t end_s, int64_t points,
+                          struct arena *arena);
 const char *graphite_agg_name(enum graphite_agg agg);
 bool graphite_agg_parse(struct slice name, enum graphite_agg *out);
 double graphite_aggregate(enum graphite_agg agg, const double *values, size_t count);
@@ -177,7 +178,8 @@ void graphite_tag_matchers_free(struct store_matcher *matchers, size_t count);
 int graphite_schemas_parse(struct slice schemas, struct slice aggregation,
                            struct graphite_schemas **out, struct diag *diag);
 void graphite_schemas_free(struct graphite_schemas *s); /* NULL is fine */
-/* The step at which a series is shown that reaches `age_s` back, and how finer points become one. */
+/* The step at which a series is shown that reaches `age_s` back, and how finer points become one.
+ */
 struct graphite_rollup {
     int64_t fine_s, step_s, keep_s; /* finest, shown; how far back there is anything */
     enum graphite_agg agg;

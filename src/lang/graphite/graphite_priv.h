@@ -28,7 +28,7 @@ struct graphite__value {
     struct graphite_list list;
     struct graphite_list *lists;
     size_t list_count;
-    double number; /* 0 or 1 of a BOOL */
+    double number;     /* 0 or 1 of a BOOL */
     struct slice text; /* of a string; of a number as it was written */
 };
 
@@ -73,7 +73,7 @@ struct graphite__function {
     const char *params; /* "name:type[!][*][=default]" with ! required, * several; see table.c */
     const char *help;
     graphite__handler run;
-    int64_t detail; /* what one handler does for several functions */
+    int64_t detail;  /* what one handler does for several functions */
     bool aggregator; /* may be a callback of groupByNode and the like */
 };
 
@@ -145,8 +145,9 @@ int graphite__consolidated(struct graphite_run *x, const struct graphite_series 
 /* a.b.*,c.d: the distinct paths. */
 struct slice graphite__paths(struct graphite_run *x, const struct graphite_list *l);
 /* One series of all: sumSeries and its kin. None of them: an empty list. */
-int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l, enum graphite_agg agg,
-                        struct slice name, double xff, struct graphite_list *out);
+int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
+                        enum graphite_agg agg, struct slice name, double xff,
+                        struct graphite_list *out);
 bool graphite__xff(size_t non_null, double total, double xff);
 /* "average", "averageSeries", "avg": 0 or an error with words. */
 int graphite__agg(struct graphite_run *x, struct slice name, enum graphite_agg *out);

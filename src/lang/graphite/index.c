@@ -327,8 +327,7 @@ static void everything(struct search *s, uint32_t at)
     }
 }
 
-static const struct node *child_named(const struct tree *t, const struct node *n,
-                                      struct slice name)
+static const struct node *child_named(const struct tree *t, const struct node *n, struct slice name)
 {
     uint32_t lo = 0, hi = n->child_count;
     while (lo < hi) {

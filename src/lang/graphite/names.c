@@ -67,16 +67,16 @@ int graphite_tag_expression(struct slice text, struct arena *arena, struct store
         return diag_set(diag, ERR_INVALID, "Invalid tagspec %.*s: it names no tag",
                         SLICE_FMT(slice_first(text, 200)));
     out->name = slice_eq(tag, SLICE("name")) ? SLICE(DATA_METRIC_NAME) : arena_slice(arena, tag);
-    out->op = regex ? negate ? STORE_MATCH_NRE : STORE_MATCH_RE
-                    : negate ? STORE_MATCH_NE
-                             : STORE_MATCH_EQ;
+    out->op = regex    ? negate ? STORE_MATCH_NRE : STORE_MATCH_RE
+              : negate ? STORE_MATCH_NE
+                       : STORE_MATCH_EQ;
     out->value = arena_slice(arena, slice_from(value, regex));
     if (regex) {
         /* Graphite anchors at the start only; the store at both ends. */
         struct slice open = arena_printf(arena, "(?:%.*s).*", SLICE_FMT(out->value));
         bool closed = out->value.len && out->value.ptr[out->value.len - 1] == '$';
-        int err = text_regex_compile(closed ? out->value : open, TEXT_REGEX_ANCHORED, out_regex,
-                                     diag);
+        int err =
+            text_regex_compile(closed ? out->value : open, TEXT_REGEX_ANCHORED, out_regex, diag);
         if (err)
             return err;
         out->value = closed ? out->value : open;
@@ -105,8 +105,7 @@ int graphite_tag_matchers(const struct slice *texts, size_t count, struct arena 
         narrow |= !err && !store_matcher_matches(&m[n], SLICE(""));
     }
     if (!err && !narrow)
-        err = diag_set(diag, ERR_INVALID,
-                       "At least one tagspec must not match the empty string");
+        err = diag_set(diag, ERR_INVALID, "At least one tagspec must not match the empty string");
     if (err)
         graphite_tag_matchers_free(m, n);
     return err;

@@ -128,9 +128,10 @@ static int path(struct parser *p, struct graphite_ast **out)
         }
     }
     if (!err && !text.len)
-        err = fail(p, begin, begin < p->text.len ? "a path or function is expected"
-                                                 : "the target ends where a path or function is "
-                                                   "expected");
+        err = fail(p, begin,
+                   begin < p->text.len ? "a path or function is expected"
+                                       : "the target ends where a path or function is "
+                                         "expected");
     if (!err) {
         struct graphite_ast *n = make(p, GRAPHITE_AST_PATH);
         n->text = arena_slice(p->arena, buf_slice(&text));
@@ -250,9 +251,10 @@ static int arguments(struct parser *p, struct graphite_ast *call)
             }
         } while (!err && take(p, ','));
         if (!err && !take(p, ')'))
-            err = fail(p, p->at, p->at < p->text.len ? "a comma or ) is expected"
-                                                     : "the target ends within the arguments of "
-                                                       "a function: a ) is missing");
+            err = fail(p, p->at,
+                       p->at < p->text.len ? "a comma or ) is expected"
+                                           : "the target ends within the arguments of "
+                                             "a function: a ) is missing");
     }
     call->args = arena_dup(p->arena, args.items, args.len * sizeof(*args.items));
     call->arg_names = arena_dup(p->arena, names.items, names.len * sizeof(*names.items));

@@ -58,7 +58,7 @@ static bool amount(struct slice s, int64_t *out, bool *unit)
     static const struct {
         const char *name;
         int64_t seconds;
-    } units[] = {{"seconds", 1},   {"minutes", 60},     {"hours", 3600},
+    } units[] = {{"seconds", 1},  {"minutes", 60},      {"hours", 3600},
                  {"days", 86400}, {"weeks", 7 * 86400}, {"years", 365 * 86400}};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (slice_starts_with(slice_cstr(units[i].name), u)) {
@@ -76,7 +76,8 @@ static int retentions(struct slice text, struct schema *out, struct diag *diag)
         struct archive a;
         struct slice both = slice_trim(part), step;
         bool has_unit, ignored;
-        if (!slice_split(&both, ':', &step) || !both.ptr || !amount(slice_trim(step), &a.step_s, &ignored) ||
+        if (!slice_split(&both, ':', &step) || !both.ptr ||
+            !amount(slice_trim(step), &a.step_s, &ignored) ||
             !amount(slice_trim(both), &a.keep_s, &has_unit))
             return diag_set(diag, ERR_INVALID,
                             "retentions: \"%.*s\" is no step:time, as in 10s:6h or 60:1440",
@@ -100,9 +101,9 @@ static int key_value(struct graphite_schemas *s, bool aggregation, struct slice 
                      struct slice value, struct diag *diag)
 {
     if (slice_eq(key, SLICE("pattern"))) {
-        struct text_regex **to =
-            aggregation ? &s->aggregations.items[s->aggregations.len - 1].pattern
-                        : &s->schemas.items[s->schemas.len - 1].pattern;
+        struct text_regex **to = aggregation
+                                     ? &s->aggregations.items[s->aggregations.len - 1].pattern
+                                     : &s->schemas.items[s->schemas.len - 1].pattern;
         text_regex_free(*to);
         *to = NULL;
         return text_regex_compile(value, 0, to, diag);
@@ -126,8 +127,7 @@ static int key_value(struct graphite_schemas *s, bool aggregation, struct slice 
     return 0;
 }
 
-static int parse(struct graphite_schemas *s, struct slice text, bool aggregation,
-                 struct diag *diag)
+static int parse(struct graphite_schemas *s, struct slice text, bool aggregation, struct diag *diag)
 {
     struct slice line;
     uint32_t number = 0;
@@ -142,7 +142,8 @@ static int parse(struct graphite_schemas *s, struct slice text, bool aggregation
         if (line.ptr[0] == '[') {
             inside = true;
             if (aggregation)
-                vec_push(&s->aggregations, ((struct aggregation){.agg = GRAPHITE_AVERAGE, .xff = .5}));
+                vec_push(&s->aggregations,
+                         ((struct aggregation){.agg = GRAPHITE_AVERAGE, .xff = .5}));
             else
                 (void)vec_add(&s->schemas);
         } else if (eq < 0 || !inside) {
@@ -169,9 +170,9 @@ int graphite_schemas_parse(struct slice schemas, struct slice aggregation,
         err = parse(s, aggregation, true, diag);
     for (size_t i = 0; i < s->schemas.len && !err; i++) {
         if (!s->schemas.items[i].pattern || !s->schemas.items[i].archives.len)
-            err = diag_set(diag, ERR_INVALID,
-                           "section %zu of storage-schemas.conf needs pattern and retentions",
-                           i + 1);
+            err =
+                diag_set(diag, ERR_INVALID,
+                         "section %zu of storage-schemas.conf needs pattern and retentions", i + 1);
     }
     if (err) {
         graphite_schemas_free(s);

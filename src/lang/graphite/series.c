@@ -40,9 +40,9 @@ static bool charge(struct graphite_run *x, size_t bytes)
 {
     if (x->req->memory && !budget_take(x->req->memory, (int64_t)bytes)) {
         if (!x->err)
-            x->err = diag_set(x->diag, ERR_NOMEM, "the query needs more memory than %s allows",
-                              x->req->memory->setting ? x->req->memory->setting
-                                                      : "limits.query.memory");
+            x->err =
+                diag_set(x->diag, ERR_NOMEM, "the query needs more memory than %s allows",
+                         x->req->memory->setting ? x->req->memory->setting : "limits.query.memory");
         return false;
     }
     x->charged += (int64_t)bytes;

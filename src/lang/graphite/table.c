@@ -251,11 +251,12 @@ static void put_texts(struct codec_json_writer *w, const char *key, const char *
 
 static void put_param(struct codec_json_writer *w, const struct graphite__param *p)
 {
-    static const char *const windows[] = {"5", "7", "10", "1min", "5min", "10min", "30min", "1hour"};
+    static const char *const windows[] = {"5",    "7",     "10",    "1min",
+                                          "5min", "10min", "30min", "1hour"};
     static const char *const intervals[] = {"10min", "1h", "1d"};
     static const char *const operators[] = {"!=", "<", "<=", "=", ">", ">="};
-    static const char *const ways[] = {"average", "avg", "avg_zero", "first", "last", "max", "min",
-                                       "sum"};
+    static const char *const ways[] = {"average", "avg", "avg_zero", "first",
+                                       "last",    "max", "min",      "sum"};
     static const char *const systems[] = {"binary", "si"};
     double d;
     codec_json_begin_object(w);
@@ -332,9 +333,9 @@ static void put_group(struct codec_json_writer *w, struct slice group)
 
 void graphite_functions_json(struct codec_json_writer *w, bool grouped, struct slice group)
 {
-    static const char *const groups[] = {"Combine",     "Transform", "Calculate", "Filter Series",
-                                         "Filter Data", "Sorting",   "Alias",     "Graph",
-                                         "Special"};
+    static const char *const groups[] = {"Combine",       "Transform",   "Calculate",
+                                         "Filter Series", "Filter Data", "Sorting",
+                                         "Alias",         "Graph",       "Special"};
     if (!grouped) {
         put_group(w, group);
         return;

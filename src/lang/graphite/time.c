@@ -72,7 +72,7 @@ int64_t graphite__unit(struct slice unit)
     static const struct {
         const char *prefix;
         int64_t seconds;
-    } units[] = {{"s", 1},       {"min", 60},        {"h", 3600},     {"d", DAY},
+    } units[] = {{"s", 1},       {"min", 60},       {"h", 3600},     {"d", DAY},
                  {"w", 7 * DAY}, {"mon", 30 * DAY}, {"y", 365 * DAY}};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (slice_starts_with(unit, slice_cstr(units[i].prefix)))
@@ -257,10 +257,11 @@ static int reference(struct slice ref, int64_t now_s, int32_t zone_s, int64_t *o
         return 0;
     int64_t today = graphite__floor_div(now_s + zone_s, DAY);
     if (!take_clock(&s, &hour, &minute) || !day_reference(s, today, &days))
-        return diag_set(diag, ERR_INVALID,
-                        "Unknown time \"%.*s\": -1h, now, noon yesterday, 16:00_20240131, 01/31/24, "
-                        "seconds since 1970 and the like are known",
-                        SLICE_FMT(slice_first(whole, 60)));
+        return diag_set(
+            diag, ERR_INVALID,
+            "Unknown time \"%.*s\": -1h, now, noon yesterday, 16:00_20240131, 01/31/24, "
+            "seconds since 1970 and the like are known",
+            SLICE_FMT(slice_first(whole, 60)));
     *out_s = days * DAY + hour * 3600 + minute * 60 - zone_s;
     return 0;
 }
@@ -282,13 +283,11 @@ int graphite_time_parse(struct slice text, int64_t now_s, int32_t zone_s, int64_
         if (c == '_' || c == ',' || c == ' ')
             continue;
         if (n == sizeof(clean))
-            return diag_set(diag, ERR_INVALID, "A time of more than %zu characters",
-                            sizeof(clean));
+            return diag_set(diag, ERR_INVALID, "A time of more than %zu characters", sizeof(clean));
         clean[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
     struct slice s = slice_make(clean, n);
-    if (to_number(s, &v) &&
-        !(n == 8 && v / 10000 > 1900 && v / 100 % 100 < 13 && v % 100 < 32)) {
+    if (to_number(s, &v) && !(n == 8 && v / 10000 > 1900 && v / 100 % 100 < 13 && v % 100 < 32)) {
         *out_s = v;
         return 0;
     }
