@@ -137,8 +137,7 @@ struct slice api__tenant(struct net_request *req)
 /* --- dispatch --- */
 
 /* Doors that are planned; their paths are no pages of the UI. */
-static const char *const planned_prefixes[] = {"alertmanager", "jaeger", "zipkin", "influxdb",
-                                               "statsd"};
+static const char *const planned_prefixes[] = {"alertmanager", "influxdb", "statsd"};
 
 static void set_cors(struct net_request *req)
 {
@@ -242,9 +241,9 @@ void api__dispatch_door(struct api *api, const struct api_door *door, struct sli
                            SLICE_FMT(path));
 }
 
-static const struct api_door *const doors[] = {&api_door_prometheus, &api_door_otlp,
-                                               &api_door_loki,       &api_door_graphite,
-                                               &api_door_elastic,    &api_door_tempo};
+static const struct api_door *const doors[] = {
+    &api_door_prometheus, &api_door_otlp,  &api_door_loki,   &api_door_graphite,
+    &api_door_elastic,    &api_door_tempo, &api_door_jaeger, &api_door_zipkin};
 
 const struct api_door *api__door(struct slice name)
 {

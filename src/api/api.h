@@ -215,6 +215,8 @@ extern const struct api_door api_door_loki;
 extern const struct api_door api_door_graphite;
 extern const struct api_door api_door_elastic;
 extern const struct api_door api_door_tempo;
+extern const struct api_door api_door_jaeger;
+extern const struct api_door api_door_zipkin;
 
 /* One listener: `door` at the root of its own port, or the main door (NULL), which has the UI,
  * Pharos' own API and every HTTP door under its prefix. Lives as long as its server. */

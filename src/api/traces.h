@@ -20,4 +20,28 @@ const struct data_value *api__traces_column(const struct store_event_chunk *c, u
 /* The key of the resource attribute that a stream's label is. */
 struct slice api__trace_resource_key(struct slice label);
 
+/* Ids (16 bytes) of the newest traces that a TraceQL filter finds, at most `limit`; newest first.
+ * In the job's arena. */
+int api__traces_find(struct api_job *job, struct slice traceql, int64_t start_ns, int64_t end_ns,
+                     size_t limit, struct slice **out_ids, size_t *out_count, struct diag *diag);
+/* Where the trace that begins at `first` ends. */
+size_t api__trace_end(const struct store_event_chunk *c, size_t first);
+/* Distinct values of a field of the spans that meet a TraceQL filter ("" = all), sorted, as texts.
+ */
+int api__traces_values(struct api_job *job, struct slice traceql, const char *field,
+                       int64_t start_ns, int64_t end_ns, struct slice **out, size_t *out_count,
+                       struct diag *diag);
+/* Appends a TraceQL string literal. */
+void api__traceql_quote(struct slice s, struct buf *out);
+/* Appends `.name`, quoted as the language wants it. */
+void api__traceql_attribute(struct slice name, struct buf *out);
+
+/* Calls between services: a span of one with a child of another, in traces of the range. */
+struct api__dependency {
+    struct slice parent, child;
+    uint64_t calls, errors;
+};
+int api__traces_dependencies(struct api_job *job, int64_t start_ns, int64_t end_ns,
+                             struct api__dependency **out, size_t *out_count, struct diag *diag);
+
 #endif

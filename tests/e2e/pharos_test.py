@@ -31,7 +31,8 @@ BIN = os.environ.get("PHAROS_BIN", str(ROOT / "build" / "pharos"))
 START_S = 30
 # Doors besides the main and the prometheus one: closed unless a test opens them.
 OTHER_DOORS = ("otlp", "otlp_grpc", "statsd", "loki", "graphite", "graphite_pickle",
-               "graphite_http", "elastic", "syslog", "tempo")
+               "graphite_http", "elastic", "syslog", "tempo", "jaeger",
+               "zipkin")
 
 
 def clean_env(**more):

@@ -277,6 +277,72 @@ class Test(pt.Case):
         self.assertEqual(self.get("/api/search/tag/service.name/values").json()["tagValues"],
                          ["auth", "cart", "db", "frontend"])
 
+    def range(self, q, **params):
+        """{labels as "k=v,...": {second after START: value}}"""
+        params.setdefault("start", START // S)
+        params.setdefault("end", START // S + 60)
+        params.setdefault("step", "10s")
+        out = {}
+        for series in self.get("/api/metrics/query_range", q=q, **params).json()["series"]:
+            name = ",".join("%s=%s" % (label["key"], *label["value"].values()) for label in series["labels"])
+            out[name] = {int(x["timestampMs"]) // 1000 - START // S: x["value"]
+                         for x in series["samples"] if x["value"] and x["value"] != "NaN"}
+        return out
+
+    def test_metrics(self):
+        def total(series):
+            return {k: round(sum(v.values()), 6) for k, v in series.items()}
+        self.assertEqual(total(self.range("{ } | count_over_time()")), {"__name__=count_over_time": 10})
+        self.assertEqual(total(self.range("{ } | rate()")), {"__name__=rate": 1.0})
+        self.assertEqual(total(self.range("{ } | count_over_time() by(resource.service.name)")), {
+            "resource.service.name=" + k: v for k, v in
+            {"frontend": 3, "cart": 2, "db": 3, "auth": 2}.items()})
+        self.assertEqual(total(self.range("{ kind = server } | count_over_time() by(span.http.status_code)")),
+                         {"span.http.status_code=200": 2, "span.http.status_code=500": 1})
+        self.assertEqual(total(self.range("{ } | count_over_time() by(status)")),
+                         {"status=unset": 8, "status=error": 2})
+        self.assertEqual(total(self.range("{ } | max_over_time(duration) by(name) | topk(1)")),
+                         {"name=POST /order": 0.9, "name=GET /cart": 0.05, "name=lonely": 0.001})
+        self.assertEqual(total(self.range('{ name = "INSERT" } | min_over_time(duration)')),
+                         {"__name__=min_over_time": 0.01})
+        self.assertEqual(total(self.range("{ kind = client } | sum_over_time(duration)")),
+                         {"__name__=sum_over_time": 0.06})
+        # Structure takes whole traces.
+        self.assertEqual(total(self.range('{ kind = server } >> { kind = client } | count_over_time() by(name)')),
+                         {"name=SELECT": 2, "name=INSERT": 1})
+        self.assertEqual(total(self.range('{ rootName = "GET /cart" } | count_over_time()')),
+                         {"__name__=count_over_time": 6})
+        self.assertEqual(total(self.range("{ } | count_over_time() | > 1")), {"__name__=count_over_time": 8})
+        ratio = self.range("({ status = error } | count_over_time()) / ({ kind = server } | count_over_time())")
+        self.assertEqual(total(ratio), {"": 1.0})
+        buckets = self.range('{ name = "INSERT" } | histogram_over_time(duration)')
+        self.assertEqual(total(buckets), {f"__bucket={2**24 / 1e9}": 1})
+        ((name, values),) = self.range('{ name = "INSERT" } | quantile_over_time(duration, 0.5)').items()
+        self.assertEqual(name, "p=0.5")
+        self.assertAlmostEqual(sum(values.values()), 2**23.5 / 1e9, 9)
+        compared = total(self.range("{ } | compare({ status = error })"))
+        self.assertEqual(compared["__meta_type=selection,name=put"], 1)
+        self.assertEqual(compared["__meta_type=baseline,name=SELECT"], 2)
+        self.assertEqual(compared["__meta_type=selection_total,name=nil"], 2)
+        self.assertEqual(compared["__meta_type=baseline,resource.service.name=db"], 3)
+
+    def test_metrics_shape(self):
+        answer = self.get("/api/metrics/query", q="{ } | count_over_time() by(kind)", start=START // S - 1,
+                          end=START // S + 60).json()
+        values = {s["labels"][0]["value"]["stringValue"]: s["value"] for s in answer["series"]}
+        self.assertEqual(values, {"server": 3, "internal": 4, "client": 3})
+        (series,) = self.get("/api/metrics/query_range", q='{ name = "put" } | max_over_time(duration)', step="1m",
+                             start=START // S - 60, end=START // S + 60).json()["series"]
+        (exemplar,) = series["exemplars"]
+        self.assertEqual(exemplar["labels"], [{"key": "trace:id", "value": {"stringValue": f"{2:032x}"}}])
+        self.assertEqual((exemplar["value"], exemplar["timestampMs"]), (0.7, str(START // 10**6 + 5010)))
+        plan = self.get("/api/metrics/explain", q="{ .a = 1 } | rate()").json()["plan"]
+        self.assertIn("TraceSpans rate span by span predicates=1", plan)
+        for params, words in (({"q": "{ }"}, "not a metrics query"), ({}, "q is missing"),
+                              ({"q": "{ } | rate()", "start": 9, "end": 5}, "range"),
+                              ({"q": "{ } | rate()", "start": 1, "end": 10**9, "step": "1s"}, "resolution")):
+            self.assertIn(words, self.get("/api/metrics/query_range", 400, **params).text)
+
     def test_after_a_flush(self):
         self.server_.stop()
         self.server_.start()

@@ -74,6 +74,9 @@ struct traceql_expr {
     struct traceql_value value;
     size_t field;
     enum traceql_op op;
+    enum traceql_kind type;     /* of an OP; NIL: only known when it runs */
+    bool has_field;             /* an OP has one below */
+    unsigned height;            /* of OPs, this one included */
     struct traceql_expr *a, *b; /* b NULL for ! and - */
     struct text_regex *regex;   /* of b, when it is a literal */
     bool literal_nil;           /* = nil, != nil */

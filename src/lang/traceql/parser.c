@@ -286,6 +286,9 @@ static int parse_binary(struct traceql_parser *p, int min, struct node *out)
             (err = parse_binary(p, next, &b)))
             return err;
         p->depth--;
+        if (++p->operators > TRACEQL__HEIGHT_MAX)
+            return traceql__fail(p->lex.text, p->diag, t.begin,
+                                 "the query has more than %d operators", TRACEQL__HEIGHT_MAX);
         err = combine(p, &t, &a, &b, out);
     }
     return err;
@@ -438,6 +441,9 @@ static int parse_second_stage(struct traceql_parser *p, struct node *io)
     }
     io->metric = m;
     io->end = m->end;
+    if (!err && ++p->operators > TRACEQL__HEIGHT_MAX)
+        err = traceql__fail(p->lex.text, p->diag, m->begin, "the query has more than %d operators",
+                            TRACEQL__HEIGHT_MAX);
     return err;
 }
 

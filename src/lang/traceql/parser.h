@@ -5,7 +5,8 @@
 
 #include "lang/traceql/lexer.h"
 
-#define TRACEQL__DEPTH_MAX 200
+#define TRACEQL__DEPTH_MAX  200
+#define TRACEQL__HEIGHT_MAX 1000
 
 struct traceql_parser {
     struct traceql_lexer lex;
@@ -14,6 +15,7 @@ struct traceql_parser {
     struct traceql_query *query;
     struct diag *diag;
     unsigned depth;
+    unsigned operators; /* between sets, scalars and series */
 };
 
 int traceql__advance(struct traceql_parser *p);

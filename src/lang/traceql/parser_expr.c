@@ -50,29 +50,37 @@ const struct traceql_intrinsic_info *traceql__intrinsic_get(enum traceql_intrins
 
 enum traceql_kind traceql__type_of(const struct traceql_query *q, const struct traceql_expr *e)
 {
-    enum traceql_kind a, b;
-    switch (e->kind) {
-    case TRACEQL_EXPR_VALUE: return e->value.kind;
-    case TRACEQL_EXPR_FIELD: {
-        const struct traceql_field *f = &q->fields.items[e->field];
-        return f->intrinsic ? traceql__intrinsic_get(f->intrinsic)->kind : TRACEQL_NIL;
-    }
-    case TRACEQL_EXPR_OP: break;
-    }
-    if (e->op >= TRACEQL_EQ && e->op <= TRACEQL_NOT)
-        return TRACEQL_BOOL;
-    a = traceql__type_of(q, e->a);
-    b = e->b ? traceql__type_of(q, e->b) : a;
-    if (a == TRACEQL_NIL || b == TRACEQL_NIL)
-        return a == TRACEQL_NIL ? b : a;
-    return a == b ? a : TRACEQL_FLOAT;
+    if (e->kind == TRACEQL_EXPR_OP)
+        return e->type;
+    if (e->kind == TRACEQL_EXPR_VALUE)
+        return e->value.kind;
+    const struct traceql_field *f = &q->fields.items[e->field];
+    return f->intrinsic ? traceql__intrinsic_get(f->intrinsic)->kind : TRACEQL_NIL;
 }
 
 bool traceql__has_field(const struct traceql_expr *e)
 {
-    return e->kind == TRACEQL_EXPR_FIELD ||
-           (e->kind == TRACEQL_EXPR_OP &&
-            (traceql__has_field(e->a) || (e->b && traceql__has_field(e->b))));
+    return e->kind == TRACEQL_EXPR_FIELD || (e->kind == TRACEQL_EXPR_OP && e->has_field);
+}
+
+/* What is known of an operator once its operands are; they may not be too many above each other. */
+static int settle(struct traceql_parser *p, struct traceql_expr *e)
+{
+    enum traceql_kind a = traceql__type_of(p->query, e->a),
+                      b = e->b ? traceql__type_of(p->query, e->b) : a;
+    e->has_field = traceql__has_field(e->a) || (e->b && traceql__has_field(e->b));
+    e->height = 1 + MAX(e->a->height, e->b ? e->b->height : 0);
+    if (e->op >= TRACEQL_EQ && e->op <= TRACEQL_NOT)
+        e->type = TRACEQL_BOOL;
+    else if (a == TRACEQL_NIL || b == TRACEQL_NIL)
+        e->type = a == TRACEQL_NIL ? b : a;
+    else
+        e->type = a == b ? a : TRACEQL_FLOAT;
+    return e->height > TRACEQL__HEIGHT_MAX
+               ? traceql__fail(p->lex.text, p->diag, e->begin,
+                               "the expression has more than %d operators in a row",
+                               TRACEQL__HEIGHT_MAX)
+               : 0;
 }
 
 static bool fits(enum traceql_op op, enum traceql_kind kind)
@@ -253,6 +261,8 @@ static int parse_unary(struct traceql_parser *p, struct traceql_expr **out)
         return traceql__fail(p->lex.text, p->diag, begin,
                              "illegal operation for the given type: %.*s",
                              SLICE_FMT(text_of(p, begin, e->end)));
+    if ((err = settle(p, e)))
+        return err;
     /* A number with its sign is one literal. */
     if (!is_not && e->a->kind == TRACEQL_EXPR_VALUE && traceql__is_number(kind)) {
         e->kind = TRACEQL_EXPR_VALUE;
@@ -352,7 +362,8 @@ static int parse_binary(struct traceql_parser *p, int min, struct traceql_expr *
             return err;
         p->depth--;
         e->end = e->b->end;
-        err = finish_op(p, e);
+        if (!(err = finish_op(p, e)))
+            err = settle(p, e);
         *out = e;
     }
     return err;

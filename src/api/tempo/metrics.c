@@ -1,0 +1,306 @@
+/* TraceQL metrics: series over steps that end when their time is, or one value each. */
+#include <math.h>
+
+#include "api/tempo/door_priv.h"
+#include "codec/hex.h"
+#include "codec/json_write.h"
+#include "lang/traceql/traceql.h"
+
+#define SINCE_DEFAULT     (3600 * NS_PER_SEC)
+#define POINTS_MAX        10000
+#define EXEMPLARS_DEFAULT 100
+#define SERIES_A_STEP     16 /* encoded between two looks at the buffer */
+
+struct metrics_state {
+    struct slice query;
+    int64_t start_ns, end_ns, step_ns, exemplars_max;
+    bool instant, explain;
+    struct traceql_query *parsed;
+    struct traceql_env env;
+    struct traceql_stats stats;
+    struct traceql_exemplars exemplars;
+    struct query_result result;
+    size_t at;
+};
+
+static int64_t monotonic(void *ctx)
+{
+    (void)ctx;
+    return api__monotonic_ns();
+}
+
+static void cleanup(struct api_job *job)
+{
+    struct metrics_state *st = job->state;
+    traceql_query_free(st->parsed);
+    st->parsed = NULL;
+}
+
+/* --- encoding --- */
+
+static void put_number(double v, struct buf *out)
+{
+    if (isfinite(v))
+        codec_append_double(out, v, CODEC_DOUBLE_JSON);
+    else
+        buf_append_cstr(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+}
+
+static void put_labels(struct data_labels labels, struct buf *out)
+{
+    buf_append_char(out, '[');
+    for (size_t i = 0; i < labels.count; i++) {
+        struct traceql_value v = traceql_label_value(labels.items[i].value);
+        buf_append_cstr(out, i ? ",{\"key\":" : "{\"key\":");
+        codec_json_append_string(out, labels.items[i].name);
+        buf_append_cstr(out, ",\"value\":");
+        if (v.kind == TRACEQL_NIL)
+            buf_append_cstr(out, "{\"stringValue\":\"nil\"}");
+        else
+            tempo__put_value(v, out);
+        buf_append_char(out, '}');
+    }
+    buf_append_char(out, ']');
+}
+
+/* {name="x", n="5"}: as Prometheus writes a series. */
+static void put_prom_labels(struct data_labels labels, struct buf *out)
+{
+    struct buf text = {0}, value = {0};
+    buf_append_char(&text, '{');
+    for (size_t i = 0; i < labels.count; i++) {
+        buf_clear(&value);
+        traceql_value_text(traceql_label_value(labels.items[i].value), &value);
+        buf_printf(&text, "%s\"%.*s\"=", i ? ", " : "", SLICE_FMT(labels.items[i].name));
+        codec_json_append_string(&text, buf_slice(&value));
+    }
+    buf_append_char(&text, '}');
+    codec_json_append_string(out, buf_slice(&text));
+    buf_deinit(&text);
+    buf_deinit(&value);
+}
+
+static bool belongs(const struct traceql_exemplar *e, struct data_labels labels)
+{
+    /* A quantile's series has one label more than what the spans were grouped by. */
+    for (size_t i = 0; i < e->labels.count; i++) {
+        struct slice v = data_labels_get(labels, e->labels.items[i].name);
+        if (!slice_eq(v, e->labels.items[i].value))
+            return false;
+    }
+    return true;
+}
+
+static void put_exemplars(struct metrics_state *st, struct data_labels labels, struct buf *out)
+{
+    bool more = false;
+    for (size_t i = 0; i < st->exemplars.count; i++) {
+        const struct traceql_exemplar *e = &st->exemplars.items[i];
+        if (!belongs(e, labels))
+            continue;
+        buf_append_cstr(out, more ? "," : ",\"exemplars\":[");
+        buf_append_cstr(out, "{\"labels\":[{\"key\":\"trace:id\",\"value\":{\"stringValue\":\"");
+        codec_append_hex(out, slice_make(e->trace_id, sizeof(e->trace_id)));
+        buf_append_cstr(out, "\"}}],\"value\":");
+        put_number(e->value, out);
+        buf_printf(out, ",\"timestampMs\":\"%lld\"}", (long long)(e->ts_ns / NS_PER_MS));
+        more = true;
+    }
+    if (more)
+        buf_append_char(out, ']');
+}
+
+static void put_series(struct metrics_state *st, const struct query_series *s, struct buf *out)
+{
+    buf_append_cstr(out, "{\"labels\":");
+    put_labels(s->labels, out);
+    if (st->instant) {
+        buf_append_cstr(out, ",\"value\":");
+        put_number(s->points[0].value, out);
+        buf_append_cstr(out, ",\"promLabels\":");
+        put_prom_labels(s->labels, out);
+        buf_append_char(out, '}');
+        return;
+    }
+    buf_append_cstr(out, ",\"samples\":[");
+    for (size_t i = 0; i < s->count; i++) {
+        buf_printf(out, "%s{\"timestampMs\":\"%lld\",\"value\":", i ? "," : "",
+                   (long long)(s->points[i].ts_ns / NS_PER_MS));
+        put_number(s->points[i].value, out);
+        buf_append_char(out, '}');
+    }
+    buf_append_char(out, ']');
+    put_exemplars(st, s->labels, out);
+    buf_append_cstr(out, ",\"promLabels\":");
+    put_prom_labels(s->labels, out);
+    buf_append_char(out, '}');
+}
+
+static bool produce(struct api_job *job)
+{
+    struct metrics_state *st = job->state;
+    size_t end = MIN(st->result.series_count, st->at + SERIES_A_STEP);
+    for (; st->at < end; st->at++) {
+        buf_append_cstr(&job->out, st->at ? "," : "");
+        put_series(st, &st->result.series[st->at], &job->out);
+    }
+    if (st->at < st->result.series_count)
+        return false;
+    buf_append_cstr(&job->out, "],");
+    tempo__put_stats(&st->stats, &job->out);
+    buf_append_char(&job->out, '}');
+    return true;
+}
+
+/* --- running --- */
+
+static void work(struct api_job *job)
+{
+    struct metrics_state *st = job->state;
+    const struct query_env env = {.tenant = job->tenant,
+                                  .pool = job->api->pool,
+                                  .memory = &job->memory,
+                                  .samples_max = (size_t)job->limits.query_samples,
+                                  .series_max = (size_t)job->limits.query_series,
+                                  .cancelled = &job->cancelled,
+                                  .deadline_ns = job->deadline_ns,
+                                  .now_ns = monotonic};
+    const struct query_steps steps = {.start_ns =
+                                          st->instant ? st->end_ns : st->start_ns + st->step_ns,
+                                      .end_ns = st->end_ns,
+                                      .step_ns = st->step_ns,
+                                      .instant = st->instant};
+    struct query_plan *plan;
+    struct buf text = {0};
+    struct diag diag;
+    double number;
+    bool wanted = true;
+    diag_init(&diag);
+    tempo__env(job, &st->env);
+    if (traceql_parse(st->query, job->call_arena, &st->parsed, &diag)) {
+        tempo__parse_error(job, &diag);
+        return;
+    }
+    if (traceql_hint_bool(st->parsed, SLICE("exemplars"), &wanted) && !wanted)
+        st->exemplars_max = 0;
+    if (traceql_hint_number(st->parsed, SLICE("exemplars"), &number))
+        st->exemplars_max = (int64_t)MIN(MAX(number, 0.0), (double)EXEMPLARS_DEFAULT);
+    st->exemplars.max = st->instant ? 0 : (size_t)st->exemplars_max;
+    int err = traceql_plan(st->parsed, &steps, st->step_ns, &st->env, job->call_arena, &plan,
+                           &st->stats, &st->exemplars, &diag);
+    if (!err && st->explain) {
+        query_explain(plan, &text);
+        buf_append_cstr(&job->out, "{\"language\":\"traceql\",\"plan\":");
+        codec_json_append_string(&job->out, buf_slice(&text));
+        buf_append_char(&job->out, '}');
+        buf_deinit(&text);
+        return;
+    }
+    if (!err)
+        err = query_run(plan, &env, job->arena, &st->result, &diag);
+    if (err) {
+        api__plain_job_fail(job, err, &diag);
+        return;
+    }
+    buf_append_cstr(&job->out, "{\"series\":[");
+    job->produce = produce;
+}
+
+/* What Tempo takes when no step is given: a nice one with about 240 in the range. */
+static int64_t default_step(int64_t range_ns)
+{
+    static const int64_t nice[] = {3600, 300, 60, 15, 5, 1};
+    int64_t step = range_ns / 240;
+    for (size_t i = 0; i < ARRAY_LEN(nice); i++) {
+        int64_t n = nice[i] * NS_PER_SEC;
+        if (step >= n)
+            return step / n * n;
+    }
+    return MAX(step / (50 * NS_PER_MS), 1) * 50 * NS_PER_MS;
+}
+
+/* A whole number of steps away from 0. */
+static int64_t align(int64_t ts_ns, int64_t step_ns, bool up)
+{
+    int64_t rest = ts_ns % step_ns;
+    if (rest < 0)
+        rest += step_ns;
+    return rest ? ts_ns - rest + (up ? step_ns : 0) : ts_ns;
+}
+
+static int read_params(struct api_call *call, struct metrics_state *st, struct diag *diag)
+{
+    struct net_request *req = call->req;
+    int64_t now_ns = call->api->host->now_ns(call->api->host->ctx), since;
+    int err;
+    st->query = net_request_param(req, "q");
+    if (!st->query.len)
+        st->query = net_request_param(req, "query");
+    if (!st->query.len)
+        return diag_set(diag, ERR_INVALID, "invalid request: q is missing");
+    if ((err = tempo__param_duration(req, "since", SINCE_DEFAULT, &since, diag)) ||
+        (err = tempo__param_time(req, "end", now_ns, &st->end_ns, diag)) ||
+        (err = tempo__param_time(req, "start", st->end_ns - since, &st->start_ns, diag)))
+        return err;
+    int64_t range;
+    if (__builtin_sub_overflow(st->end_ns, st->start_ns, &range) || range <= 0)
+        return diag_set(diag, ERR_INVALID, "invalid range: end has to be after start");
+    st->exemplars_max = EXEMPLARS_DEFAULT;
+    if (net_request_param(req, "exemplars").len &&
+        !slice_eq_cstr(net_request_param(req, "exemplars"), "0") &&
+        (err = tempo__param_count(req, "exemplars", EXEMPLARS_DEFAULT, INT32_MAX,
+                                  &st->exemplars_max, diag)))
+        return err;
+    if (slice_eq_cstr(net_request_param(req, "exemplars"), "0"))
+        st->exemplars_max = 0;
+    st->exemplars_max = MIN(st->exemplars_max, EXEMPLARS_DEFAULT);
+    if (st->instant) {
+        st->step_ns = range;
+        return 0;
+    }
+    if ((err = tempo__param_duration(req, "step", default_step(range), &st->step_ns, diag)))
+        return err;
+    if (st->step_ns <= 0)
+        return diag_set(diag, ERR_INVALID, "invalid step: must be greater than 0");
+    if (range / st->step_ns > POINTS_MAX)
+        return diag_set(diag, ERR_INVALID,
+                        "exceeded maximum resolution of %d points per series; try a longer step",
+                        POINTS_MAX);
+    st->start_ns = align(st->start_ns, st->step_ns, false) - st->step_ns;
+    st->end_ns = align(st->end_ns, st->step_ns, true);
+    return 0;
+}
+
+static void start(struct api_call *call, bool instant, bool explain)
+{
+    struct metrics_state *st = ARENA_NEW(net_request_arena(call->req), struct metrics_state);
+    struct api_job *job;
+    struct diag diag;
+    diag_init(&diag);
+    st->instant = instant;
+    st->explain = explain;
+    if (read_params(call, st, &diag)) {
+        api__plain_error(call->req, 400, "%s", diag.msg);
+        return;
+    }
+    if (!(job = api__traces_job(call, work)))
+        return;
+    job->state = st;
+    job->cleanup = cleanup;
+    api_job_start(job, true);
+}
+
+void tempo__query_range(struct api_call *call)
+{
+    start(call, false, false);
+}
+
+void tempo__query(struct api_call *call)
+{
+    start(call, true, false);
+}
+
+void tempo__explain(struct api_call *call)
+{
+    start(call, false, true);
+}
