@@ -156,6 +156,7 @@ const struct text_conf_field server_config_fields[] = {
     {"statsd.gauge_sign", TEXT_CONF_CHOICE, AT(statsd.gauge_sign), "delta", 0, 0, statsd_gauge_signs, "what +n and -n do to a gauge: change it, or (absolute, as DogStatsD's agent) be its value; =-n is always a value", false, false},
     {"statsd.percentiles", TEXT_CONF_STRING, AT(statsd.percentiles), "90", 0, 0, NULL, "graphite names: of timers, comma-separated; negative ones from the top (percentThreshold)", false, false},
     {"statsd.mapping_file", TEXT_CONF_STRING, AT(statsd.mapping_file), "", 0, 0, NULL, "a mapping file of statsd_exporter, for labels", true, false},
+    {"statsd.repeat_to", TEXT_CONF_STRING, AT(statsd.repeat_to), "", 0, 0, NULL, "other StatsD daemons that get every packet as well, over UDP: host:port, comma-separated (the Node daemon's repeater)", false, false},
     {"statsd.unix_datagram", TEXT_CONF_STRING, AT(statsd.unix_datagram), "", 0, 0, NULL, "path of a Unix datagram socket to receive on as well, as DogStatsD's agent has one", false, false},
     {"statsd.unix_stream", TEXT_CONF_STRING, AT(statsd.unix_stream), "", 0, 0, NULL, "path of a Unix stream socket to receive on as well", false, false},
     {"statsd.admin.listen", TEXT_CONF_STRING, AT(statsd.admin_listen), "127.0.0.1:8126", 0, 0, NULL, "the admin port (stats, counters, delcounters, health, ...) as host:port on loopback, or off; closed when doors.statsd is", false, false},

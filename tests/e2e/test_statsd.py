@@ -91,6 +91,24 @@ class StatsD(pt.Case):
         self.assertEqual(door["state"], "failed")
         self.assertIn("is held by", door["detail"])
 
+    def test_packets_go_on_to_others(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            other.settimeout(10)
+            self.open(f"statsd.repeat_to=127.0.0.1:{other.getsockname()[1]}, localhost:{pt.free_port()}")
+            self.udp("a:1|c\nbad")
+            self.assertEqual(other.recv(1000), b"a:1|c\nbad")
+            with socket.create_connection(("127.0.0.1", self.port)) as s:
+                s.sendall(b"".join(b"name%d:1|c\n" % i for i in range(300)))
+            parts = []
+            while sum(map(len, parts)) < sum(len("name%d:1|c\n" % i) for i in range(300)):
+                parts.append(other.recv(65536))
+            self.assertTrue(all(p.endswith(b"\n") and len(p) <= 1432 for p in parts))
+            self.wait_value("name299", 1)
+            self.assertGreater(self.one.metric("pharos_statsd_repeated_packets_total"), 3)
+        done = pt.run("check", self.file("bad.yml", "statsd:\n  repeat_to: nonsense\n"))
+        self.assertIn("statsd.repeat_to", done.stdout + done.stderr)
+
     def test_check_reads_the_mapping_file(self):
         bad = self.file("map.yml", "mappings:\n- match: a.b*\n  name: x\n")
         config = self.file("pharos.yml", f"statsd:\n  mapping_file: {bad}\n")

@@ -23,6 +23,7 @@ struct input_statsd_config {
     int64_t names_max, line_bytes_max, memory_max;
     int64_t receive_buffer_bytes; /* of each UDP socket */
     const char *percentiles;      /* "90", "50, 99, -10": of the Graphite namespaces */
+    const char *repeat_to;        /* "host:port, ...": packets go on to these; "": none */
     const char *mapping_file;     /* of statsd_exporter; "": none */
     bool legacy_namespace;        /* stats.X and stats_counts.X, as the Node daemon does */
     bool delete_idle;             /* idle names are left out at once instead of repeated */
