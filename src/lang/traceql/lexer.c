@@ -1,5 +1,6 @@
 #include "lang/traceql/lexer.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -200,7 +201,7 @@ static int read_number(struct traceql_lexer *l, struct traceql_token *out)
                                  SLICE_FMT(number));
         return 0;
     }
-    if (!codec_text_to_double(number, &d, NULL))
+    if (!codec_text_to_double(number, &d, NULL) || !isfinite(d))
         return traceql__fail(l->text, l->diag, begin, "%.*s is no number", SLICE_FMT(number));
     out->value = (struct traceql_value){.kind = TRACEQL_FLOAT, .d = d};
     return 0;
