@@ -206,8 +206,9 @@ static void deep(void **state)
     for (size_t i = 0; i < ARRAY_LEN(openings); i++) {
         buf_clear(&text);
         for (size_t k = 0; k < 100000; k++)
-            buf_append_cstr(&text, k && openings[i][0] == '{' && openings[i][1] != '}' ? openings[i] + 1
-                                                                                       : openings[i]);
+            buf_append_cstr(&text, k && openings[i][0] == '{' && openings[i][1] != '}'
+                                       ? openings[i] + 1
+                                       : openings[i]);
         assert_false(print(buf_slice(&text), &out, &diag));
     }
     buf_deinit(&text);
