@@ -238,8 +238,8 @@ int main(int argc, char **argv)
         "sum by (status) (count_over_time({namespace=\"shop\"} |= \"retrying\" | json [5m]))",
         "sum by (s) (count_over_time({namespace=\"shop\"} | json s=\"status\" [5m]))",
         "{namespace=\"shop\"} | json | status=500 and latency_ms > 399",
-        "quantile_over_time(0.99, {namespace=\"shop\"} | json | unwrap latency_ms [5m]) by "
-        "(service)",
+        ("quantile_over_time(0.99, {namespace=\"shop\"} | json | unwrap latency_ms [5m]) by "
+         "(service)"),
         "sum(count_over_time({namespace=\"shop\"} | pattern `<_>\"status\":<s>,<_>` | s=500 [5m]))",
         "topk(5, sum by (user_id) (count_over_time({namespace=\"shop\"} | json [5m])))",
     };

@@ -6,7 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"a.b.c", "a", "", "test.x.y.z", "http.404.a.b", "..", "a.b"};
+    static const char *const names[] = {"a.b.c",        "a",  "",   "test.x.y.z",
+                                        "http.404.a.b", "..", "a.b"};
     struct statsd_mapping *m;
     struct diag diag;
     diag_init(&diag);

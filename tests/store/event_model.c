@@ -329,7 +329,7 @@ void model_check_row(struct event_model *m, const struct store_event_scan *scan,
         struct data_value v = model_value(m, want, i), got = chunk_value(c, find_column(c, i), row);
         if (!data_value_eq(v, got))
             fail_msg("row %u, field %s: %s instead of %s", want->number, fields[i].name,
-                     data_value_kind_name(got.kind), data_value_kind_name(v.kind), (long long)v.i);
+                     data_value_kind_name(got.kind), data_value_kind_name(v.kind));
     }
     for (size_t i = 0; i < scan->field_count && !scan->all_fields; i++)
         assert_true(data_value_eq(field_value(m, want, scan->fields[i]), chunk_value(c, i, row)));
