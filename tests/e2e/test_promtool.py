@@ -306,7 +306,7 @@ class OwnWords(pt.Case):
     def test_messages(self):
         for text, words in (
                 (BAD_RULES["bad expr"], 'x.yml:4:23: group "g", rule 1, "r": could not parse '
-                                        "expression: 1:6: parse error: unexpected end of input"),
+                                        "expression: 1:6: parse error: unclosed left parenthesis"),
                 (BAD_RULES["neither"], "one of 'record' or 'alert' must be set"),
                 (BAD_RULES["both"], "only one of 'record' and 'alert' must be set"),
                 (BAD_RULES["no expr"], "field 'expr' must be set in rule"),
