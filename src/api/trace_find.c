@@ -105,6 +105,14 @@ void api__traceql_quote(struct slice s, struct buf *out)
     text_go_quote(s, out);
 }
 
+void api__traceql_and_equal(struct buf *out, const char *field, struct slice value)
+{
+    if (!value.len || slice_eq_cstr(value, "all"))
+        return;
+    buf_printf(out, " && %s = ", field);
+    api__traceql_quote(value, out);
+}
+
 void api__traceql_attribute(struct slice name, struct buf *out)
 {
     buf_append_cstr(out, ".\"");

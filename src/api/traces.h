@@ -33,6 +33,9 @@ int api__traces_values(struct api_job *job, struct slice traceql, const char *fi
                        struct diag *diag);
 /* Appends a TraceQL string literal. */
 void api__traceql_quote(struct slice s, struct buf *out);
+/* Appends ` && field = "value"`; nothing for an empty value and for "all", which both UIs send for
+ * any. */
+void api__traceql_and_equal(struct buf *out, const char *field, struct slice value);
 /* Appends `.name`, quoted as the language wants it. */
 void api__traceql_attribute(struct slice name, struct buf *out);
 

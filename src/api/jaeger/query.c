@@ -303,14 +303,6 @@ static void traces_work(struct api_job *job)
         answer_traces(job, ids, count);
 }
 
-static void add_equal(struct buf *out, const char *field, struct slice value)
-{
-    if (!value.len || slice_eq_cstr(value, "all"))
-        return;
-    buf_printf(out, " && %s = ", field);
-    api__traceql_quote(value, out);
-}
-
 /* One tag: of the span or its process, or of an event; numbers and booleans by value too. */
 static void add_tag(struct slice key, struct slice value, struct buf *out)
 {
@@ -417,9 +409,10 @@ static int read_traces(struct api_call *call, struct jaeger_state *st, struct di
     int err;
     buf_append_cstr(q, "{ true");
     if (st->v3) {
-        add_equal(q, "resource.service.name",
-                  either(req, "query.serviceName", "query.service_name"));
-        add_equal(q, "name", either(req, "query.operationName", "query.operation_name"));
+        api__traceql_and_equal(q, "resource.service.name",
+                               either(req, "query.serviceName", "query.service_name"));
+        api__traceql_and_equal(q, "name",
+                               either(req, "query.operationName", "query.operation_name"));
         if ((err = add_tags(net_request_param(req, "query.attributes"), net_request_arena(req), q,
                             diag)) ||
             (err = add_duration(either(req, "query.durationMin", "query.duration_min"), ">=", q,
@@ -433,8 +426,8 @@ static int read_traces(struct api_call *call, struct jaeger_state *st, struct di
             (err = read_limit(either(req, "query.searchDepth", "query.num_traces"), st, diag)))
             return err;
     } else {
-        add_equal(q, "resource.service.name", net_request_param(req, "service"));
-        add_equal(q, "name", net_request_param(req, "operation"));
+        api__traceql_and_equal(q, "resource.service.name", net_request_param(req, "service"));
+        api__traceql_and_equal(q, "name", net_request_param(req, "operation"));
         for (size_t i = 0;; i++) { /* tag=key:value, any number of them */
             struct slice tag = net_request_param_at(req, "tag", i);
             if (!tag.ptr)

@@ -114,14 +114,6 @@ static void traces_work(struct api_job *job)
         answer_traces(job, ids, count);
 }
 
-static void add_equal(struct buf *out, const char *field, struct slice value)
-{
-    if (!value.len || slice_eq_cstr(value, "all"))
-        return;
-    buf_printf(out, " && %s = ", field);
-    api__traceql_quote(value, out);
-}
-
 /* "error and http.method=GET": a tag with that value, or a tag or annotation of that name. */
 static void add_annotations(struct slice text, struct buf *out)
 {
@@ -174,9 +166,11 @@ void zipkin__traces(struct api_call *call)
     }
     st->limit = MIN(MAX(st->limit, 1), LIMIT_MAX);
     buf_append_cstr(&st->query, "{ true");
-    add_equal(&st->query, "resource.service.name", net_request_param(req, "serviceName"));
-    add_equal(&st->query, "name", net_request_param(req, "spanName"));
-    add_equal(&st->query, "span.peer.service", net_request_param(req, "remoteServiceName"));
+    api__traceql_and_equal(&st->query, "resource.service.name",
+                           net_request_param(req, "serviceName"));
+    api__traceql_and_equal(&st->query, "name", net_request_param(req, "spanName"));
+    api__traceql_and_equal(&st->query, "span.peer.service",
+                           net_request_param(req, "remoteServiceName"));
     if (shortest)
         buf_printf(&st->query, " && duration >= %lldus", (long long)shortest);
     if (longest)
@@ -271,7 +265,8 @@ static void names(struct api_call *call, const char *field)
     struct zipkin_state *st = ARENA_NEW(net_request_arena(call->req), struct zipkin_state);
     st->field = field;
     buf_append_cstr(&st->query, "{ true");
-    add_equal(&st->query, "resource.service.name", net_request_param(call->req, "serviceName"));
+    api__traceql_and_equal(&st->query, "resource.service.name",
+                           net_request_param(call->req, "serviceName"));
     buf_append_cstr(&st->query, " }");
     start(call, st, values_work);
 }
