@@ -129,6 +129,10 @@ static void refusals(void **state)
     check("\n\n", "error: request body is required");
     check("{\"index\":{}}", "error: the last action, on line [1], has no source behind it");
     check(
+        "{\"index\":{},\"create\":{}}\n{}\n",
+        "error: Malformed action/metadata line [1]: one of [create, delete, index, update] with an "
+        "object is expected: JSON: a second action on one line");
+    check(
         "{\"noop\":{}}\n{}\n",
         "error: Malformed action/metadata line [1]: one of [create, delete, index, update] with an "
         "object is expected, found noop");
