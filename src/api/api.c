@@ -284,7 +284,10 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
     struct slice path = net_request_path(req);
     for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
         if (is_door_prefix(path, doors[i]->name)) {
-            api__dispatch_door(api, doors[i], slice_from(path, strlen(doors[i]->name) + 1), req);
+            struct slice below = slice_from(path, strlen(doors[i]->name) + 1);
+            if (doors[i]->paths_say_name && slice_starts_with(below, SLICE("/api/v1/")))
+                below = path;
+            api__dispatch_door(api, doors[i], below, req);
             return;
         }
     }

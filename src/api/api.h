@@ -204,6 +204,9 @@ struct api_door {
     const struct net_grpc_method *grpc; /* gRPC methods; their ctx is the struct api_mount */
     size_t grpc_count;
     bool cors; /* answers cross-origin requests as Prometheus does */
+    /* Its paths begin with /NAME/api/v1/ themselves: the main door takes them without the prefix.
+     */
+    bool paths_say_name;
     /* May set headers of whatever the door answers to any request; may be NULL. */
     void (*prepare)(struct api *api, struct net_request *req);
     /* How the door words an error; NULL: as Prometheus does (or plain text for 401). */

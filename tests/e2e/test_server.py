@@ -226,6 +226,7 @@ class Doors(pt.Case):
         server.write([({"__name__": "m"}, [(NOW * 1000, 3)])])
         self.assertEqual(server.query("m", at=NOW)[0]["value"][1], "3")
         self.assertEqual(server.get("/loki/loki/api/v1/labels").status, 200)
+        self.assertEqual(server.get("/loki/api/v1/labels").status, 200)
 
     def test_second_server_on_the_same_data_is_refused(self):
         server = self.server()

@@ -52,4 +52,5 @@ const struct api_door api_door_loki = {
     .name = "loki",
     .routes = loki_routes,
     .route_count = ARRAY_LEN(loki_routes),
+    .paths_say_name = true,
 };
