@@ -90,6 +90,7 @@ struct store_series *store__register(struct store *s, struct store__shard *shard
     if (!data_labels_decode(labels_key, arena, &labels)) {
         series = store_shard_add(&shard->head, id, tenant, labels);
         series->ref = s->next_ref++;
+        store__arrived(s, shard, store_shard_slot_of(&shard->head, id));
         counter_set(&store__counters[STORE__SERIES], (int64_t)++s->series_count);
     }
     arena_free(arena);

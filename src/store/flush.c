@@ -183,8 +183,11 @@ int store__flush(struct store *s, struct diag *diag)
         for (size_t i = 0; i < s->shard_count; i++) {
             pthread_mutex_lock(&s->shards[i].lock);
             store_shard_flushed(&s->shards[i].head);
-            s->series_count -= store_shard_evict(
+            size_t evicted = store_shard_evict(
                 &s->shards[i].head, now_s > IDLE_SERIES_S ? (uint32_t)(now_s - IDLE_SERIES_S) : 0);
+            s->series_count -= evicted;
+            if (evicted)
+                store__arrivals_forget(s);
             pthread_mutex_unlock(&s->shards[i].lock);
         }
         counter_set(&store__counters[STORE__SERIES], (int64_t)s->series_count);

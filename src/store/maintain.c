@@ -155,6 +155,7 @@ static int expire(struct store *s, struct diag *diag)
     if (!err && gone.len) {
         counter_add(&store__counters[STORE__EXPIRED], (int64_t)gone.len);
         store__changed(s, INT64_MIN);
+        store__arrivals_lost(s);
     }
     vec_free(&gone);
     store__unpin_parts(&parts);

@@ -258,6 +258,7 @@ int store_delete_metrics(struct store *s, const struct store_select_req *req, st
     }
     store__unpin_parts(&parts);
     store__changed(s, INT64_MIN);
+    store__arrivals_lost(s);
     pthread_mutex_unlock(&s->maintain_lock);
     return err;
 }

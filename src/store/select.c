@@ -358,4 +358,5 @@ const struct store_source_ops store__source_ops = {
     .stats = source_stats,
     .changes = store__source_changes,
     .changed_from = store__source_changed_from,
+    .arrivals = store__source_arrivals,
 };

@@ -91,6 +91,10 @@ struct store_source_stats {
     int64_t t_min_ns, t_max_ns; /* of what is stored; t_min > t_max when empty */
 };
 
+struct store_arrivals_cursor {
+    uint64_t number, losses;
+};
+
 struct store_source {
     const struct store_source_ops *ops;
 };
@@ -129,6 +133,15 @@ struct store_source_ops {
      * nothing, INT64_MIN it may be anything. */
     uint64_t (*changes)(struct store_source *src);
     int64_t (*changed_from)(struct store_source *src, uint64_t since);
+
+    /* For who keeps an index of series; NULL where it is not known. Calls `each` with the labels of
+     * every series that came since the cursor was taken (possibly with some that were there), under
+     * a lock: it must be short and must not call the source. The cursor then stands at now.
+     * ERR_AGAIN: that is not known (a zero cursor, too many, or series have gone); the cursor
+     * stands at now, and what a select says from here on is what it continues. */
+    int (*arrivals)(struct store_source *src, struct slice tenant,
+                    struct store_arrivals_cursor *cursor,
+                    void (*each)(void *ctx, struct data_labels labels), void *ctx);
 };
 
 #endif

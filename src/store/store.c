@@ -118,6 +118,8 @@ static void free_store(struct store *s)
     pthread_mutex_destroy(&s->parts_lock);
     pthread_mutex_destroy(&s->changes.lock);
     vec_free(&s->changes.notes);
+    pthread_mutex_destroy(&s->arrivals.lock);
+    vec_free(&s->arrivals.places);
     pthread_mutex_destroy(&s->maintain_lock);
     pthread_mutex_destroy(&s->space_lock);
     pthread_mutex_destroy(&s->thread_lock);
@@ -179,6 +181,8 @@ struct store *store_new(const struct store_config *config, struct os *os, struct
     s->metadata = map_new();
     pthread_mutex_init(&s->parts_lock, NULL);
     pthread_mutex_init(&s->changes.lock, NULL);
+    pthread_mutex_init(&s->arrivals.lock, NULL);
+    s->arrivals.number = 1;
     pthread_mutex_init(&s->maintain_lock, NULL);
     pthread_mutex_init(&s->space_lock, NULL);
     pthread_mutex_init(&s->thread_lock, NULL);

@@ -34,6 +34,13 @@ struct store__changes {
     VEC(struct store__change) notes;
 };
 
+/* Places of series in the order they were taken; the number of the first one ever is 1. */
+struct store__arrivals {
+    pthread_mutex_t lock;
+    uint64_t number, losses;
+    VEC(uint64_t) places; /* shard << 32 | slot; the last ones */
+};
+
 struct store {
     struct store_config config; /* strings owned */
     struct os *os;
@@ -52,7 +59,8 @@ struct store {
     _Atomic bool loaded;
     _Atomic uint64_t load_done, load_total; /* bytes of the log */
 
-    struct store__changes changes; /* changes.c */
+    struct store__changes changes;   /* changes.c */
+    struct store__arrivals arrivals; /* arrivals.c */
 
     pthread_mutex_t parts_lock; /* guards parts and metadata */
     store__part_list parts;     /* by day, then order */
@@ -177,6 +185,16 @@ void store__pairs_union(const struct store__label_list *lists, size_t count,
 void store__changed(struct store *s, int64_t from_ns);
 uint64_t store__source_changes(struct store_source *src);
 int64_t store__source_changed_from(struct store_source *src, uint64_t since);
+
+/* arrivals.c */
+void store__arrived(struct store *s, const struct store__shard *shard, uint32_t slot);
+/* Series left the head: places may be used again. */
+void store__arrivals_forget(struct store *s);
+/* Series may be gone from the store. */
+void store__arrivals_lost(struct store *s);
+int store__source_arrivals(struct store_source *src, struct slice tenant,
+                           struct store_arrivals_cursor *cursor,
+                           void (*each)(void *ctx, struct data_labels labels), void *ctx);
 
 /* flush.c, merge.c; maintain_lock is held */
 int store__flush(struct store *s, struct diag *diag);

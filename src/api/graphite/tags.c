@@ -275,25 +275,29 @@ void graphite_api__find_series(struct api_call *call)
 
 /* --- what graphite-web needs to be told, and Pharos knows from the points --- */
 
-/* name;b=2;a=1 -> name;a=1;b=2. False: no tags, or bad ones. */
+/* False: no name, or bad tags. The labels live as long as the builder. */
+static bool labels_of(struct slice path, struct data_labels_builder *b, struct data_labels *out)
+{
+    struct slice part;
+    slice_split(&path, ';', &part);
+    if (!part.len)
+        return false;
+    data_labels_builder_add(b, SLICE(DATA_METRIC_NAME), part);
+    while (slice_split(&path, ';', &part)) {
+        ptrdiff_t eq = slice_find_char(part, '=');
+        if (eq <= 0 || (size_t)eq + 1 >= part.len)
+            return false;
+        data_labels_builder_add(b, slice_first(part, (size_t)eq), slice_from(part, (size_t)eq + 1));
+    }
+    return !data_labels_builder_finish(b, out, NULL);
+}
+
+/* name;b=2;a=1 -> name;a=1;b=2 */
 static bool canonical(struct slice path, struct buf *out)
 {
     struct data_labels_builder b = {0};
     struct data_labels labels;
-    struct slice part;
-    bool good = true;
-    slice_split(&path, ';', &part);
-    if (!part.len)
-        return false;
-    data_labels_builder_add(&b, SLICE(DATA_METRIC_NAME), part);
-    while (good && slice_split(&path, ';', &part)) {
-        ptrdiff_t eq = slice_find_char(part, '=');
-        good = eq > 0 && (size_t)eq + 1 < part.len;
-        if (good)
-            data_labels_builder_add(&b, slice_first(part, (size_t)eq),
-                                    slice_from(part, (size_t)eq + 1));
-    }
-    good = good && !data_labels_builder_finish(&b, &labels, NULL);
+    bool good = labels_of(path, &b, &labels);
     if (good)
         graphite_tagged_name(labels, out);
     data_labels_builder_deinit(&b);
@@ -338,14 +342,90 @@ void graphite_api__tag_multi_series(struct api_call *call)
     tag_series(call, true);
 }
 
-/* In graphite-web the tags of a series go and its data stays; a series without its tags would be
- * another one here, so there is nothing to take away: data are deleted by the admin API. */
+/* --- deleting --- */
+
+struct del {
+    struct slice *paths;
+    size_t count;
+};
+
+/* Exactly the series of a name and tags: whatever labels others with them have besides must be
+ * empty. */
+static int delete_one(struct api_job *job, struct slice path, struct diag *diag)
+{
+    const struct store_source_ops *ops = job->api->source->ops;
+    struct data_labels_builder b = {0};
+    struct data_labels labels;
+    struct store_selection *sel = NULL;
+    VEC(struct store_matcher) m = {0};
+    int err = labels_of(path, &b, &labels) ? 0
+                                           : diag_set(diag, ERR_INVALID,
+                                                      "path: name;tag=value;... is expected");
+    for (size_t i = 0; !err && i < labels.count; i++)
+        vec_push(&m, ((struct store_matcher){.op = STORE_MATCH_EQ,
+                                             .name = labels.items[i].name,
+                                             .value = labels.items[i].value}));
+    struct store_select_req req = {.tenant = job->tenant,
+                                   .t_min_ns = INT64_MIN,
+                                   .t_max_ns = INT64_MAX,
+                                   .matchers = m.items,
+                                   .matcher_count = m.len,
+                                   .any_order = true,
+                                   .cancelled = &job->cancelled};
+    if (!err)
+        err = ops->select(job->api->source, &req, &sel, diag);
+    size_t own = m.len, found = err ? 0 : ops->selection_count(sel);
+    for (size_t i = 0; i < found; i++) {
+        struct data_labels other = ops->selection_labels(sel, i);
+        for (size_t k = 0; k < other.count; k++) {
+            bool named = false;
+            for (size_t n = 0; n < m.len && !named; n++)
+                named = slice_eq(m.items[n].name, other.items[k].name);
+            if (!named)
+                vec_push(&m, ((struct store_matcher){.op = STORE_MATCH_EQ,
+                                                     .name = arena_slice(job->arena,
+                                                                         other.items[k].name),
+                                                     .value = SLICE("")}));
+        }
+    }
+    if (sel)
+        ops->selection_free(sel);
+    req.matchers = m.items;
+    req.matcher_count = m.len;
+    if (!err && found && own)
+        err = job->api->host->delete_metrics(job->api->host->ctx, &req, diag);
+    vec_free(&m);
+    data_labels_builder_deinit(&b);
+    return err;
+}
+
+static void delete_work(struct api_job *job)
+{
+    struct del *d = job->state;
+    struct diag diag;
+    int err = 0;
+    diag_init(&diag);
+    for (size_t i = 0; i < d->count && !err; i++)
+        err = delete_one(job, d->paths[i], &diag);
+    if (err)
+        fail(job, err, &diag);
+    else
+        buf_append_cstr(&job->out, "true");
+}
+
+/* In graphite-web the tags of a series go and its file stays, which nothing finds any more. Here
+ * the series is its tags, so it goes with its data. */
 void graphite_api__del_series(struct api_call *call)
 {
-    size_t count;
-    (void)graphite_api__params(call->req, "path", &count);
-    if (!count)
+    struct del *d = ARENA_NEW(net_request_arena(call->req), struct del);
+    d->paths = graphite_api__params(call->req, "path", &d->count);
+    if (!d->count) {
         respond_error(call, "no path specified");
-    else
-        api__respond_json(call->req, 200, SLICE("true"));
+        return;
+    }
+    struct api_job *job = graphite_api__job_new(call, delete_work);
+    if (!job)
+        return;
+    job->state = d;
+    api_job_start(job, false);
 }

@@ -141,11 +141,12 @@ bool graphite_path_of(struct data_labels labels, struct buf *out);
 /* "name;t=v;t2=v2", or the name alone. */
 void graphite_tagged_name(struct data_labels labels, struct buf *out);
 
-/* A tree of all paths of a tenant. Thread-safe; made new when series have come or gone. */
+/* The paths of all tenants. Thread-safe. */
 struct graphite_index *graphite_index_new(void);
 void graphite_index_free(struct graphite_index *index);
-/* Sees that it knows what the store knows; cheap when nothing changed. A large tree is made new at
- * most every twentieth of the time (so one that takes 1 s is at most 20 s old). */
+/* Sees that it knows what the store knows: what came since the last time is added. Paths that have
+ * gone leave when everything is made anew, at most every twentieth of the time (so that an index
+ * which takes 1 s is made every 20 s at most). */
 int graphite_index_refresh(struct graphite_index *index, struct store_source *source,
                            struct slice tenant, const _Atomic bool *cancelled, struct diag *diag);
 

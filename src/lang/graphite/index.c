@@ -1,39 +1,46 @@
-/* The tree of paths. Built from the sorted list of a tenant's paths, so that the children of a node
- * lie side by side and in order: a literal node is found by halving, a glob looks at one level's
- * names only, and nothing walks series.
+/* The index of a tenant's paths: a few trees, each at least four times as large as the next. Series
+ * that have come since the last look (store/source.h: arrivals) make a small tree of their own, and
+ * trees of like size are made one, so that a path is moved a few times in its life and nothing is
+ * made anew when a series comes. What looks at the trees keeps them alive; whoever brings them up to
+ * date puts another list in place.
  *
- * A node is 16 bytes and the names lie once each in one block of text: 1,000,000 paths of six nodes
- * take about 40 MB. */
+ * Only when series have gone (retention, deleting), or so many came that the store does not tell
+ * them one by one, everything is made anew. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/counter.h"
 #include "base/map.h"
-#include "lang/graphite/glob.h"
+#include "lang/graphite/tree.h"
 
-struct node {
-    uint32_t name;             /* offset in names */
-    uint32_t child;            /* first, in nodes */
-    uint32_t child_count : 31; /* they lie in order */
-    uint32_t leaf : 1;
-    uint32_t len;
-};
+#define TREES_MAX 16
+#define RATIO     4
+#define NODES_MAX 512 /* of one path: deeper ones would nest too far, and are left out */
 
-struct tree {
+struct forest {
     _Atomic int refs;
-    struct node *nodes; /* [0] is the root */
-    size_t count, cap;
-    struct buf names;
-    size_t leaves;
-    uint64_t changes;
-    int64_t built_ns, cost_ns;
+    struct graphite__tree *trees[TREES_MAX];
+    size_t count;
+    struct store_arrivals_cursor cursor;
+    uint64_t changes;          /* of sources that do not tell what came */
+    int64_t built_ns, cost_ns; /* of everything */
 };
 
 struct graphite_index {
     pthread_mutex_t lock; /* of the map and what it points to */
     pthread_mutex_t building;
-    struct map *trees; /* by tenant */
+    struct map *forests; /* by tenant */
+};
+
+static struct counter gauges[] = {
+    {.name = "pharos_graphite_index_paths",
+     .help = "Paths in the index that find and globs ask.",
+     .kind = COUNTER_GAUGE},
+    {.name = "pharos_graphite_index_bytes",
+     .help = "Memory of the index of paths.",
+     .kind = COUNTER_GAUGE},
 };
 
 struct graphite_index *graphite_index_new(void)
@@ -41,17 +48,18 @@ struct graphite_index *graphite_index_new(void)
     struct graphite_index *x = mem_calloc(1, sizeof(*x));
     pthread_mutex_init(&x->lock, NULL);
     pthread_mutex_init(&x->building, NULL);
-    x->trees = map_new();
+    x->forests = map_new();
+    counter_register(gauges, ARRAY_LEN(gauges));
     return x;
 }
 
-static void tree_unref(struct tree *t)
+static void unref(struct forest *f)
 {
-    if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
+    if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
         return;
-    mem_free(t->nodes);
-    buf_deinit(&t->names);
-    mem_free(t);
+    for (size_t i = 0; i < f->count; i++)
+        graphite__tree_unref(f->trees[i]);
+    mem_free(f);
 }
 
 void graphite_index_free(struct graphite_index *x)
@@ -59,106 +67,46 @@ void graphite_index_free(struct graphite_index *x)
     size_t pos = 0;
     if (!x)
         return;
-    for (struct map_entry *e; (e = map_next(x->trees, &pos));)
-        tree_unref(e->value.ptr);
-    map_free(x->trees);
+    for (struct map_entry *e; (e = map_next(x->forests, &pos));)
+        unref(e->value.ptr);
+    map_free(x->forests);
     pthread_mutex_destroy(&x->lock);
     pthread_mutex_destroy(&x->building);
     mem_free(x);
 }
 
-static struct tree *pin(struct graphite_index *x, struct slice tenant)
+static struct forest *pin(struct graphite_index *x, struct slice tenant)
 {
     pthread_mutex_lock(&x->lock);
-    struct map_entry *e = map_get(x->trees, tenant);
-    struct tree *t = e ? e->value.ptr : NULL;
-    if (t)
-        atomic_fetch_add(&t->refs, 1);
+    struct map_entry *e = map_get(x->forests, tenant);
+    struct forest *f = e ? e->value.ptr : NULL;
+    if (f)
+        atomic_fetch_add(&f->refs, 1);
     pthread_mutex_unlock(&x->lock);
-    return t;
+    return f;
 }
 
-/* --- building --- */
-
-/* By nodes: a dot sorts before every other character, so that a.b comes before a-x. */
-static int by_path(const void *a, const void *b)
+static void put(struct graphite_index *x, struct slice tenant, struct forest *f)
 {
-    struct slice x = *(const struct slice *)a, y = *(const struct slice *)b;
-    size_t n = MIN(x.len, y.len);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char p = (unsigned char)x.ptr[i], q = (unsigned char)y.ptr[i];
-        if (p != q)
-            return (p == '.' ? 0 : p) - (q == '.' ? 0 : q);
-    }
-    return (x.len > y.len) - (x.len < y.len);
-}
-
-static size_t node_len(struct slice path, size_t from)
-{
-    const char *dot = memchr(path.ptr + from, '.', path.len - from);
-    return dot ? (size_t)(dot - path.ptr) - from : path.len - from;
-}
-
-static uint32_t room(struct tree *t, size_t count)
-{
-    if (t->count + count > t->cap) {
-        t->cap = MAX(t->count + count, t->cap * 2);
-        t->nodes = mem_realloc(t->nodes, t->cap * sizeof(*t->nodes));
-    }
-    uint32_t at = (uint32_t)t->count;
-    memset(t->nodes + at, 0, count * sizeof(*t->nodes));
-    t->count += count;
-    return at;
-}
-
-/* Names are used again: host numbers and the like occur at many places. */
-static uint32_t name_at(struct tree *t, struct map *seen, struct slice name)
-{
-    bool added;
-    struct map_entry *e = map_put(seen, name, &added);
-    if (added) {
-        e->value.u64 = t->names.len;
-        buf_append_slice(&t->names, name);
-    }
-    return (uint32_t)e->value.u64;
-}
-
-/* The children of `parent`: the paths in [lo, hi) share what is before `from`. */
-static void build(struct tree *t, struct map *seen, const struct slice *paths, size_t lo, size_t hi,
-                  size_t from, uint32_t parent)
-{
-    VEC(size_t) begins = {0};
-    for (size_t i = lo; i < hi; i++) {
-        struct slice p = paths[i];
-        size_t n = node_len(p, from);
-        if (begins.len) {
-            struct slice q = paths[begins.items[begins.len - 1]];
-            if (node_len(q, from) == n && memcmp(p.ptr + from, q.ptr + from, n) == 0)
-                continue;
+    size_t pos = 0, paths = 0, bytes = 0;
+    pthread_mutex_lock(&x->lock);
+    struct map_entry *e = map_put(x->forests, tenant, NULL);
+    struct forest *old = e->value.ptr;
+    e->value.ptr = f;
+    while ((e = map_next(x->forests, &pos))) {
+        const struct forest *each = e->value.ptr;
+        for (size_t i = 0; i < each->count; i++) {
+            paths += graphite__tree_leaves(each->trees[i]);
+            bytes += graphite__tree_bytes(each->trees[i]);
         }
-        vec_push(&begins, i);
     }
-    uint32_t first = room(t, begins.len);
-    t->nodes[parent].child = first;
-    t->nodes[parent].child_count = (uint32_t)begins.len & 0x7fffffff;
-    for (size_t k = 0; k < begins.len; k++) {
-        size_t begin = begins.items[k], end = k + 1 < begins.len ? begins.items[k + 1] : hi;
-        struct slice p = paths[begin];
-        size_t n = node_len(p, from);
-        uint32_t name = name_at(t, seen, slice_make(p.ptr + from, n));
-        struct node *node = &t->nodes[first + k];
-        node->name = name;
-        node->len = (uint32_t)n;
-        while (begin < end && paths[begin].len == from + n) { /* the path itself comes first */
-            node->leaf = 1;
-            begin++;
-        }
-        t->leaves += node->leaf;
-        if (begin < end)
-            build(t, seen, paths, begin, end, from + n + 1, first + (uint32_t)k);
-    }
-    vec_free(&begins);
+    pthread_mutex_unlock(&x->lock);
+    counter_set(&gauges[0], (int64_t)paths);
+    counter_set(&gauges[1], (int64_t)bytes);
+    unref(old);
 }
+
+/* --- bringing up to date --- */
 
 static int64_t monotonic_ns(void)
 {
@@ -166,8 +114,6 @@ static int64_t monotonic_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
-
-#define NODES_MAX 512 /* of one path: deeper ones would nest too far, and are left out */
 
 static size_t node_count(struct slice path)
 {
@@ -177,8 +123,38 @@ static size_t node_count(struct slice path)
     return n;
 }
 
+struct collector {
+    const struct forest *known; /* paths in it are left out */
+    struct arena *arena;
+    struct buf path;
+    VEC(struct slice) paths;
+};
+
+static void collect(void *ctx, struct data_labels labels)
+{
+    struct collector *c = ctx;
+    buf_clear(&c->path);
+    if (!graphite_path_of(labels, &c->path) || node_count(buf_slice(&c->path)) > NODES_MAX)
+        return;
+    for (size_t i = 0; c->known && i < c->known->count; i++) {
+        if (graphite__tree_has(c->known->trees[i], buf_slice(&c->path)))
+            return;
+    }
+    vec_push(&c->paths, arena_slice(c->arena, buf_slice(&c->path)));
+}
+
+static struct graphite__tree *collected(struct collector *c)
+{
+    struct graphite__tree *t = graphite__tree_new(c->paths.items, c->paths.len);
+    vec_free(&c->paths);
+    buf_deinit(&c->path);
+    arena_free(c->arena);
+    return t;
+}
+
+/* Everything. The cursor was taken before. */
 static int make(struct store_source *source, struct slice tenant, const _Atomic bool *cancelled,
-                struct tree **out, struct diag *diag)
+                struct forest **out, struct diag *diag)
 {
     struct store_matcher named = {.op = STORE_MATCH_NE, .name = SLICE_INIT(DATA_METRIC_NAME)};
     struct store_select_req req = {.tenant = tenant,
@@ -190,231 +166,200 @@ static int make(struct store_source *source, struct slice tenant, const _Atomic 
                                    .any_order = true};
     struct store_selection *sel;
     int64_t begin = monotonic_ns();
+    struct store_arrivals_cursor cursor = {0, 0};
     uint64_t changes = source->ops->changes ? source->ops->changes(source) : 0;
+    if (source->ops->arrivals)
+        (void)source->ops->arrivals(source, tenant, &cursor, NULL, NULL);
     int err = source->ops->select(source, &req, &sel, diag);
     if (err)
         return err;
-    size_t count = source->ops->selection_count(sel), n = 0;
-    struct arena *arena = arena_new(1 << 20, NULL);
-    struct slice *paths = mem_alloc((count + 1) * sizeof(*paths));
-    struct buf path = {0};
-    for (size_t i = 0; i < count; i++) {
-        buf_clear(&path);
-        if (graphite_path_of(source->ops->selection_labels(sel, i), &path) &&
-            node_count(buf_slice(&path)) <= NODES_MAX)
-            paths[n++] = arena_slice(arena, buf_slice(&path));
-    }
+    struct collector c = {.arena = arena_new(1 << 20, NULL)};
+    size_t count = source->ops->selection_count(sel);
+    vec_reserve(&c.paths, count);
+    for (size_t i = 0; i < count; i++)
+        collect(&c, source->ops->selection_labels(sel, i));
     source->ops->selection_free(sel);
-    buf_deinit(&path);
-    if (n)
-        qsort(paths, n, sizeof(*paths), by_path);
-    struct tree *t = mem_calloc(1, sizeof(*t));
-    struct map *seen = map_new();
-    t->refs = 1;
-    t->changes = changes;
-    room(t, 1);
-    if (n)
-        build(t, seen, paths, 0, n, 0, 0);
-    map_free(seen);
-    mem_free(paths);
-    arena_free(arena);
-    t->nodes = mem_realloc(t->nodes, t->count * sizeof(*t->nodes));
-    t->built_ns = monotonic_ns();
-    t->cost_ns = t->built_ns - begin;
-    *out = t;
+    struct forest *f = mem_calloc(1, sizeof(*f));
+    f->refs = 1;
+    f->trees[0] = collected(&c);
+    f->count = 1;
+    f->cursor = cursor;
+    f->changes = changes;
+    f->built_ns = monotonic_ns();
+    f->cost_ns = f->built_ns - begin;
+    *out = f;
     return 0;
 }
 
-static bool is_fresh(const struct tree *t, struct store_source *source)
+static struct graphite__tree *merged(struct graphite__tree *a, struct graphite__tree *b)
 {
-    if (!t)
-        return false;
-    if (source->ops->changes && source->ops->changes(source) == t->changes)
-        return true;
-    return monotonic_ns() - t->built_ns < 20 * t->cost_ns;
+    struct graphite__search s = {.arena = arena_new(1 << 20, NULL)};
+    VEC(struct slice) paths = {0};
+    for (int i = 0; i < 2; i++) {
+        s.t = i ? b : a;
+        graphite__tree_all(&s);
+    }
+    vec_reserve(&paths, s.found.len);
+    for (size_t i = 0; i < s.found.len; i++)
+        vec_push(&paths, s.found.items[i].path);
+    struct graphite__tree *t = graphite__tree_new(paths.items, paths.len);
+    vec_free(&paths);
+    vec_free(&s.found);
+    buf_deinit(&s.path);
+    arena_free(s.arena);
+    graphite__tree_unref(a);
+    graphite__tree_unref(b);
+    return t;
+}
+
+/* The same trees and one more; takes `fresh` over. */
+static struct forest *grown(const struct forest *old, struct graphite__tree *fresh,
+                            struct store_arrivals_cursor cursor)
+{
+    struct forest *f = mem_calloc(1, sizeof(*f));
+    *f = *old;
+    f->refs = 1;
+    f->cursor = cursor;
+    for (size_t i = 0; i < f->count; i++)
+        graphite__tree_ref(f->trees[i]);
+    if (!graphite__tree_leaves(fresh)) {
+        graphite__tree_unref(fresh);
+        return f;
+    }
+    while (f->count && (f->count == TREES_MAX ||
+                        graphite__tree_leaves(f->trees[f->count - 1]) <
+                            RATIO * graphite__tree_leaves(fresh)))
+        fresh = merged(f->trees[--f->count], fresh);
+    f->trees[f->count++] = fresh;
+    return f;
+}
+
+/* With the building lock. */
+static int update(struct graphite_index *x, struct store_source *source, struct slice tenant,
+                  const _Atomic bool *cancelled, struct diag *diag)
+{
+    struct forest *old = pin(x, tenant), *now = NULL;
+    struct store_arrivals_cursor cursor = old ? old->cursor : (struct store_arrivals_cursor){0, 0};
+    struct collector c = {.known = old, .arena = arena_new(0, NULL)};
+    int err = old && source->ops->arrivals
+                  ? source->ops->arrivals(source, tenant, &cursor, collect, &c)
+                  : ERR_AGAIN;
+    struct graphite__tree *fresh = collected(&c);
+    if (!err) {
+        if (cursor.number != old->cursor.number)
+            now = grown(old, fresh, cursor);
+        else
+            graphite__tree_unref(fresh);
+    } else {
+        graphite__tree_unref(fresh);
+        bool same = old && !source->ops->arrivals && source->ops->changes &&
+                    source->ops->changes(source) == old->changes;
+        /* Something large is not made anew all the time. */
+        bool late = !old || monotonic_ns() - old->built_ns >= 20 * old->cost_ns;
+        err = late && !same ? make(source, tenant, cancelled, &now, diag) : 0;
+    }
+    if (now)
+        put(x, tenant, now);
+    unref(old);
+    return err;
 }
 
 int graphite_index_refresh(struct graphite_index *x, struct store_source *source,
                            struct slice tenant, const _Atomic bool *cancelled, struct diag *diag)
 {
-    struct tree *t = pin(x, tenant);
-    bool fresh = is_fresh(t, source);
-    tree_unref(t);
-    if (fresh)
-        return 0;
     pthread_mutex_lock(&x->building);
-    t = pin(x, tenant);
-    fresh = is_fresh(t, source); /* somebody else may have made it meanwhile */
-    tree_unref(t);
-    t = NULL;
-    int err = fresh ? 0 : make(source, tenant, cancelled, &t, diag);
-    if (t) {
-        pthread_mutex_lock(&x->lock);
-        struct map_entry *e = map_put(x->trees, tenant, NULL);
-        struct tree *old = e->value.ptr;
-        e->value.ptr = t;
-        pthread_mutex_unlock(&x->lock);
-        tree_unref(old);
-    }
+    int err = update(x, source, tenant, cancelled, diag);
     pthread_mutex_unlock(&x->building);
     return err;
 }
 
 /* --- finding --- */
 
-struct search {
-    const struct tree *t;
-    struct arena *arena;
-    struct buf path;
-    size_t max;
-    bool over;
-    VEC(struct graphite_node) found;
-};
-
-static struct slice name_of(const struct tree *t, const struct node *n)
-{
-    return slice_make(t->names.ptr + n->name, n->len);
-}
-
-static void found(struct search *s, const struct node *n)
-{
-    if (s->max && s->found.len >= s->max) {
-        s->over = true;
-        return;
-    }
-    struct graphite_node out = {.path = arena_slice(s->arena, buf_slice(&s->path)),
-                                .leaf = n->leaf,
-                                .branch = n->child_count > 0};
-    if (out.path.ptr)
-        vec_push(&s->found, out);
-    else
-        s->over = true;
-}
-
-static void walk(struct search *s, uint32_t at, struct slice glob, bool any_depth);
-
-static void enter(struct search *s, const struct node *child, struct slice rest, bool last)
-{
-    size_t len = s->path.len;
-    if (len)
-        buf_append_char(&s->path, '.');
-    buf_append_slice(&s->path, name_of(s->t, child));
-    if (last)
-        found(s, child);
-    else if (child->child_count)
-        walk(s, (uint32_t)(child - s->t->nodes), rest, false);
-    s->path.len = len;
-}
-
-/* Every node below, the leaves among them: a glob that ends in `**`. */
-static void everything(struct search *s, uint32_t at)
-{
-    const struct node *n = &s->t->nodes[at];
-    for (uint32_t i = 0; i < n->child_count && !s->over; i++) {
-        const struct node *child = &s->t->nodes[n->child + i];
-        size_t len = s->path.len;
-        if (len)
-            buf_append_char(&s->path, '.');
-        buf_append_slice(&s->path, name_of(s->t, child));
-        if (child->leaf) {
-            struct node leaf = *child;
-            leaf.child_count = 0;
-            found(s, &leaf);
-        }
-        if (child->child_count)
-            everything(s, n->child + i);
-        s->path.len = len;
-    }
-}
-
-static const struct node *child_named(const struct tree *t, const struct node *n, struct slice name)
-{
-    uint32_t lo = 0, hi = n->child_count;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        int c = slice_cmp(name_of(t, &t->nodes[n->child + mid]), name);
-        if (!c)
-            return &t->nodes[n->child + mid];
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return NULL;
-}
-
-static void walk(struct search *s, uint32_t at, struct slice glob, bool any_depth)
-{
-    const struct node *n = &s->t->nodes[at];
-    size_t len = graphite__glob_node(glob);
-    struct slice node = slice_first(glob, len), rest = slice_from(glob, len + 1);
-    bool last = len == glob.len;
-    (void)any_depth;
-    if (slice_eq(node, SLICE("**"))) {
-        if (last) {
-            everything(s, at);
-            return;
-        }
-        walk(s, at, rest, false);
-        for (uint32_t i = 0; i < n->child_count && !s->over; i++)
-            enter(s, &s->t->nodes[n->child + i], glob, false);
-        return;
-    }
-    if (graphite_glob_is_plain(node)) {
-        const struct node *child = child_named(s->t, n, node);
-        if (child)
-            enter(s, child, rest, last);
-        return;
-    }
-    bool all = slice_eq(node, SLICE("*"));
-    for (uint32_t i = 0; i < n->child_count && !s->over; i++) {
-        const struct node *child = &s->t->nodes[n->child + i];
-        if (all || graphite__node_match(node, name_of(s->t, child)))
-            enter(s, child, rest, last);
-    }
-}
+typedef VEC(struct graphite_node) node_list;
 
 static int by_node(const void *a, const void *b)
 {
-    return by_path(&((const struct graphite_node *)a)->path,
-                   &((const struct graphite_node *)b)->path);
+    return graphite__by_path(&((const struct graphite_node *)a)->path,
+                             &((const struct graphite_node *)b)->path);
+}
+
+static void keep(node_list *out, const struct graphite_node *n)
+{
+    struct graphite_node *last = out->len ? &out->items[out->len - 1] : NULL;
+    if (last && slice_eq(last->path, n->path)) {
+        last->leaf |= n->leaf;
+        last->branch |= n->branch;
+    } else {
+        vec_push(out, *n);
+    }
+}
+
+/* Two lists in order as one, each path once. */
+static void merge_lists(node_list *a, const struct graphite_node *b, size_t count)
+{
+    node_list out = {0};
+    size_t i = 0, k = 0;
+    vec_reserve(&out, a->len + count);
+    while (i < a->len || k < count) {
+        bool left = k == count || (i < a->len && by_node(&a->items[i], &b[k]) <= 0);
+        keep(&out, left ? &a->items[i++] : &b[k++]);
+    }
+    vec_free(a);
+    *a = out;
+}
+
+static bool search(struct graphite_index *x, struct slice tenant, const graphite__globs *globs,
+                   size_t max, struct arena *arena, node_list *out)
+{
+    struct forest *f = pin(x, tenant);
+    bool over = false;
+    for (size_t i = 0; f && i < f->count && !over; i++) {
+        struct graphite__search s = {.t = f->trees[i], .arena = arena, .max = max};
+        bool sorted = !globs || globs->len == 1;
+        if (!globs)
+            graphite__tree_all(&s);
+        for (size_t k = 0; globs && k < globs->len && !s.over; k++) {
+            graphite__tree_find(&s, globs->items[k]);
+            sorted &= slice_find(globs->items[k], SLICE("**")) < 0;
+        }
+        if (!sorted && s.found.len)
+            qsort(s.found.items, s.found.len, sizeof(*s.found.items), by_node);
+        if (out->len || !sorted)
+            merge_lists(out, s.found.items, s.found.len);
+        else {
+            out->items = s.found.items;
+            out->len = s.found.len;
+            out->cap = s.found.cap;
+            memset(&s.found, 0, sizeof(s.found));
+        }
+        over = s.over || (max && out->len > max);
+        vec_free(&s.found);
+        buf_deinit(&s.path);
+    }
+    unref(f);
+    return !over;
 }
 
 int graphite_index_find(struct graphite_index *x, struct slice tenant, struct slice glob,
                         size_t max, struct arena *arena, struct graphite_node **out,
                         size_t *out_count, struct diag *diag)
 {
-    struct search s = {.t = pin(x, tenant), .arena = arena, .max = max};
     graphite__globs globs = {0};
+    node_list found = {0};
     struct arena *scratch = arena_new(0, NULL);
     int err = 0;
     graphite__glob_expand(glob, scratch, &globs);
-    for (size_t i = 0; s.t && i < globs.len && !s.over; i++)
-        walk(&s, 0, globs.items[i], false);
-    if (s.over)
+    if (!search(x, tenant, &globs, max, arena, &found))
         err = diag_set(diag, ERR_LIMIT,
                        "%.*s matches more than %zu paths; limits.query.series moves this limit",
                        SLICE_FMT(slice_first(glob, 200)), max);
-    size_t n = s.found.len;
-    /* One walk finds in order and once; several may not. */
-    if (n && (globs.len > 1 || slice_find(glob, SLICE("**")) >= 0)) {
-        size_t kept = 0;
-        qsort(s.found.items, n, sizeof(*s.found.items), by_node);
-        for (size_t i = 0; i < n; i++) {
-            if (!kept || !slice_eq(s.found.items[kept - 1].path, s.found.items[i].path))
-                s.found.items[kept++] = s.found.items[i];
-        }
-        n = kept;
-    }
-    *out = arena_dup(arena, s.found.items, n * sizeof(**out));
+    *out = arena_dup(arena, found.items, found.len * sizeof(**out));
     if (!*out && !err)
         err = diag_set(diag, ERR_NOMEM, "the paths take more than limits.query.memory");
-    *out_count = *out ? n : 0;
-    vec_free(&s.found);
+    *out_count = *out ? found.len : 0;
+    vec_free(&found);
     vec_free(&globs);
-    buf_deinit(&s.path);
     arena_free(scratch);
-    tree_unref((struct tree *)(uintptr_t)s.t);
     return err;
 }
 
@@ -426,19 +371,15 @@ static int by_bytes(const void *a, const void *b)
 int graphite_index_all(struct graphite_index *x, struct slice tenant, struct arena *arena,
                        struct slice **out, size_t *out_count)
 {
-    struct search s = {.t = pin(x, tenant), .arena = arena};
-    if (s.t)
-        everything(&s, 0);
-    struct slice *paths = arena_alloc(arena, (s.found.len + 1) * sizeof(*paths));
+    node_list found = {0};
+    bool whole = search(x, tenant, NULL, 0, arena, &found);
+    struct slice *paths = arena_alloc(arena, (found.len + 1) * sizeof(*paths));
     *out_count = 0;
-    for (size_t i = 0; paths && i < s.found.len; i++)
-        paths[(*out_count)++] = s.found.items[i].path;
+    for (size_t i = 0; paths && i < found.len; i++)
+        paths[(*out_count)++] = found.items[i].path;
     if (*out_count)
         qsort(paths, *out_count, sizeof(*paths), by_bytes);
     *out = paths;
-    bool short_of = !paths || s.over;
-    vec_free(&s.found);
-    buf_deinit(&s.path);
-    tree_unref((struct tree *)(uintptr_t)s.t);
-    return short_of ? ERR_NOMEM : 0;
+    vec_free(&found);
+    return paths && whole ? 0 : ERR_NOMEM;
 }
