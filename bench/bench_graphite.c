@@ -116,7 +116,8 @@ int main(int argc, char **argv)
     now_s = (int64_t)time(NULL) / 60 * 60;
     for (size_t host = 0; n < paths; host++) {
         for (size_t k = 0; k < 100 && n < paths; k++, n++) {
-            snprintf(name, sizeof(name), k / 5 ? "dc%zu.host%zu.kind%zu.m%zu" : "dc%zu.host%zu.cpu.m%zu%zu", host % 10,
+            snprintf(name, sizeof(name),
+                     k / 5 ? "dc%zu.host%zu.kind%zu.m%zu" : "dc%zu.host%zu.cpu.m%zu%zu", host % 10,
                      host, k / 5, k % 5);
             point(name, 1, now_s);
         }

@@ -90,6 +90,17 @@ class Graphite(pt.Case):
         self.assertEqual(self.ask("/tags/findSeries", {"expr": "dc!=eu"}).status, 400)
         self.assertEqual(list(self.points("disk.used.dc=us")), ["disk.used.dc=us"])
 
+    def test_deleting_series(self):
+        send(self.line, b"d.used;dc=eu 5 %d\nd.used;dc=eu;rack=a 6 %d\nd.used 7 %d\n" % ((NOW - 60,) * 3))
+        pt.wait_for("the points", lambda: len(self.points("seriesByTag('name=d.used')")) == 3)
+        answer = self.ask("/tags/delSeries", {"path": "d.used;dc=eu"}, method="POST", body=b"")
+        self.assertEqual((answer.status, answer.json()), (200, True))
+        self.assertEqual(sorted(self.points("seriesByTag('name=d.used')")), ["d.used", "d.used;dc=eu;rack=a"])
+        self.assertEqual(self.ask("/tags/delSeries", {"path": "d.used"}, method="POST", body=b"").json(), True)
+        self.assertEqual(sorted(self.points("seriesByTag('name=d.used')")), ["d.used;dc=eu;rack=a"])
+        for path in ({}, {"path": "a;b"}):
+            self.assertEqual(self.ask("/tags/delSeries", path, method="POST", body=b"").status, 400)
+
     def test_pickle_udp_and_bad_data(self):
         frame = pickle.dumps([("p.a", (NOW - 60, 1.5)), ["p.b", [NOW - 60, "2"]]], protocol=2)
         evil = b"cos\nsystem\n(S'true'\ntR."

@@ -358,9 +358,9 @@ static int delete_one(struct api_job *job, struct slice path, struct diag *diag)
     struct data_labels labels;
     struct store_selection *sel = NULL;
     VEC(struct store_matcher) m = {0};
-    int err = labels_of(path, &b, &labels) ? 0
-                                           : diag_set(diag, ERR_INVALID,
-                                                      "path: name;tag=value;... is expected");
+    int err = labels_of(path, &b, &labels)
+                  ? 0
+                  : diag_set(diag, ERR_INVALID, "path: name;tag=value;... is expected");
     for (size_t i = 0; !err && i < labels.count; i++)
         vec_push(&m, ((struct store_matcher){.op = STORE_MATCH_EQ,
                                              .name = labels.items[i].name,
@@ -382,10 +382,10 @@ static int delete_one(struct api_job *job, struct slice path, struct diag *diag)
             for (size_t n = 0; n < m.len && !named; n++)
                 named = slice_eq(m.items[n].name, other.items[k].name);
             if (!named)
-                vec_push(&m, ((struct store_matcher){.op = STORE_MATCH_EQ,
-                                                     .name = arena_slice(job->arena,
-                                                                         other.items[k].name),
-                                                     .value = SLICE("")}));
+                vec_push(&m, ((struct store_matcher){
+                                 .op = STORE_MATCH_EQ,
+                                 .name = arena_slice(job->arena, other.items[k].name),
+                                 .value = SLICE("")}));
         }
     }
     if (sel)

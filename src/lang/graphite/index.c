@@ -1,8 +1,8 @@
 /* The index of a tenant's paths: a few trees, each at least four times as large as the next. Series
  * that have come since the last look (store/source.h: arrivals) make a small tree of their own, and
  * trees of like size are made one, so that a path is moved a few times in its life and nothing is
- * made anew when a series comes. What looks at the trees keeps them alive; whoever brings them up to
- * date puts another list in place.
+ * made anew when a series comes. What looks at the trees keeps them alive; whoever brings them up
+ * to date puts another list in place.
  *
  * Only when series have gone (retention, deleting), or so many came that the store does not tell
  * them one by one, everything is made anew. */
@@ -226,9 +226,8 @@ static struct forest *grown(const struct forest *old, struct graphite__tree *fre
         graphite__tree_unref(fresh);
         return f;
     }
-    while (f->count && (f->count == TREES_MAX ||
-                        graphite__tree_leaves(f->trees[f->count - 1]) <
-                            RATIO * graphite__tree_leaves(fresh)))
+    while (f->count && (f->count == TREES_MAX || graphite__tree_leaves(f->trees[f->count - 1]) <
+                                                     RATIO * graphite__tree_leaves(fresh)))
         fresh = merged(f->trees[--f->count], fresh);
     f->trees[f->count++] = fresh;
     return f;

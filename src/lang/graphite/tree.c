@@ -95,8 +95,8 @@ static uint32_t name_at(struct graphite__tree *t, struct map *seen, struct slice
 }
 
 /* The children of `parent`: the paths in [lo, hi) share what is before `from`. */
-static void build(struct graphite__tree *t, struct map *seen, const struct slice *paths, size_t lo, size_t hi,
-                  size_t from, uint32_t parent)
+static void build(struct graphite__tree *t, struct map *seen, const struct slice *paths, size_t lo,
+                  size_t hi, size_t from, uint32_t parent)
 {
     VEC(size_t) begins = {0};
     for (size_t i = lo; i < hi; i++) {
@@ -171,7 +171,8 @@ static void found(struct graphite__search *s, const struct node *n)
 
 static void walk(struct graphite__search *s, uint32_t at, struct slice glob);
 
-static void enter(struct graphite__search *s, const struct node *child, struct slice rest, bool last)
+static void enter(struct graphite__search *s, const struct node *child, struct slice rest,
+                  bool last)
 {
     size_t len = s->path.len;
     if (len)
@@ -205,7 +206,8 @@ static void everything(struct graphite__search *s, uint32_t at)
     }
 }
 
-static const struct node *child_named(const struct graphite__tree *t, const struct node *n, struct slice name)
+static const struct node *child_named(const struct graphite__tree *t, const struct node *n,
+                                      struct slice name)
 {
     uint32_t lo = 0, hi = n->child_count;
     while (lo < hi) {
