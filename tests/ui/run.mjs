@@ -9,6 +9,7 @@ import { chromium } from 'playwright-core';
 import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { logs } from './logs.mjs';
+import { panels } from './panels.mjs';
 import { traces } from './traces.mjs';
 
 const bin = process.argv[2];
@@ -141,6 +142,7 @@ try {
     await until('the doors', async () => (await page.locator('td:has-text("prometheus")').count()) > 0);
   });
   await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
+  await panels({ page, base, test, check, until, drawn });
   await logs({ page, base, test, check, until, drawn });
   await traces({ page, base, test, check, until });
   await alerts({ page, base, test, check, until });

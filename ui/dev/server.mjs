@@ -1,5 +1,5 @@
 // Development server: Vite with hot reload (or ui/dist as it would be embedded, with --dist), every
-// /prometheus/ and /api/ request passed on. Loopback only.
+// request to a door or to /api/ passed on. Loopback only.
 //
 //   node dev/server.mjs [--port 3100] [--pharos http://127.0.0.1:3000]
 //   node dev/server.mjs --prometheus http://127.0.0.1:9090     no Pharos at hand: a Prometheus
@@ -72,6 +72,7 @@ const server = http.createServer((req, res) => {
     res.writeHead(404);
     return res.end();
   }
+  if (!opt.prometheus && /^\/(loki|tempo|graphite)\//.test(req.url)) return pass(req, res, opt.pharos, '');
   if (req.url.startsWith('/prometheus/')) {
     return opt.prometheus ? pass(req, res, opt.prometheus, '/prometheus') : pass(req, res, opt.pharos, '');
   }

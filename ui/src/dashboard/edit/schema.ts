@@ -128,6 +128,7 @@ const GROUPS: Record<string, OptionGroup[]> = {
   dashlist: [{ title: 'List', rows: [bool('options.showStarred', 'Starred', true), bool('options.showRecentlyViewed', 'Opened lately'), bool('options.showSearch', 'Found by'), { path: 'options.query', label: 'Words', kind: 'text' }, num('options.maxItems', 'At most', 10), bool('options.showHeadings', 'Headings', true), bool('options.keepTime', 'Keep the time range'), bool('options.includeVars', 'Keep variables')] }],
   alertlist: [{ title: 'List', rows: [num('options.maxItems', 'At most', 20), { path: 'options.alertInstanceLabelFilter', label: 'Labels', kind: 'text' }, { path: 'options.alertName', label: 'Name', kind: 'text' }, pick('options.viewMode', 'As', plain('list', 'stat'), 'list')] }],
   annolist: [{ title: 'List', rows: [num('options.limit', 'At most', 10), bool('options.onlyFromThisDashboard', 'Of this dashboard only'), bool('options.showTags', 'Tags', true), bool('options.showTime', 'Time', true)] }],
+  nodeGraph: [{ title: 'Graph', rows: [pick('options.layoutAlgorithm', 'Arranged', [['layered', 'In layers'], ['grid', 'As a grid']], 'layered')] }],
 };
 GROUPS['trend'] = GROUPS['timeseries']!;
 

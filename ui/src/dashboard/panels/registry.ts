@@ -24,6 +24,7 @@ const LOADERS: Record<string, Load> = {
   alertlist: () => import('./AlertList'),
   dashlist: () => import('./DashList'),
   annolist: () => import('./AnnoList'),
+  nodeGraph: () => import('./NodeGraph'),
 };
 
 /** Drawings that ask nothing of a data source. */
@@ -67,4 +68,5 @@ export const PANEL_TYPES: PanelTypeInfo[] = [
   { type: 'alertlist', name: 'Alert list' },
   { type: 'dashlist', name: 'Dashboard list' },
   { type: 'annolist', name: 'Annotation list' },
+  { type: 'nodeGraph', name: 'Node graph' },
 ];

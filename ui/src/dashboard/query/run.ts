@@ -15,6 +15,7 @@ import { sourceKind, type SourceKind } from './datasource';
 import { gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
 import { loki } from './loki';
 import { lokiFrames } from './logs';
+import { serviceMap } from './service_map';
 import { tempoFrames } from './tempo';
 
 export interface QueryError {
@@ -200,6 +201,12 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
   if (kind === 'prometheus') return promTarget(t, c);
   if (kind === 'loki') return lokiTarget(t, c);
   if (kind === 'tempo') {
+    if (t['queryType'] === 'serviceMap') {
+      const wanted = t['serviceMapQuery'];
+      const selector = interpolate(String((Array.isArray(wanted) ? wanted[0] : wanted) ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs), queryFormat as DefaultFormat);
+      const m = await serviceMap(selector, t.refId, c.fromMs, c.toMs, c.signal);
+      return { ...m, stepMs: c.spanMs, kind };
+    }
     const text = interpolate(String(t.query ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs));
     const stepMs = Math.max(c.intervalMs, 1000);
     return { frames: await tempoFrames(t, text, c.fromMs, c.toMs, stepMs, c.signal), warnings: [], query: text, stepMs, kind };
