@@ -32,7 +32,7 @@ struct api *api_new(const struct api_config *config)
     budget_init(&api->queries_memory, NULL, config->limits.queries_memory_bytes,
                 "limits.query.memory_total");
     api__job_init();
-    api__write_init();
+    api__write_init(api);
     api__otlp_init(api, &config->limits);
     loki__init(api);
     elastic__init(api);

@@ -7,14 +7,12 @@
 
 #include "api/api.h"
 #include "api/router.h"
+#include "pipe/kit.h"
 #include "query/cache.h"
 
 struct api_job;
-struct api_write_kit;
 struct api__otlp_kit;
-struct api__loki_kit;
 struct graphite_index;
-struct api__elastic_kit;
 struct api__loki_deletion;
 
 struct api {
@@ -25,6 +23,7 @@ struct api {
     struct task_pool *pool;
     struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
+    struct pipe_kits *write_kits, *loki_kits, *elastic_kits;
     struct budget queries_memory;
     struct query_cache *cache;       /* answers of range queries */
     struct graphite_index *graphite; /* the tree of paths */
@@ -36,12 +35,9 @@ struct api {
     struct api_job *jobs;                   /* all that live */
     struct api_job *waiting, **waiting_end; /* gated jobs in order */
     int64_t running, waiting_count;
-    struct api_write_kit *kits; /* of remote write, idle ones */
     struct api_otlp_settings *otlp;
     struct api__otlp_kit *otlp_kits; /* idle ones */
     struct pipe_delta *delta;
-    struct api__loki_kit *loki_kits;           /* idle ones */
-    struct api__elastic_kit *elastic_kits;     /* idle ones */
     struct api__loki_deletion *loki_deletions; /* newest first */
     uint64_t loki_deletion_id;
     int64_t loki_tails;

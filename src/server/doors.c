@@ -258,6 +258,15 @@ void server_doors_set(struct server_doors *doors, enum server_door_id id, enum a
                  LOG_STR("listen", door->listen), LOG_STR("why", door->detail));
 }
 
+void server_doors_opened(struct server_doors *doors, enum server_door_id id, const char *listen,
+                         uint16_t port)
+{
+    char address[300];
+    const char *colon = strrchr(listen, ':');
+    snprintf(address, sizeof(address), "%.*s:%u", (int)(colon - listen), listen, port);
+    server_doors_set(doors, id, API_DOOR_OPEN, address, "");
+}
+
 bool server_doors_wants(const struct server_config *config, enum server_door_id id)
 {
     return server_doors[id].built && !is_off(config->doors[id].listen) &&

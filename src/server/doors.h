@@ -56,6 +56,9 @@ void server_doors_each(struct server_doors *doors,
 /* What became of a raw door. `listen` and `detail` are copied. */
 void server_doors_set(struct server_doors *doors, enum server_door_id id, enum api_door_state state,
                       const char *listen, const char *detail);
+/* A raw door is open: the host of `listen` and the port it got. */
+void server_doors_opened(struct server_doors *doors, enum server_door_id id, const char *listen,
+                         uint16_t port);
 /* The configuration wants this door open. */
 bool server_doors_wants(const struct server_config *config, enum server_door_id id);
 uint16_t server_doors_main_port(const struct server_doors *doors);

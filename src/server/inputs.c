@@ -71,7 +71,6 @@ static int start_statsd(struct server_inputs *in, const struct server_config *co
 {
     struct input_statsd_config c = config->statsd;
     bool wanted = server_doors_wants(config, SERVER_DOOR_STATSD);
-    char listen[300];
     struct diag why;
     if (!wanted)
         return 0;
@@ -86,10 +85,7 @@ static int start_statsd(struct server_inputs *in, const struct server_config *co
         server_doors_set(doors, SERVER_DOOR_STATSD, API_DOOR_FAILED, c.listen, why.msg);
         return 0;
     }
-    const char *colon = strrchr(c.listen, ':');
-    snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
-             input_statsd_port(in->statsd));
-    server_doors_set(doors, SERVER_DOOR_STATSD, API_DOOR_OPEN, listen, "");
+    server_doors_opened(doors, SERVER_DOOR_STATSD, c.listen, input_statsd_port(in->statsd));
     return 0;
 }
 
@@ -105,7 +101,6 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
         struct input_carbon_config c = {.kind = rows[i].kind,
                                         .name = server_doors[rows[i].door].name,
                                         .listen = config->doors[rows[i].door].listen};
-        char listen[300];
         struct diag why;
         if (!server_doors_wants(config, rows[i].door))
             continue;
@@ -114,10 +109,7 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
             server_doors_set(doors, rows[i].door, API_DOOR_FAILED, c.listen, why.msg);
             continue;
         }
-        const char *colon = strrchr(c.listen, ':');
-        snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
-                 input_carbon_port(in->carbon[i]));
-        server_doors_set(doors, rows[i].door, API_DOOR_OPEN, listen, "");
+        server_doors_opened(doors, rows[i].door, c.listen, input_carbon_port(in->carbon[i]));
     }
 }
 
@@ -132,7 +124,6 @@ static void start_syslog(struct server_inputs *in, const struct server_config *c
                                     .tls = door->tls_cert_file[0] ? &tls : NULL,
                                     .message_bytes_max = (size_t)config->line_bytes_max,
                                     .zone = config->syslog_zone};
-    char listen[300];
     struct diag why;
     if (!server_doors_wants(config, SERVER_DOOR_SYSLOG))
         return;
@@ -141,10 +132,7 @@ static void start_syslog(struct server_inputs *in, const struct server_config *c
         server_doors_set(doors, SERVER_DOOR_SYSLOG, API_DOOR_FAILED, c.listen, why.msg);
         return;
     }
-    const char *colon = strrchr(c.listen, ':');
-    snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
-             input_syslog_port(in->syslog));
-    server_doors_set(doors, SERVER_DOOR_SYSLOG, API_DOOR_OPEN, listen, "");
+    server_doors_opened(doors, SERVER_DOOR_SYSLOG, c.listen, input_syslog_port(in->syslog));
 }
 
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,

@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "decode/elastic/bulk.h"
 
-#define INLINE_BYTES   ((size_t)128 << 10) /* larger bodies are decoded on a worker */
-#define KIT_BYTES_KEPT ((size_t)8 << 20)
+#define INLINE_BYTES ((size_t)128 << 10) /* larger bodies are decoded on a worker */
 
 #define REQUESTS(result)                                                                           \
     {                                                                                              \
@@ -61,66 +60,17 @@ static const struct {
                                   "limits.field_size)"},
 };
 
-/* Memory for decoding, kept from request to request. */
-struct api__elastic_kit {
-    struct api__elastic_kit *next;
-    struct data_event_batch *batch;
-    struct slice own_tenant; /* the batch's; a request puts its own there meanwhile */
-};
-
 void elastic__init(struct api *api)
 {
-    (void)api;
+    api->elastic_kits = pipe_kits_new(PIPE_KIT_LOGS, 0, NULL);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(volume, ARRAY_LEN(volume));
 }
 
-static struct api__elastic_kit *kit_take(struct api *api)
-{
-    pthread_mutex_lock(&api->lock);
-    struct api__elastic_kit *kit = api->elastic_kits;
-    if (kit)
-        api->elastic_kits = kit->next;
-    pthread_mutex_unlock(&api->lock);
-    if (!kit) {
-        kit = mem_calloc(1, sizeof(*kit));
-        kit->batch = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
-        kit->own_tenant = kit->batch->tenant;
-    }
-    return kit;
-}
-
-static void kit_free(struct api__elastic_kit *kit)
-{
-    kit->batch->tenant = kit->own_tenant;
-    data_event_batch_free(kit->batch);
-    mem_free(kit);
-}
-
-static void kit_give(struct api *api, struct api__elastic_kit *kit)
-{
-    kit->batch->tenant = kit->own_tenant;
-    kit->batch->row_refusals = NULL;
-    if (arena_size(kit->batch->arena) + kit->batch->attrs.cap * sizeof(*kit->batch->attrs.items) >
-        KIT_BYTES_KEPT) {
-        kit_free(kit);
-        return;
-    }
-    data_event_batch_reset(kit->batch);
-    pthread_mutex_lock(&api->lock);
-    kit->next = api->elastic_kits;
-    api->elastic_kits = kit;
-    pthread_mutex_unlock(&api->lock);
-}
-
 void elastic__free(struct api *api)
 {
-    for (struct api__elastic_kit *kit = api->elastic_kits, *next; kit; kit = next) {
-        next = kit->next;
-        kit_free(kit);
-    }
-    api->elastic_kits = NULL;
+    pipe_kits_free(api->elastic_kits);
 }
 
 struct bulk {
@@ -320,21 +270,20 @@ static void decode_and_store(void *ctx)
 {
     struct bulk *b = ctx;
     struct api *api = b->api;
-    struct api__elastic_kit *kit = kit_take(api);
+    struct pipe_kit *kit = pipe_kit_take(api->elastic_kits, b->tenant);
     diag_init(&b->diag);
-    kit->batch->tenant = b->tenant;
     if (b->single)
-        decode_elastic_document(&b->in, b->action, b->id, kit->batch, &b->result);
+        decode_elastic_document(&b->in, b->action, b->id, kit->events, &b->result);
     else
-        b->decode_err = decode_elastic_bulk(&b->in, kit->batch, &b->result, &b->diag);
-    if (b->decode_err || !kit->batch->rows.len) {
+        b->decode_err = decode_elastic_bulk(&b->in, kit->events, &b->result, &b->diag);
+    if (b->decode_err || !kit->events->rows.len) {
         net_loop_post(b->loop, answer, b);
     } else {
-        b->row_refusals = mem_calloc(kit->batch->rows.len, 1);
-        kit->batch->row_refusals = b->row_refusals;
-        api->sink->logs(api->sink, kit->batch, on_ack, b); /* b may be gone after this */
+        b->row_refusals = mem_calloc(kit->events->rows.len, 1);
+        kit->events->row_refusals = b->row_refusals;
+        api->sink->logs(api->sink, kit->events, on_ack, b); /* b may be gone after this */
     }
-    kit_give(api, kit);
+    pipe_kit_give(api->elastic_kits, kit);
 }
 
 /* NULL: it answered. */

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 
 #define INLINE_BYTES       ((size_t)128 << 10) /* larger bodies are decoded on a worker */
-#define KIT_BYTES_KEPT     ((size_t)8 << 20)
 #define INFLATED_BYTES_MAX ((size_t)256 << 20)
 
 #define REQUESTS(result)                                                                           \
@@ -36,68 +35,18 @@ static struct counter volume[] = {
      .help = "Lines left out because they were sent twice in a row."},
 };
 
-/* Memory for decoding, kept from request to request. */
-struct api__loki_kit {
-    struct api__loki_kit *next;
-    struct buf scratch;
-    struct data_event_batch *batch;
-    struct slice own_tenant; /* the batch's; a request puts its own there meanwhile */
-};
-
 void loki__init(struct api *api)
 {
+    api->loki_kits = pipe_kits_new(PIPE_KIT_LOGS, 0, NULL);
     pthread_cond_init(&api->loki_no_tails, NULL);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(volume, ARRAY_LEN(volume));
 }
 
-static struct api__loki_kit *kit_take(struct api *api)
-{
-    pthread_mutex_lock(&api->lock);
-    struct api__loki_kit *kit = api->loki_kits;
-    if (kit)
-        api->loki_kits = kit->next;
-    pthread_mutex_unlock(&api->lock);
-    if (!kit) {
-        kit = mem_calloc(1, sizeof(*kit));
-        kit->batch = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
-        kit->own_tenant = kit->batch->tenant;
-    }
-    return kit;
-}
-
-static void kit_free(struct api__loki_kit *kit)
-{
-    kit->batch->tenant = kit->own_tenant;
-    buf_deinit(&kit->scratch);
-    data_event_batch_free(kit->batch);
-    mem_free(kit);
-}
-
-static void kit_give(struct api *api, struct api__loki_kit *kit)
-{
-    kit->batch->tenant = kit->own_tenant;
-    if (kit->scratch.cap + arena_size(kit->batch->arena) +
-            kit->batch->attrs.cap * sizeof(*kit->batch->attrs.items) >
-        KIT_BYTES_KEPT) {
-        kit_free(kit);
-        return;
-    }
-    data_event_batch_reset(kit->batch);
-    pthread_mutex_lock(&api->lock);
-    kit->next = api->loki_kits;
-    api->loki_kits = kit;
-    pthread_mutex_unlock(&api->lock);
-}
-
 void loki__free(struct api *api)
 {
-    for (struct api__loki_kit *kit = api->loki_kits, *next; kit; kit = next) {
-        next = kit->next;
-        kit_free(kit);
-    }
-    api->loki_kits = NULL;
+    pipe_kits_free(api->loki_kits);
     loki__deletions_free(api);
     pthread_cond_destroy(&api->loki_no_tails);
 }
@@ -170,15 +119,14 @@ static void decode_and_store(void *ctx)
 {
     struct push *p = ctx;
     struct api *api = p->api;
-    struct api__loki_kit *kit = kit_take(api);
+    struct pipe_kit *kit = pipe_kit_take(api->loki_kits, p->tenant);
     diag_init(&p->diag);
-    kit->batch->tenant = p->tenant;
-    p->decode_err = decode_loki_push(&p->in, &kit->scratch, kit->batch, &p->result, &p->diag);
-    if (p->decode_err || !kit->batch->rows.len)
+    p->decode_err = decode_loki_push(&p->in, &kit->scratch, kit->events, &p->result, &p->diag);
+    if (p->decode_err || !kit->events->rows.len)
         net_loop_post(p->loop, answer, p);
     else
-        api->sink->logs(api->sink, kit->batch, on_ack, p); /* p may be gone after this */
-    kit_give(api, kit);
+        api->sink->logs(api->sink, kit->events, on_ack, p); /* p may be gone after this */
+    pipe_kit_give(api->loki_kits, kit);
 }
 
 void loki__push(struct api_call *call)

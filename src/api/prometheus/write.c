@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "decode/remote_write.h"
 
-#define INLINE_BYTES   ((size_t)1 << 20)
-#define KIT_BYTES_KEPT ((size_t)8 << 20)
+#define INLINE_BYTES ((size_t)1 << 20)
 
 static struct counter counters[] = {
     {.name = "pharos_remote_write_requests_total",
@@ -28,61 +27,15 @@ static struct counter counters[] = {
 };
 enum { COUNT_OK, COUNT_REFUSED, COUNT_FAILED, COUNT_MALFORMED };
 
-void api__write_init(void)
+void api__write_init(struct api *api)
 {
+    api->write_kits = pipe_kits_new(PIPE_KIT_METRICS, 0, NULL);
     counter_register(counters, ARRAY_LEN(counters));
-}
-
-/* Memory for decoding, kept from request to request. */
-struct api_write_kit {
-    struct api_write_kit *next;
-    struct buf scratch;
-    struct data_metric_batch *batch;
-    struct slice own_tenant; /* the batch's; a request puts its own there meanwhile */
-};
-
-static struct api_write_kit *kit_take(struct api *api)
-{
-    pthread_mutex_lock(&api->lock);
-    struct api_write_kit *kit = api->kits;
-    if (kit)
-        api->kits = kit->next;
-    pthread_mutex_unlock(&api->lock);
-    if (!kit) {
-        kit = mem_calloc(1, sizeof(*kit));
-        kit->batch = data_metric_batch_new(SLICE("default"));
-        kit->own_tenant = kit->batch->tenant;
-    }
-    return kit;
-}
-
-static void kit_free(struct api_write_kit *kit)
-{
-    buf_deinit(&kit->scratch);
-    data_metric_batch_free(kit->batch);
-    mem_free(kit);
-}
-
-static void kit_give(struct api *api, struct api_write_kit *kit)
-{
-    kit->batch->tenant = kit->own_tenant;
-    if (kit->scratch.cap > KIT_BYTES_KEPT || arena_size(kit->batch->arena) > KIT_BYTES_KEPT) {
-        kit_free(kit);
-        return;
-    }
-    data_metric_batch_reset(kit->batch);
-    pthread_mutex_lock(&api->lock);
-    kit->next = api->kits;
-    api->kits = kit;
-    pthread_mutex_unlock(&api->lock);
 }
 
 void api__write_free(struct api *api)
 {
-    for (struct api_write_kit *kit = api->kits, *next; kit; kit = next) {
-        next = kit->next;
-        kit_free(kit);
-    }
+    pipe_kits_free(api->write_kits);
 }
 
 struct write {
@@ -144,18 +97,17 @@ static void decode_and_store(void *ctx)
 {
     struct write *w = ctx;
     struct api *api = w->api;
-    struct api_write_kit *kit = kit_take(api);
+    struct pipe_kit *kit = pipe_kit_take(api->write_kits, w->tenant);
     diag_init(&w->diag);
-    kit->batch->tenant = w->tenant;
-    w->decode_err = decode_remote_write(&w->in, &kit->scratch, kit->batch, &w->result, &w->diag);
-    const struct data_metric_batch *b = kit->batch;
+    w->decode_err = decode_remote_write(&w->in, &kit->scratch, kit->metrics, &w->result, &w->diag);
+    const struct data_metric_batch *b = kit->metrics;
     if (w->decode_err || !(b->sample_ts.len || b->metadata.len || b->exemplars.len)) {
         w->stored = !w->decode_err; /* nothing is soon stored */
         net_loop_post(w->loop, answer, w);
     } else {
-        api->sink->metrics(api->sink, kit->batch, on_ack, w); /* w may be gone after this */
+        api->sink->metrics(api->sink, kit->metrics, on_ack, w); /* w may be gone after this */
     }
-    kit_give(api, kit);
+    pipe_kit_give(api->write_kits, kit);
 }
 
 void api__prom_write(struct api_call *call)

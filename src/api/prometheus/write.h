@@ -5,7 +5,7 @@
 struct api;
 
 /* Registers the counters. */
-void api__write_init(void);
+void api__write_init(struct api *api);
 void api__write_free(struct api *api);
 
 #endif

@@ -1,18 +1,16 @@
 #include "input/carbon/carbon.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/counter.h"
 #include "base/log.h"
 #include "decode/carbon/carbon.h"
-#include "net/stream.h"
-#include "net/udp.h"
-#include "net/url.h"
+#include "input/connection.h"
+#include "pipe/kit.h"
 
 #define FRAME_MAX        (8u << 20)
 #define NO_FRAME         (256u << 20) /* a length beyond this is no length */
-#define WAITING_MAX      4
 #define REPORT_PERIOD_NS (60 * NS_PER_SEC)
 
 #define REFUSED(reason)                                                                            \
@@ -44,13 +42,6 @@ static struct counter points[] = {
                                .labels = "protocol=\"protobuf\""},
 };
 
-/* What decoding one chunk needs; idle ones wait in a list. */
-struct kit {
-    struct decode_carbon decode;
-    struct data_metric_batch *batch;
-    struct kit *next;
-};
-
 struct input_carbon {
     struct input_env env;
     enum input_carbon_kind kind;
@@ -58,35 +49,27 @@ struct input_carbon {
     size_t line_max, frame_max;
     struct net_stream_server *tcp;
     struct net_udp *udp;
-    pthread_mutex_t lock; /* of what follows */
-    struct kit *kits;
-    int64_t reported_ns;
+    struct pipe_kits *kits; /* their decoders are decode_carbon */
+    _Atomic int64_t reported_ns;
 };
 
-/* Outlives its connection while batches wait for the disk. */
 struct connection {
+    struct input_connection base;
     struct input_carbon *carbon;
-    struct net_stream *stream; /* NULL when it is gone; loop thread */
-    struct net_loop *loop;
-    int refs, waiting; /* loop thread */
-    bool paused;
     bool skip_line; /* up to the next newline */
     size_t skip;    /* bytes of a frame that is too large */
 };
 
-static struct kit *take_kit(struct input_carbon *c)
+static void deinit_decoder(void *decoder)
 {
-    pthread_mutex_lock(&c->lock);
-    struct kit *k = c->kits;
-    if (k)
-        c->kits = k->next;
-    pthread_mutex_unlock(&c->lock);
-    if (!k) {
-        k = mem_calloc(1, sizeof(*k));
-        k->batch = data_metric_batch_new(SLICE("default"));
-    }
-    k->decode.now_ns = c->env.os->ops->now_ns(c->env.os);
-    return k;
+    decode_carbon_deinit(decoder);
+}
+
+static struct pipe_kit *take_kit(struct input_carbon *c)
+{
+    struct pipe_kit *kit = pipe_kit_take(c->kits, SLICE(""));
+    ((struct decode_carbon *)kit->decoder)->now_ns = c->env.os->ops->now_ns(c->env.os);
+    return kit;
 }
 
 static void report(struct input_carbon *c, const struct decode_carbon *d)
@@ -102,11 +85,9 @@ static void report(struct input_carbon *c, const struct decode_carbon *d)
     }
     if (!total)
         return;
-    pthread_mutex_lock(&c->lock);
-    bool due = !c->reported_ns || d->now_ns - c->reported_ns >= REPORT_PERIOD_NS;
-    if (due)
-        c->reported_ns = d->now_ns;
-    pthread_mutex_unlock(&c->lock);
+    int64_t before = atomic_load(&c->reported_ns);
+    bool due = (!before || d->now_ns - before >= REPORT_PERIOD_NS) &&
+               atomic_compare_exchange_strong(&c->reported_ns, &before, d->now_ns);
     if (due)
         LOG_WARN("carbon", "points refused (told once a minute)", LOG_STR("door", c->name),
                  LOG_STR("reason", decode_carbon_refusal_name((enum decode_carbon_refusal)last)),
@@ -114,63 +95,29 @@ static void report(struct input_carbon *c, const struct decode_carbon *d)
 }
 
 /* Counts what was decoded and makes the kit ready for the next chunk. */
-static void give_kit(struct input_carbon *c, struct kit *k)
+static void give_kit(struct input_carbon *c, struct pipe_kit *kit)
 {
-    counter_add(&points[c->kind], (int64_t)k->decode.points);
-    report(c, &k->decode);
-    k->decode.points = 0;
-    memset(k->decode.refused, 0, sizeof(k->decode.refused));
-    data_metric_batch_reset(k->batch);
-    pthread_mutex_lock(&c->lock);
-    k->next = c->kits;
-    c->kits = k;
-    pthread_mutex_unlock(&c->lock);
-}
-
-static void unref(struct connection *conn)
-{
-    if (--conn->refs == 0)
-        mem_free(conn);
-}
-
-static void stored(void *ctx)
-{
-    struct connection *conn = ctx;
-    conn->waiting--;
-    if (conn->stream && conn->paused && conn->waiting < WAITING_MAX) {
-        conn->paused = false;
-        net_stream_resume(conn->stream);
-    }
-    unref(conn);
-}
-
-static void on_ack(void *ctx, int err, const struct pipe_result *result)
-{
-    struct connection *conn = ctx;
-    (void)err; /* the sink counts what failed; there is nobody to tell */
-    (void)result;
-    net_loop_post(conn->loop, stored, conn);
+    struct decode_carbon *d = kit->decoder;
+    counter_add(&points[c->kind], (int64_t)d->points);
+    report(c, d);
+    d->points = 0;
+    memset(d->refused, 0, sizeof(d->refused));
+    pipe_kit_give(c->kits, kit);
 }
 
 static void on_open(struct net_stream *s, void *ctx)
 {
-    struct connection *conn = mem_calloc(1, sizeof(*conn));
+    struct connection *conn = input_connection_open(s, sizeof(*conn), NULL);
     conn->carbon = ctx;
-    conn->stream = s;
-    conn->loop = net_stream_loop(s);
-    conn->refs = 1;
-    net_stream_set_state(s, conn);
 }
 
 static void on_close(struct net_stream *s, void *ctx)
 {
-    struct connection *conn = net_stream_state(s);
     (void)ctx;
-    conn->stream = NULL;
-    unref(conn);
+    input_connection_close(s);
 }
 
-static size_t take_lines(struct connection *conn, struct kit *k, struct slice bytes, bool end)
+static size_t take_lines(struct connection *conn, struct pipe_kit *k, struct slice bytes, bool end)
 {
     size_t skipped = 0;
     if (conn->skip_line) {
@@ -180,10 +127,10 @@ static size_t take_lines(struct connection *conn, struct kit *k, struct slice by
         conn->skip_line = false;
         skipped = (size_t)nl + 1;
     }
-    return skipped + decode_carbon_lines(&k->decode, slice_from(bytes, skipped), end, k->batch);
+    return skipped + decode_carbon_lines(k->decoder, slice_from(bytes, skipped), end, k->metrics);
 }
 
-static size_t take_frames(struct connection *conn, struct kit *k, struct slice bytes)
+static size_t take_frames(struct connection *conn, struct pipe_kit *k, struct slice bytes)
 {
     struct input_carbon *c = conn->carbon;
     size_t at = MIN(conn->skip, bytes.len);
@@ -192,9 +139,9 @@ static size_t take_frames(struct connection *conn, struct kit *k, struct slice b
         const unsigned char *p = (const unsigned char *)bytes.ptr + at;
         size_t len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         if (len > c->frame_max) {
-            decode_carbon__refuse(&k->decode, DECODE_CARBON_SIZE, slice_from(bytes, at));
+            decode_carbon__refuse(k->decoder, DECODE_CARBON_SIZE, slice_from(bytes, at));
             if (len > NO_FRAME) { /* somebody speaks another protocol: there is no next frame */
-                net_stream_close(conn->stream);
+                net_stream_close(conn->base.stream);
                 return bytes.len;
             }
             size_t here = MIN(len, bytes.len - at - 4);
@@ -207,9 +154,9 @@ static size_t take_frames(struct connection *conn, struct kit *k, struct slice b
         struct slice frame = slice_make(p + 4, len);
         /* What is bad in it is counted; the next frame is as good as any. */
         if (c->kind == INPUT_CARBON_PICKLE)
-            (void)decode_carbon_pickle(&k->decode, frame, k->batch);
+            (void)decode_carbon_pickle(k->decoder, frame, k->metrics);
         else
-            (void)decode_carbon_protobuf(&k->decode, frame, k->batch);
+            (void)decode_carbon_protobuf(k->decoder, frame, k->metrics);
         at += 4 + len;
     }
     return at;
@@ -219,17 +166,12 @@ static size_t on_bytes(struct net_stream *s, struct slice bytes, bool end, void 
 {
     struct input_carbon *c = ctx;
     struct connection *conn = net_stream_state(s);
-    struct kit *k = take_kit(c);
+    struct pipe_kit *k = take_kit(c);
     size_t taken = c->kind == INPUT_CARBON_LINES ? take_lines(conn, k, bytes, end)
                                                  : take_frames(conn, k, bytes);
-    if (k->batch->sample_ts.len) {
-        conn->refs++;
-        if (++conn->waiting >= WAITING_MAX && !end && conn->stream) {
-            conn->paused = true;
-            net_stream_pause(s);
-        }
-        c->env.sink->metrics(c->env.sink, k->batch, on_ack, conn);
-    }
+    /* The sink counts what failed; there is nobody to tell. */
+    if (k->metrics->sample_ts.len)
+        input_connection_metrics(&conn->base, c->env.sink, k->metrics, NULL, NULL);
     give_kit(c, k);
     return taken;
 }
@@ -238,8 +180,8 @@ static size_t on_overflow(struct net_stream *s, struct slice bytes, void *ctx)
 {
     struct input_carbon *c = ctx;
     struct connection *conn = net_stream_state(s);
-    struct kit *k = take_kit(c);
-    decode_carbon__refuse(&k->decode, DECODE_CARBON_SIZE, bytes);
+    struct pipe_kit *k = take_kit(c);
+    decode_carbon__refuse(k->decoder, DECODE_CARBON_SIZE, bytes);
     conn->skip_line = true;
     give_kit(c, k);
     return bytes.len;
@@ -248,28 +190,13 @@ static size_t on_overflow(struct net_stream *s, struct slice bytes, void *ctx)
 static void on_batch(size_t socket, const struct net_datagram *datagrams, size_t count, void *ctx)
 {
     struct input_carbon *c = ctx;
-    struct kit *k = take_kit(c);
+    struct pipe_kit *k = take_kit(c);
     (void)socket;
     for (size_t i = 0; i < count; i++)
-        decode_carbon_lines(&k->decode, datagrams[i].bytes, !datagrams[i].cut, k->batch);
-    if (k->batch->sample_ts.len)
-        c->env.sink->metrics(c->env.sink, k->batch, NULL, NULL);
+        decode_carbon_lines(k->decoder, datagrams[i].bytes, !datagrams[i].cut, k->metrics);
+    if (k->metrics->sample_ts.len)
+        c->env.sink->metrics(c->env.sink, k->metrics, NULL, NULL);
     give_kit(c, k);
-}
-
-static int start_udp(struct input_carbon *c, const struct input_carbon_config *config,
-                     struct diag *diag)
-{
-    char host[256], listen[300];
-    uint16_t port;
-    int err = net_address_parse(slice_cstr(config->listen), host, sizeof(host), &port, diag);
-    if (err)
-        return err;
-    bool v6 = strchr(host, ':') != NULL;
-    snprintf(listen, sizeof(listen), v6 ? "[%s]:%u" : "%s:%u", host[0] ? host : "0.0.0.0",
-             net_stream_server_port(c->tcp));
-    struct net_udp_config udp = {.name = c->name, .listen = listen, .on_batch = on_batch, .ctx = c};
-    return net_udp_start(c->env.loops, &udp, &c->udp, diag);
 }
 
 int input_carbon_start(const struct input_env *env, const struct input_carbon_config *config,
@@ -281,7 +208,7 @@ int input_carbon_start(const struct input_env *env, const struct input_carbon_co
     c->line_max = config->line_bytes_max ? config->line_bytes_max : DECODE_CARBON_LINE_MAX;
     c->frame_max = config->frame_bytes_max ? config->frame_bytes_max : FRAME_MAX;
     snprintf(c->name, sizeof(c->name), "%s", config->name);
-    pthread_mutex_init(&c->lock, NULL);
+    c->kits = pipe_kits_new(PIPE_KIT_METRICS, sizeof(struct decode_carbon), deinit_decoder);
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(points, ARRAY_LEN(points));
     bool lines = config->kind == INPUT_CARBON_LINES;
@@ -296,8 +223,10 @@ int input_carbon_start(const struct input_env *env, const struct input_carbon_co
                                     .on_close = on_close,
                                     .ctx = c};
     int err = net_stream_server_start(env->loops, &tcp, &c->tcp, diag);
+    struct net_udp_config udp = {.name = c->name, .on_batch = on_batch, .ctx = c};
     if (!err && lines)
-        err = start_udp(c, config, diag);
+        err = input_udp_beside(env->loops, config->listen, net_stream_server_port(c->tcp), &udp,
+                               &c->udp, diag);
     if (err) {
         input_carbon_stop(c);
         c = NULL;
@@ -317,13 +246,6 @@ void input_carbon_stop(struct input_carbon *c)
         return;
     net_udp_stop(c->udp);
     net_stream_server_stop(c->tcp);
-    while (c->kits) {
-        struct kit *k = c->kits;
-        c->kits = k->next;
-        decode_carbon_deinit(&k->decode);
-        data_metric_batch_free(k->batch);
-        mem_free(k);
-    }
-    pthread_mutex_destroy(&c->lock);
+    pipe_kits_free(c->kits);
     mem_free(c);
 }
