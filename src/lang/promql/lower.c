@@ -46,10 +46,13 @@ static int64_t duration_of(struct lowering *l, const struct promql_expr *at,
                            const struct promql_duration *d, bool positive)
 {
     int64_t ns = 0;
-    int err = promql__duration_value(d, l->steps, &ns, l->diag);
+    struct diag why;
+    diag_init(&why);
+    int err = promql__duration_value(d, l->steps, &ns, &why);
     if (!err && positive && ns <= 0)
-        err = diag_set(l->diag, ERR_INVALID, "%u:%u: parse error: duration must be greater than 0",
-                       at->line, at->col);
+        err = diag_set(&why, ERR_INVALID, "duration must be greater than 0");
+    if (err) /* Prometheus' form here: bytes, from nought */
+        diag_set(l->diag, ERR_INVALID, "%zu:%zu: %s", d->begin, d->end, why.msg);
     l->err = l->err ? l->err : err;
     return err ? NS_PER_SEC : ns;
 }

@@ -1,8 +1,11 @@
 /* What stands behind a selector or subquery: ranges, offset, @, anchored and smoothed; and the
  * durations in them, which may be calculated. */
 #include <math.h>
+#include <stdio.h>
 
 #include "lang/promql/parser.h"
+
+#define SECONDS_MAX 9.2233720368e9 /* what fits an int64_t of nanoseconds */
 
 static struct promql_duration *new_duration(struct promql_parser *p, enum promql_duration_op op,
                                             size_t begin)
@@ -13,12 +16,11 @@ static struct promql_duration *new_duration(struct promql_parser *p, enum promql
     return d;
 }
 
-static int parse_duration_expr(struct promql_parser *p, int min_precedence, const char *context,
+static int parse_duration_expr(struct promql_parser *p, int min_precedence,
                                struct promql_duration **out);
 
 /* step(), range(), min_of(a, b), max_of(a, b) */
-static int parse_duration_call(struct promql_parser *p, const char *context,
-                               struct promql_duration **out)
+static int parse_duration_call(struct promql_parser *p, struct promql_duration **out)
 {
     static const struct {
         const char *name;
@@ -34,52 +36,67 @@ static int parse_duration_call(struct promql_parser *p, const char *context,
         struct promql_duration *d = new_duration(p, calls[i].op, p->now.begin);
         int err = promql__advance(p);
         if (!err)
-            err = promql__expect_op(p, "(", context);
+            err = promql__expect_op(p, "(");
         for (int k = 0; k < calls[i].args && !err; k++) {
             if (k)
-                err = promql__expect_op(p, ",", context);
+                err = promql__expect_op(p, ",");
             if (!err)
-                err = parse_duration_expr(p, 0, context, k ? &d->right : &d->left);
+                err = parse_duration_expr(p, 0, k ? &d->right : &d->left);
         }
         if (!err)
-            err = promql__expect_op(p, ")", context);
+            err = promql__expect_op(p, ")");
         d->end = p->last_end;
         *out = d;
         return err;
     }
-    return promql__unexpected(p, context);
+    return promql__unexpected(p);
+}
+
+static bool is_literal(const struct promql_duration *d)
+{
+    return promql__duration_is_plain(d);
+}
+
+static double literal_seconds(const struct promql_duration *d)
+{
+    return d->op == PROMQL_D_NUMBER   ? d->seconds
+           : d->op == PROMQL_D_NEGATE ? -d->left->seconds
+                                      : d->left->seconds;
 }
 
 /* With a sign in front if need be. */
-static int parse_duration_unit(struct promql_parser *p, const char *context, int sign_binds,
+static int parse_duration_unit(struct promql_parser *p, int sign_binds,
                                struct promql_duration **out)
 {
     struct promql_duration *d;
     int err;
     if (++p->depth > PROMQL__DEPTH_MAX)
-        return promql__fail_at(p, p->now.begin, p->now.end,
-                               "the expression is nested too deeply (%d levels at most)",
-                               PROMQL__DEPTH_MAX);
+        return promql__too_deep(p);
     if (promql__is_op(p, "-") || promql__is_op(p, "+")) {
         d = new_duration(p, promql__is_op(p, "-") ? PROMQL_D_NEGATE : PROMQL_D_PLUS, p->now.begin);
         err = promql__advance(p);
         if (!err)
-            err = sign_binds ? parse_duration_expr(p, sign_binds, context, &d->left)
-                             : parse_duration_unit(p, context, 0, &d->left);
+            err = sign_binds ? parse_duration_expr(p, sign_binds, &d->left)
+                             : parse_duration_unit(p, 0, &d->left);
     } else if (promql__is_op(p, "(")) {
         d = new_duration(p, PROMQL_D_PAREN, p->now.begin);
         err = promql__advance(p);
         if (!err)
-            err = parse_duration_expr(p, 0, context, &d->left);
+            err = parse_duration_expr(p, 0, &d->left);
         if (!err)
-            err = promql__expect_op(p, ")", context);
-    } else if (p->now.kind == PROMQL_T_NUMBER) {
+            err = promql__expect_op(p, ")");
+    } else if (promql__is_number(p)) {
+        bool exact = p->now.is_duration;
+        int64_t ns = p->now.duration_ns;
         d = new_duration(p, PROMQL_D_NUMBER, p->now.begin);
-        d->seconds = p->now.is_duration ? (double)p->now.duration_ns / 1e9 : p->now.number;
-        d->is_duration = p->now.is_duration;
-        err = promql__advance(p);
+        size_t end = p->now.end;
+        err = promql__take_number(p, &d->seconds, &d->is_duration);
+        if (exact)
+            d->seconds = (double)ns / 1e9;
+        if (!err && fabs(d->seconds) > SECONDS_MAX)
+            err = promql__fail_at(p, d->begin, end, "duration out of range");
     } else {
-        err = parse_duration_call(p, context, &d);
+        err = parse_duration_call(p, &d);
     }
     p->depth--;
     if (err)
@@ -89,13 +106,13 @@ static int parse_duration_unit(struct promql_parser *p, const char *context, int
     return 0;
 }
 
-static int parse_duration_expr(struct promql_parser *p, int min_precedence, const char *context,
+static int parse_duration_expr(struct promql_parser *p, int min_precedence,
                                struct promql_duration **out)
 {
     static const enum promql_duration_op ops[] = {
         [QUERY_ADD] = PROMQL_D_ADD, [QUERY_SUB] = PROMQL_D_SUB, [QUERY_MUL] = PROMQL_D_MUL,
         [QUERY_DIV] = PROMQL_D_DIV, [QUERY_MOD] = PROMQL_D_MOD, [QUERY_POW] = PROMQL_D_POW};
-    int err = parse_duration_unit(p, context, 6, out);
+    int err = parse_duration_unit(p, 6, out);
     while (!err) {
         int which = promql__find_operator(p);
         if (which < 0 || promql__operators[which].op > QUERY_POW ||
@@ -105,27 +122,26 @@ static int parse_duration_expr(struct promql_parser *p, int min_precedence, cons
             new_duration(p, ops[promql__operators[which].op], (*out)->begin);
         d->left = *out;
         int next = promql__operators[which].precedence + (d->op == PROMQL_D_POW ? 0 : 1);
-        if ((err = promql__advance(p)) || (err = parse_duration_expr(p, next, context, &d->right)))
+        size_t at = p->now.begin;
+        if ((err = promql__advance(p)) || (err = parse_duration_expr(p, next, &d->right)))
             break;
         d->end = d->right->end;
         *out = d;
+        if ((d->op == PROMQL_D_DIV || d->op == PROMQL_D_MOD) && is_literal(d->right) &&
+            literal_seconds(d->right) == 0)
+            err = promql__fail_at(p, at, at + 1,
+                                  d->op == PROMQL_D_DIV ? "division by zero" : "modulo by zero");
     }
     return err;
 }
 
-/* What can be told before the steps of the query are known. */
-static int check_positive(struct promql_parser *p, const struct promql_duration *d, size_t begin)
+/* A literal must be more than nothing; what is calculated is looked at when the steps are known. */
+static int parse_positive(struct promql_parser *p, struct promql_duration **out)
 {
-    int64_t ns;
-    struct diag why;
-    diag_init(&why);
-    if (promql__duration_varies(d))
-        return 0;
-    if (promql__duration_value(d, NULL, &ns, &why))
-        return promql__fail_at(p, begin, p->last_end, "%s", why.msg);
-    if (ns <= 0)
-        return promql__fail_at(p, begin, p->last_end, "duration must be greater than 0");
-    return 0;
+    int err = parse_duration_expr(p, 0, out);
+    if (!err && is_literal(*out) && !(literal_seconds(*out) > 0))
+        err = promql__fail_at(p, (*out)->begin, (*out)->end, "duration must be greater than 0");
+    return err;
 }
 
 static int parse_range(struct promql_parser *p, struct promql_expr **io)
@@ -133,52 +149,43 @@ static int parse_range(struct promql_parser *p, struct promql_expr **io)
     struct promql_expr *inner = *io;
     struct promql_duration *range = NULL, *step = NULL;
     bool subquery = false;
+    size_t bracket = p->now.begin;
+    struct promql_context before =
+        promql__enter(p, "subquery or range selector", "number, duration, step(), or range()");
     int err = promql__advance(p);
-    size_t range_begin = p->now.begin, step_begin = 0;
     if (!err)
-        err = parse_duration_expr(p, 0, "range specification, expected duration", &range);
+        err = parse_positive(p, &range);
+    promql__enter(p, "subquery or range", "\":\" or \"]\"");
     if (!err && promql__is_op(p, ":")) {
         subquery = true;
+        promql__enter(p, "subquery selector", "number, duration, step(), range(), or \"]\"");
         err = promql__advance(p);
-        step_begin = p->now.begin;
         if (!err && !promql__is_op(p, "]"))
-            err = parse_duration_expr(p, 0, "subquery selector, expected duration or \"]\"", &step);
+            err = parse_positive(p, &step);
+        promql__enter(p, "subquery selector", "\"]\"");
     }
-    if (!err)
-        err = promql__expect_op(p, "]", "range specification");
+    if (!err && !promql__is_op(p, "]"))
+        err = promql__unexpected(p);
+    p->context = before;
     if (err)
         return err;
+    const char *wrong = subquery ? NULL
+                        : inner->kind != PROMQL_SELECTOR
+                            ? "ranges only allowed for vector selectors"
+                        : inner->offset               ? "no offset modifiers allowed before range"
+                        : inner->at != PROMQL_AT_NONE ? "no @ modifiers allowed before range"
+                                                      : NULL;
+    if (wrong)
+        return promql__fail_at(p, bracket, p->now.end, "%s", wrong);
     struct promql_expr *e = promql__new_expr(p, subquery ? PROMQL_SUBQUERY : PROMQL_MATRIX,
                                              QUERY_TYPE_MATRIX, inner->begin);
+    err = promql__advance(p);
     e->range = range;
     e->step = step;
     e->end = p->last_end;
-    if ((err = check_positive(p, range, range_begin)) ||
-        (step && (err = check_positive(p, step, step_begin))))
-        return err;
-    if (subquery) {
-        if (inner->type != QUERY_TYPE_VECTOR && inner->type != QUERY_TYPE_SCALAR)
-            return promql__fail_at(p, inner->begin, inner->end,
-                                   "subquery is only allowed on instant vector, got %s instead",
-                                   promql__type_name(inner->type));
-        if (inner->type == QUERY_TYPE_SCALAR && inner->kind != PROMQL_PAREN &&
-            inner->kind != PROMQL_CALL)
-            return promql__fail_at(
-                p, inner->begin, inner->end,
-                "subquery is only allowed on instant vector, got scalar instead");
-    } else {
-        if (inner->kind != PROMQL_SELECTOR)
-            return promql__fail_at(p, inner->begin, e->end,
-                                   "ranges only allowed for vector selectors");
-        if (inner->offset)
-            return promql__fail_at(p, inner->begin, e->end,
-                                   "no offset modifiers allowed before range");
-        if (inner->at != PROMQL_AT_NONE)
-            return promql__fail_at(p, inner->begin, e->end, "no @ modifiers allowed before range");
-    }
     promql__set_args(p, e, &inner, 1);
     *io = e;
-    return 0;
+    return err;
 }
 
 /* Where offset and @ go: the selector itself, also inside of a range. */
@@ -191,73 +198,78 @@ struct promql_expr *promql__timed(struct promql_expr *e)
 
 static int parse_offset(struct promql_parser *p, struct promql_expr *e)
 {
-    size_t begin = p->now.begin;
     struct promql_duration *offset = NULL;
-    int64_t ns;
-    struct diag why;
-    diag_init(&why);
+    struct promql_context before =
+        promql__enter(p, "offset", "number, duration, step(), or range()");
     int err = promql__advance(p);
     /* Operators behind it belong to the expression: an offset's own stand in parentheses. */
     if (!err)
-        err = parse_duration_unit(p, "offset, expected number or duration", 0, &offset);
-    if (!err && !promql__duration_varies(offset) && promql__duration_value(offset, NULL, &ns, &why))
-        err = promql__fail_at(p, begin, p->last_end, "%s", why.msg);
+        err = parse_duration_unit(p, 0, &offset);
+    p->context = before;
     if (err)
         return err;
     struct promql_expr *to = promql__timed(e);
     if (!to)
         return promql__fail_at(
-            p, begin, p->last_end,
+            p, e->begin, p->last_end,
             "offset modifier must be preceded by an instant vector selector or range "
             "vector selector or a subquery");
     if (to->offset)
-        return promql__fail_at(p, begin, p->last_end, "offset may not be set multiple times");
+        return promql__fail_at(p, e->begin, p->last_end, "offset may not be set multiple times");
     to->offset = offset;
     e->end = p->last_end;
     return 0;
 }
 
+static int parse_at_time(struct promql_parser *p, double *out)
+{
+    bool negative = promql__is_op(p, "-"), is_duration;
+    int err = negative || promql__is_op(p, "+") ? promql__advance(p) : 0;
+    if (!err)
+        err = promql__is_number(p) ? promql__take_number(p, out, &is_duration)
+                                   : promql__unexpected(p);
+    *out = negative ? -*out : *out;
+    return err;
+}
+
 static int parse_at(struct promql_parser *p, struct promql_expr *e)
 {
-    size_t begin = p->now.begin;
     enum promql_at at = PROMQL_AT_TIME;
     double seconds = 0;
+    struct promql_context before = promql__enter(p, "@", "timestamp");
     int err = promql__advance(p);
-    if (err)
-        return err;
-    if (promql__is_word(p, "start") || promql__is_word(p, "end")) {
+    if (!err && (promql__is_word(p, "start") || promql__is_word(p, "end"))) {
         at = promql__is_word(p, "start") ? PROMQL_AT_START : PROMQL_AT_END;
-        if (!(err = promql__advance(p)) && !(err = promql__expect_op(p, "(", "@")))
-            err = promql__expect_op(p, ")", "@");
-    } else {
-        bool negative = promql__is_op(p, "-");
-        if (negative || promql__is_op(p, "+"))
-            err = promql__advance(p);
-        if (!err && p->now.kind == PROMQL_T_NUMBER) {
-            seconds = negative ? -p->now.number : p->now.number;
-            err = promql__advance(p);
-        } else if (!err && (promql__is_word(p, "inf") || promql__is_word(p, "nan"))) {
-            return promql__fail_at(p, begin, p->now.end,
-                                   "timestamp out of bounds for @ modifier: %.*s",
-                                   SLICE_FMT(p->now.text));
-        } else if (!err) {
-            return promql__unexpected(p, "@, expected timestamp");
-        }
+        if (!(err = promql__advance(p)) && !(err = promql__expect_op(p, "(")))
+            err = promql__expect_op(p, ")");
+    } else if (!err) {
+        err = parse_at_time(p, &seconds);
     }
+    p->context = before;
     if (err)
         return err;
+    if (!(fabs(seconds) < 9223372036854775808.0)) {
+        char text[400]; /* as Go prints it */
+        if (isfinite(seconds))
+            snprintf(text, sizeof(text), "%f", seconds);
+        else
+            snprintf(text, sizeof(text), "%s",
+                     isnan(seconds) ? "NaN"
+                     : seconds > 0  ? "+Inf"
+                                    : "-Inf");
+        return promql__fail_at(p, e->begin, e->end, "timestamp out of bounds for @ modifier: %s",
+                               text);
+    }
     struct promql_expr *to = promql__timed(e);
     if (!to)
         return promql__fail_at(
-            p, begin, p->last_end,
+            p, e->begin, p->last_end,
             "@ modifier must be preceded by an instant vector selector or range vector "
             "selector or a subquery");
     if (to->at != PROMQL_AT_NONE)
-        return promql__fail_at(p, begin, p->last_end,
+        return promql__fail_at(p, e->begin, p->last_end,
                                "@ <timestamp> may not be set multiple times");
-    if (fabs(seconds) > 9.2e9)
-        return promql__fail_at(p, begin, p->last_end, "timestamp out of bounds for @ modifier: %f",
-                               seconds);
+    seconds = fmax(fmin(seconds, SECONDS_MAX), -SECONDS_MAX); /* as far as times go */
     to->at = at;
     to->at_ns = (int64_t)llround(seconds * 1000) * NS_PER_MS;
     e->end = p->last_end;
@@ -269,27 +281,26 @@ static int parse_extended(struct promql_parser *p, struct promql_expr *e)
 {
     bool smoothed = promql__is_word(p, "smoothed");
     const char *word = smoothed ? "smoothed" : "anchored";
+    int err = promql__advance(p);
+    if (err)
+        return err;
     if (!p->options->experimental)
-        return promql__fail_at(
-            p, p->now.begin, p->now.end,
-            "the modifiers anchored and smoothed are experimental and must be enabled "
-            "with promql.experimental");
+        return promql__fail_at(p, e->begin, e->end,
+                               "%s modifier is experimental and not enabled (promql.experimental)",
+                               word);
     struct promql_expr *to = promql__timed(e);
     if (!to || to->kind == PROMQL_SUBQUERY)
-        return promql__fail_at(p, e->begin, p->now.end,
-                               "%s modifier can only be used with vector or range vector selectors",
+        return promql__fail_at(p, e->begin, e->end,
+                               to ? "%s modifier is not supported for subqueries"
+                                  : "%s modifier not implemented",
                                word);
-    if (!smoothed && e->kind != PROMQL_MATRIX)
-        return promql__fail_at(p, e->begin, p->now.end,
-                               "anchored modifier can only be used with range vector selectors");
-    if (to->anchored || to->smoothed)
-        return promql__fail_at(p, e->begin, p->now.end,
+    to->smoothed |= smoothed;
+    to->anchored |= !smoothed;
+    if (to->anchored && to->smoothed)
+        return promql__fail_at(p, e->begin, e->end,
                                "anchored and smoothed modifiers cannot be used together");
-    to->smoothed = smoothed;
-    to->anchored = !smoothed;
-    int err = promql__advance(p);
     e->end = p->last_end;
-    return err;
+    return 0;
 }
 
 int promql__parse_postfix(struct promql_parser *p, struct promql_expr **io)

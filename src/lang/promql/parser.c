@@ -1,4 +1,4 @@
-/* Text to a checked tree: precedence climbing; types are checked as nodes are made. */
+/* Text to a tree: precedence climbing. Its types are checked by check.c. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,33 +41,53 @@ bool promql__is_word(const struct promql_parser *p, const char *word)
     return p->now.kind == PROMQL_T_IDENT && slice_eq_nocase(p->now.text, slice_cstr(word));
 }
 
-int promql__unexpected(struct promql_parser *p, const char *context)
+int promql__unexpected(struct promql_parser *p)
 {
-    const struct promql_token *t = &p->now;
-    char what[160];
-    switch (t->kind) {
-    case PROMQL_T_EOF: snprintf(what, sizeof(what), "end of input"); break;
-    case PROMQL_T_NUMBER:
-        snprintf(
-            what, sizeof(what), "number \"%.*s\"",
-            SLICE_FMT(slice_first(slice_make(p->lex.text.ptr + t->begin, t->end - t->begin), 80)));
-        break;
-    case PROMQL_T_STRING:
-        snprintf(what, sizeof(what), "string \"%.*s\"", SLICE_FMT(slice_first(t->text, 80)));
-        break;
-    case PROMQL_T_IDENT:
-        snprintf(what, sizeof(what), "identifier \"%.*s\"", SLICE_FMT(slice_first(t->text, 80)));
-        break;
-    default: snprintf(what, sizeof(what), "\"%.*s\"", SLICE_FMT(t->text)); break;
-    }
-    return promql__fail_at(p, t->begin, t->end, "unexpected %s%s%s", what, *context ? " in " : "",
-                           context);
+    struct buf what = {0};
+    promql_describe(&p->lex, &p->now, &what);
+    int err = promql__fail_at(p, p->now.begin, p->now.end, "unexpected %s%s%s%s%s", buf_cstr(&what),
+                              *p->context.in ? " in " : "", p->context.in,
+                              *p->context.expected ? ", expected " : "", p->context.expected);
+    buf_deinit(&what);
+    return err;
 }
 
-int promql__expect_op(struct promql_parser *p, const char *op, const char *context)
+struct promql_context promql__enter(struct promql_parser *p, const char *in, const char *expected)
 {
-    if (!promql__is_op(p, op))
-        return promql__unexpected(p, context);
+    struct promql_context before = p->context;
+    p->context = (struct promql_context){in, expected};
+    return before;
+}
+
+int promql__expect_op(struct promql_parser *p, const char *op)
+{
+    return promql__is_op(p, op) ? promql__advance(p) : promql__unexpected(p);
+}
+
+bool promql__is_number(const struct promql_parser *p)
+{
+    return p->now.kind == PROMQL_T_NUMBER ||
+           (p->now.kind == PROMQL_T_IDENT && p->now.word == PROMQL_W_NUMBER);
+}
+
+int promql__take_number(struct promql_parser *p, double *out, bool *out_is_duration)
+{
+    const struct promql_token *t = &p->now;
+    struct slice raw = slice_make(p->lex.text.ptr + t->begin, t->end - t->begin);
+    if (t->wrong && !t->is_duration)
+        return promql__fail_at(p, t->begin, t->end,
+                               "error parsing number: strconv.ParseFloat: parsing \"%.*s\": %s",
+                               SLICE_FMT(slice_first(raw, 400)), t->wrong);
+    if (t->wrong && t->unit.len)
+        return promql__fail_at(p, t->begin, t->end, "%s \"%.*s\" in duration \"%.*s\"", t->wrong,
+                               SLICE_FMT(t->unit), SLICE_FMT(raw));
+    if (t->wrong) {
+        bool shown = t->wrong[strlen(t->wrong) - 1] == ':';
+        return promql__fail_at(p, t->begin, t->end, shown ? "%s \"%.*s\"" : "%s", t->wrong,
+                               SLICE_FMT(raw));
+    }
+    *out_is_duration = t->is_duration;
+    *out = t->kind == PROMQL_T_NUMBER ? t->number : (raw.ptr[0] | 32) == 'i' ? INFINITY : NAN;
     return promql__advance(p);
 }
 
@@ -132,76 +152,68 @@ int promql__add_matcher(struct promql_parser *p, struct promql_expr *e, enum sto
     return 0;
 }
 
-static bool has_name(const struct promql_expr *e)
+static int parse_matcher(struct promql_parser *p, struct promql_expr *e)
 {
-    for (size_t i = 0; i < e->matcher_count; i++) {
-        if (slice_eq_cstr(e->matchers[i].name, DATA_METRIC_NAME) &&
-            e->matchers[i].op == STORE_MATCH_EQ)
-            return true;
+    static const struct {
+        const char *text;
+        enum store_match_op op;
+    } ops[] = {{"=", STORE_MATCH_EQ},
+               {"!=", STORE_MATCH_NE},
+               {"=~", STORE_MATCH_RE},
+               {"!~", STORE_MATCH_NRE}};
+    struct promql_token name = p->now;
+    if (name.kind != PROMQL_T_IDENT && name.kind != PROMQL_T_STRING)
+        return promql__unexpected(p);
+    int err = promql__advance(p);
+    size_t k = 0;
+    while (k < ARRAY_LEN(ops) && !promql__is_op(p, ops[k].text))
+        k++;
+    if (err)
+        return err;
+    if (k == ARRAY_LEN(ops)) {
+        promql__enter(p, "label matching", "label matching operator");
+        if (name.kind == PROMQL_T_IDENT)
+            return promql__unexpected(p);
+        if (!e->name.len) {
+            e->name = name.text;
+            e->name_inside = true;
+        }
+        return promql__add_matcher(p, e, STORE_MATCH_EQ, SLICE(DATA_METRIC_NAME), name.text,
+                                   name.begin);
     }
-    return false;
+    if ((err = promql__advance(p)))
+        return err;
+    struct promql_token value = p->now;
+    promql__enter(p, "label matching", "string");
+    if (value.kind != PROMQL_T_STRING)
+        return promql__unexpected(p);
+    if ((err = promql__add_matcher(p, e, ops[k].op, arena_slice(p->arena, name.text), value.text,
+                                   name.begin)))
+        return err;
+    return promql__advance(p);
 }
 
 static int parse_matchers(struct promql_parser *p, struct promql_expr *e)
 {
-    int err = promql__expect_op(p, "{", "");
+    struct promql_context before = promql__enter(p, "label matching", "identifier or \"}\"");
+    int err = promql__advance(p);
     while (!err && !promql__is_op(p, "}")) {
-        struct promql_token name = p->now;
-        if (name.kind != PROMQL_T_IDENT && name.kind != PROMQL_T_STRING)
-            return promql__unexpected(p, "label matching, expected identifier or \"}\"");
-        if ((err = promql__advance(p)))
-            return err;
-        enum store_match_op op;
-        if (promql__is_op(p, "=")) {
-            op = STORE_MATCH_EQ;
-        } else if (promql__is_op(p, "!=")) {
-            op = STORE_MATCH_NE;
-        } else if (promql__is_op(p, "=~")) {
-            op = STORE_MATCH_RE;
-        } else if (promql__is_op(p, "!~")) {
-            op = STORE_MATCH_NRE;
-        } else if (name.kind == PROMQL_T_STRING &&
-                   (promql__is_op(p, ",") || promql__is_op(p, "}"))) {
-            if (has_name(e))
-                return promql__fail_at(p, name.begin, name.end,
-                                       "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                                       SLICE_FMT(e->name), SLICE_FMT(name.text));
-            e->name = name.text;
-            e->name_inside = true;
-            err = promql__add_matcher(p, e, STORE_MATCH_EQ, SLICE(DATA_METRIC_NAME), name.text,
-                                      name.begin);
-            if (!err && promql__is_op(p, ","))
-                err = promql__advance(p);
-            continue;
-        } else {
-            return promql__unexpected(p, "label matching, expected label matching operator");
-        }
-        if ((err = promql__advance(p)))
-            return err;
-        if (p->now.kind != PROMQL_T_STRING)
-            return promql__unexpected(p, "label matching, expected string");
-        struct slice value = p->now.text;
-        if ((err = promql__advance(p)))
-            return err;
-        if (slice_eq_cstr(name.text, DATA_METRIC_NAME) && e->name.len)
-            return promql__fail_at(p, e->begin, p->last_end,
-                                   "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                                   SLICE_FMT(e->name), SLICE_FMT(value));
-        err = promql__add_matcher(p, e, op, arena_slice(p->arena, name.text), value, name.begin);
-        if (!err && !promql__is_op(p, "}"))
-            err = promql__is_op(p, ",")
-                      ? promql__advance(p)
-                      : promql__unexpected(p, "label matching, expected \",\" or \"}\"");
+        if ((err = parse_matcher(p, e)))
+            break;
+        promql__enter(p, "label matching", "\",\" or \"}\"");
+        if (promql__is_op(p, "}"))
+            break;
+        err = promql__expect_op(p, ",");
+        promql__enter(p, "label matching", "identifier or \"}\"");
     }
+    p->context = before;
     return err ? err : promql__advance(p);
 }
 
 static int parse_selector(struct promql_parser *p, struct promql_expr **out)
 {
     struct promql_expr *e = promql__new_expr(p, PROMQL_SELECTOR, QUERY_TYPE_VECTOR, p->now.begin);
-    bool any = p->labels_only;
     int err = 0;
-    p->labels_only = false;
     if (p->now.kind == PROMQL_T_IDENT) {
         e->name = arena_slice(p->arena, p->now.text);
         err = promql__add_matcher(p, e, STORE_MATCH_EQ, SLICE(DATA_METRIC_NAME), e->name,
@@ -211,16 +223,9 @@ static int parse_selector(struct promql_parser *p, struct promql_expr **out)
     }
     if (!err && promql__is_op(p, "{"))
         err = parse_matchers(p, e);
-    if (err)
-        return err;
     e->end = p->last_end;
-    for (size_t i = 0; i < e->matcher_count && !any; i++)
-        any = !store_matcher_matches(&e->matchers[i], SLICE(""));
-    if (!any && !p->options->empty_selectors)
-        return promql__fail_at(p, e->begin, e->end,
-                               "vector selector must contain at least one non-empty matcher");
     *out = e;
-    return 0;
+    return err;
 }
 
 const struct promql_operator promql__operators[PROMQL__OPERATORS] = {
@@ -245,73 +250,76 @@ int promql__find_operator(const struct promql_parser *p)
 
 /* --- primaries --- */
 
+/* The keywords that no metric may be called by. */
+static bool is_never_name(const struct promql_parser *p)
+{
+    static const char *const never[] = {"bool",       "on",          "ignoring",
+                                        "group_left", "group_right", "atan2"};
+    for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+        if (promql__is_word(p, never[i]))
+            return true;
+    }
+    return false;
+}
+
+bool promql__starts_expr(const struct promql_parser *p)
+{
+    if (p->now.kind == PROMQL_T_OP)
+        return strchr("+-({", p->now.text.ptr[0]) != NULL;
+    return p->now.kind != PROMQL_T_EOF && !is_never_name(p);
+}
+
+static int parse_name(struct promql_parser *p, struct promql_expr **out)
+{
+    static const char *const call[] = {"(", NULL}, *const aggregate[] = {"(", "by", "without",
+                                                                         NULL};
+    int which = promql__find_aggregate(p->now.text);
+    bool callable = p->now.word == PROMQL_W_NAME || p->now.word == PROMQL_W_CALL;
+    if (which >= 0 && promql__followed_by(p, aggregate))
+        return promql__parse_aggregate(p, which, out);
+    if (callable && promql__followed_by(p, call))
+        return promql__parse_call(p, out);
+    return is_never_name(p) ? promql__unexpected(p) : parse_selector(p, out);
+}
+
+static int parse_paren(struct promql_parser *p, struct promql_expr **out)
+{
+    size_t begin = p->now.begin;
+    struct promql_expr *inner, *e;
+    int err = promql__advance(p);
+    if (err || (err = promql__parse_expr(p, 0, &inner)))
+        return err;
+    if (!promql__is_op(p, ")"))
+        return promql__unexpected(p);
+    e = promql__new_expr(p, PROMQL_PAREN, inner->type, begin);
+    promql__set_args(p, e, &inner, 1);
+    err = promql__advance(p);
+    e->end = p->last_end;
+    *out = e;
+    return err;
+}
+
 static int parse_primary(struct promql_parser *p, struct promql_expr **out)
 {
-    static const char *const call[] = {"(", NULL},
-                             *const aggregate[] = {"(", "by", "without", NULL},
-                             *const never_names[] = {"bool", "on", "ignoring", "group_left",
-                                                     "group_right"};
     struct promql_token t = p->now;
-    struct promql_expr *e;
-    int err;
-    switch (t.kind) {
-    case PROMQL_T_NUMBER:
-        e = promql__new_expr(p, PROMQL_NUMBER, QUERY_TYPE_SCALAR, t.begin);
-        e->number = t.number;
-        e->is_duration = t.is_duration;
+    if (promql__is_number(p)) {
+        struct promql_expr *e = promql__new_expr(p, PROMQL_NUMBER, QUERY_TYPE_SCALAR, t.begin);
         e->end = t.end;
         *out = e;
-        return promql__advance(p);
-    case PROMQL_T_STRING:
-        e = promql__new_expr(p, PROMQL_STRING, QUERY_TYPE_STRING, t.begin);
+        return promql__take_number(p, &e->number, &e->is_duration);
+    }
+    if (t.kind == PROMQL_T_STRING) {
+        struct promql_expr *e = promql__new_expr(p, PROMQL_STRING, QUERY_TYPE_STRING, t.begin);
         e->string = t.text;
         e->end = t.end;
         *out = e;
         return promql__advance(p);
-    case PROMQL_T_IDENT: {
-        int which = promql__find_aggregate(t.text);
-        if (which >= 0 && promql__followed_by(p, aggregate))
-            return promql__parse_aggregate(p, which, out);
-        if (promql__followed_by(p, call))
-            return promql__parse_call(p, out);
-        if (slice_eq_nocase(t.text, SLICE("inf")) || slice_eq_nocase(t.text, SLICE("nan"))) {
-            e = promql__new_expr(p, PROMQL_NUMBER, QUERY_TYPE_SCALAR, t.begin);
-            e->number = (t.text.ptr[0] | 32) == 'i' ? INFINITY : NAN;
-            e->end = t.end;
-            *out = e;
-            return promql__advance(p);
-        }
-        for (size_t i = 0; i < ARRAY_LEN(never_names); i++) {
-            if (slice_eq_nocase(t.text, slice_cstr(never_names[i])))
-                return promql__fail_at(p, t.begin, t.end, "unexpected <%s>", never_names[i]);
-        }
+    }
+    if (t.kind == PROMQL_T_IDENT)
+        return parse_name(p, out);
+    if (promql__is_op(p, "{"))
         return parse_selector(p, out);
-    }
-    case PROMQL_T_OP:
-        if (promql__is_op(p, "{"))
-            return parse_selector(p, out);
-        if (promql__is_op(p, "(")) {
-            struct promql_expr *inner;
-            if ((err = promql__advance(p)) || (err = promql__parse_expr(p, 0, &inner)))
-                return err;
-            if (!promql__is_op(p, ")"))
-                return p->now.kind == PROMQL_T_EOF
-                           ? promql__fail_at(p, t.begin, p->now.end, "unclosed left parenthesis")
-                           : promql__unexpected(p, "");
-            e = promql__new_expr(p, PROMQL_PAREN, inner->type, t.begin);
-            promql__set_args(p, e, &inner, 1);
-            err = promql__advance(p);
-            e->end = p->last_end;
-            *out = e;
-            return err;
-        }
-        break;
-    case PROMQL_T_EOF:
-        if (!slice_trim(p->lex.text).len)
-            return promql__fail_at(p, 0, 0, "no expression found in input");
-        break;
-    }
-    return promql__unexpected(p, "");
+    return promql__is_op(p, "(") ? parse_paren(p, out) : promql__unexpected(p);
 }
 
 static int parse_unary(struct promql_parser *p, struct promql_expr **out)
@@ -337,12 +345,6 @@ static int parse_unary(struct promql_parser *p, struct promql_expr **out)
         *out = inner;
         return 0;
     }
-    if (inner->type != QUERY_TYPE_SCALAR && inner->type != QUERY_TYPE_VECTOR)
-        return promql__fail_at(
-            p, inner->begin, inner->end,
-            "unary expression only allowed on expressions of type scalar or instant "
-            "vector, got \"%s\"",
-            promql__type_name(inner->type));
     e->type = inner->type;
     e->end = inner->end;
     promql__set_args(p, e, &inner, 1);
@@ -352,47 +354,45 @@ static int parse_unary(struct promql_parser *p, struct promql_expr **out)
 
 /* --- binary operators --- */
 
+/* (1), (-1) */
+static int parse_fill_value(struct promql_parser *p, double *out)
+{
+    bool is_duration, negative;
+    int err = promql__advance(p);
+    if (!err)
+        err = promql__expect_op(p, "(");
+    negative = promql__is_op(p, "-");
+    if (!err && (negative || promql__is_op(p, "+")))
+        err = promql__advance(p);
+    if (!err)
+        err = promql__is_number(p) ? promql__take_number(p, out, &is_duration)
+                                   : promql__unexpected(p);
+    *out = negative ? -*out : *out;
+    return err ? err : promql__expect_op(p, ")");
+}
+
+/* fill(1), or a value for each side in either order. */
 static int parse_fill(struct promql_parser *p, struct promql_expr *e)
 {
-    static const char *const paren[] = {"(", NULL};
-    while ((promql__is_word(p, "fill") || promql__is_word(p, "fill_left") ||
-            promql__is_word(p, "fill_right")) &&
-           promql__followed_by(p, paren)) {
-        bool left = !promql__is_word(p, "fill_right"), right = !promql__is_word(p, "fill_left"),
-             negative = false;
-        if (!p->options->experimental)
-            return promql__fail_at(
-                p, p->now.begin, p->now.end,
-                "the fill modifiers are experimental and must be enabled with promql.experimental");
-        int err = promql__advance(p);
-        if (!err)
-            err = promql__expect_op(p, "(", "fill modifier");
-        if (!err && (promql__is_op(p, "-") || promql__is_op(p, "+"))) {
-            negative = promql__is_op(p, "-");
-            err = promql__advance(p);
-        }
-        if (err)
-            return err;
-        double v;
-        if (p->now.kind == PROMQL_T_NUMBER)
-            v = p->now.number;
-        else if (promql__is_word(p, "inf") || promql__is_word(p, "nan"))
-            v = promql__is_word(p, "inf") ? INFINITY : NAN;
-        else
-            return promql__unexpected(p, "fill modifier, expected number");
-        v = negative ? -v : v;
-        if ((err = promql__advance(p)) || (err = promql__expect_op(p, ")", "fill modifier")))
-            return err;
-        if (left) {
+    int err = 0;
+    double v = 0;
+    while (!err && p->now.word == PROMQL_W_KEYWORD) {
+        bool both = promql__is_word(p, "fill"), left = promql__is_word(p, "fill_left");
+        if (!(both && !e->has_fill_left && !e->has_fill_right) && !(left && !e->has_fill_left) &&
+            !(promql__is_word(p, "fill_right") && !e->has_fill_right))
+            break;
+        if ((err = parse_fill_value(p, &v)))
+            break;
+        if (both || left) {
             e->has_fill_left = true;
             e->fill_left = v;
         }
-        if (right) {
+        if (!left) {
             e->has_fill_right = true;
             e->fill_right = v;
         }
     }
-    return 0;
+    return err;
 }
 
 static int parse_matching(struct promql_parser *p, struct promql_expr *e)
@@ -422,62 +422,17 @@ static int parse_matching(struct promql_parser *p, struct promql_expr *e)
     return err ? err : parse_fill(p, e);
 }
 
-static int check_binary(struct promql_parser *p, struct promql_expr *e)
+int promql__too_deep(struct promql_parser *p)
 {
-    enum query_type l = e->args[0]->type, r = e->args[1]->type;
-    bool comparison = e->op >= QUERY_EQ && e->op <= QUERY_GE, set = e->op >= QUERY_AND;
-    for (int i = 0; i < 2; i++) {
-        if (e->args[i]->type != QUERY_TYPE_SCALAR && e->args[i]->type != QUERY_TYPE_VECTOR)
-            return promql__fail_at(
-                p, e->args[i]->begin, e->args[i]->end,
-                "binary expression must contain only scalar and instant vector types");
-    }
-    size_t at = e->args[0]->end; /* of the operator, where Prometheus points at */
-    while (at < e->args[1]->begin && strchr(" \t\r\n", p->lex.text.ptr[at]))
-        at++;
-    if (e->return_bool && !comparison)
-        return promql__fail_at(p, at, e->args[1]->begin,
-                               "bool modifier can only be used on comparison operators");
-    if (comparison && !e->return_bool && l == QUERY_TYPE_SCALAR && r == QUERY_TYPE_SCALAR)
-        return promql__fail_at(p, at, e->args[1]->begin,
-                               "comparisons between scalars must use BOOL modifier");
-    if (set && (l == QUERY_TYPE_SCALAR || r == QUERY_TYPE_SCALAR))
-        return promql__fail_at(p, e->begin, e->end,
-                               "set operator \"%s\" not allowed in binary scalar expression",
-                               e->op == QUERY_AND  ? "and"
-                               : e->op == QUERY_OR ? "or"
-                                                   : "unless");
-    if (set && e->has_group)
-        return promql__fail_at(p, e->begin, e->end, "no grouping allowed for \"%s\" operation",
-                               e->op == QUERY_AND  ? "and"
-                               : e->op == QUERY_OR ? "or"
-                                                   : "unless");
-    if (set && (e->has_fill_left || e->has_fill_right))
-        return promql__fail_at(p, e->begin, e->end,
-                               "filling in missing series not allowed for set operators");
-    if ((l != QUERY_TYPE_VECTOR || r != QUERY_TYPE_VECTOR) && (e->matching_count || e->has_group))
-        return promql__fail_at(p, e->begin, e->end,
-                               "vector matching only allowed between instant vectors");
-    for (size_t i = 0; e->on && i < e->include_count; i++) {
-        for (size_t k = 0; k < e->matching_count; k++) {
-            if (slice_eq(e->include[i], e->matching[k]))
-                return promql__fail_at(
-                    p, e->begin, e->end,
-                    "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                    SLICE_FMT(e->include[i]));
-        }
-    }
-    e->type =
-        l == QUERY_TYPE_SCALAR && r == QUERY_TYPE_SCALAR ? QUERY_TYPE_SCALAR : QUERY_TYPE_VECTOR;
-    return 0;
+    return promql__fail_at(p, p->now.begin, p->now.end,
+                           "the expression is nested too deeply (%d levels at most)",
+                           PROMQL__DEPTH_MAX);
 }
 
 int promql__parse_expr(struct promql_parser *p, int min_precedence, struct promql_expr **out)
 {
     if (++p->depth > PROMQL__DEPTH_MAX)
-        return promql__fail_at(p, p->now.begin, p->now.end,
-                               "the expression is nested too deeply (%d levels at most)",
-                               PROMQL__DEPTH_MAX);
+        return promql__too_deep(p);
     int err = parse_unary(p, out);
     while (!err) {
         int which = promql__find_operator(p);
@@ -495,11 +450,17 @@ int promql__parse_expr(struct promql_parser *p, int min_precedence, struct promq
             break;
         promql__set_args(p, e, sides, 2);
         e->end = sides[1]->end;
-        err = e->depth > CHAIN_MAX
-                  ? promql__fail_at(p, e->begin, e->end,
-                                    "the expression chains too many operators (%d at most)",
-                                    CHAIN_MAX)
-                  : check_binary(p, e);
+        e->type = sides[0]->type == QUERY_TYPE_SCALAR && sides[1]->type == QUERY_TYPE_SCALAR
+                      ? QUERY_TYPE_SCALAR
+                      : QUERY_TYPE_VECTOR;
+        if ((e->has_fill_left || e->has_fill_right) && !p->options->experimental)
+            err = promql__fail_at(p, e->begin, e->end,
+                                  "binop fill modifiers are experimental and not enabled "
+                                  "(promql.experimental)");
+        else if (e->depth > CHAIN_MAX)
+            err =
+                promql__fail_at(p, e->begin, e->end,
+                                "the expression chains too many operators (%d at most)", CHAIN_MAX);
         *out = e;
     }
     p->depth--;
@@ -511,13 +472,18 @@ int promql_parse(struct slice text, const struct promql_options *options, struct
 {
     struct diag own;
     diag_init(&own);
-    struct promql_parser p = {.options = options, .arena = arena, .diag = diag ? diag : &own};
+    struct promql_parser p = {
+        .options = options, .arena = arena, .diag = diag ? diag : &own, .context = {"", ""}};
     p.lex = (struct promql_lexer){.text = text, .arena = arena, .diag = p.diag};
     int err = promql_lex(&p.lex, &p.now);
+    if (!err && p.now.kind == PROMQL_T_EOF)
+        err = promql__fail_at(&p, 0, 0, "no expression found in input");
     if (!err)
         err = promql__parse_expr(&p, 0, out);
     if (!err && p.now.kind != PROMQL_T_EOF)
-        err = promql__unexpected(&p, "");
+        err = promql__unexpected(&p);
+    if (!err)
+        err = promql__check(&p, *out);
     for (size_t i = 0; err && i < p.regexes.len; i++)
         text_regex_free(p.regexes.items[i]);
     vec_free(&p.regexes);
