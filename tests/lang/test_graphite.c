@@ -52,7 +52,8 @@ static void add(struct world *w, const char *name, int64_t ts_s, double value)
     data_labels_builder_add(&b, SLICE(DATA_METRIC_NAME), part);
     while (slice_split(&rest, ';', &part)) {
         ptrdiff_t eq = slice_find_char(part, '=');
-        data_labels_builder_add(&b, slice_first(part, (size_t)eq), slice_from(part, (size_t)eq + 1));
+        data_labels_builder_add(&b, slice_first(part, (size_t)eq),
+                                slice_from(part, (size_t)eq + 1));
     }
     assert_int_equal(data_labels_builder_finish(&b, &labels, NULL), 0);
     data_metric_batch_reset(w->batch);
@@ -64,9 +65,8 @@ static void add(struct world *w, const char *name, int64_t ts_s, double value)
 
 static void refresh(struct world *w)
 {
-    assert_int_equal(graphite_index_refresh(w->index, store_metrics(w->store), SLICE("default"),
-                                            NULL, NULL),
-                     0);
+    assert_int_equal(
+        graphite_index_refresh(w->index, store_metrics(w->store), SLICE("default"), NULL, NULL), 0);
 }
 
 /* The paths found, a `*` behind leaves and a `.` behind branches, joined by spaces. */
@@ -116,8 +116,9 @@ static void index_grows(void **state)
     add(&w, "a-x", NOW, 1);
     FINDS(&w, "*", "a. a-x*");
     FINDS(&w, "a.*", "a.b*.");
-    FINDS(&w, "a.b.c1?.load", "a.b.c10.load* a.b.c11.load* a.b.c12.load* a.b.c13.load* a.b.c14.load* "
-                              "a.b.c15.load* a.b.c16.load* a.b.c17.load* a.b.c18.load* a.b.c19.load*");
+    FINDS(&w, "a.b.c1?.load",
+          "a.b.c10.load* a.b.c11.load* a.b.c12.load* a.b.c13.load* a.b.c14.load* "
+          "a.b.c15.load* a.b.c16.load* a.b.c17.load* a.b.c18.load* a.b.c19.load*");
     FINDS(&w, "a.{b.c7,b.c8}.load", "a.b.c7.load* a.b.c8.load*");
     FINDS(&w, "**.c99.*", "a.b.c99.load*");
     add(&w, "t;x=1", NOW, 1);

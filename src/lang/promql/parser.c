@@ -415,7 +415,7 @@ static int parse_matching(struct promql_parser *p, struct promql_expr *e)
                 promql__is_word(p, "group_left") ? QUERY_MANY_TO_ONE : QUERY_ONE_TO_MANY;
             if ((err = promql__advance(p)))
                 return err;
-            if (promql__is_op(p, "("))
+            if (promql__is_op(p, "(") || !promql__starts_expr(p))
                 err = promql__parse_names(p, &e->include, &e->include_count);
         }
     }
@@ -484,6 +484,8 @@ int promql_parse(struct slice text, const struct promql_options *options, struct
         err = promql__unexpected(&p);
     if (!err)
         err = promql__check(&p, *out);
+    if (err)
+        *out = NULL; /* its regular expressions are freed here */
     for (size_t i = 0; err && i < p.regexes.len; i++)
         text_regex_free(p.regexes.items[i]);
     vec_free(&p.regexes);
