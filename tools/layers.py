@@ -18,7 +18,7 @@ ONLY_IN = {
     "uv.h": {"net"}, "llhttp.h": {"net"}, "nghttp2/nghttp2.h": {"net"}, "curl/curl.h": {"net"},
     "openssl/": {"net"}, "wslay/": {"net"},
     "zstd.h": {"codec"}, "lz4.h": {"codec"}, "libdeflate.h": {"codec"}, "zlib.h": {"codec"},
-    "snappy-c.h": {"codec"}, "brotli/": {"codec"},
+    "lzma.h": {"codec"}, "bzlib.h": {"codec"}, "snappy-c.h": {"codec"}, "brotli/": {"codec"},
     "xxhash.h": {"base"}, "yaml.h": {"text"}, "pcre2.h": {"text"}, "sqlite3.h": {"store"},
 }
 

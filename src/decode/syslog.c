@@ -179,70 +179,6 @@ static bool read_5424(struct decode_syslog *d, struct slice s, struct parts *p,
 
 /* --- RFC 3164 --- */
 
-static int month_of(struct slice s)
-{
-    static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    for (int m = 0; m < 12 && s.len >= 3; m++) {
-        if (slice_eq_nocase(slice_first(s, 3), slice_make(names + m * 3, 3)))
-            return m + 1;
-    }
-    return 0;
-}
-
-/* The year that puts a date nearest behind the time of receipt, at most a day ahead of it. */
-static int64_t year_for(const struct decode_syslog *d, int month, int day, int64_t second)
-{
-    int64_t now = d->received_ns / NS_PER_SEC, year = 1970 + now / 31556952;
-    for (int64_t y = year + 1; y > year - 8; y--) { /* February 29 may be years ago */
-        int64_t t = decode_timestamp_days(y, month, day) * 86400 + second - d->offset_s;
-        if (day <= decode_timestamp_month_days(y, month) && t <= now + 86400)
-            return y;
-    }
-    return year;
-}
-
-/* "Jan  2 03:04:05", "Jan  2 2024 03:04:05.123": its length, 0 when there is none. */
-static size_t take_bsd_time(const struct decode_syslog *d, struct slice s, int64_t *out_ns)
-{
-    int month = month_of(s), day = 0;
-    int64_t year = -1, fraction = 0, scale = NS_PER_SEC / 10;
-    size_t at = 3;
-    if (!month || at >= s.len || s.ptr[at] != ' ')
-        return 0;
-    while (at < s.len && s.ptr[at] == ' ')
-        at++;
-    for (int i = 0; i < 2 && is_digit(s, at); i++)
-        day = day * 10 + s.ptr[at++] - '0';
-    if (at >= s.len || s.ptr[at++] != ' ')
-        return 0;
-    if (decode_timestamp_two(s, at) >= 0 && decode_timestamp_two(s, at + 2) >= 0 &&
-        at + 4 < s.len && s.ptr[at + 4] == ' ') {
-        year = decode_timestamp_two(s, at) * 100 + decode_timestamp_two(s, at + 2);
-        at += 5;
-    }
-    int hour = decode_timestamp_two(s, at), minute = decode_timestamp_two(s, at + 3),
-        second = decode_timestamp_two(s, at + 6);
-    if (at + 8 > s.len || s.ptr[at + 2] != ':' || s.ptr[at + 5] != ':' || hour < 0 || hour > 23 ||
-        minute < 0 || minute > 59 || second < 0 || second > 60 || day < 1)
-        return 0;
-    at += 8;
-    if (at < s.len && s.ptr[at] == '.' && is_digit(s, at + 1)) {
-        for (at++; is_digit(s, at); at++, scale /= 10)
-            fraction += (s.ptr[at] - '0') * scale;
-    }
-    int64_t of_day = hour * 3600 + minute * 60 + second;
-    if (day > decode_timestamp_month_days(2000, month))
-        return 0;
-    if (year < 1678 || year > 2261)
-        year = year_for(d, month, day, of_day);
-    if (day > decode_timestamp_month_days(year, month))
-        return 0;
-    *out_ns =
-        (decode_timestamp_days(year, month, day) * 86400 + of_day - d->offset_s) * NS_PER_SEC +
-        fraction;
-    return at;
-}
-
 static bool is_tag(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -275,7 +211,7 @@ static void take_tag(struct parts *p)
 
 static void read_3164(struct decode_syslog *d, struct slice s, struct parts *p)
 {
-    size_t n = take_bsd_time(d, s, &p->ts_ns);
+    size_t n = decode_timestamp_bsd(s, d->received_ns, d->offset_s, &p->ts_ns);
     p->line = s;
     if (!n && decode_timestamp_iso(s, &p->ts_ns, &n))
         n = 0;

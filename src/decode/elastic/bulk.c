@@ -193,7 +193,6 @@ int decode_elastic_bulk(const struct decode_elastic_request *req, struct data_ev
     size_t number = 0;
     int err = 0;
     *out = (struct decode_elastic_result){0};
-    decode__elastic_begin(&d);
     while (!err && take_line(&rest, &line)) {
         number++;
         if (slice_trim(line).len)
@@ -201,7 +200,7 @@ int decode_elastic_bulk(const struct decode_elastic_request *req, struct data_ev
     }
     if (!err && !out->items.len)
         err = diag_set(diag, ERR_INVALID, "request body is required");
-    decode__elastic_end(&d);
+    decode_record_deinit(&d.record);
     return err;
 }
 
@@ -212,8 +211,7 @@ void decode_elastic_document(const struct decode_elastic_request *req,
     struct decode__elastic d = {.req = req, .batch = batch, .out = out};
     struct decode_elastic_item item = {.action = action, .index = req->index, .id = id};
     *out = (struct decode_elastic_result){0};
-    decode__elastic_begin(&d);
     take_document(&d, &item, req->body);
     vec_push(&out->items, item);
-    decode__elastic_end(&d);
+    decode_record_deinit(&d.record);
 }

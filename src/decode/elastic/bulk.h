@@ -5,7 +5,7 @@
  * `timestamp` where it can be read, else when it was received. Its line is the first text of
  * message, event.original, log.original, log, msg; a document without one is its own line. All
  * other fields are attributes with dotted names; arrays stay JSON. Labels of the stream: what
- * decode/elastic/stream.c maps, `index` (without a date at its end), and service_name, which is
+ * decode/record_names.c maps, `index` (without a date at its end), and service_name, which is
  * always there. trace.id and span.id are the row's when they are ids in hexadecimal; the level is
  * that of log.level, level or severity, else looked for in the line. */
 #ifndef DECODE_ELASTIC_BULK_H

@@ -1,9 +1,9 @@
-/* Which fields are labels of a document's stream, in the names that the OTLP and Loki doors give
+/* Which fields are labels of a record's stream, in the names that the OTLP and Loki doors give
  * them. */
 #include <limits.h>
 
-#include "decode/elastic/bulk_priv.h"
 #include "decode/otlp/stream.h"
+#include "decode/record.h"
 
 #define ROW(field, label, only)                                                                    \
     {                                                                                              \
@@ -34,7 +34,7 @@ static const struct {
     ROW("kubernetes.container_name", "k8s_container_name", false),
 };
 
-struct slice decode__elastic_label(struct slice field, bool *out_only)
+struct slice decode__record_label(struct slice field, bool *out_only)
 {
     struct slice label = decode_otlp_stream_label(field);
     *out_only = true;
@@ -47,7 +47,7 @@ struct slice decode__elastic_label(struct slice field, bool *out_only)
     return label;
 }
 
-unsigned decode__elastic_service_rank(struct slice field)
+unsigned decode__record_service_rank(struct slice field)
 {
     static const struct slice names[] = {
         SLICE_INIT("service"),
@@ -69,21 +69,4 @@ unsigned decode__elastic_service_rank(struct slice field)
             return i;
     }
     return UINT_MAX;
-}
-
-struct slice decode__elastic_index_base(struct slice index)
-{
-    /* Digits and separators at the end that begin with a year. */
-    size_t at = index.len;
-    while (at && ((index.ptr[at - 1] >= '0' && index.ptr[at - 1] <= '9') ||
-                  index.ptr[at - 1] == '.' || index.ptr[at - 1] == '-'))
-        at--;
-    for (; at + 5 <= index.len; at++) {
-        struct slice date = slice_from(index, at);
-        if ((date.ptr[0] == '-' || date.ptr[0] == '.') && date.len >= 8 &&
-            (date.ptr[1] == '1' || date.ptr[1] == '2') &&
-            (date.ptr[5] == '.' || date.ptr[5] == '-'))
-            return at ? slice_first(index, at) : index;
-    }
-    return index;
 }
