@@ -168,6 +168,8 @@ static int check(struct server_config *c, struct diag *diag)
         return bad(c, diag, "syslog.zone",
                    "\"%s\" is no zone: local, UTC or an offset like +02:00 is expected",
                    c->syslog_zone);
+    if ((err = pipe_span_metrics_check(&c->span_metrics, diag)))
+        return err;
     err = server_config_auth(c, &auth, diag);
     if (!err)
         err = server_doors_check(c, auth != NULL, diag);

@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "base/vec.h"
 #include "input/statsd/statsd.h"
+#include "pipe/span_metrics.h"
 #include "server/doors.h"
 #include "text/conf.h"
 
@@ -67,6 +68,9 @@ struct server_config {
     struct input_statsd_config statsd; /* but for `listen`: doors.statsd.listen */
 
     const char *syslog_zone;
+
+    struct pipe_span_metrics_config span_metrics; /* but for its clock */
+    int64_t span_metrics_interval_ns;
 
     int log_level;
     int64_t threads_loops, threads_workers;

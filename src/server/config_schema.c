@@ -13,6 +13,8 @@ static const char *const durabilities[] = {"group", "os", NULL};
 static const char *const statsd_parsers[] = {"strict", "node", NULL};
 static const char *const statsd_names[] = {"labels", "graphite", "both", NULL};
 static const char *const statsd_gauge_signs[] = {"delta", "absolute", NULL};
+static const char *const span_names[] = {"tempo", "otel", "both", NULL};
+static const char *const span_histograms[] = {"classic", "native", "both", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 /* clang-format off */
@@ -93,6 +95,8 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.statsd.names", TEXT_CONF_INT, AT(statsd.names_max), "1000000", 1, INT64_MAX, NULL, "names with their tags and type; samples of new ones beyond are refused, the others go on", false, false},
     {"limits.statsd.line_size", TEXT_CONF_SIZE, AT(statsd.line_bytes_max), "4KiB", 16, 65535, NULL, "of a name with its tags; longer ones are refused", false, false},
     {"limits.statsd.memory", TEXT_CONF_SIZE, AT(statsd.memory_max), "256MiB", 1 << 16, INT64_MAX, NULL, "values of timers and members of sets that wait for a flush; more are refused", false, false},
+    {"limits.span_metrics.series", TEXT_CONF_INT, AT(span_metrics.series_max), "500000", 1, INT64_MAX, NULL, "series made from spans, service graph included; what new ones would count is counted in one series with the label metric_overflow", false, false},
+    {"limits.service_graph.edges", TEXT_CONF_INT, AT(span_metrics.edges_max), "100000", 1, INT64_MAX, NULL, "calls of which only one side's span is there; the oldest give way", false, false},
     {"limits.otlp.delta_series", TEXT_CONF_INT, AT(delta_series), "1000000", 1, INT64_MAX, NULL, "series of delta temporality whose running sums are in memory; new ones beyond are refused", false, false},
     {"limits.otlp.delta_idle", TEXT_CONF_DURATION, AT(delta_idle_ns), "1h", NS_PER_SEC, 30 * 24 * 3600 * NS_PER_SEC, NULL, "a running sum that nothing is added to for this long leaves memory; also how far back one is looked for in the store", false, false},
     {"limits.logs.entries", TEXT_CONF_INT, AT(log_entries), "100000", 0, INT64_MAX, NULL, "lines that one log query may ask for; 0 = no limit", true, false},
@@ -169,6 +173,18 @@ const struct text_conf_field server_config_fields[] = {
     {"statsd.prefix_set", TEXT_CONF_STRING, AT(statsd.prefix_set), "sets", 0, 0, NULL, "for sets (prefixSet)", false, false},
     {"statsd.global_suffix", TEXT_CONF_STRING, AT(statsd.global_suffix), "", 0, 0, NULL, "graphite names: what all end with (globalSuffix)", false, false},
     {"statsd.prefix_stats", TEXT_CONF_STRING, AT(statsd.prefix_stats), "statsd", 0, 0, NULL, "graphite names: of the daemon's own figures (prefixStats)", false, false},
+
+    {"span_metrics.enabled", TEXT_CONF_BOOL, AT(span_metrics.calls), "true", 0, 0, NULL, "make metrics of calls, errors and latencies from spans", false, false},
+    {"span_metrics.names", TEXT_CONF_CHOICE, AT(span_metrics.names), "tempo", 0, 0, span_names, "what they are called: as Tempo's metrics generator does (traces_spanmetrics_calls_total, ...), as the OpenTelemetry Collector's connector (traces_span_metrics_calls_total, ...), or both", false, false},
+    {"span_metrics.histograms", TEXT_CONF_CHOICE, AT(span_metrics.histograms), "classic", 0, 0, span_histograms, "how latencies are stored, those of the service graph too: classic buckets, native histograms, or both", false, false},
+    {"span_metrics.dimensions", TEXT_CONF_STRING, AT(span_metrics.dimensions), "", 0, 0, NULL, "attributes of the resource or the span that become labels as well, comma-separated", false, false},
+    {"span_metrics.target_info", TEXT_CONF_BOOL, AT(span_metrics.target_info), "false", 0, 0, NULL, "traces_target_info with the attributes of each resource, and labels job and instance on the metrics of calls", false, false},
+    {"span_metrics.interval", TEXT_CONF_DURATION, AT(span_metrics_interval_ns), "15s", 100 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how often what was counted is stored, the service graph too", false, false},
+    {"span_metrics.idle", TEXT_CONF_DURATION, AT(span_metrics.idle_ns), "15m", NS_PER_SEC, INT64_MAX, NULL, "series that no span adds to for this long end", false, false},
+    {"service_graph.enabled", TEXT_CONF_BOOL, AT(span_metrics.graph), "true", 0, 0, NULL, "make metrics of calls between services (traces_service_graph_request_total, ...)", false, false},
+    {"service_graph.dimensions", TEXT_CONF_STRING, AT(span_metrics.graph_dimensions), "", 0, 0, NULL, "attributes of both sides that become labels client_<name> and server_<name>, comma-separated", false, false},
+    {"service_graph.peer_attributes", TEXT_CONF_STRING, AT(span_metrics.peer_attributes), "peer.service,db.name,db.system,db.system.name", 0, 0, NULL, "attributes that name whom a client calls when no span of that comes, comma-separated, the first one counts", false, false},
+    {"service_graph.wait", TEXT_CONF_DURATION, AT(span_metrics.wait_ns), "10s", NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how long the span of one side of a call waits for that of the other", false, false},
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},

@@ -147,10 +147,11 @@ static int start(struct server *s, struct diag *diag)
     server_host_init(s);
     if ((err = new_provision(s, diag)))
         return err;
+    s->span_metrics = server_span_metrics_new(c, &s->sink.sink, s->host.now_ns, s);
     struct api_config api = {.source = store_metrics(s->store),
                              .spans = store_events(s->store, DATA_EVENT_SPANS),
                              .logs = store_events(s->store, DATA_EVENT_LOGS),
-                             .sink = &s->sink.sink,
+                             .sink = server_span_metrics_sink(s->span_metrics, &s->sink.sink),
                              .pool = s->pool,
                              .catalog = s->catalog,
                              .host = &s->host};
@@ -206,6 +207,7 @@ static int start(struct server *s, struct diag *diag)
     s->first_rules = NULL;
     s->rules = server_rules_start(&rules, c, next);
     server_telemetry_start(s->telemetry);
+    server_span_metrics_start(s->span_metrics);
     if (s->provision)
         server_provision_start(s->provision);
     api_set_ready(s->api, true);
@@ -230,12 +232,14 @@ static void stop(struct server *s)
     server_telemetry_free(s->telemetry);
     s->telemetry = NULL;
     server_provision_stop(s->provision);
+    server_span_metrics_stop(s->span_metrics);
     if (s->store)
         store_close(s->store);
     if (s->loops)
         net_loops_stop(s->loops, DRAIN_NS);
     os_pool_free(s->pool);
     api_free(s->api);
+    server_span_metrics_free(s->span_metrics);
     server_provision_free(s->provision); /* nothing saves any more */
     store_catalog_close(s->catalog);
 }

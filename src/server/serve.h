@@ -12,6 +12,7 @@
 #include "server/provision.h"
 #include "server/rules.h"
 #include "server/sink.h"
+#include "server/span_metrics.h"
 #include "server/telemetry.h"
 #include "store/catalog.h"
 #include "store/store.h"
@@ -24,6 +25,7 @@ struct server {
     struct store *store;
     struct store_catalog *catalog; /* NULL: could not be opened */
     struct server_sink sink;
+    struct server_span_metrics *span_metrics; /* before the sink; NULL: off */
     struct api *api;
     struct api_host host;
     struct server_doors *doors;

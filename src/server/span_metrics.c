@@ -1,0 +1,87 @@
+#include "server/span_metrics.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/mem.h"
+
+struct server_span_metrics {
+    struct pipe_span_metrics *metrics;
+    int64_t interval_ns;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool started, stopping;
+};
+
+struct server_span_metrics *server_span_metrics_new(const struct server_config *config,
+                                                    struct pipe_sink *next,
+                                                    int64_t (*now_ns)(void *ctx), void *ctx)
+{
+    struct pipe_span_metrics_config c = config->span_metrics;
+    if (!c.calls && !c.graph)
+        return NULL;
+    struct server_span_metrics *m = mem_calloc(1, sizeof(*m));
+    c.now_ns = now_ns;
+    c.ctx = ctx;
+    m->metrics = pipe_span_metrics_new(&c, next);
+    m->interval_ns = config->span_metrics_interval_ns;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->wake, NULL);
+    return m;
+}
+
+struct pipe_sink *server_span_metrics_sink(struct server_span_metrics *m, struct pipe_sink *next)
+{
+    return m ? pipe_span_metrics_sink(m->metrics) : next;
+}
+
+static void *thread_main(void *arg)
+{
+    struct server_span_metrics *m = arg;
+    pthread_setname_np(pthread_self(), "span-metrics");
+    pthread_mutex_lock(&m->lock);
+    while (!m->stopping) {
+        struct timespec at;
+        clock_gettime(CLOCK_REALTIME, &at);
+        int64_t next_ns = at.tv_sec * NS_PER_SEC + at.tv_nsec;
+        next_ns = (next_ns / m->interval_ns + 1) * m->interval_ns;
+        at.tv_sec = next_ns / NS_PER_SEC;
+        at.tv_nsec = next_ns % NS_PER_SEC;
+        while (!m->stopping && !pthread_cond_timedwait(&m->wake, &m->lock, &at))
+            ;
+        pthread_mutex_unlock(&m->lock);
+        pipe_span_metrics_write(m->metrics); /* the last one too */
+        pthread_mutex_lock(&m->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+void server_span_metrics_start(struct server_span_metrics *m)
+{
+    if (m)
+        m->started = !pthread_create(&m->thread, NULL, thread_main, m);
+}
+
+void server_span_metrics_stop(struct server_span_metrics *m)
+{
+    if (!m || !m->started)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->lock);
+    pthread_join(m->thread, NULL);
+    m->started = false;
+}
+
+void server_span_metrics_free(struct server_span_metrics *m)
+{
+    if (!m)
+        return;
+    pipe_span_metrics_free(m->metrics);
+    pthread_cond_destroy(&m->wake);
+    pthread_mutex_destroy(&m->lock);
+    mem_free(m);
+}
