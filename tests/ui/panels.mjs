@@ -5,7 +5,7 @@ const prom = { type: 'prometheus', uid: 'prometheus' };
 const panel = (type, title, x, y, w, h, targets, more = {}) => ({ id: ++nextId, type, title, gridPos: { x, y, w, h }, datasource: prom, targets, ...more });
 const edge = (a, b, v) => `label_replace(label_replace(vector(${v}), "source", "${a}", "", ""), "target", "${b}", "", "")`;
 
-export async function panels({ page, base, test, check, until }) {
+export async function panels({ page, base, test, check, until, drawn }) {
   const save = async (uid, list, more = {}) => {
     const dashboard = { uid, title: uid, schemaVersion: 42, time: { from: 'now-1m', to: 'now' }, refresh: '', panels: list, ...more };
     const res = await fetch(`${base}/api/dashboards/db`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboard, overwrite: true }) });
@@ -28,5 +28,48 @@ export async function panels({ page, base, test, check, until }) {
     await page.keyboard.press('Enter');
     await page.locator('.ng-open .popover', { hasText: 'cart' }).waitFor();
     check((await page.evaluate(() => window.__xss)) === undefined, 'a node ran code');
+  });
+  const traceId = 'abcdef0123456789abcdef0123456789';
+  await test('a trace is drawn as a waterfall, a list and a flame graph', async () => {
+    const kv = (key, stringValue) => ({ key, value: { stringValue } });
+    const at = (ms) => String((BigInt(Date.now()) - 10_000n + BigInt(ms)) * 1_000_000n);
+    const span = (n, parent, name, from, to) => ({ traceId, spanId: `${n}`.repeat(16), parentSpanId: parent ? `${parent}`.repeat(16) : '', name, kind: 2, startTimeUnixNano: at(from), endTimeUnixNano: at(to) });
+    const body = { resourceSpans: [{ resource: { attributes: [kv('service.name', 'shop<b>')] }, scopeSpans: [{ scope: { name: 'lib' }, spans: [span(1, 0, 'GET /', 0, 100), span(2, 1, 'query', 10, 60), span(3, 1, '<img src=x onerror=window.__xss=41>', 60, 90)] }] }] };
+    const sent = await fetch(`${base}/otlp/v1/traces`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    check(sent.ok, await sent.text());
+    const tempo = { type: 'tempo', uid: 'tempo' };
+    const ask = (query) => [{ refId: 'A', query, queryType: 'traceql', datasource: tempo }];
+    await save('traces', [panel('traces', 'One', 0, 0, 12, 10, ask(traceId)), panel('traces', 'Found', 12, 0, 12, 10, ask('{resource.service.name="shop<b>"}')), panel('flamegraph', 'Flame', 0, 10, 24, 8, ask(traceId))], { time: { from: 'now-15m', to: 'now' } });
+    await page.goto(`${base}/d/traces`);
+    await until('the waterfall', async () => (await page.locator('[data-panel="One"] .tr-row').count()) === 3);
+    await page.locator('[data-panel="Found"] .linkish').first().click();
+    await until('the trace that was found', async () => (await page.locator('[data-panel="Found"] .tr-row').count()) === 3);
+    await page.locator('[data-panel="Found"] [aria-label="Back to the list"]').click();
+    await page.locator('[data-panel="Found"] .trace-list').waitFor();
+    await until('the flames', async () => (await drawn(page, 'Flame')).coloured > 200);
+    const flame = page.locator('[data-panel="Flame"] .fg-flame');
+    check((await flame.getAttribute('aria-label')).includes('4 bars in 3 levels'), await flame.getAttribute('aria-label'));
+    await page.locator('[data-panel="Flame"] .fg-name button', { hasText: 'query' }).click();
+    check((await page.locator('[data-panel="Flame"] .fg-bar').innerText()).includes('50.0 %'), await page.locator('[data-panel="Flame"] .fg-bar').innerText());
+    await flame.focus();
+    await page.keyboard.press('ArrowDown');
+    check((await flame.getAttribute('aria-label')).includes('at shop<b>: GET /'), 'the arrow keys do not walk the flames');
+    check((await page.evaluate(() => window.__xss)) === undefined, 'a span ran code');
+  });
+  await test('columns are drawn against each other, and tell what a point is', async () => {
+    const point = (n, a) => `label_replace(vector(${a}), "n", "${n}", "", "")`;
+    const q = (f) => [[1, 2, 30], [2, 5, 10], [3, 9, 20]].map(([n, a, b]) => point(`host ${n}`, f ? a : b)).join(' or ');
+    const as = (refId, expr) => ({ refId, expr, format: 'table', instant: true });
+    await save('xy', [panel('xychart', 'Scatter', 0, 0, 24, 12, [as('A', q(true)), as('B', q(false))], { transformations: [{ id: 'merge', options: {} }], fieldConfig: { defaults: { custom: { pointSize: { fixed: 20 }, fillOpacity: 100 } }, overrides: [] } })]);
+    await page.goto(`${base}/d/xy`);
+    await until('three points', async () => (await drawn(page, 'Scatter')).coloured > 600);
+    check((await page.locator('[data-panel="Scatter"] .ts-plot').getAttribute('aria-label')).includes('3 points in 1 series'), 'not three points');
+    const box = await page.locator('.xy-canvas').boundingBox();
+    let said = '';
+    for (let x = 20; x < box.width && !said; x += 12) for (let y = 10; y < box.height && !said; y += 12) {
+      await page.mouse.move(box.x + x, box.y + y);
+      if (await page.locator('[data-panel="Scatter"] .tip').count()) said = await page.locator('[data-panel="Scatter"] .tip').innerText();
+    }
+    check(/host \d/.test(said) && said.includes('Value #B'), `the tooltip says “${said}”`);
   });
 }

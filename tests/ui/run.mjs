@@ -1,5 +1,5 @@
 // Drives the UI in headless Chromium against a server started for it, and checks what is drawn: the
-// pixels of the charts, not only their elements. Prints TAP.
+// pixels of the charts, not only their elements. Prints TAP. UI_ONLY=panels runs that file alone.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -21,7 +21,16 @@ const rules = await alertsConfig(work);
 const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s'], { stdio: 'ignore' });
 
 let count = 0, failed = 0;
+const only = process.env.UI_ONLY;
+let inPart = false;
+async function part(name, run) {
+  if (only && only !== name) return;
+  inPart = true;
+  await run();
+  inPart = false;
+}
 async function test(name, body) {
+  if (only && !inPart) return;
   count++;
   try {
     await body();
@@ -141,8 +150,8 @@ try {
     await page.goto(`${base}/status`);
     await until('the doors', async () => (await page.locator('td:has-text("prometheus")').count()) > 0);
   });
-  await dashboards({ page, base, test, check, until, drawn, complaints, foreign });
-  await panels({ page, base, test, check, until, drawn });
+  await part('dashboards', () => dashboards({ page, base, test, check, until, drawn, complaints, foreign }));
+  await part('panels', () => panels({ page, base, test, check, until, drawn }));
   await logs({ page, base, test, check, until, drawn });
   await traces({ page, base, test, check, until });
   await alerts({ page, base, test, check, until });

@@ -7,7 +7,11 @@ Object.assign(globalThis, {
   history: { pushState: nothing, replaceState: nothing },
   matchMedia: () => media,
   addEventListener: nothing,
+  dispatchEvent: nothing,
+  CustomEvent: class {},
   devicePixelRatio: 1,
 });
 const g = globalThis as unknown as { window?: unknown };
 g.window ??= globalThis;
+// Node has had one of its own since version 21, which cannot be assigned.
+(globalThis as { navigator?: unknown }).navigator ??= { userAgent: '' };

@@ -2,7 +2,7 @@
 
 export const DRAWN = [
   'timeseries', 'stat', 'gauge', 'bargauge', 'table', 'text', 'row', 'trend', 'piechart', 'heatmap', 'histogram', 'barchart', 'logs',
-  'state-timeline', 'status-history', 'alertlist', 'dashlist', 'annolist', 'nodeGraph',
+  'state-timeline', 'status-history', 'alertlist', 'dashlist', 'annolist', 'nodeGraph', 'traces', 'flamegraph', 'xychart',
 ] as const;
 
 export function isDrawn(type: string): boolean {

@@ -25,6 +25,9 @@ const LOADERS: Record<string, Load> = {
   dashlist: () => import('./DashList'),
   annolist: () => import('./AnnoList'),
   nodeGraph: () => import('./NodeGraph'),
+  traces: () => import('./Traces'),
+  flamegraph: () => import('./Flame'),
+  xychart: () => import('./xy/XyChart'),
 };
 
 /** Drawings that ask nothing of a data source. */
@@ -68,5 +71,8 @@ export const PANEL_TYPES: PanelTypeInfo[] = [
   { type: 'alertlist', name: 'Alert list' },
   { type: 'dashlist', name: 'Dashboard list' },
   { type: 'annolist', name: 'Annotation list' },
+  { type: 'xychart', name: 'Scatter' },
   { type: 'nodeGraph', name: 'Node graph' },
+  { type: 'traces', name: 'Traces' },
+  { type: 'flamegraph', name: 'Flame graph' },
 ];
