@@ -46,6 +46,7 @@ void api_free(struct api *api)
     api_auth_free(api->auth);
     query_cache_free(api->cache);
     graphite_index_free(api->graphite);
+    graphite_schemas_unref(api->graphite_schemas);
     api__write_free(api);
     api__otlp_free(api);
     loki__free(api);

@@ -23,6 +23,7 @@
 struct api;
 struct api_auth;
 struct api_otlp_settings;
+struct graphite_schemas;
 struct alert_group; /* alert/group.h */
 
 /* May change while running (api_set_limits). */
@@ -183,6 +184,9 @@ void api_set_limits(struct api *api, const struct api_limits *limits);
 void api_set_auth(struct api *api, struct api_auth *auth);
 /* Takes the reference (api/otlp/settings.h). Thread-safe. */
 void api_set_otlp(struct api *api, struct api_otlp_settings *settings);
+/* Retention rules of Graphite's paths (lang/graphite), NULL = none; takes the reference.
+ * Thread-safe. */
+void api_set_graphite(struct api *api, struct graphite_schemas *schemas);
 /* Until true, data endpoints answer 503. Thread-safe. */
 void api_set_ready(struct api *api, bool ready);
 /* Queries running now, and the bytes that all of them hold. Thread-safe. */

@@ -36,7 +36,8 @@ struct api {
     struct api_job *waiting, **waiting_end; /* gated jobs in order */
     int64_t running, waiting_count;
     struct api_otlp_settings *otlp;
-    struct api__otlp_kit *otlp_kits; /* idle ones */
+    struct graphite_schemas *graphite_schemas; /* may be NULL */
+    struct api__otlp_kit *otlp_kits;           /* idle ones */
     struct pipe_delta *delta;
     struct api__loki_deletion *loki_deletions; /* newest first */
     uint64_t loki_deletion_id;

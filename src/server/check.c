@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "server/commands.h"
 #include "server/config.h"
+#include "server/graphite.h"
 #include "server/inputs.h"
 #include "server/otlp.h"
 #include "server/rule_check.h"
@@ -56,6 +57,14 @@ static int check_otlp(const struct server_config *config, struct diag *diag)
     return err;
 }
 
+static int check_graphite(const struct server_config *config, struct diag *diag)
+{
+    struct graphite_schemas *schemas = NULL;
+    int err = server_graphite_schemas(config, &schemas, diag);
+    graphite_schemas_unref(schemas);
+    return err;
+}
+
 static int check_pharos(const char *path, struct slice text, size_t *problems, struct diag *diag)
 {
     struct server_config *config = NULL;
@@ -64,6 +73,8 @@ static int check_pharos(const char *path, struct slice text, size_t *problems, s
         err = server_inputs_check(config, diag);
     if (!err)
         err = check_otlp(config, diag);
+    if (!err)
+        err = check_graphite(config, diag);
     for (size_t i = 0; config && i < config->warnings.len; i++)
         fprintf(stderr, "%s: warning: %s\n", path, config->warnings.items[i]);
     if (!err)

@@ -71,6 +71,7 @@ struct server_config {
 
     struct pipe_span_metrics_config span_metrics; /* but for its clock */
     int64_t span_metrics_interval_ns;
+    const char *graphite_schemas_file, *graphite_aggregation_file; /* "" = none */
 
     int log_level;
     int64_t threads_loops, threads_workers;

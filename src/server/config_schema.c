@@ -66,6 +66,8 @@ const struct text_conf_field server_config_fields[] = {
     {"doors.syslog.tls.key_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_key_file), "", 0, 0, NULL, "private key in PEM", false, false},
     {"doors.syslog.tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_client_ca_file), "", 0, 0, NULL, "clients must show a certificate signed by one of these", false, false},
     {"syslog.zone", TEXT_CONF_STRING, AT(syslog_zone), "local", 0, 0, NULL, "the zone of syslog times that name none (RFC 3164): local, UTC or an offset like +02:00", false, false},
+    {"graphite.schemas_file", TEXT_CONF_STRING, AT(graphite_schemas_file), "", 0, 0, NULL, "carbon's storage-schemas.conf: the steps of paths and how far back they are shown; none: the steps are those of the data", true, false},
+    {"graphite.aggregation_file", TEXT_CONF_STRING, AT(graphite_aggregation_file), "", 0, 0, NULL, "carbon's storage-aggregation.conf: how finer points become coarser ones", true, false},
 
     {"auth.users", TEXT_CONF_NODE, AT(auth_users), NULL, 0, 0, NULL, "users for HTTP basic authentication: a map of name to password hash (`pharos password` makes one), or to `{hash_file: path}`. Once there is a user or a token, every HTTP door asks", true, true},
     {"auth.tokens", TEXT_CONF_NODE, AT(auth_tokens), NULL, 0, 0, NULL, "bearer tokens: a map of name to token, or to `{file: path}`; at least 16 characters", true, true},

@@ -5,6 +5,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "server/graphite.h"
 #include "server/otlp.h"
 #include "server/serve.h"
 #include "server/version.h"
@@ -289,6 +290,7 @@ int server_reload(struct server *s, struct diag *diag)
     struct server_rules_next *rules = NULL;
     struct api_auth *auth = NULL;
     struct api_otlp_settings *otlp = NULL;
+    struct graphite_schemas *schemas = NULL;
     struct api_limits limits;
     struct store_catalog_config catalog = {0};
     struct buf restart = {0};
@@ -300,6 +302,8 @@ int server_reload(struct server *s, struct diag *diag)
     if (!err)
         err = server_otlp_settings(next, &otlp, diag);
     if (!err)
+        err = server_graphite_schemas(next, &schemas, diag);
+    if (!err)
         err = server_rules_read(next, &rules, diag);
     if (!err)
         err = server_inputs_reload(s->inputs, next, diag);
@@ -309,6 +313,7 @@ int server_reload(struct server *s, struct diag *diag)
         pthread_mutex_unlock(&s->lock);
         api_auth_free(auth);
         api_otlp_settings_free(otlp);
+        graphite_schemas_unref(schemas);
         server_rules_next_free(rules);
         server_config_free(next);
         LOG_ERROR("server", "configuration not reloaded, the old one stays in force",
@@ -323,6 +328,7 @@ int server_reload(struct server *s, struct diag *diag)
         store_catalog_set_limits(s->catalog, &catalog);
     api_set_auth(s->api, auth);
     api_set_otlp(s->api, otlp);
+    api_set_graphite(s->api, schemas);
     server_doors_reload(s->doors, next);
     server_rules_apply(s->rules, next, rules);
     log_set_level((enum log_level)next->log_level);

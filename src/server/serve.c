@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "os/pool.h"
 #include "server/commands.h"
+#include "server/graphite.h"
 #include "server/otlp.h"
 #include "server/version.h"
 
@@ -163,6 +164,10 @@ static int start(struct server *s, struct diag *diag)
     if ((err = server_otlp_settings(c, &otlp, diag)))
         return err;
     api_set_otlp(s->api, otlp);
+    struct graphite_schemas *schemas = NULL;
+    if ((err = server_graphite_schemas(c, &schemas, diag)))
+        return err;
+    api_set_graphite(s->api, schemas);
     /* Needs no port yet: /metrics may be asked as soon as a door is open. */
     struct server_telemetry_config tc = {.source = store_metrics(s->store),
                                          .sink = &s->sink.sink,

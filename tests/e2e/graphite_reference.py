@@ -2,6 +2,7 @@
 
     ref = Reference(directory); ref.start(); ref.send(b"a.b 1 1700000000\\n"); ref.get("/render?...")
 """
+import json
 import os
 import shutil
 import socket
@@ -66,15 +67,32 @@ make_server("127.0.0.1", int(sys.argv[2]), get_wsgi_application(), handler_class
 """
 
 
+WHISPER = """
+import json, sys, whisper
+for path, archives, xff, method, points in json.load(sys.stdin):
+    whisper.create(path, archives, xff, method)
+    for ts, value in points:
+        whisper.update(path, value, ts, ts)
+"""
+
+
+def make_whisper(files):
+    """[path, [[step, points], ...], xFilesFactor, method, [[ts, value], ...]]: files as they are when each point
+    came at its own time."""
+    for path, *_ in files:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run([PYTHON, "-c", WHISPER], input=json.dumps(files), text=True, check=True)
+
+
 def is_installed():
     return shutil.which("carbon-cache") is not None and os.path.isdir("/usr/lib/python3/dist-packages/graphite")
 
 
 class Reference:
-    def __init__(self, directory, schemas):
+    def __init__(self, directory, schemas, aggregation=""):
         self.dir = str(directory)
         self.line, self.pickle, self.query, self.web = (pt.free_port() for _ in range(4))
-        self.schemas = schemas
+        self.schemas, self.aggregation = schemas, aggregation
         self.processes = []
 
     def write(self, name, text):
@@ -88,7 +106,7 @@ class Reference:
         conf = self.write("carbon.conf", CARBON.format(dir=self.dir, line=self.line, pickle=self.pickle,
                                                        query=self.query))
         self.write("storage-schemas.conf", self.schemas)
-        self.write("storage-aggregation.conf", "")
+        self.write("storage-aggregation.conf", self.aggregation)
         self.write("reference_settings.py", SETTINGS.format(dir=self.dir, query=self.query))
         web = self.write("web.py", WEB)
         with open(os.path.join(self.dir, "out.log"), "w") as log:

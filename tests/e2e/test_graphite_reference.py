@@ -150,6 +150,52 @@ def same(a, b):
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=2e-6)
 
 
+SCHEMAS = """[rolled]
+pattern = ^roll\\.
+retentions = 60s:1h,5m:6h,15m:2d
+[slow]
+pattern = ^slow
+retentions = 300s:1d
+[all]
+pattern = .*
+retentions = 60s:1d
+"""
+AGGREGATION = """[max]
+pattern = \\.max$
+xFilesFactor = 0.1
+aggregationMethod = max
+[sum]
+pattern = \\.sum$
+xFilesFactor = 0
+aggregationMethod = sum
+[last]
+pattern = \\.last$
+xFilesFactor = 0.7
+aggregationMethod = last
+[zero]
+pattern = \\.zero$
+xFilesFactor = 0
+aggregationMethod = avg_zero
+[default]
+pattern = .*
+xFilesFactor = 0.5
+aggregationMethod = average
+"""
+ROLLED = {"max": (.1, "max"), "sum": (0, "sum"), "last": (.7, "last"), "zero": (0, "avg_zero"), "avg": (.5, "average")}
+
+
+def rolled_points():
+    """{name: [[ts, value]]} over a day, with gaps that reach every archive's xFilesFactor."""
+    random.seed(11)
+    series = {name: [] for name in ROLLED}
+    for i in range(1440):
+        share = (1, .9, .55, .3, 0)[i // 37 % 5]
+        for points in series.values():
+            if random.random() < share:
+                points.append([NOW - 60 * (1439 - i), round(random.random() * 100, 3)])
+    return series
+
+
 class Test(pt.Case):
     def render(self, get, target, start, end, **more):
         q = urllib.parse.urlencode({"target": target, "from": start, "until": end, "format": "json", **more})
@@ -177,17 +223,21 @@ class Test(pt.Case):
     def test_everything(self):
         if not graphite_reference.is_installed():
             self.skipTest("needs the packages graphite-carbon and graphite-web")
-        ref = graphite_reference.Reference(
-            self.work, "[slow]\npattern = ^slow\nretentions = 300s:1d\n[all]\npattern = .*\nretentions = 60s:1d\n")
+        ref = graphite_reference.Reference(self.work, SCHEMAS, AGGREGATION)
         self.addCleanup(ref.stop)
         ref.start()
         line, http = pt.free_port(), pt.free_port()
         self.server(f"doors.graphite.listen=127.0.0.1:{line}", f"doors.graphite_http.listen=127.0.0.1:{http}",
-                    "telemetry.interval=1h")
-        data = points()
+                    "telemetry.interval=1h", f"graphite.schemas_file={ref.dir}/storage-schemas.conf",
+                    f"graphite.aggregation_file={ref.dir}/storage-aggregation.conf")
+        data, rolled = points(), rolled_points()
+        archives = [[60, 60], [300, 72], [900, 192]]
+        graphite_reference.make_whisper([[f"{ref.dir}/whisper/roll/{name}.wsp", archives, xff, method, rolled[name]]
+                                         for name, (xff, method) in ROLLED.items()])
         ref.send(data)
         with socket.create_connection(("127.0.0.1", line)) as s:
-            s.sendall(data)
+            s.sendall(data + "".join(f"roll.{name} {v} {t}\n" for name, points in rolled.items()
+                                     for t, v in points).encode())
         get = lambda path: pt.request(f"http://127.0.0.1:{http}{path}")
         start, end = NOW - 3600, NOW
         for side in (ref.get, get):
@@ -202,6 +252,25 @@ class Test(pt.Case):
                 d = self.difference(self.render(ref.get, target, start, end), self.render(get, target, start, end))
                 if d:
                     failures.append(f"{target}: {d}")
+        for back in (1800, 3000, 5400, 6 * 3600 - 900, 12 * 3600, 23 * 3600):
+            args = ("roll.*", NOW - back, NOW - 120)
+            want = self.render(ref.get, *args)
+            self.assertEqual(len(want), len(ROLLED))
+            d = self.difference(want, self.render(get, *args))
+            if d:
+                failures.append(f"rolled {back}: {d}")
+        for zone in ("Europe/Berlin", "America/New_York", "Asia/Kathmandu"):
+            # time() itself forgets the zone there
+            for args in (("constantLine(1)", "midnight yesterday", "noon"), ("constantLine(1)", "01/15/24", "07/15/24"),
+                         ("constantLine(1)", "monday", "16:00_20290101"),
+                         ("smartSummarize(s.web1.cpu,'1h','sum','hours')", "now-3h", "now")):
+                d = self.difference(self.render(ref.get, *args, tz=zone, now=NOW),
+                                    self.render(get, *args, tz=zone, now=NOW))
+                if d:
+                    failures.append(f"{zone} {args}: {d}")
+            q = "/render?target=s.web1.cpu&format=csv&tz=" + urllib.parse.quote(zone) + f"&from={NOW - 600}&until={NOW}"
+            if ref.get(q).text.splitlines() != get(q).text.splitlines():
+                failures.append(q)
         for n in (1, 2, 7, 13, 30, 59, 60, 61):
             for target in (S, f"consolidateBy({S},'sum')", "slow.web1.cpu"):
                 args = (target, start, end)
@@ -220,7 +289,7 @@ class Test(pt.Case):
                     want["metrics"].sort(key=lambda m: (m["name"], m.get("path", "")))
                     mine["metrics"].sort(key=lambda m: (m["name"], m.get("path", "")))
                 if not more and query == "*":
-                    mine = [n for n in mine if n["text"] in ("s", "slow")]
+                    mine = [n for n in mine if n["text"] in ("roll", "s", "slow")]
                 if want != mine and not (query == "*" and more):
                     failures.append(f"{path}: {want} / {mine}")
         path = "/metrics/expand?query=s.*.cpu&query=s.web1.*"

@@ -11,6 +11,8 @@ void graphite_api__refuse(struct net_request *req, int status, const char *messa
 void graphite_api__job_fail(struct api_job *job, int err, const struct diag *diag);
 /* A job of the caller's tenant; NULL: answered already. */
 struct api_job *graphite_api__job_new(struct api_call *call, void (*work)(struct api_job *job));
+/* The retention rules in force, with a reference; NULL when there are none. */
+struct graphite_schemas *graphite_api__schemas(struct api *api);
 /* The tree of paths, up to date; false: the job has failed. */
 bool graphite_api__index(struct api_job *job);
 
@@ -20,7 +22,8 @@ bool graphite_api__param_flag(struct net_request *req,
                               const char *name); /* a number that is not 0 */
 /* from, until or the like; absent or -1 = `fallback`. */
 int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s,
-                             int32_t zone_s, int64_t fallback, int64_t *out, struct diag *diag);
+                             const struct text_zone *zone, int64_t fallback, int64_t *out,
+                             struct diag *diag);
 int64_t graphite_api__now_s(struct api *api);
 /* jsonp around what is in out from `begin` on. */
 void graphite_api__jsonp(struct api_job *job, struct slice callback);
@@ -34,6 +37,7 @@ struct graphite_api__render {
     int64_t points; /* maxDataPoints; 0 = not given */
     bool no_nulls;
     struct slice tenant;
+    struct graphite_schemas *schemas; /* a reference; may be NULL */
 };
 bool graphite_api__format_known(struct slice format);
 void graphite_api__format(struct api_job *job, const struct graphite_api__render *r,

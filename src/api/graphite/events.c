@@ -196,8 +196,8 @@ void graphite_api__events_data(struct api_call *call)
     e->all_of = slice_eq(net_request_param(call->req, "set"), SLICE("intersection"));
     if (tags.len)
         e->tag_count = split_words(tags, net_request_arena(call->req), &e->tags);
-    if (graphite_api__param_time(call->req, "from", now, 0, 0, &e->from_s, &diag) ||
-        graphite_api__param_time(call->req, "until", now, 0, now, &e->until_s, &diag)) {
+    if (graphite_api__param_time(call->req, "from", now, NULL, 0, &e->from_s, &diag) ||
+        graphite_api__param_time(call->req, "until", now, NULL, now, &e->until_s, &diag)) {
         net_respond_text(call->req, 400, "Invalid parameters (%s)\n", diag.msg);
         return;
     }

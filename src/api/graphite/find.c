@@ -285,8 +285,8 @@ void graphite_api__find(struct api_call *call)
                                       : "Missing required parameter 'query'");
     } else if (!known) {
         net_respond_text(req, 400, "Invalid value for 'format' parameter\n");
-    } else if (graphite_api__param_time(req, "from", f->now_s, 0, 0, &ignored, &diag) ||
-               graphite_api__param_time(req, "until", f->now_s, 0, 0, &ignored, &diag)) {
+    } else if (graphite_api__param_time(req, "from", f->now_s, NULL, 0, &ignored, &diag) ||
+               graphite_api__param_time(req, "until", f->now_s, NULL, 0, &ignored, &diag)) {
         net_respond_text(req, 400, "Invalid parameters (%s)\n", diag.msg);
     } else {
         struct api_job *job = graphite_api__job_new(call, find_work);

@@ -117,7 +117,8 @@ static void put_csv(struct api_job *job, const struct graphite_api__render *r,
     for (size_t i = 0; i < l->len; i++) {
         const struct graphite_series *s = l->items[i];
         for (size_t k = 0; k < s->count; k++) {
-            struct text_go_time t = {(s->start + (int64_t)k * s->step) * NS_PER_SEC, r->req.zone_s};
+            int64_t at = s->start + (int64_t)k * s->step;
+            struct text_go_time t = {at * NS_PER_SEC, text_zone_at(r->req.zone, at).offset_s};
             csv_text(&job->out, s->name);
             buf_append_char(&job->out, ',');
             text_go_time_format(t, SLICE("2006-01-02 15:04:05"), &job->out);

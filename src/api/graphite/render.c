@@ -3,7 +3,6 @@
 
 #include "api/graphite/door_priv.h"
 #include "codec/number.h"
-#include "text/go_time.h"
 
 static bool all_digits(struct slice s)
 {
@@ -60,12 +59,15 @@ static int read_params(struct api_call *call, struct graphite_api__render *r, st
     r->no_nulls = net_request_param(req, "noNullPoints").ptr != NULL;
     if (all_digits(points) && !codec_text_to_int(points, &r->points))
         r->points = 0;
-    (void)text_go_zone_parse(net_request_param(req, "tz"), &r->req.zone_s);
-    int err = graphite_api__param_time(req, "now", now, r->req.zone_s, now, &now, diag);
+    struct text_zone *zone = NULL;
+    /* A name that is not known is UTC, as in graphite-web. */
+    (void)text_zone_load(net_request_param(req, "tz"), &zone, NULL);
+    r->req.zone = zone;
+    int err = graphite_api__param_time(req, "now", now, zone, now, &now, diag);
     if (!err)
-        err = graphite_api__param_time(req, "until", now, r->req.zone_s, now, &until, diag);
+        err = graphite_api__param_time(req, "until", now, zone, now, &until, diag);
     if (!err)
-        err = graphite_api__param_time(req, "from", now, r->req.zone_s, now - 86400, &from, diag);
+        err = graphite_api__param_time(req, "from", now, zone, now - 86400, &from, diag);
     if (err)
         return err;
     if (from == until)
@@ -87,6 +89,13 @@ static int read_params(struct api_call *call, struct graphite_api__render *r, st
                         "pickle and protobuf are",
                         SLICE_FMT(slice_first(r->format, 40)));
     return 0;
+}
+
+static void cleanup(struct api_job *job)
+{
+    struct graphite_api__render *r = job->state;
+    text_zone_free((struct text_zone *)(uintptr_t)r->req.zone);
+    graphite_schemas_unref(r->schemas);
 }
 
 static void work(struct api_job *job)
@@ -124,13 +133,19 @@ void graphite_api__render(struct api_call *call)
     diag_init(&diag);
     int err = read_params(call, r, &diag);
     if (err) {
+        text_zone_free((struct text_zone *)(uintptr_t)r->req.zone);
         net_respond_text(call->req, 400, err == ERR_INVALID ? "Invalid parameters (%s)\n" : "%s\n",
                          diag.msg);
         return;
     }
     struct api_job *job = graphite_api__job_new(call, work);
-    if (!job)
+    if (!job) {
+        text_zone_free((struct text_zone *)(uintptr_t)r->req.zone);
         return;
+    }
+    r->schemas = graphite_api__schemas(call->api);
+    r->req.schemas = r->schemas;
+    job->cleanup = cleanup;
     job->state = r;
     api_job_start(job, true);
 }

@@ -90,6 +90,23 @@ bool graphite_api__index(struct api_job *job)
     return !err;
 }
 
+struct graphite_schemas *graphite_api__schemas(struct api *api)
+{
+    pthread_mutex_lock(&api->lock);
+    struct graphite_schemas *s = graphite_schemas_ref(api->graphite_schemas);
+    pthread_mutex_unlock(&api->lock);
+    return s;
+}
+
+void api_set_graphite(struct api *api, struct graphite_schemas *schemas)
+{
+    pthread_mutex_lock(&api->lock);
+    struct graphite_schemas *old = api->graphite_schemas;
+    api->graphite_schemas = schemas;
+    pthread_mutex_unlock(&api->lock);
+    graphite_schemas_unref(old);
+}
+
 struct slice *graphite_api__params(struct net_request *req, const char *name, size_t *out_count)
 {
     char with_brackets[40];
@@ -114,13 +131,14 @@ bool graphite_api__param_flag(struct net_request *req, const char *name)
 }
 
 int graphite_api__param_time(struct net_request *req, const char *name, int64_t now_s,
-                             int32_t zone_s, int64_t fallback, int64_t *out, struct diag *diag)
+                             const struct text_zone *zone, int64_t fallback, int64_t *out,
+                             struct diag *diag)
 {
     struct slice text = net_request_param(req, name);
     *out = fallback;
     if (!text.len || slice_eq(text, SLICE("-1")))
         return 0;
-    return graphite_time_parse(text, now_s, zone_s, out, diag);
+    return graphite_time_parse(text, now_s, zone, out, diag);
 }
 
 int64_t graphite_api__now_s(struct api *api)

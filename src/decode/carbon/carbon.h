@@ -3,7 +3,7 @@
  * the rest is taken: nothing here ends a connection.
  *
  * A plain name "a.b.c" becomes the series {__name__="a.b.c"}; a tagged one "name;t=v" becomes
- * {__name__="name", t="v"} (docs/decisions/0003-graphite-names.md). Dots at either end and doubled
+ * {__name__="name", t="v"} (docs/decisions/0005-graphite-names.md). Dots at either end and doubled
  * ones are dropped. Timestamps are whole seconds; -1 means now. */
 #ifndef DECODE_CARBON_CARBON_H
 #define DECODE_CARBON_CARBON_H

@@ -1,9 +1,6 @@
 /* Reading series: a path or tag expression to the store's series, and their samples into slots.
  *
- * A window is (from, until]: the first slot is floor(from) + step, as whisper has it. Within a slot
- * the last sample wins. Without retention rules the step is that of the data: the
- * distance of samples that a tenth of them is below (gaps make others longer), taken to the nearest
- * round number of seconds when it is within a tenth of one. */
+ * A window is (from, until]: the first slot is floor(from) + step, as whisper has it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,112 +8,13 @@
 #include "lang/graphite/graphite_priv.h"
 #include "text/regex.h"
 
-#define STEP_DEFAULT 60
 #define LOOK_AHEAD_S 3600
-#define POINTS_MAX   100000 /* of one series; longer windows get coarser steps */
-#define NAMES_MAX    512    /* of one select */
+#define NAMES_MAX    512 /* of one select */
 
-static int64_t round_step(int64_t gap)
+/* The last slot reaches beyond the window. */
+static int64_t look_ahead_s(const struct graphite_run *x)
 {
-    static const int64_t round[] = {1,    2,    5,    10,    12,    15,    20,    30,
-                                    60,   120,  180,  240,   300,   600,   900,   1200,
-                                    1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400};
-    for (size_t i = 0; i < ARRAY_LEN(round); i++) {
-        if (llabs(gap - round[i]) * 10 <= round[i])
-            return round[i];
-    }
-    return MAX(gap, 1);
-}
-
-static int by_int(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int64_t step_of(const int64_t *ts, size_t count)
-{
-    int64_t gaps[256];
-    size_t n = 0, every = count > 257 ? count / 257 : 1;
-    for (size_t i = 1; i < count && n < ARRAY_LEN(gaps); i += every) {
-        int64_t gap = (ts[i] - ts[i - 1] + NS_PER_SEC / 2) / NS_PER_SEC;
-        if (gap > 0)
-            gaps[n++] = gap;
-    }
-    if (!n)
-        return count > 1 ? 1 : STEP_DEFAULT;
-    qsort(gaps, n, sizeof(*gaps), by_int);
-    return round_step(gaps[n / 10]);
-}
-
-/* One value a fine slot, then one a shown slot. */
-struct roll {
-    const struct graphite_rollup *how;
-    struct graphite_series *s;
-    int64_t slot;
-    VEC(double) values;
-};
-
-static void roll_end(struct roll *r)
-{
-    const struct graphite_rollup *h = r->how;
-    int64_t i = (r->slot - r->s->start) / h->step_s;
-    if (r->values.len && r->slot >= r->s->start && i < (int64_t)r->s->count &&
-        (h->fine_s == h->step_s ||
-         graphite__xff(r->values.len, (double)(h->step_s / h->fine_s), h->xff)))
-        r->s->values[i] = graphite_aggregate(h->agg, r->values.items, r->values.len);
-    vec_clear(&r->values);
-}
-
-static void fill(const struct store_samples *samples, const struct graphite_rollup *how,
-                 struct graphite_series *s)
-{
-    struct roll r = {.how = how, .s = s};
-    int64_t fine = INT64_MIN;
-    if (how->fine_s == how->step_s) {
-        for (size_t i = 0; i < samples->count; i++) {
-            int64_t t = graphite__floor_div(samples->ts[i], NS_PER_SEC);
-            int64_t at = graphite__floor_div(t - s->start, how->step_s);
-            if (at >= 0 && at < (int64_t)s->count && !isnan(samples->value[i]) &&
-                !(samples->histogram && samples->histogram[i]))
-                s->values[at] = samples->value[i];
-        }
-        return;
-    }
-    for (size_t i = 0; i < samples->count; i++) {
-        int64_t t = graphite__floor_div(samples->ts[i], NS_PER_SEC);
-        int64_t slot = t - (t % how->step_s + how->step_s) % how->step_s;
-        if (isnan(samples->value[i]) || (samples->histogram && samples->histogram[i]))
-            continue;
-        if (slot != r.slot || !i) {
-            roll_end(&r);
-            r.slot = slot;
-            fine = INT64_MIN;
-        }
-        int64_t f = graphite__floor_div(t, how->fine_s);
-        if (f == fine && r.values.len)
-            r.values.items[r.values.len - 1] = samples->value[i];
-        else
-            vec_push(&r.values, samples->value[i]);
-        fine = f;
-    }
-    roll_end(&r);
-    vec_free(&r.values);
-}
-
-/* The step, and what is left of the window. */
-static struct graphite_rollup rollup_of(struct graphite_run *x, struct slice path, int64_t from,
-                                        int64_t until, const struct store_samples *samples)
-{
-    struct graphite_rollup how;
-    if (!x->req->schemas ||
-        !graphite_schemas_find(x->req->schemas, path, x->req->now_s - from, &how)) {
-        how = (struct graphite_rollup){.agg = GRAPHITE_AVERAGE, .xff = 0};
-        how.fine_s = how.step_s = step_of(samples->ts, samples->count);
-    }
-    if ((until - from) / how.step_s > POINTS_MAX)
-        how.step_s *= (until - from) / how.step_s / POINTS_MAX + 1;
-    return how;
+    return MAX(LOOK_AHEAD_S, graphite_schemas_step_max(x->req->schemas));
 }
 
 static struct graphite_series *read_one(struct graphite_run *x, struct store_selection *sel,
@@ -125,25 +23,28 @@ static struct graphite_series *read_one(struct graphite_run *x, struct store_sel
 {
     const struct store_source_ops *ops = x->req->source->ops;
     int64_t from = x->window.start_s, until = MIN(x->window.end_s, x->req->now_s);
-    x->err = ops->selection_read(sel, i, from * NS_PER_SEC, (until + LOOK_AHEAD_S) * NS_PER_SEC - 1,
-                                 samples, x->diag);
+    x->err = ops->selection_read(sel, i, from * NS_PER_SEC,
+                                 (until + look_ahead_s(x)) * NS_PER_SEC - 1, samples, x->diag);
     if (x->err)
         return NULL;
-    struct graphite_rollup how = rollup_of(x, path, from, until, samples);
+    struct graphite_rollup how;
+    struct data_labels labels = ops->selection_labels(sel, i);
+    graphite__rollup_of(x, data_labels_get(labels, SLICE(DATA_METRIC_NAME)), from, until, samples,
+                        &how);
+    int64_t step = how.step_s[how.count - 1];
     if (how.keep_s && from < x->req->now_s - how.keep_s)
         from = x->req->now_s - how.keep_s;
-    int64_t start = graphite__floor_div(from, how.step_s) * how.step_s + how.step_s;
-    int64_t end = graphite__floor_div(until, how.step_s) * how.step_s + how.step_s;
+    int64_t start = graphite__floor_div(from, step) * step + step;
+    int64_t end = graphite__floor_div(until, step) * step + step;
     if (end <= start)
-        end = start + how.step_s;
-    struct graphite_series *s = graphite__series(x, path, start, end, how.step_s, NULL,
-                                                 (size_t)((end - start) / how.step_s));
+        end = start + step;
+    struct graphite_series *s =
+        graphite__series(x, path, start, end, step, NULL, (size_t)((end - start) / step));
     if (!s)
         return NULL;
-    fill(samples, &how, s);
+    graphite__roll(samples, &how, s);
     s->path = expression;
     s->tag_count = 0;
-    struct data_labels labels = ops->selection_labels(sel, i);
     for (size_t k = 0; k < labels.count; k++) {
         bool is_name = slice_eq(labels.items[k].name, SLICE(DATA_METRIC_NAME));
         struct slice name = arena_slice(x->arena, labels.items[k].name);
@@ -167,7 +68,7 @@ static int select_series(struct graphite_run *x, const struct store_matcher *mat
     struct store_select_req select = {
         .tenant = req->tenant,
         .t_min_ns = MIN(x->window.start_s, req->now_s) * NS_PER_SEC,
-        .t_max_ns = (MAX(x->window.end_s, x->window.start_s) + LOOK_AHEAD_S) * NS_PER_SEC,
+        .t_max_ns = (MAX(x->window.end_s, x->window.start_s) + look_ahead_s(x)) * NS_PER_SEC,
         .matchers = matchers,
         .matcher_count = count,
         .series_max = (size_t)req->series_max,

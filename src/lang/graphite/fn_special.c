@@ -81,7 +81,7 @@ GRAPHITE__HANDLER(vertical_line)
     struct graphite_run *x = c->x;
     int64_t ts;
     out->kind = GRAPHITE__LIST;
-    if ((x->err = graphite_time_parse(c->arg[0].text, x->req->now_s, x->req->zone_s, &ts, x->diag)))
+    if ((x->err = graphite_time_parse(c->arg[0].text, x->req->now_s, x->req->zone, &ts, x->diag)))
         return x->err;
     if (ts < x->window.start_s || ts > x->window.end_s)
         return graphite__fail(x, "verticalLine(): timestamp %lld exists %s of range", (long long)ts,

@@ -487,9 +487,9 @@ GRAPHITE__HANDLER(summarize)
 }
 
 /* The start of the unit that `t` lies in; weeks may name their first day (weeks1 = Monday). */
-static bool align(struct slice unit, int64_t t, int32_t zone, int64_t *out)
+static bool align(struct slice unit, int64_t t, const struct text_zone *zone, int64_t *out)
 {
-    int64_t seconds = graphite__unit(unit), local = t + zone, year;
+    int64_t seconds = graphite__unit(unit), local = t + text_zone_at(zone, t).offset_s, year;
     int64_t days = graphite__floor_div(local, 86400);
     int month, day;
     graphite__date(days, &year, &month, &day);
@@ -505,7 +505,7 @@ static bool align(struct slice unit, int64_t t, int32_t zone, int64_t *out)
     } else if (seconds) {
         local = graphite__floor_div(local, seconds) * seconds;
     }
-    *out = local - zone;
+    *out = text_zone_to_utc(zone, local);
     return seconds != 0;
 }
 
@@ -521,7 +521,7 @@ GRAPHITE__HANDLER(smart_summarize)
     struct slice unit = c->arg[3].text;
     if (c->arg[3].kind == GRAPHITE__STRING && !slice_eq_nocase(unit, SLICE("true")) &&
         !slice_eq_nocase(unit, SLICE("false"))) {
-        if (!unit.len || !align(unit, x->window.start_s, x->req->zone_s, &start))
+        if (!unit.len || !align(unit, x->window.start_s, x->req->zone, &start))
             return graphite__fail(x,
                                   "Invalid \"string\" value specified for function "
                                   "\"smartSummarize\" parameter \"alignTo\": %.*s",
@@ -555,7 +555,7 @@ GRAPHITE__HANDLER(hitcount)
         const char *unit = interval >= 86400 ? "d" : interval >= 3600 ? "h" : "min";
         start = x->window.start_s;
         if (interval >= 60)
-            align(slice_cstr(unit), start, x->req->zone_s, &start);
+            align(slice_cstr(unit), start, x->req->zone, &start);
         if (graphite__again(c, start, x->window.end_s, &list))
             return x->err;
         for (size_t i = 0; i < list.len; i++) {

@@ -383,7 +383,7 @@ GRAPHITE__HANDLER(linear_regression)
     out->kind = GRAPHITE__LIST;
     for (int i = 0; i < 2; i++) {
         if (c->arg[1 + i].kind == GRAPHITE__STRING &&
-            (x->err = graphite_time_parse(c->arg[1 + i].text, x->req->now_s, x->req->zone_s,
+            (x->err = graphite_time_parse(c->arg[1 + i].text, x->req->now_s, x->req->zone,
                                           i ? &until : &from, x->diag)))
             return x->err;
     }
@@ -428,6 +428,20 @@ static int shift_of(struct graphite__call *c, struct slice *text, int64_t *delta
     return graphite__interval(x, *text, delta);
 }
 
+/* alignDST: an hour when the one window is wholly within daylight saving and the other wholly out
+ * of it; else the picture would be torn. */
+static int64_t dst_between(const struct graphite_run *x, int64_t delta)
+{
+    const struct text_zone *z = x->req->zone;
+    const struct graphite__window *w = &x->window;
+    bool begin = text_zone_at(z, w->start_s).is_dst, end = text_zone_at(z, w->end_s).is_dst;
+    bool own_begin = text_zone_at(z, w->start_s + delta).is_dst;
+    bool own_end = text_zone_at(z, w->end_s + delta).is_dst;
+    if (begin != end || own_begin != own_end || begin == own_begin)
+        return 0;
+    return begin ? 3600 : -3600;
+}
+
 GRAPHITE__HANDLER(time_shift)
 {
     struct graphite_run *x = c->x;
@@ -439,7 +453,9 @@ GRAPHITE__HANDLER(time_shift)
         return x->err;
     const struct graphite_series *first = c->arg[0].list.items[0];
     int64_t start = first->start, end = first->end;
-    if (graphite__again(c, x->window.start_s + delta, x->window.end_s + delta, &shifted))
+    int64_t dst = c->arg[3].number != 0 ? dst_between(x, delta) : 0;
+    if (graphite__again(c, x->window.start_s + delta + dst, x->window.end_s + delta + dst,
+                        &shifted))
         return x->err;
     for (size_t i = 0; i < shifted.len && !x->err; i++) {
         struct graphite_series *s = shifted.items[i];
@@ -492,8 +508,8 @@ GRAPHITE__HANDLER(time_slice)
     int64_t from, to;
     *out = c->arg[0];
     if ((x->err =
-             graphite_time_parse(c->arg[1].text, x->req->now_s, x->req->zone_s, &from, x->diag)) ||
-        (x->err = graphite_time_parse(c->arg[2].text, x->req->now_s, x->req->zone_s, &to, x->diag)))
+             graphite_time_parse(c->arg[1].text, x->req->now_s, x->req->zone, &from, x->diag)) ||
+        (x->err = graphite_time_parse(c->arg[2].text, x->req->now_s, x->req->zone, &to, x->diag)))
         return x->err;
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];

@@ -4,7 +4,7 @@
  * them.
  *
  * How a series of the store is a path and the other way round:
- * docs/decisions/0003-graphite-names.md. Followed: graphite-web's master (render API, functions);
+ * docs/decisions/0005-graphite-names.md. Followed: graphite-web's master (render API, functions);
  * what differs is in docs/graphite.md. */
 #ifndef LANG_GRAPHITE_GRAPHITE_H
 #define LANG_GRAPHITE_GRAPHITE_H
@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "codec/json_write.h"
 #include "store/source.h"
+#include "text/zone.h"
 
 struct graphite_index;
 struct graphite_schemas;
@@ -80,10 +81,10 @@ struct graphite_request {
     struct graphite_index *index;           /* brought up to date by the caller */
     const struct graphite_schemas *schemas; /* NULL: steps are those of the data */
     int64_t start_s, end_s, now_s;
-    int32_t zone_s;     /* of the time grammar, east of Greenwich */
-    double xff;         /* NaN = the default, 0 */
-    int64_t series_max; /* of one path or tag expression; 0 = unlimited */
-    int64_t points_max; /* values held by the run; 0 = unlimited */
+    const struct text_zone *zone; /* of days and hours; NULL = UTC */
+    double xff;                   /* NaN = the default, 0 */
+    int64_t series_max;           /* of one path or tag expression; 0 = unlimited */
+    int64_t points_max;           /* values held by the run; 0 = unlimited */
     struct budget *memory;
     const _Atomic bool *cancelled; /* may be NULL */
     int64_t deadline_ns;           /* of CLOCK_MONOTONIC; 0 = none */
@@ -109,8 +110,8 @@ int graphite_check(struct slice target, struct diag *diag);
 
 /* --- time --- */
 /* "-1h", "now", "noon yesterday", "20240101", "1700000000", RFC 3339; seconds since 1970. */
-int graphite_time_parse(struct slice text, int64_t now_s, int32_t zone_s, int64_t *out_s,
-                        struct diag *diag);
+int graphite_time_parse(struct slice text, int64_t now_s, const struct text_zone *zone,
+                        int64_t *out_s, struct diag *diag);
 /* "1h", "-1d2h": seconds with their sign. */
 int graphite_offset_parse(struct slice text, int64_t *out_s, struct diag *diag);
 
@@ -136,7 +137,7 @@ bool graphite_function_json(struct codec_json_writer *w, struct slice name);
  * number of nodes. */
 bool graphite_glob_match(struct slice glob, struct slice path);
 bool graphite_glob_is_plain(struct slice glob); /* nothing but itself */
-/* The path of a series (docs/decisions/0003-graphite-names.md); false when it has no name. */
+/* The path of a series (docs/decisions/0005-graphite-names.md); false when it has no name. */
 bool graphite_path_of(struct data_labels labels, struct buf *out);
 /* "name;t=v;t2=v2", or the name alone. */
 void graphite_tagged_name(struct data_labels labels, struct buf *out);
@@ -175,18 +176,29 @@ int graphite_tag_matchers(const struct slice *texts, size_t count, struct arena 
 void graphite_tag_matchers_free(struct store_matcher *matchers, size_t count);
 
 /* --- retention rules --- */
-/* storage-schemas.conf and storage-aggregation.conf; either may be empty. */
-int graphite_schemas_parse(struct slice schemas, struct slice aggregation,
-                           struct graphite_schemas **out, struct diag *diag);
-void graphite_schemas_free(struct graphite_schemas *s); /* NULL is fine */
-/* The step at which a series is shown that reaches `age_s` back, and how finer points become one.
- */
+/* storage-schemas.conf and storage-aggregation.conf; either may be empty. The files are for
+ * messages. */
+int graphite_schemas_parse(struct slice schemas, const char *schemas_file, struct slice aggregation,
+                           const char *aggregation_file, struct graphite_schemas **out,
+                           struct diag *diag);
+/* Comes with one reference. NULL is fine for both. */
+struct graphite_schemas *graphite_schemas_ref(struct graphite_schemas *s);
+void graphite_schemas_unref(struct graphite_schemas *s);
+/* How a series is shown that reaches `age_s` back: in steps of the first archive that covers it,
+ * each made of those of the archive before, as whisper does when points arrive. */
+#define GRAPHITE_ARCHIVES_MAX 16
 struct graphite_rollup {
-    int64_t fine_s, step_s, keep_s; /* finest, shown; how far back there is anything */
+    int64_t step_s[GRAPHITE_ARCHIVES_MAX]; /* of the archives up to the one shown, finest first */
+    size_t count;
+    int64_t keep_s; /* how far back there is anything; 0 = no bound */
     enum graphite_agg agg;
     double xff;
 };
+/* False: no section fits, and the steps are those of the data. `path` is the metric's name. */
 bool graphite_schemas_find(const struct graphite_schemas *s, struct slice path, int64_t age_s,
                            struct graphite_rollup *out);
+/* The coarsest step and the furthest reach of all sections; 0 when there are none. */
+int64_t graphite_schemas_step_max(const struct graphite_schemas *s);
+int64_t graphite_schemas_keep_max(const struct graphite_schemas *s);
 
 #endif

@@ -94,6 +94,12 @@ int graphite__again(struct graphite__call *c, int64_t start_s, int64_t end_s,
 int graphite__fetch_path(struct graphite_run *x, struct slice glob, struct graphite_list *out);
 int graphite__fetch_tags(struct graphite_run *x, const struct slice *exprs, size_t count,
                          struct slice raw, struct graphite_list *out);
+/* How a series is shown for a window, by the rules or by its own samples. */
+void graphite__rollup_of(struct graphite_run *x, struct slice name, int64_t from_s, int64_t until_s,
+                         const struct store_samples *samples, struct graphite_rollup *out);
+/* Fills the slots of s, whose step is the last one of `how`. */
+void graphite__roll(const struct store_samples *samples, const struct graphite_rollup *how,
+                    struct graphite_series *s);
 /* Cancelled or late: an error with words. */
 int graphite__check_time(struct graphite_run *x);
 int graphite__fail(struct graphite_run *x, const char *fmt, ...)

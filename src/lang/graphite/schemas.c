@@ -1,6 +1,8 @@
 /* storage-schemas.conf and storage-aggregation.conf: which steps a path has. Carbon applies them
  * when a metric is created; here they say at which step a series is shown for a window that reaches
- * so far back, so that a change of them holds for old data too. */
+ * so far back, so that a change of them holds for old data too: the store keeps every point for as
+ * long as retention.metrics says (a compressed point takes a tenth of whisper's twelve bytes, so
+ * coarser copies would save little), and coarser archives are made of them when they are read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +26,21 @@ struct aggregation {
 };
 
 struct graphite_schemas {
+    _Atomic int refs;
     VEC(struct schema) schemas;
     VEC(struct aggregation) aggregations;
 };
 
-void graphite_schemas_free(struct graphite_schemas *s)
+struct graphite_schemas *graphite_schemas_ref(struct graphite_schemas *s)
 {
-    if (!s)
+    if (s)
+        atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+void graphite_schemas_unref(struct graphite_schemas *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
         return;
     for (size_t i = 0; i < s->schemas.len; i++) {
         text_regex_free(s->schemas.items[i].pattern);
@@ -92,6 +102,9 @@ static int retentions(struct slice text, struct schema *out, struct diag *diag)
                                 "and it must reach further back",
                                 SLICE_FMT(part));
         }
+        if (out->archives.len == GRAPHITE_ARCHIVES_MAX)
+            return diag_set(diag, ERR_INVALID, "retentions: more than %d archives",
+                            GRAPHITE_ARCHIVES_MAX);
         vec_push(&out->archives, a);
     }
     return 0;
@@ -127,7 +140,8 @@ static int key_value(struct graphite_schemas *s, bool aggregation, struct slice 
     return 0;
 }
 
-static int parse(struct graphite_schemas *s, struct slice text, bool aggregation, struct diag *diag)
+static int parse(struct graphite_schemas *s, struct slice text, bool aggregation, const char *file,
+                 struct diag *diag)
 {
     struct slice line;
     uint32_t number = 0;
@@ -153,29 +167,33 @@ static int parse(struct graphite_schemas *s, struct slice text, bool aggregation
                             slice_trim(slice_from(line, (size_t)eq + 1)), diag);
         }
         if (err) {
-            if (diag)
+            if (diag) {
+                diag_set_file(diag, file);
                 diag->line = number;
+            }
             return err;
         }
     }
     return 0;
 }
 
-int graphite_schemas_parse(struct slice schemas, struct slice aggregation,
-                           struct graphite_schemas **out, struct diag *diag)
+int graphite_schemas_parse(struct slice schemas, const char *schemas_file, struct slice aggregation,
+                           const char *aggregation_file, struct graphite_schemas **out,
+                           struct diag *diag)
 {
     struct graphite_schemas *s = mem_calloc(1, sizeof(*s));
-    int err = parse(s, schemas, false, diag);
+    s->refs = 1;
+    int err = parse(s, schemas, false, schemas_file, diag);
     if (!err)
-        err = parse(s, aggregation, true, diag);
+        err = parse(s, aggregation, true, aggregation_file, diag);
     for (size_t i = 0; i < s->schemas.len && !err; i++) {
-        if (!s->schemas.items[i].pattern || !s->schemas.items[i].archives.len)
-            err =
-                diag_set(diag, ERR_INVALID,
-                         "section %zu of storage-schemas.conf needs pattern and retentions", i + 1);
+        if (!s->schemas.items[i].pattern || !s->schemas.items[i].archives.len) {
+            err = diag_set(diag, ERR_INVALID, "section %zu needs pattern and retentions", i + 1);
+            diag_set_file(diag, schemas_file);
+        }
     }
     if (err) {
-        graphite_schemas_free(s);
+        graphite_schemas_unref(s);
         s = NULL;
     }
     *out = s;
@@ -189,18 +207,12 @@ bool graphite_schemas_find(const struct graphite_schemas *s, struct slice path, 
         const struct schema *c = &s->schemas.items[i];
         if (!text_regex_match(c->pattern, path))
             continue;
-        const struct archive *a = &c->archives.items[c->archives.len - 1];
-        *out = (struct graphite_rollup){.fine_s = c->archives.items[0].step_s,
-                                        .keep_s = a->keep_s,
+        *out = (struct graphite_rollup){.keep_s = c->archives.items[c->archives.len - 1].keep_s,
                                         .agg = GRAPHITE_AVERAGE,
                                         .xff = .5};
-        for (size_t k = 0; k < c->archives.len; k++) {
-            if (c->archives.items[k].keep_s >= age_s) {
-                a = &c->archives.items[k];
-                break;
-            }
-        }
-        out->step_s = a->step_s;
+        do
+            out->step_s[out->count] = c->archives.items[out->count].step_s;
+        while (c->archives.items[out->count++].keep_s < age_s && out->count < c->archives.len);
         for (size_t k = 0; k < s->aggregations.len; k++) {
             const struct aggregation *g = &s->aggregations.items[k];
             if (g->pattern && text_regex_match(g->pattern, path)) {
@@ -212,4 +224,22 @@ bool graphite_schemas_find(const struct graphite_schemas *s, struct slice path, 
         return true;
     }
     return false;
+}
+
+int64_t graphite_schemas_step_max(const struct graphite_schemas *s)
+{
+    int64_t most = 0;
+    for (size_t i = 0; s && i < s->schemas.len; i++)
+        most = MAX(most,
+                   s->schemas.items[i].archives.items[s->schemas.items[i].archives.len - 1].step_s);
+    return most;
+}
+
+int64_t graphite_schemas_keep_max(const struct graphite_schemas *s)
+{
+    int64_t most = 0;
+    for (size_t i = 0; s && i < s->schemas.len; i++)
+        most = MAX(most,
+                   s->schemas.items[i].archives.items[s->schemas.items[i].archives.len - 1].keep_s);
+    return most;
 }

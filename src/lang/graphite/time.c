@@ -247,7 +247,7 @@ static bool day_reference(struct slice s, int64_t today, int64_t *days)
     return false;
 }
 
-static int reference(struct slice ref, int64_t now_s, int32_t zone_s, int64_t *out_s,
+static int reference(struct slice ref, int64_t now_s, const struct text_zone *zone, int64_t *out_s,
                      struct slice whole, struct diag *diag)
 {
     struct slice s = ref;
@@ -255,19 +255,19 @@ static int reference(struct slice ref, int64_t now_s, int32_t zone_s, int64_t *o
     *out_s = now_s;
     if (!ref.len || slice_eq(ref, SLICE("now")))
         return 0;
-    int64_t today = graphite__floor_div(now_s + zone_s, DAY);
+    int64_t today = graphite__floor_div(now_s + text_zone_at(zone, now_s).offset_s, DAY);
     if (!take_clock(&s, &hour, &minute) || !day_reference(s, today, &days))
         return diag_set(
             diag, ERR_INVALID,
             "Unknown time \"%.*s\": -1h, now, noon yesterday, 16:00_20240131, 01/31/24, "
             "seconds since 1970 and the like are known",
             SLICE_FMT(slice_first(whole, 60)));
-    *out_s = days * DAY + hour * 3600 + minute * 60 - zone_s;
+    *out_s = text_zone_to_utc(zone, days * DAY + hour * 3600 + minute * 60);
     return 0;
 }
 
-int graphite_time_parse(struct slice text, int64_t now_s, int32_t zone_s, int64_t *out_s,
-                        struct diag *diag)
+int graphite_time_parse(struct slice text, int64_t now_s, const struct text_zone *zone,
+                        int64_t *out_s, struct diag *diag)
 {
     char clean[128];
     size_t n = 0, split;
@@ -293,7 +293,7 @@ int graphite_time_parse(struct slice text, int64_t now_s, int32_t zone_s, int64_
     }
     ptrdiff_t plus = slice_find_char(s, '+'), minus = slice_find_char(s, '-');
     split = plus >= 0 ? (size_t)plus : minus >= 0 ? (size_t)minus : n;
-    int err = reference(slice_first(s, split), now_s, zone_s, out_s, text, diag);
+    int err = reference(slice_first(s, split), now_s, zone, out_s, text, diag);
     if (!err)
         err = graphite_offset_parse(slice_from(s, split), &offset, diag);
     if (!err)

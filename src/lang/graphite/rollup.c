@@ -1,0 +1,138 @@
+/* Samples into slots. Within a slot of the finest archive the last sample wins; a slot of a coarser
+ * one is made of those of the archive before it, when enough of them are there (xFilesFactor). This
+ * is what whisper does while points arrive, so that an aggregate of aggregates comes out the same.
+ *
+ * Without retention rules the step is that of the data: the distance of samples that a tenth of
+ * them is below (gaps make others longer), taken to the nearest round number of seconds when it is
+ * within a tenth of one. */
+#include <stdlib.h>
+
+#include "lang/graphite/graphite_priv.h"
+
+#define STEP_DEFAULT 60
+#define POINTS_MAX   100000 /* of one series; longer windows get coarser steps */
+
+static int64_t round_step(int64_t gap)
+{
+    static const int64_t round[] = {1,    2,    5,    10,    12,    15,    20,    30,
+                                    60,   120,  180,  240,   300,   600,   900,   1200,
+                                    1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400};
+    for (size_t i = 0; i < ARRAY_LEN(round); i++) {
+        if (llabs(gap - round[i]) * 10 <= round[i])
+            return round[i];
+    }
+    return MAX(gap, 1);
+}
+
+static int by_int(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t step_of(const int64_t *ts, size_t count)
+{
+    int64_t gaps[256];
+    size_t n = 0, every = count > 257 ? count / 257 : 1;
+    for (size_t i = 1; i < count && n < ARRAY_LEN(gaps); i += every) {
+        int64_t gap = (ts[i] - ts[i - 1] + NS_PER_SEC / 2) / NS_PER_SEC;
+        if (gap > 0)
+            gaps[n++] = gap;
+    }
+    if (!n)
+        return count > 1 ? 1 : STEP_DEFAULT;
+    qsort(gaps, n, sizeof(*gaps), by_int);
+    return round_step(gaps[n / 10]);
+}
+
+void graphite__rollup_of(struct graphite_run *x, struct slice name, int64_t from_s, int64_t until_s,
+                         const struct store_samples *samples, struct graphite_rollup *out)
+{
+    if (!x->req->schemas ||
+        !graphite_schemas_find(x->req->schemas, name, x->req->now_s - from_s, out)) {
+        *out = (struct graphite_rollup){.count = 1, .agg = GRAPHITE_AVERAGE};
+        out->step_s[0] = step_of(samples->ts, samples->count);
+    }
+    int64_t *step = &out->step_s[out->count - 1];
+    if ((until_s - from_s) / *step > POINTS_MAX)
+        *step *= (until_s - from_s) / *step / POINTS_MAX + 1;
+}
+
+/* The slot that is being filled, an archive. */
+struct level {
+    int64_t slot;
+    VEC(double) values;
+};
+
+struct roll {
+    const struct graphite_rollup *how;
+    struct graphite_series *s;
+    struct level levels[GRAPHITE_ARCHIVES_MAX];
+};
+
+static void shown(struct roll *r, int64_t slot, double value)
+{
+    int64_t i = graphite__floor_div(slot - r->s->start, r->s->step);
+    if (i >= 0 && i < (int64_t)r->s->count)
+        r->s->values[i] = value;
+}
+
+static void give(struct roll *r, size_t level, int64_t slot, double value);
+
+static void close_slot(struct roll *r, size_t level)
+{
+    struct level *l = &r->levels[level];
+    const struct graphite_rollup *h = r->how;
+    if (l->values.len &&
+        graphite__xff(l->values.len, (double)(h->step_s[level] / h->step_s[level - 1]), h->xff))
+        give(r, level + 1, l->slot,
+             h->agg == GRAPHITE_AVG_ZERO
+                 ? graphite_aggregate(GRAPHITE_SUM, l->values.items, l->values.len) /
+                       (double)(h->step_s[level] / h->step_s[level - 1])
+                 : graphite_aggregate(h->agg, l->values.items, l->values.len));
+    vec_clear(&l->values);
+}
+
+/* A value of the archive before `level`, which has been given all that come before it. */
+static void give(struct roll *r, size_t level, int64_t slot, double value)
+{
+    if (level == r->how->count) {
+        shown(r, slot, value);
+        return;
+    }
+    struct level *l = &r->levels[level];
+    int64_t own = graphite__floor_div(slot, r->how->step_s[level]) * r->how->step_s[level];
+    if (own != l->slot) {
+        close_slot(r, level);
+        l->slot = own;
+    }
+    vec_push(&l->values, value);
+}
+
+void graphite__roll(const struct store_samples *samples, const struct graphite_rollup *how,
+                    struct graphite_series *s)
+{
+    struct roll r = {.how = how, .s = s};
+    int64_t slot = INT64_MIN, fine = how->step_s[0];
+    double value = 0;
+    for (size_t i = 0; i < samples->count; i++) {
+        if (isnan(samples->value[i]) || (samples->histogram && samples->histogram[i]))
+            continue;
+        int64_t t = graphite__floor_div(samples->ts[i], NS_PER_SEC);
+        if (how->count == 1) {
+            shown(&r, t, samples->value[i]);
+            continue;
+        }
+        int64_t own = graphite__floor_div(t, fine) * fine;
+        if (own != slot && slot != INT64_MIN)
+            give(&r, 1, slot, value);
+        slot = own;
+        value = samples->value[i];
+    }
+    if (slot != INT64_MIN)
+        give(&r, 1, slot, value);
+    for (size_t k = 1; k < how->count; k++)
+        close_slot(&r, k);
+    for (size_t k = 0; k < how->count; k++)
+        vec_free(&r.levels[k].values);
+}
