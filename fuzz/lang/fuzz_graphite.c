@@ -132,8 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     graphite_run_free(run);
     if (memory.used)
         abort();
-    (void)graphite_time_parse(text, 1700001000, 3600, &t, NULL);
-    if (!graphite_schemas_parse(text, text, &schemas, NULL))
-        graphite_schemas_free(schemas);
+    (void)graphite_time_parse(text, 1700001000, NULL, &t, NULL);
+    if (!graphite_schemas_parse(text, "s", text, "a", &schemas, NULL))
+        graphite_schemas_unref(schemas);
     return 0;
 }
