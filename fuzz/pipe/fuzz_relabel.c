@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     data_labels_builder_set(&b, name, line);
             }
             struct data_labels out;
-            if (pipe_relabel_apply(&r, &b, arena))
+            if (pipe_relabel_apply(&r, &b, arena, NULL) == PIPE_RELABEL_KEPT)
                 base_assert(data_labels_builder_finish(&b, &out, &diag) == 0);
             data_labels_builder_deinit(&b);
             pipe_relabel_deinit(&r);

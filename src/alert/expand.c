@@ -487,9 +487,10 @@ static int fn_match(call_t *call, value_t *args, size_t count, struct text_templ
     int err = text_regex_compile(args[0].string, 0, &re, diag);
     if (err)
         return err;
+    uint64_t overruns = text_regex_overruns();
     *out = text_template_bool(text_regex_match(re, args[1].string));
     text_regex_free(re);
-    return 0;
+    return text_regex_check(overruns, "the regular expression of match", diag);
 }
 
 static int fn_replace_all(call_t *call, value_t *args, size_t count,
@@ -501,9 +502,11 @@ static int fn_replace_all(call_t *call, value_t *args, size_t count,
     int err = text_regex_compile(args[0].string, 0, &re, diag);
     if (err)
         return err;
+    uint64_t overruns = text_regex_overruns();
     text_regex_replace_all(re, args[2].string, args[1].string, OUTPUT_MAX, &text);
     text_regex_free(re);
-    return give_text(call, out, &text);
+    err = give_text(call, out, &text);
+    return err ? err : text_regex_check(overruns, "the regular expression of reReplaceAll", diag);
 }
 
 /* host:port, [v6]:port; false when it is not of that form. */

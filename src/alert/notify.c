@@ -27,6 +27,8 @@ static struct counter dropped_full = {
     .labels = "reason=\"queue_full\""};
 static struct counter dropped_refused = {.name = "pharos_notifications_dropped_total",
                                          .labels = "reason=\"not_taken\""};
+static struct counter dropped_relabel = {.name = "pharos_notifications_dropped_total",
+                                         .labels = "reason=\"relabelling_refused\""};
 static struct counter queue_length = {.name = "pharos_notifications_queue_length",
                                       .help = "Alerts waiting to be posted.",
                                       .kind = COUNTER_GAUGE};
@@ -184,6 +186,20 @@ static void make_room(struct alert_notifier *n, int64_t bytes)
     }
 }
 
+/* An alert whose rules cannot be applied is not sent: where it would go nobody knows. */
+static bool relabelled(const struct pipe_relabel *relabel, struct data_labels_builder *b,
+                       struct arena *arena)
+{
+    struct diag diag;
+    diag_init(&diag);
+    enum pipe_relabel_verdict v = pipe_relabel_apply(relabel, b, arena, &diag);
+    if (v == PIPE_RELABEL_REFUSED) {
+        counter_add(&dropped_relabel, 1);
+        LOG_WARN("alert", "an alert is not sent", LOG_STR("error", diag.msg));
+    }
+    return v == PIPE_RELABEL_KEPT;
+}
+
 void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *notice)
 {
     struct data_labels_builder b = {0};
@@ -198,7 +214,7 @@ void alert_notifier_push(struct alert_notifier *n, const struct alert_notice *no
         if (!data_labels_builder_get(&b, l.name).len)
             data_labels_builder_set(&b, l.name, l.value);
     }
-    if (!pipe_relabel_apply(&n->config->relabel, &b, arena) ||
+    if (!relabelled(&n->config->relabel, &b, arena) ||
         data_labels_builder_finish(&b, &labels, NULL) || !labels.count)
         goto out;
     int64_t bytes = (int64_t)(sizeof(struct waiting) + notice->generator_url.len) +
@@ -261,8 +277,8 @@ static size_t encode(struct alert_notifier *n, const struct pipe_relabel *relabe
         struct data_labels labels = one->labels;
         if (relabel->count) {
             data_labels_builder_from(&b, labels);
-            if (!pipe_relabel_apply(relabel, &b, arena) ||
-                data_labels_builder_finish(&b, &labels, NULL) || !labels.count)
+            if (!relabelled(relabel, &b, arena) || data_labels_builder_finish(&b, &labels, NULL) ||
+                !labels.count)
                 continue;
         }
         done++;
@@ -514,6 +530,7 @@ struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env)
     counter_register(&errors, 1);
     counter_register(&dropped_full, 1);
     counter_register(&dropped_refused, 1);
+    counter_register(&dropped_relabel, 1);
     counter_register(&queue_length, 1);
     counter_register(&discovered, 1);
     net_loop_post(env->loop, begin_on_loop, n);

@@ -37,6 +37,7 @@ struct api_limits {
     int64_t query_timeout_ns;
     int64_t query_concurrency; /* queries running at once; more wait */
     int64_t query_queue;       /* queries waiting; more are refused with 503 */
+    int64_t query_nesting;     /* levels of a PromQL expression; 0 = 200 */
     int64_t lookback_ns;
     bool promql_experimental, promql_delayed_name_removal;
     bool admin_api;        /* prometheus.admin_api */

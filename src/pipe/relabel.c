@@ -1,4 +1,5 @@
 #include "pipe/relabel.h"
+#include <stdio.h>
 
 #include <locale.h>
 #include <wctype.h>
@@ -345,8 +346,8 @@ static void label_map(const struct pipe_relabel_rule *r, struct data_labels_buil
     }
 }
 
-bool pipe_relabel_apply_rule(const struct pipe_relabel_rule *r, struct data_labels_builder *b,
-                             struct arena *arena)
+static bool apply_rule(const struct pipe_relabel_rule *r, struct data_labels_builder *b,
+                       struct arena *arena)
 {
     struct slice value = joined_sources(r, b, arena);
     switch (r->action) {
@@ -378,12 +379,27 @@ bool pipe_relabel_apply_rule(const struct pipe_relabel_rule *r, struct data_labe
     return true;
 }
 
-bool pipe_relabel_apply(const struct pipe_relabel *r, struct data_labels_builder *b,
-                        struct arena *arena)
+enum pipe_relabel_verdict pipe_relabel_apply_rule(const struct pipe_relabel_rule *r,
+                                                  struct data_labels_builder *b,
+                                                  struct arena *arena, struct diag *diag)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        if (!pipe_relabel_apply_rule(&r->rules[i], b, arena))
-            return false;
-    }
-    return true;
+    uint64_t overruns = text_regex_overruns();
+    bool kept = apply_rule(r, b, arena);
+    if (text_regex_overruns() == overruns)
+        return kept ? PIPE_RELABEL_KEPT : PIPE_RELABEL_DROPPED;
+    char what[200];
+    snprintf(what, sizeof(what), "the regular expression \"%.*s\" of a relabelling rule",
+             SLICE_FMT(slice_first(r->regex_text, 100)));
+    text_regex_check(overruns, what, diag);
+    return PIPE_RELABEL_REFUSED;
+}
+
+enum pipe_relabel_verdict pipe_relabel_apply(const struct pipe_relabel *r,
+                                             struct data_labels_builder *b, struct arena *arena,
+                                             struct diag *diag)
+{
+    enum pipe_relabel_verdict v = PIPE_RELABEL_KEPT;
+    for (size_t i = 0; i < r->count && v == PIPE_RELABEL_KEPT; i++)
+        v = pipe_relabel_apply_rule(&r->rules[i], b, arena, diag);
+    return v;
 }

@@ -50,12 +50,20 @@ int pipe_relabel_parse(const struct text_yaml *list, struct arena *arena, struct
 /* Frees the regular expressions. */
 void pipe_relabel_deinit(struct pipe_relabel *r);
 
-/* Applies all rules in order. False when the set is dropped. New names and values are put into
- * `arena`, which must live as long as what is made of the builder. */
-bool pipe_relabel_apply(const struct pipe_relabel *r, struct data_labels_builder *labels,
-                        struct arena *arena);
+enum pipe_relabel_verdict {
+    PIPE_RELABEL_DROPPED,
+    PIPE_RELABEL_KEPT,
+    PIPE_RELABEL_REFUSED, /* a regular expression took too long: nobody knows */
+};
+/* Applies all rules in order. New names and values are put into `arena`, which must live as long as
+ * what is made of the builder. The diag (may be NULL) says why a set is REFUSED (ERR_LIMIT); the
+ * labels are of no use then. */
+enum pipe_relabel_verdict pipe_relabel_apply(const struct pipe_relabel *r,
+                                             struct data_labels_builder *labels,
+                                             struct arena *arena, struct diag *diag);
 /* One rule, for showing the steps. */
-bool pipe_relabel_apply_rule(const struct pipe_relabel_rule *rule,
-                             struct data_labels_builder *labels, struct arena *arena);
+enum pipe_relabel_verdict pipe_relabel_apply_rule(const struct pipe_relabel_rule *rule,
+                                                  struct data_labels_builder *labels,
+                                                  struct arena *arena, struct diag *diag);
 
 #endif

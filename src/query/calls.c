@@ -424,11 +424,8 @@ QUERY__CALL(query__label_replace)
         text_regex_expand(re, replacement, groups, group_count, &value);
         err = set_label(x, &out->rows[i], dst, buf_slice(&value));
     }
-    if (!err && text_regex_overruns() != overruns)
-        err =
-            diag_set(x->diag, ERR_LIMIT,
-                     "the regular expression of label_replace() takes more than 1000000 steps back "
-                     "on one label value, a fixed limit");
+    if (!err)
+        err = text_regex_check(overruns, "the regular expression of label_replace()", x->diag);
     buf_deinit(&value);
     mem_free(groups);
     text_regex_free(re);

@@ -41,7 +41,8 @@ struct server_config {
     int64_t http_header_bytes, http_body_bytes, http_inflated_bytes, http_body_memory,
         http_connections, http_streams, http_idle_timeout_ns;
     int64_t query_samples, query_series, query_memory, query_memory_total, query_points,
-        query_cache, query_timeout_ns, query_concurrency, query_queue;
+        query_cache, query_timeout_ns, query_concurrency, query_queue, query_nesting;
+    int64_t regex_effort;
     int64_t log_entries, log_scan_rows, log_tails;
 
     int promql_experimental, promql_delayed_name_removal;

@@ -92,6 +92,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.exemplars", TEXT_CONF_INT, AT(exemplars_max), "100000", 0, INT64_MAX, NULL, "exemplars in memory before they are written out; the oldest give way; 0 = keep none", false, false},
     {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},
+    {"limits.regex_effort", TEXT_CONF_INT, AT(regex_effort), "1000000", 1000, 1000000000, NULL, "steps back that matching one text with a regular expression may take; a query, scrape or template that needs more ends with an error", true, false},
     {"limits.future", TEXT_CONF_DURATION, AT(future_ns), "10m", 0, INT64_MAX, NULL, "how far ahead of this machine's clock a sample may be", false, false},
     {"limits.dashboards.bytes", TEXT_CONF_SIZE, AT(dashboard_bytes_max), "8MiB", 1024, 1 << 30, NULL, "of one dashboard, snapshot or annotation; larger ones are answered 413", true, false},
     {"limits.statsd.names", TEXT_CONF_INT, AT(statsd.names_max), "1000000", 1, INT64_MAX, NULL, "names with their tags and type; samples of new ones beyond are refused, the others go on", false, false},
@@ -119,6 +120,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.query.cache", TEXT_CONF_SIZE, AT(query_cache), "64MiB", 0, INT64_MAX, NULL, "answers of range queries kept to be gone on with; 0 = none", true, false},
     {"limits.query.timeout", TEXT_CONF_DURATION, AT(query_timeout_ns), "2m", NS_PER_MS, INT64_MAX, NULL, "a query that takes longer ends; clients may ask for less", true, false},
     {"limits.query.concurrency", TEXT_CONF_INT, AT(query_concurrency), "20", 1, 10000, NULL, "queries running at once; more wait", true, false},
+    {"limits.query.nesting", TEXT_CONF_INT, AT(query_nesting), "200", 10, 300, NULL, "levels of a PromQL expression; five times as many operators may stand in one chain", true, false},
     {"limits.query.queue", TEXT_CONF_INT, AT(query_queue), "1000", 0, 1000000, NULL, "queries waiting; more are answered 503", true, false},
 
     {"limits.alerts", TEXT_CONF_INT, AT(alerts_max), "100000", 0, 0, NULL, "alerts of one rule at a time; a rule with more fails; 0 = no limit", true, false},

@@ -10,6 +10,7 @@
 #include "server/serve.h"
 #include "server/version.h"
 #include "store/events.h"
+#include "text/regex.h"
 
 static void host_doors(void *ctx, void (*each)(void *arg, const struct api_door_status *d),
                        void *arg)
@@ -266,6 +267,7 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .query_timeout_ns = c->query_timeout_ns,
         .query_concurrency = c->query_concurrency,
         .query_queue = c->query_queue,
+        .query_nesting = c->query_nesting,
         .log_entries = c->log_entries,
         .log_scan_rows = c->log_scan_rows,
         .log_tails = c->log_tails,
@@ -323,6 +325,7 @@ int server_reload(struct server *s, struct diag *diag)
     server_config_restart_keys(s->config, next, &restart);
     server_fill_limits(next, &limits);
     api_set_limits(s->api, &limits);
+    text_regex_set_effort((uint32_t)next->regex_effort);
     server_fill_catalog_limits(next, &catalog);
     if (s->catalog)
         store_catalog_set_limits(s->catalog, &catalog);

@@ -76,6 +76,7 @@ int server_rules_options(const struct server_config *config,
     *out = (struct alert_rules_options){
         .interval_ns = 60 * NS_PER_SEC,
         .promql = {.experimental = config->promql_experimental == 1,
+                   .nesting = (unsigned)config->query_nesting,
                    .delayed_name_removal = config->promql_delayed_name_removal == 1,
                    .lookback_ns = config->lookback_ns}};
     if (!text_yaml_is_null(interval))
@@ -160,6 +161,7 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
         .series_max = (size_t)config->query_series,
         .alerts_max = (size_t)config->alerts_max,
         .promql = {.experimental = config->promql_experimental == 1,
+                   .nesting = (unsigned)config->query_nesting,
                    .delayed_name_removal = config->promql_delayed_name_removal == 1,
                    .lookback_ns = config->lookback_ns}};
     alert_notifier_set_limits(r->notifier, config->rules_notification_queue,

@@ -17,6 +17,7 @@
 #include "server/graphite.h"
 #include "server/otlp.h"
 #include "server/version.h"
+#include "text/regex.h"
 
 #define DRAIN_NS (5 * NS_PER_SEC)
 
@@ -157,6 +158,7 @@ static int start(struct server *s, struct diag *diag)
                              .catalog = s->catalog,
                              .host = &s->host};
     server_fill_limits(c, &api.limits);
+    text_regex_set_effort((uint32_t)c->regex_effort);
     s->api = api_new(&api);
     if ((err = server_config_auth(c, &auth, diag)))
         return err;

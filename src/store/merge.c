@@ -1,6 +1,7 @@
 /* Merge: adjacent parts of a day become one; deletion: a part is written again without what goes.
  */
 #include "store/store_priv.h"
+#include "text/regex.h"
 
 #define MERGE_WIDTH   4  /* so many adjacent parts of a day and level make one of the next level */
 #define PARTS_PER_DAY 12 /* beyond this, adjacent ones are merged whatever their level */
@@ -239,6 +240,8 @@ int store_delete_metrics(struct store *s, const struct store_select_req *req, st
     pthread_mutex_lock(&s->maintain_lock);
     err = store__flush(s, diag);
     store__part_list parts = store__pin_parts(s);
+    uint64_t overruns = text_regex_overruns();
+    bool *touched = mem_calloc(parts.len + 1, sizeof(*touched));
     for (size_t i = 0; i < parts.len && !err; i++) {
         const struct store_part_info *info = store_part_info(parts.items[i]);
         uint32_t *series = NULL;
@@ -248,14 +251,21 @@ int store_delete_metrics(struct store *s, const struct store_select_req *req, st
         err = store_part_match(parts.items[i], req->tenant, req->matchers, req->matcher_count,
                                &series, &count);
         mem_free(series);
-        if (err || !count)
+        touched[i] = count > 0;
+    }
+    if (!err) /* before anything is changed */
+        err = text_regex_check(overruns, "a regular expression of what is to be deleted", diag);
+    for (size_t i = 0; i < parts.len && !err; i++) {
+        if (!touched[i])
             continue;
+        const struct store_part_info *info = store_part_info(parts.items[i]);
         store__part_list one = {0};
         struct store__output o = {.s = s, .order = info->order, .level = info->level};
         vec_push(&one, parts.items[i]);
         err = rewrite(&o, &one, req, diag);
         vec_free(&one);
     }
+    mem_free(touched);
     store__unpin_parts(&parts);
     store__changed(s, INT64_MIN);
     store__arrivals_lost(s);

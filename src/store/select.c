@@ -287,12 +287,8 @@ static int source_select(struct store_source *src, const struct store_select_req
     sel->parts = store__pin_parts(sel->store);
     if (!err)
         err = select_parts(sel, req, diag);
-    if (!err && text_regex_overruns() != overruns)
-        err =
-            diag_set(diag, ERR_LIMIT,
-                     "a regular expression of the query takes more than 1000000 steps back on one "
-                     "label value, a fixed limit: nested repetitions like (x+x+)+ do, and one "
-                     "without says the same");
+    if (!err)
+        err = text_regex_check(overruns, "a regular expression of the query", diag);
     if (err) {
         selection_free(sel);
         return err;

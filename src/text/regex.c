@@ -8,11 +8,10 @@
 #include "base/mem.h"
 #include "base/vec.h"
 
-#define MATCH_EFFORT_MAX 1000000 /* backtracking steps; RE2 itself is linear */
-#define HEAP_KIB_MAX     20000
-#define REPEAT_MAX       1000 /* RE2's cap on {n,m}, and on the product of nested ones */
-#define GROUPS_MAX       200
-#define DEPTH_MAX        250
+#define HEAP_KIB_MAX 20000
+#define REPEAT_MAX   1000 /* RE2's cap on {n,m}, and on the product of nested ones */
+#define GROUPS_MAX   200
+#define DEPTH_MAX    250
 
 struct text_regex {
     pcre2_code *code; /* NULL: so many literals that PCRE2 does not take them */
@@ -23,31 +22,49 @@ struct text_regex {
 };
 
 /* One match block a thread, large enough for any expression. */
+struct block {
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    uint32_t effort; /* that of the context */
+};
 static pthread_key_t block_key;
 static pthread_once_t block_once = PTHREAD_ONCE_INIT;
-static pcre2_match_context *match_context;
+static _Atomic uint32_t effort = TEXT_REGEX_EFFORT; /* backtracking steps; RE2 itself is linear */
 
 static void free_block(void *p)
 {
-    pcre2_match_data_free(p);
+    struct block *b = p;
+    pcre2_match_data_free(b->data);
+    pcre2_match_context_free(b->context);
+    mem_free(b);
 }
 
 static void make_block_key(void)
 {
     pthread_key_create(&block_key, free_block);
-    match_context = pcre2_match_context_create(NULL);
-    pcre2_set_match_limit(match_context, MATCH_EFFORT_MAX);
-    pcre2_set_heap_limit(match_context, HEAP_KIB_MAX);
 }
 
-static pcre2_match_data *match_block(void)
+static struct block *match_block(void)
 {
-    pcre2_match_data *m = pthread_getspecific(block_key);
-    if (!m) {
-        m = pcre2_match_data_create(GROUPS_MAX + 1, NULL);
-        pthread_setspecific(block_key, m);
+    struct block *b = pthread_getspecific(block_key);
+    uint32_t now = effort;
+    if (!b) {
+        b = mem_calloc(1, sizeof(*b));
+        b->data = pcre2_match_data_create(GROUPS_MAX + 1, NULL);
+        b->context = pcre2_match_context_create(NULL);
+        pcre2_set_heap_limit(b->context, HEAP_KIB_MAX);
+        pthread_setspecific(block_key, b);
     }
-    return m;
+    if (b->effort != now) {
+        pcre2_set_match_limit(b->context, now);
+        b->effort = now;
+    }
+    return b;
+}
+
+void text_regex_set_effort(uint32_t steps)
+{
+    effort = steps;
 }
 
 /* --- RE2's syntax, checked before PCRE2 sees the pattern --- */
@@ -459,14 +476,23 @@ uint64_t text_regex_overruns(void)
     return overruns;
 }
 
+int text_regex_check(uint64_t before, const char *what, struct diag *diag)
+{
+    if (overruns == before)
+        return 0;
+    return diag_set(diag, ERR_LIMIT,
+                    "%s takes more than %u steps back on one text (limits.regex_effort): nested "
+                    "repetitions like (x+x+)+ do, and one without says the same",
+                    what, effort);
+}
+
 /* The JIT's stack is small: what does not fit goes the slower way, whose memory is the heap. */
-static int match_at(const struct text_regex *re, struct slice text, size_t from,
-                    pcre2_match_data *m)
+static int match_at(const struct text_regex *re, struct slice text, size_t from, struct block *b)
 {
     PCRE2_SPTR base = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
-    int n = pcre2_match(re->code, base, text.len, from, 0, m, match_context);
+    int n = pcre2_match(re->code, base, text.len, from, 0, b->data, b->context);
     if (n == PCRE2_ERROR_JIT_STACKLIMIT)
-        n = pcre2_match(re->code, base, text.len, from, PCRE2_NO_JIT, m, match_context);
+        n = pcre2_match(re->code, base, text.len, from, PCRE2_NO_JIT, b->data, b->context);
     overruns += n < 0 && n != PCRE2_ERROR_NOMATCH;
     return n;
 }
@@ -513,7 +539,7 @@ struct slice text_regex_group_name(const struct text_regex *re, size_t i)
 bool text_regex_groups_from(const struct text_regex *re, struct slice text, size_t from,
                             struct slice *groups, size_t group_max)
 {
-    pcre2_match_data *m = match_block();
+    struct block *m = match_block();
     const char *base = text.ptr ? text.ptr : "";
     if (!re->code) { /* the whole text or nothing, in at most one pair of parentheses */
         for (size_t i = 0; i < group_max; i++)
@@ -523,7 +549,7 @@ bool text_regex_groups_from(const struct text_regex *re, struct slice text, size
     int n = match_at(re, text, from, m);
     if (n < 0)
         return false;
-    PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
+    PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data);
     for (size_t i = 0; i < group_max; i++) {
         bool set = i < (size_t)n && at[2 * i] != PCRE2_UNSET;
         groups[i] =

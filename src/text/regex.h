@@ -21,12 +21,18 @@ enum text_regex_flags {
 int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex **out,
                        struct diag *diag);
 void text_regex_free(struct text_regex *re); /* NULL is fine */
-/* A match that runs over its effort limit (a million steps back) counts as none, and as an overrun.
- */
+/* A match that runs over its effort limit counts as none, and as an overrun. */
 bool text_regex_match(const struct text_regex *re, struct slice text);
 /* How many matches of the calling thread ran over so far: who must not take such a one for an
  * answer compares before and after. */
 uint64_t text_regex_overruns(void);
+/* 0 when no match of the calling thread ran over since `before` was read, else ERR_LIMIT: "<what>
+ * takes more than ...", with the setting. */
+int text_regex_check(uint64_t before, const char *what, struct diag *diag);
+/* How many steps back one match may take (limits.regex_effort); for all threads, from the next
+ * match on. */
+#define TEXT_REGEX_EFFORT 1000000
+void text_regex_set_effort(uint32_t steps);
 
 /* Capture groups: number of groups, the whole match included. */
 size_t text_regex_group_count(const struct text_regex *re);

@@ -201,7 +201,7 @@ class RegularExpressions(pt.Case):
                       'label_replace(m, "a", "b", "i", "(x+x+)+[yz]")'):
             answer = ask(query)
             self.assertEqual((answer.status, answer.json()["errorType"]), (422, "execution"), query)
-            self.assertIn("1000000 steps back", answer.json()["error"])
+            self.assertIn("1000000 steps back on one text (limits.regex_effort)", answer.json()["error"])
         answer = ask('m{i=~"(a{1000}){1000}"}')
         self.assertEqual(answer.status, 400)
         self.assertIn("invalid repeat count: `{1000}`", answer.json()["error"])
@@ -209,6 +209,84 @@ class RegularExpressions(pt.Case):
         for query, rows in ((f'm{{i=~"{words}"}}', 0), (f'm{{i=~"{words}|{"x" * 60}"}}', 1),
                             (f'm{{i!~"({words})"}}', 1)):
             self.assertEqual(len(ask(query).json()["data"]["result"]), rows)
+
+
+    SLOW = "(x+x+)+[yz]"
+    WORDS = "steps back on one text (limits.regex_effort)"
+
+    def test_whatever_takes_one(self):
+        """A match that runs over is an error, never "no match"."""
+        server = self.server("prometheus.admin_api=on", "promql.experimental=on")
+        server.write([({"__name__": "m", "i": "x" * 60}, [(NOW * 1000, 1)])])
+        line = {"streams": [{"stream": {"app": "x" * 60}, "values": [[str(NOW * 10**9), "x" * 60]]}]}
+        self.assertEqual(pt.request(server.url + "/loki/loki/api/v1/push", method="POST",
+                                    body=json.dumps(line).encode(),
+                                    headers={"Content-Type": "application/json"}).status, 204)
+        post = lambda path, **form: pt.request(server.prometheus_url + "/api/v1/" + path, "POST",
+                                               urllib.parse.urlencode(form).encode(),
+                                               {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = post("admin/tsdb/delete_series", **{"match[]": f'm{{i!~"{self.SLOW}"}}'})
+        self.assertEqual((answer.status, answer.json()["errorType"]), (422, "execution"))
+        self.assertIn(self.WORDS, answer.json()["error"])
+        self.assertEqual(len(server.query("m", at=NOW)), 1)
+        loki = lambda path, **q: pt.request(f"{server.url}/loki/loki/api/v1/{path}?"
+                                            + urllib.parse.urlencode(q))
+        times = {"start": NOW - 60, "end": NOW + 60}
+        for query in (f'{{app=~"{self.SLOW}"}}', f'{{app=~".+"}} |~ "^{self.SLOW}$"',
+                      f'{{app=~".+"}} !~ "{self.SLOW}"', f'{{app=~".+"}} | app=~"{self.SLOW}"',
+                      f'{{app=~".+"}} | regexp "^(?P<a>{self.SLOW})"',
+                      f'{{app=~".+"}} | line_format `{{{{regexReplaceAll "{self.SLOW}" __line__ "a"}}}}`'):
+            for asked in (query, f"bytes_over_time({query} [1m])"):
+                answer = loki("query_range", query=asked, step=30, **times)
+                self.assertEqual(answer.status // 100, 4, (asked, answer.text))
+                self.assertIn(self.WORDS, answer.text, asked)
+        answer = loki("labels", query=f'{{app=~"{self.SLOW}"}}', **times)
+        self.assertIn(self.WORDS, answer.text)
+        for target in (f"grep(seriesByTag('name=m'),'{self.SLOW}')", f"seriesByTag('i=~^{self.SLOW}$')"):
+            answer = pt.request(server.url + "/graphite/render?" + urllib.parse.urlencode(
+                {"target": target, "format": "json", "from": NOW - 600, "until": NOW + 60}))
+            self.assertIn(self.WORDS, answer.text, target)
+            self.assertEqual(answer.status // 100, 4, target)
+
+    def test_relabelling(self):
+        exporter = self.server(data=self.work / "exporter")
+        address = f"127.0.0.1:{exporter.main_port}"
+        rule = f"{{source_labels: [x], regex: '{self.SLOW}', action: drop}}"
+        config = self.file("pharos.yml", f"""
+scrape_configs:
+- job_name: series
+  scrape_interval: 1s
+  static_configs: [{{targets: ['{address}'], labels: {{x: {"x" * 60}}}}}]
+  metric_relabel_configs: [{rule}]
+- job_name: target
+  scrape_interval: 1s
+  static_configs: [{{targets: ['{address}'], labels: {{x: {"x" * 60}}}}}]
+  relabel_configs: [{rule}]
+""")
+        server = self.server(config=config)
+        targets = lambda: server.prom("targets").json()["data"]
+        (failed,) = pt.wait_for("the scrape to fail", lambda: [
+            t for t in targets()["activeTargets"] if t["health"] == "down"])
+        self.assertEqual(failed["labels"]["job"], "series")
+        self.assertIn(self.WORDS, failed["lastError"])
+        self.assertEqual([t["scrapePool"] for t in targets()["droppedTargets"]], ["target"])
+        self.assertIn("pharos_input_scrape_relabel_overruns_total",
+                      pt.request(server.url + "/metrics").text)
+        answer = server.prom("targets/relabel_steps",
+                             {"scrapePool": "target", "labels": json.dumps({"x": "x" * 60})})
+        self.assertEqual(answer.status, 422)
+        self.assertIn(self.WORDS, answer.json()["error"])
+
+    def test_settings_move_the_limits(self):
+        server = self.server("limits.regex_effort=1000", "limits.query.nesting=20")
+        server.write([({"__name__": "m", "i": "ab" * 20}, [(NOW * 1000, 1)])])
+        answer = server.prom("query", {"query": 'm{i=~"(a|b|ab)*[cd]"}', "time": NOW})
+        self.assertIn("1000 steps back", answer.json()["error"])
+        ask = lambda query: server.prom("query", {"query": query}).json()
+        self.assertEqual(ask("(" * 15 + "1" + ")" * 15)["status"], "success")
+        for query, words in (("(" * 21 + "1" + ")" * 21, "20 levels at most: limits.query.nesting"),
+                             ("1" + "+1" * 101, "100 at most: five times limits.query.nesting")):
+            self.assertIn(words, ask(query)["error"])
 
 
 class Notifications(pt.Case):

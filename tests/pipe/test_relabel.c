@@ -99,7 +99,7 @@ static void table(void **state)
             data_labels_builder_set(&b, name, pair);
         }
         struct buf text = {0};
-        if (pipe_relabel_apply(&r, &b, arena)) {
+        if (pipe_relabel_apply(&r, &b, arena, NULL) == PIPE_RELABEL_KEPT) {
             struct data_labels l;
             assert_int_equal(data_labels_builder_finish(&b, &l, NULL), 0);
             data_labels_print(l, &text);
@@ -110,6 +110,40 @@ static void table(void **state)
             print_error("case %zu (%s)\n", i, cases[i].rules);
         assert_string_equal(buf_cstr(&text), cases[i].want);
         buf_deinit(&text);
+        data_labels_builder_deinit(&b);
+        pipe_relabel_deinit(&r);
+        arena_free(arena);
+    }
+}
+
+/* Nobody knows whether such a set is to be kept. */
+static void refuses_what_takes_too_long(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "- {action: keep, source_labels: [a], regex: '(x+x+)+[yz]'}",
+        "- {action: drop, source_labels: [a], regex: '(x+x+)+[yz]'}",
+        "- {source_labels: [a], regex: '(x+x+)+[yz]', target_label: b}",
+        "- {action: labeldrop, regex: '(x+x+)+[yz]'}",
+        "- {action: labelmap, regex: '(x+x+)+[yz]'}",
+    };
+    struct slice xs = SLICE("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        struct arena *arena = arena_new(0, NULL);
+        struct pipe_relabel r;
+        struct diag diag;
+        struct data_labels_builder b = {0};
+        assert_int_equal(parse(rules[i], arena, &r, &diag), 0);
+        diag_init(&diag);
+        data_labels_builder_set(&b, SLICE("a"), xs);
+        data_labels_builder_set(&b, xs, SLICE("v"));
+        assert_int_equal(pipe_relabel_apply(&r, &b, arena, &diag), PIPE_RELABEL_REFUSED);
+        assert_int_equal(diag.code, ERR_LIMIT);
+        assert_string_equal(
+            diag.msg,
+            "the regular expression \"(x+x+)+[yz]\" of a relabelling rule takes more than "
+            "1000000 steps back on one text (limits.regex_effort): nested repetitions "
+            "like (x+x+)+ do, and one without says the same");
         data_labels_builder_deinit(&b);
         pipe_relabel_deinit(&r);
         arena_free(arena);
@@ -176,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),
+        cmocka_unit_test(refuses_what_takes_too_long),
         cmocka_unit_test(refusals),
         cmocka_unit_test(md5_is_md5),
     };

@@ -101,6 +101,18 @@ static void effort_is_bounded(void **state)
     assert_int_equal(text_regex_overruns(), before);
     assert_false(text_regex_match(re, buf_slice(&text)));
     assert_int_equal(text_regex_overruns(), before + 1);
+    /* Less effort is spent from the next match on, and the message says how much. */
+    struct diag diag;
+    diag_init(&diag);
+    assert_int_equal(text_regex_check(before + 1, "it", &diag), 0);
+    text_regex_set_effort(5);
+    assert_false(text_regex_match(re, SLICE("aaaaaaad")));
+    assert_int_equal(text_regex_check(before + 1, "it", &diag), ERR_LIMIT);
+    assert_non_null(strstr(diag.msg, "it takes more than 5 steps back on one text"));
+    text_regex_set_effort(TEXT_REGEX_EFFORT);
+    assert_false(text_regex_match(re, SLICE("aaaaaaad")));
+    assert_int_equal(text_regex_overruns(), before + 2);
+    before++;
     text_regex_free(re);
     /* Long, but no trouble for RE2: a larger stack is found. */
     re = must("(a|b)*c", TEXT_REGEX_ANCHORED);

@@ -74,6 +74,7 @@ static void put_list(struct api_job *job, struct tags *t, const struct slice *te
             return;
         }
     }
+    uint64_t overruns = text_regex_overruns();
     codec_json_init(&w, &job->out);
     if (t->values && !t->complete) {
         codec_json_begin_object(&w);
@@ -119,6 +120,11 @@ static void put_list(struct api_job *job, struct tags *t, const struct slice *te
     if (t->values && !t->complete)
         codec_json_end_object(&w);
     text_regex_free(re);
+    int err = text_regex_check(overruns, "the filter", &diag);
+    if (err) {
+        buf_clear(&job->out);
+        fail(job, err, &diag);
+    }
 }
 
 static void list_work(struct api_job *job)

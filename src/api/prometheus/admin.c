@@ -50,8 +50,9 @@ static void delete_work(struct api_job *job)
                                        .t_max_ns = st->t_max_ns,
                                        .matchers = st->sets[i].items,
                                        .matcher_count = st->sets[i].count};
-        if (host->delete_metrics(host->ctx, &req, &diag)) {
-            api_job_error(job, API_INTERNAL, "%s", diag.msg);
+        int err = host->delete_metrics(host->ctx, &req, &diag);
+        if (err) {
+            api_job_error(job, err == ERR_LIMIT ? API_EXECUTION : API_INTERNAL, "%s", diag.msg);
             return;
         }
     }

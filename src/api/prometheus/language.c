@@ -21,6 +21,7 @@ static int parse(struct api_query *q, struct promql_options *options, struct pro
     diag_init(&why);
     *options =
         (struct promql_options){.experimental = q->limits.promql_experimental,
+                                .nesting = (unsigned)q->limits.query_nesting,
                                 .delayed_name_removal = q->limits.promql_delayed_name_removal,
                                 .lookback_ns = q->limits.lookback_ns};
     int err = promql_parse(q->text, options, q->plan_arena, out, &why);

@@ -65,6 +65,7 @@ static void start(struct api_call *call, void (*work)(struct api_job *job))
     if (!st->text.ptr)
         st->text = SLICE("");
     st->options.experimental = true;
+    st->options.nesting = (unsigned)api__limits(call->api).query_nesting;
     struct api_job *job = api_job_new(call, work);
     if (!job)
         return;

@@ -417,6 +417,7 @@ static void start_query(struct api_call *call, bool range, bool explain)
     st->explain = explain;
     st->cached = range && !st->stats && !net_request_param(req, "nocache").len;
     st->options.experimental = limits.promql_experimental;
+    st->options.nesting = (unsigned)limits.query_nesting;
     st->options.delayed_name_removal = limits.promql_delayed_name_removal;
     struct api_job *job = api_job_new(call, query_work);
     job->tenant = tenant;

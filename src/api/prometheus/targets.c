@@ -226,6 +226,7 @@ struct relabel_steps {
     struct codec_json_writer w;
     struct data_labels_builder labels;
     struct arena *arena;
+    struct diag failed; /* ends the steps */
     bool keep;
 };
 
@@ -258,8 +259,12 @@ static void put_step(void *arg, const struct pipe_relabel_rule *rule)
 {
     struct relabel_steps *rs = arg;
     struct data_labels labels = {0};
+    enum pipe_relabel_verdict v = PIPE_RELABEL_DROPPED;
+    if (rs->failed.code)
+        return;
     if (rs->keep)
-        rs->keep = pipe_relabel_apply_rule(rule, &rs->labels, rs->arena);
+        v = pipe_relabel_apply_rule(rule, &rs->labels, rs->arena, &rs->failed);
+    rs->keep = v == PIPE_RELABEL_KEPT;
     if (rs->keep)
         (void)!data_labels_builder_finish(&rs->labels, &labels, NULL);
     codec_json_begin_object(&rs->w);
@@ -294,6 +299,7 @@ void api__prom_targets_relabel_steps(struct api_call *call)
     struct buf out = {0};
     struct diag diag;
     diag_init(&diag);
+    diag_init(&rs.failed);
     if (!pool.len || !json.len) {
         api__respond_error(req, API_BAD_DATA, "no %s parameter provided",
                            pool.len ? "labels" : "scrapePool");
@@ -311,6 +317,11 @@ void api__prom_targets_relabel_steps(struct api_call *call)
         api__respond_error(req, API_BAD_DATA,
                            "error retrieving scrape config: scrape pool not found: \"%.*s\"",
                            SLICE_FMT(pool));
+        buf_deinit(&out);
+        goto out;
+    }
+    if (rs.failed.code) {
+        api__respond_error(req, API_EXECUTION, "%s", rs.failed.msg);
         buf_deinit(&out);
         goto out;
     }

@@ -126,8 +126,9 @@ enum populate input__populate(const struct input__scrape_job *job,
     }
     out->discovered = take(&b, arena);
     data_labels_builder_from(&b, out->discovered);
-    if (!pipe_relabel_apply(&job->relabel, &b, arena)) {
-        got = POPULATE_DROPPED;
+    enum pipe_relabel_verdict v = pipe_relabel_apply(&job->relabel, &b, arena, diag);
+    if (v != PIPE_RELABEL_KEPT) {
+        got = v == PIPE_RELABEL_DROPPED ? POPULATE_DROPPED : POPULATE_BAD;
         goto out;
     }
     address = data_labels_builder_get(&b, SLICE("__address__"));

@@ -191,8 +191,12 @@ static void look_at_groups(const struct input_peers *p, const struct input__scra
             if (!data_labels_builder_get(&b, SLICE("__alerts_path__")).len)
                 data_labels_builder_set(&b, SLICE("__alerts_path__"), p->path);
             struct slice before = url_of(&b, arena);
-            bool kept = pipe_relabel_apply(&p->job.relabel, &b, arena);
-            if (kept && data_labels_builder_get(&b, SLICE("__address__")).len)
+            struct diag diag;
+            diag_init(&diag);
+            enum pipe_relabel_verdict v = pipe_relabel_apply(&p->job.relabel, &b, arena, &diag);
+            if (v == PIPE_RELABEL_REFUSED)
+                LOG_WARN("input", "an Alertmanager is left out", LOG_STR("error", diag.msg));
+            if (v == PIPE_RELABEL_KEPT && data_labels_builder_get(&b, SLICE("__address__")).len)
                 add_new(urls, url_of(&b, arena));
             else
                 add_new(dropped, before);

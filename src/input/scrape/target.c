@@ -13,7 +13,7 @@
 #define BODY_BYTES_MAX       ((size_t)1 << 30) /* when body_size_limit says nothing */
 #define REFUSAL_LOG_EVERY_NS (10 * NS_PER_SEC)
 
-enum { SCRAPES, FAILURES, SAMPLES, REFUSED, DUPLICATES, LOST };
+enum { SCRAPES, FAILURES, SAMPLES, REFUSED, DUPLICATES, LOST, OVERRUNS };
 
 static struct counter counters[] = {
     [SCRAPES] = {.name = "pharos_input_scrapes_total", .help = "Scrapes of targets."},
@@ -27,6 +27,9 @@ static struct counter counters[] = {
                     .help = "Samples given twice in one scrape; the first counts."},
     [LOST] = {.name = "pharos_input_scrape_batches_lost_total",
               .help = "Scrapes that could not be stored as a whole."},
+    [OVERRUNS] = {.name = "pharos_input_scrape_relabel_overruns_total",
+                  .help = "Scrapes that failed because a regular expression of "
+                          "metric_relabel_configs took more steps back than limits.regex_effort."},
 };
 
 enum report {
@@ -247,8 +250,12 @@ static int resolve(struct target *t, struct decode_text_series *s, struct diag *
     struct buf key = {0};
     int err = 0;
     input__label_sample(s->labels, t->what.labels, t->job->honor_labels, &b, arena);
-    bool keep = pipe_relabel_apply(&t->job->metric_relabel, &b, arena);
-    if (keep)
+    enum pipe_relabel_verdict v = pipe_relabel_apply(&t->job->metric_relabel, &b, arena, diag);
+    bool keep = v == PIPE_RELABEL_KEPT;
+    if (v == PIPE_RELABEL_REFUSED) {
+        counter_add(&counters[OVERRUNS], 1);
+        err = ERR_LIMIT;
+    } else if (keep)
         err = data_labels_builder_finish(&b, &l, diag);
     if (!err && keep && l.count) {
         if (!data_labels_get(l, SLICE(DATA_METRIC_NAME)).len)

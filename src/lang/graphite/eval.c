@@ -5,6 +5,7 @@
 
 #include "codec/number.h"
 #include "lang/graphite/graphite_priv.h"
+#include "text/regex.h"
 
 static const char *kind_name(const struct graphite__value *v)
 {
@@ -407,6 +408,7 @@ int graphite_run_targets(const struct graphite_request *req, const struct slice 
     x->window = (struct graphite__window){req->start_s, req->end_s};
     x->xff = req->xff;
     x->random = (uint64_t)req->now_s * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    uint64_t overruns = text_regex_overruns();
     memset(out, 0, sizeof(*out));
     *out_run = x;
     for (size_t i = 0; i < count && !x->err; i++) {
@@ -423,6 +425,8 @@ int graphite_run_targets(const struct graphite_request *req, const struct slice 
         for (size_t k = 0; k < v.list_count && v.kind == GRAPHITE__LISTS; k++)
             graphite__extend(x, out, &v.lists[k]);
     }
+    if (!x->err)
+        x->err = text_regex_check(overruns, "a regular expression of the targets", diag);
     return x->err;
 }
 

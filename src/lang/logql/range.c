@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "query/window.h"
 #include "text/duration.h"
+#include "text/regex.h"
 
 struct sample {
     int64_t ts_ns;
@@ -353,6 +354,7 @@ static void read_morsel(void *ctx, size_t i)
     if (r->stop)
         return;
     struct worker *w = take_worker(r);
+    uint64_t overruns = text_regex_overruns();
     int err = range->env->source->ops->morsel_read(r->cursor, i, &w->chunk, &d);
     if (err) {
         fail(r, err, "%s", d.msg);
@@ -362,6 +364,8 @@ static void read_morsel(void *ctx, size_t i)
             err = take_plain(w);
         for (size_t k = 0; !range->pipeline->plain && k < w->chunk.count && !err; k++)
             err = take_line(w, k);
+        if (!err && text_regex_check(overruns, "a regular expression of the query", &d))
+            fail(r, d.code, "%s", d.msg);
     }
     give_worker(r, w);
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "lang/logql/rows.h"
 #include "lang/logql/run.h"
+#include "text/regex.h"
 
 struct gather {
     const struct logql_select *select;
@@ -158,6 +159,7 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     struct logql_pipeline *pipeline;
     struct logql_rows rows = {0};
     struct arena *plans = arena_new(0, NULL); /* as small as the query is */
+    uint64_t overruns = text_regex_overruns();
     *out = (struct logql_streams){0};
     int err = logql_pipeline_new(expr, NULL, &options, plans, &pipeline, diag);
     if (err)
@@ -189,6 +191,8 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     err = env->source->ops->scan(env->source, &scan, &cursor, diag);
     if (!err)
         err = read_all(&g, &rows, env->source, cursor);
+    if (!err)
+        err = text_regex_check(overruns, "a regular expression of the query", diag);
     if (cursor) {
         env->source->ops->cursor_stats(cursor, &out->stats.scan);
         env->source->ops->close(cursor);

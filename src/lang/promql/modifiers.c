@@ -70,7 +70,7 @@ static int parse_duration_unit(struct promql_parser *p, int sign_binds,
 {
     struct promql_duration *d;
     int err;
-    if (++p->depth > PROMQL__DEPTH_MAX)
+    if (++p->depth > p->depth_max)
         return promql__too_deep(p);
     if (promql__is_op(p, "-") || promql__is_op(p, "+")) {
         d = new_duration(p, promql__is_op(p, "-") ? PROMQL_D_NEGATE : PROMQL_D_PLUS, p->now.begin);

@@ -7,7 +7,8 @@
 #include "lang/promql/parser.h"
 #include "text/regex.h"
 
-#define CHAIN_MAX 1000 /* a + b + ...: as deep a tree, which is walked recursively */
+#define DEPTH_MAX 200
+#define CHAIN     5 /* times as many operators: a + b + ... is as deep a tree, walked recursively */
 
 const char *promql__type_name(enum query_type type)
 {
@@ -425,13 +426,14 @@ static int parse_matching(struct promql_parser *p, struct promql_expr *e)
 int promql__too_deep(struct promql_parser *p)
 {
     return promql__fail_at(p, p->now.begin, p->now.end,
-                           "the expression is nested too deeply (%d levels at most)",
-                           PROMQL__DEPTH_MAX);
+                           "the expression is nested too deeply (%u levels at most: "
+                           "limits.query.nesting)",
+                           p->depth_max);
 }
 
 int promql__parse_expr(struct promql_parser *p, int min_precedence, struct promql_expr **out)
 {
-    if (++p->depth > PROMQL__DEPTH_MAX)
+    if (++p->depth > p->depth_max)
         return promql__too_deep(p);
     int err = parse_unary(p, out);
     while (!err) {
@@ -457,10 +459,12 @@ int promql__parse_expr(struct promql_parser *p, int min_precedence, struct promq
             err = promql__fail_at(p, e->begin, e->end,
                                   "binop fill modifiers are experimental and not enabled "
                                   "(promql.experimental)");
-        else if (e->depth > CHAIN_MAX)
+        else if (e->depth > CHAIN * p->depth_max)
             err =
                 promql__fail_at(p, e->begin, e->end,
-                                "the expression chains too many operators (%d at most)", CHAIN_MAX);
+                                "the expression chains too many operators (%u at most: five times "
+                                "limits.query.nesting)",
+                                CHAIN * p->depth_max);
         *out = e;
     }
     p->depth--;
@@ -472,8 +476,11 @@ int promql_parse(struct slice text, const struct promql_options *options, struct
 {
     struct diag own;
     diag_init(&own);
-    struct promql_parser p = {
-        .options = options, .arena = arena, .diag = diag ? diag : &own, .context = {"", ""}};
+    struct promql_parser p = {.options = options,
+                              .depth_max = options->nesting ? options->nesting : DEPTH_MAX,
+                              .arena = arena,
+                              .diag = diag ? diag : &own,
+                              .context = {"", ""}};
     p.lex = (struct promql_lexer){.text = text, .arena = arena, .diag = p.diag};
     int err = promql_lex(&p.lex, &p.now);
     if (!err && p.now.kind == PROMQL_T_EOF)

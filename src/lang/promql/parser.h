@@ -7,7 +7,6 @@
 #include "lang/promql/ast.h"
 #include "lang/promql/lexer.h"
 
-#define PROMQL__DEPTH_MAX 200
 #define PROMQL__OPERATORS 18
 
 /* Where a word that does not fit is: "unexpected ... in <in>, expected <expected>"; both may be "".
@@ -23,7 +22,7 @@ struct promql_parser {
     const struct promql_options *options;
     struct arena *arena;
     struct diag *diag;
-    unsigned depth;
+    unsigned depth, depth_max;
     struct promql_context context;
     VEC(struct text_regex *) regexes; /* freed when the parse fails */
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lang/traceql/engine.h"
+#include "text/regex.h"
 
 /* How far from the range a span may be that puts a trace into question. */
 #define CONTEXT_NS       ((int64_t)600 * NS_PER_SEC)
@@ -273,6 +274,7 @@ static void read_morsel(void *ctx, size_t i)
     if (r->stop)
         return;
     struct traceql_worker *w = take_worker(r);
+    uint64_t overruns = text_regex_overruns();
     int err = r->m->env->source->ops->morsel_read(r->cursor, i, &w->chunk, &d);
     if (err)
         fail(r, err, d.msg);
@@ -282,6 +284,8 @@ static void read_morsel(void *ctx, size_t i)
         if (passes(&rows, r->m->metric->pipeline, k))
             err = add_span(w, &rows, k);
     }
+    if (!err && (err = text_regex_check(overruns, "a regular expression of the query", &d)))
+        fail(r, err, d.msg);
     arena_reset(w->scratch);
     give_worker(r, w);
 }

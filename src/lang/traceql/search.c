@@ -3,6 +3,7 @@
 
 #include "lang/traceql/candidates.h"
 #include "lang/traceql/engine.h"
+#include "text/regex.h"
 
 #define BATCH_MAX 64 /* traces loaded at once */
 
@@ -172,6 +173,7 @@ int traceql_search_run(struct traceql_query *q, const struct traceql_search *sea
 {
     struct search s = {.q = q, .what = search, .arena = arena, .diag = diag};
     struct traceql_reads reads;
+    uint64_t overruns = text_regex_overruns();
     *out = (struct traceql_result){0};
     if (q->metric)
         return diag_set(diag, ERR_INVALID,
@@ -182,6 +184,8 @@ int traceql_search_run(struct traceql_query *q, const struct traceql_search *sea
                                        &out->stats, diag);
     if (!err)
         err = run(&s);
+    if (!err)
+        err = text_regex_check(overruns, "a regular expression of the query", diag);
     traceql__candidates_close(&s.c);
     if (s.found.len)
         qsort(s.found.items, s.found.len, sizeof(*s.found.items), by_start);

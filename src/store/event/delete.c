@@ -1,5 +1,6 @@
 /* Deleting rows: parts that have any are written again without them. */
 #include "store/event/scan_priv.h"
+#include "text/regex.h"
 
 struct deletion {
     struct store_event_cursor *c; /* over the part's rows as the scan selects them */
@@ -25,16 +26,18 @@ static bool touches(void *ctx, struct store_event_part *p, size_t group)
     size_t piece = piece_of(d->c, p, group);
     if (piece == SIZE_MAX)
         return false;
+    uint64_t overruns = text_regex_overruns();
     if (scan__open_group(d->c, (uint32_t)piece, &o, d->diag))
         return true; /* and `keep` says why not */
     scan__close(d->c, o);
-    return o != NULL;
+    return o != NULL || text_regex_overruns() != overruns;
 }
 
 static int keep(void *ctx, const struct store_group *g, bool *flags)
 {
     struct deletion *d = ctx;
     struct scan__open *o = NULL;
+    uint64_t overruns = text_regex_overruns();
     memset(flags, 1, g->entry.rows);
     for (size_t i = 0; i < d->c->pieces.len; i++) {
         const struct scan__piece *at = &d->c->pieces.items[i];
@@ -48,7 +51,9 @@ static int keep(void *ctx, const struct store_group *g, bool *flags)
             flags[o->hits[k].row] = false;
         d->rows += !err && o ? o->count : 0;
         scan__close(d->c, o);
-        return err;
+        return err ? err
+                   : text_regex_check(overruns, "a regular expression of what is to be deleted",
+                                      d->diag);
     }
     return 0;
 }

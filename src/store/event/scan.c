@@ -265,7 +265,7 @@ static void stats(struct store_event_source *src, struct store_event_source_stat
     store__event_view_free(&v);
 }
 
-const struct store_event_ops store__event_ops = {
+const struct store_event_ops scan__ops = {
     .caps = caps,
     .streams = scan__streams,
     .scan = scan__open_cursor,

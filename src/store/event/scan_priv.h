@@ -126,6 +126,8 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
 int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count);
 
 /* lists.c, traces.c */
+/* The operations without their guard (guard.c). */
+extern const struct store_event_ops scan__ops;
 int scan__open_cursor(struct store_event_source *src, const struct store_event_scan *req,
                       struct store_event_cursor **out, struct diag *diag);
 int scan__streams(struct store_event_source *src, const struct store_event_select *req,
