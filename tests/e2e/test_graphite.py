@@ -6,6 +6,7 @@ import struct
 import time
 import unittest
 import urllib.parse
+import xml.etree.ElementTree
 
 import pharos_test as pt
 
@@ -147,6 +148,26 @@ class Graphite(pt.Case):
         self.assertEqual([(e["what"], e["when"], e["tags"], e["data"]) for e in got],
                          [("deploy", NOW - 100, ["app", "v2"], "by hand")])
         self.assertEqual(sum(v for v in self.points('events("app")')['events("app")'] if v), 1)
+
+    def test_pictures(self):
+        self.fill()
+        ask = {"target": "servers.*.cpu.load", "from": NOW - 600, "until": NOW, "title": "Load <&>"}
+        svg = self.ask("/render", {**ask, "format": "svg"})
+        self.assertEqual(svg.headers["Content-Type"], "image/svg+xml")
+        root = xml.etree.ElementTree.fromstring(svg.text)
+        self.assertEqual((root.tag.rpartition("}")[2], root.get("width"), root.get("height")), ("svg", "330px", "250px"))
+        pdf = self.ask("/render", {**ask, "format": "pdf", "width": 400, "height": 300})
+        self.assertEqual((pdf.body[:5], pdf.headers["Content-Type"]), (b"%PDF-", "application/x-pdf"))
+        self.assertIn(b"/MediaBox [ 0 0 300 225 ]", pdf.body)
+        for options, words in (({"width": "x"}, "width: a number"), ({"width": 30000, "height": 30000}, "25 million"),
+                               ({"areaMode": "some"}, "none, first, all, stacked"), ({"bgcolor": "blurple"}, "no color"),
+                               ({"yMin": 5, "yMax": 1}, "minimum"), ({"logBase": 10, "target": "constantLine(-1)"}, "above 0"),
+                               ({"yDivisors": "0"}, "yDivisors"), ({"target": "color(servers.*.cpu.load,'no')"}, "no color"),
+                               ({"graphType": "pie", "target": "a:b"}, "name:number"), ({"fontSize": "1e9"}, "fontSize"),
+                               ({"lineMode": "nope"}, "slope, staircase, connected"), ({"minXStep": 0}, "minXStep")):
+            answer = self.ask("/render", {**ask, **options})
+            self.assertEqual(answer.status, 400, options)
+            self.assertIn(words, answer.text)
 
     def test_series_of_other_doors(self):
         self.s.write([({"__name__": "node_load1", "instance": "web.1:9100", "job": "node"},

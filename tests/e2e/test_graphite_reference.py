@@ -9,6 +9,7 @@ import unittest
 import urllib.parse
 
 import graphite_reference
+import png
 import pharos_test as pt
 
 NOW = int(time.time()) // 60 * 60 - 120
@@ -196,6 +197,21 @@ def rolled_points():
     return series
 
 
+PICTURES = [  # the same pixel by pixel
+    "target=s.*.cpu&title=CPU+load&vtitle=percent", "target=s.*.mem&areaMode=stacked&lineMode=staircase",
+    "target=color(s.web1.cpu,'red')&target=dashed(s.web2.cpu)&target=secondYAxis(s.web1.mem)&"
+    "target=threshold(200,'limit','orange')&vtitle=left&vtitleRight=right&rightWidth=2",
+    "target=s.*.gaps&lineMode=connected&yMin=0&yMax=900", "target=s.*.gaps&drawNullAsZero=true&colorList=blue,%23ff0000",
+    "target=cactiStyle(s.*.cpu)&width=420&bgcolor=black&fgcolor=white&fontSize=8", "target=s.*.mem&logBase=10&minorY=3",
+    "target=s.*.mem&graphType=pie&title=Memory", "target=a:1&target=b:2.5&graphType=pie&valueLabels=number&valueLabelsMin=0",
+    "target=s.*.cpu&graphOnly=true", "target=s.*.cpu&hideLegend=1&hideAxes=1", "target=s.*.cpu&hideGrid=true&hideYAxis=1",
+    "target=drawAsInfinite(s.web1.count)&target=stacked(s.*.small)", "target=s.*.cpu&yAxisSide=right&yUnitSystem=binary",
+    "target=areaBetween(s.web[12].cpu)&target=alpha(s.web3.cpu,0.4)&areaAlpha=0.3&tz=Asia/Kathmandu", "target=none.such",
+    "target=s.*.cpu&areaMode=first&lineWidth=3&majorGridLineColor=gold&margin=20&xFormat=%25H", "target=s.web1.cpu&yStep=17",
+    "target=alias(scale(s.web1.mem,1000000),'mega')&yDivisors=3&uniqueLegend=1&fontBold=1", "target=lineWidth(slow.web1.cpu,4)&minXStep=5",
+]
+
+
 class Test(pt.Case):
     def render(self, get, target, start, end, **more):
         q = urllib.parse.urlencode({"target": target, "from": start, "until": end, "format": "json", **more})
@@ -292,6 +308,15 @@ class Test(pt.Case):
                     mine = [n for n in mine if n["text"] in ("roll", "s", "slow")]
                 if want != mine and not (query == "*" and more):
                     failures.append(f"{path}: {want} / {mine}")
+        for options in PICTURES:
+            path = "/render?width=260&height=150&" + options + f"&from={start + 5}&until={end - 7}"
+            path = path.replace("width=260&", "") if "width=" in options else path
+            want, got = ref.get(path), get(path)
+            self.assertEqual((want.status, got.status), (200, 200), (options, want.text[-300:], got.text))
+            self.assertEqual(got.headers["Content-Type"], "image/png")
+            d = png.differing(want.body, got.body)
+            if d != 0:
+                failures.append(f"{options}: {d} pixels differ")
         path = "/metrics/expand?query=s.*.cpu&query=s.web1.*"
         if ref.get(path).json() != get(path).json():
             failures.append(path)

@@ -4,6 +4,7 @@
 
 #include "api/api_priv.h"
 #include "api/job.h"
+#include "api/picture/picture.h"
 #include "lang/graphite/graphite.h"
 
 /* Plain text, as graphite-web answers bad parameters. */
@@ -36,6 +37,10 @@ struct graphite_api__render {
     struct slice format, jsonp;
     int64_t points; /* maxDataPoints; 0 = not given */
     bool no_nulls;
+    bool picture; /* by `drawing` */
+    struct api_picture drawing;
+    bool pie;
+    struct slice pie_mode;
     struct slice tenant;
     struct graphite_schemas *schemas; /* a reference; may be NULL */
 };

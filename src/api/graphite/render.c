@@ -44,6 +44,30 @@ static void read_templates(struct net_request *req, struct graphite_api__render 
     vec_free(&all);
 }
 
+/* Whatever is no format of data is a picture, as in graphite-web. */
+static int read_picture(struct net_request *req, struct graphite_api__render *r, struct diag *diag)
+{
+    static const char *const modes[] = {"average", "maximum", "minimum"};
+    bool known = false;
+    r->picture = true;
+    r->drawing.format = slice_eq(r->format, SLICE("svg"))   ? API_PICTURE_SVG
+                        : slice_eq(r->format, SLICE("pdf")) ? API_PICTURE_PDF
+                                                            : API_PICTURE_PNG;
+    r->drawing.zone = r->req.zone;
+    for (int i = 0; i < API_PICTURE_OPTION_COUNT; i++)
+        r->drawing.options[i] = net_request_param(req, api_picture_option_names[i]);
+    r->pie = slice_eq(net_request_param(req, "graphType"), SLICE("pie"));
+    r->pie_mode = net_request_param(req, "pieMode");
+    if (!r->pie_mode.len)
+        r->pie_mode = SLICE("average");
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        known |= slice_eq_cstr(r->pie_mode, modes[i]);
+    return known ? 0
+                 : diag_set(diag, ERR_INVALID,
+                            "pieMode: average, maximum or minimum is expected, not %.*s",
+                            SLICE_FMT(slice_first(r->pie_mode, 40)));
+}
+
 static int read_params(struct api_call *call, struct graphite_api__render *r, struct diag *diag)
 {
     struct net_request *req = call->req;
@@ -83,12 +107,7 @@ static int read_params(struct api_call *call, struct graphite_api__render *r, st
                         SLICE_FMT(slice_first(xff, 40)));
     r->targets = graphite_api__params(req, "target", &r->target_count);
     read_templates(req, r);
-    if (!graphite_api__format_known(r->format))
-        return diag_set(diag, ERR_UNSUPPORTED,
-                        "format %.*s is not built yet: json, csv, raw, dygraph, rickshaw, msgpack, "
-                        "pickle and protobuf are",
-                        SLICE_FMT(slice_first(r->format, 40)));
-    return 0;
+    return graphite_api__format_known(r->format) ? 0 : read_picture(req, r, diag);
 }
 
 static void cleanup(struct api_job *job)
@@ -96,6 +115,72 @@ static void cleanup(struct api_job *job)
     struct graphite_api__render *r = job->state;
     text_zone_free((struct text_zone *)(uintptr_t)r->req.zone);
     graphite_schemas_unref(r->schemas);
+}
+
+static void draw_line(struct api_job *job, struct graphite_api__render *r,
+                      const struct graphite_list *list, struct diag *diag)
+{
+    int err = api_picture_line(&r->drawing, list, &job->out, diag);
+    if (err)
+        graphite_api__job_fail(job, err, diag);
+}
+
+/* A target is a path or a call, each of whose series is a slice, or "name:value". */
+static int add_slices(struct graphite_api__render *r, struct slice target,
+                      struct api_picture_slice **slices, size_t *count, struct diag *diag)
+{
+    struct graphite_run *run = NULL;
+    struct graphite_list list;
+    ptrdiff_t colon = slice_find_char(target, ':');
+    if (colon >= 0) {
+        struct api_picture_slice one = {.name = slice_first(target, (size_t)colon)};
+        if (!codec_text_to_double(slice_trim(slice_from(target, (size_t)colon + 1)), &one.value,
+                                  NULL))
+            return diag_set(diag, ERR_INVALID,
+                            "Invalid target '%.*s': a path, a function or name:number is expected",
+                            SLICE_FMT(slice_first(target, 100)));
+        (*slices)[(*count)++] = one;
+        return 0;
+    }
+    int err = graphite_run_targets(&r->req, &target, 1, &run, &list, diag);
+    if (!err) {
+        struct arena *arena = r->drawing.arena;
+        struct api_picture_slice *more =
+            ARENA_ARRAY(arena, struct api_picture_slice, *count + list.len + r->target_count);
+        for (size_t i = 0; more && i < *count; i++)
+            more[i] = (*slices)[i];
+        for (size_t i = 0; more && i < list.len; i++) {
+            enum graphite_agg agg = slice_eq(r->pie_mode, SLICE("maximum"))   ? GRAPHITE_MAX
+                                    : slice_eq(r->pie_mode, SLICE("minimum")) ? GRAPHITE_MIN
+                                                                              : GRAPHITE_AVERAGE;
+            double v = graphite_aggregate(agg, list.items[i]->values, list.items[i]->count);
+            more[*count + i].name = arena_slice(arena, list.items[i]->name);
+            more[*count + i].value = v != v ? 0 : v;
+        }
+        if (more) {
+            *slices = more;
+            *count += list.len;
+        } else {
+            err = diag_set(diag, ERR_NOMEM, "the picture takes more than limits.query.memory");
+        }
+    }
+    graphite_run_free(run);
+    return err;
+}
+
+static void draw_pie(struct api_job *job, struct graphite_api__render *r, struct diag *diag)
+{
+    struct api_picture_slice *slices =
+        ARENA_ARRAY(r->drawing.arena, struct api_picture_slice, r->target_count + 1);
+    size_t count = 0;
+    int err =
+        slices ? 0 : diag_set(diag, ERR_NOMEM, "the picture takes more than limits.query.memory");
+    for (size_t i = 0; i < r->target_count && !err; i++)
+        err = add_slices(r, r->targets[i], &slices, &count, diag);
+    if (!err)
+        err = api_picture_pie(&r->drawing, slices, count, &job->out, diag);
+    if (err)
+        graphite_api__job_fail(job, err, diag);
 }
 
 static void work(struct api_job *job)
@@ -117,9 +202,22 @@ static void work(struct api_job *job)
     r->req.deadline_ns = job->deadline_ns;
     r->req.events = graphite_api__event_times;
     r->req.events_ctx = job->api;
+    if (r->picture) {
+        r->drawing.arena = job->arena;
+        r->drawing.memory = &job->memory;
+        job->content_type = r->drawing.format == API_PICTURE_SVG   ? "image/svg+xml"
+                            : r->drawing.format == API_PICTURE_PDF ? "application/x-pdf"
+                                                                   : "image/png";
+        if (r->pie) {
+            draw_pie(job, r, &diag);
+            return;
+        }
+    }
     int err = graphite_run_targets(&r->req, r->targets, r->target_count, &run, &list, &diag);
     if (err)
         graphite_api__job_fail(job, err, &diag);
+    else if (r->picture)
+        draw_line(job, r, &list, &diag);
     else
         graphite_api__format(job, r, &list);
     graphite_run_free(run);

@@ -209,15 +209,21 @@ int graphite__consolidated(struct graphite_run *x, const struct graphite_series 
     *out_count = s->count;
     if (n <= 1)
         return 0;
-    size_t count = (s->count + n - 1) / n;
-    double *v = graphite__values(x, count);
+    double *v = graphite__values(x, (s->count + n - 1) / n);
     if (!v)
         return x->err;
-    for (size_t i = 0; i < count; i++)
-        v[i] = consolidate_one(s, s->values + i * n, MIN(n, s->count - i * n), n);
+    *out_count = graphite_consolidated(s, n, v);
     *out = v;
-    *out_count = count;
     return 0;
+}
+
+size_t graphite_consolidated(const struct graphite_series *s, size_t n, double *out)
+{
+    size_t count = (s->count + n - 1) / n;
+    for (size_t i = 0; i < count; i++)
+        out[i] = n == 1 ? s->values[i]
+                        : consolidate_one(s, s->values + i * n, MIN(n, s->count - i * n), n);
+    return count;
 }
 
 void graphite_consolidate(struct graphite_series *s, int64_t start_s, int64_t end_s, int64_t points,

@@ -123,6 +123,9 @@ void graphite_append_double(struct buf *out, double v);
  * answer. `arena` holds the new values. */
 void graphite_consolidate(struct graphite_series *s, int64_t start_s, int64_t end_s, int64_t points,
                           struct arena *arena);
+/* Every n points become one, by the series' own function; returns how many are in `out`, which has
+ * room for as many as the series has. n > 0. */
+size_t graphite_consolidated(const struct graphite_series *s, size_t n, double *out);
 const char *graphite_agg_name(enum graphite_agg agg);
 bool graphite_agg_parse(struct slice name, enum graphite_agg *out);
 double graphite_aggregate(enum graphite_agg agg, const double *values, size_t count);
