@@ -72,4 +72,54 @@ export async function panels({ page, base, test, check, until, drawn }) {
     }
     check(/host \d/.test(said) && said.includes('Value #B'), `the tooltip says “${said}”`);
   });
+  await test('an exemplar leads to its trace, a click on a line to its links', async () => {
+    const now = Date.now();
+    const points = Array.from({ length: 30 }, (_, k) => ({ asDouble: 5, timeUnixNano: `${now - k * 1000}000000`, exemplars: k === 15 ? [{ timeUnixNano: `${now - k * 1000 - 500}000000`, asDouble: 5, traceId, spanId: '1'.repeat(16) }] : [] })).reverse();
+    const sent = await fetch(`${base}/otlp/v1/metrics`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ resourceMetrics: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] }, scopeMetrics: [{ metrics: [{ name: 'ui.level', gauge: { dataPoints: points } }] }] }] }) });
+    check(sent.ok, await sent.text());
+    const links = [{ title: 'More of ${__field.labels.job}', url: '/explore?job=${__field.labels.job}&value=${__value.raw}' }];
+    await save('exemplars', [panel('timeseries', 'Level', 0, 0, 24, 12, [{ refId: 'A', expr: 'ui_level', exemplar: true }], { fieldConfig: { defaults: { links }, overrides: [] } })], {
+      annotations: { list: [{ builtIn: 1, type: 'dashboard', name: 'Annotations', enable: true, iconColor: '#ff00ff', datasource: { type: 'grafana', uid: '-- Grafana --' } }] },
+    });
+    await page.goto(`${base}/d/exemplars`);
+    // The middle of the mark, in the pixels of the canvas.
+    const mark = () => page.evaluate(() => {
+      const c = document.querySelector('[data-panel="Level"] canvas');
+      if (!c?.width) return null;
+      const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+      let n = 0, x = 0, y = 0;
+      for (let i = 0; i < data.length; i += 4) if (data[i] === 0x8a && data[i + 1] === 0xb8 && data[i + 2] === 0xff) { n++; x += (i / 4) % c.width; y += Math.floor(i / 4 / c.width); }
+      return n > 8 ? { x: x / n, y: y / n } : null;
+    });
+    const at = await until('the mark of the exemplar', mark);
+    const canvas = await page.locator('[data-panel="Level"] canvas').boundingBox();
+    await page.mouse.move(canvas.x + at.x, canvas.y + at.y + 1);
+    await until('its labels', async () => /trace_id/.test(await page.locator('[data-panel="Level"] .tip').innerText()));
+    await page.mouse.click(canvas.x + at.x, canvas.y + at.y + 1);
+    const open = page.locator('.event-tip a', { hasText: 'Open the trace' });
+    check((await open.getAttribute('href')).endsWith(`/trace/${traceId}`), await open.getAttribute('href'));
+    await page.mouse.click(canvas.x + at.x + 60, canvas.y + at.y + 4);
+    const link = page.locator('.event-tip a', { hasText: 'More of shop' });
+    check(/job=shop&value=5$/.test(await link.getAttribute('href')), await link.getAttribute('href'));
+  });
+  await test('an annotation is edited where it stands', async () => {
+    const add = await fetch(`${base}/api/annotations`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboardUID: 'exemplars', time: Date.now() - 30_000, text: 'first words', tags: ['a'] }) });
+    check(add.ok, await add.text());
+    await page.goto(`${base}/d/exemplars`);
+    const mark = () => page.evaluate(() => {
+      const c = document.querySelector('[data-panel="Level"] canvas');
+      if (!c?.width) return null;
+      const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+      for (let i = 0; i < data.length; i += 4) if (data[i] > 230 && data[i + 1] < 40 && data[i + 2] > 230) return (i / 4) % c.width;
+      return null;
+    });
+    const x = await until('its mark', mark);
+    const canvas = await page.locator('[data-panel="Level"] canvas').boundingBox();
+    const over = await page.locator('[data-panel="Level"] .u-over').boundingBox();
+    await page.mouse.click(canvas.x + x, over.y + 12);
+    await page.locator('.event-tip button', { hasText: 'Edit' }).click();
+    await page.locator('.save textarea').fill('second words');
+    await page.locator('.save [data-confirm]').click();
+    await until('the change in the store', async () => (await (await fetch(`${base}/api/annotations?dashboardUID=exemplars`)).json()).some((a) => a.text === 'second words' && a.tags.join() === 'a'));
+  });
 }

@@ -194,6 +194,7 @@ export const dashboards = {
     );
   },
   annotate: (a: { dashboardUID?: string; panelId?: number; time: number; timeEnd?: number; tags: string[]; text: string }): Promise<{ id: number }> => call('POST', 'annotations', a),
+  changeAnnotation: (id: number, a: { time: number; timeEnd: number; tags: string[]; text: string }): Promise<unknown> => call('PUT', `annotations/${id}`, a),
   removeAnnotation: (id: number): Promise<unknown> => call('DELETE', `annotations/${id}`),
 
   share: (uid: string): Promise<{ accessToken: string }> =>

@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
 import { Icon } from '../shell/icons';
 import { Popover } from '../shell/popover';
-import { pending, refresh, REFRESH_CHOICES, refreshNow, setRefresh } from './state';
+import { pending, refresh, REFRESH_CHOICES, refreshNow, setRefresh, timeRules } from './state';
 
 export function RefreshPicker() {
   const [open, setOpen] = useState(false);
   const now = refresh.value;
-  const choices = REFRESH_CHOICES.includes(now) ? REFRESH_CHOICES : [now, ...REFRESH_CHOICES];
+  const offered = timeRules.value.refreshChoices ?? REFRESH_CHOICES;
+  const choices = offered.includes(now) ? offered : [now, ...offered];
   return (
     <div class="group">
       <button

@@ -5,8 +5,8 @@ import { Icon } from '../shell/icons';
 import { timePickerOpen } from '../shell/overlays';
 import { Popover } from '../shell/popover';
 import { safeGet, safeSet } from '../shell/theme';
-import { describeRange, formatInstant, isRelative, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
-import { range, rawRange, setRange, setZone, shift, zone, zoomOut } from './state';
+import { describeRange, formatInstant, isRelative, isZone, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
+import { range, rawRange, setRange, setZone, shift, timeContext, timeRules, zone, zoomOut } from './state';
 
 const RECENT = 'pharos.ranges';
 
@@ -23,12 +23,32 @@ function editable(text: string): string {
   return /^\d{9,17}$/.test(text) ? formatInstant(Number(text), zone.peek()) : text;
 }
 
+/** Any zone of the IANA database; what is not one is marked and not taken. */
+function ZoneInput() {
+  const other = zone.value !== 'browser' && zone.value !== 'utc' ? zone.value : '';
+  const [text, setText] = useState(other);
+  const bad = text !== '' && !isZone(text);
+  const names = typeof Intl.supportedValuesOf === 'function' ? Intl.supportedValuesOf('timeZone') : [];
+  const take = () => text !== other && !bad && setZone(text === '' ? 'browser' : text);
+  return (
+    <>
+      <input type="text" class="tp-zone" list="tp-zones" placeholder="Europe/Berlin" aria-label="Other time zone" aria-invalid={bad} value={text} onInput={(e) => setText(e.currentTarget.value)} onChange={take} onKeyDown={(e) => e.key === 'Enter' && (e.preventDefault(), take())} />
+      <datalist id="tp-zones">
+        {names.map((n) => (
+          <option key={n} value={n} />
+        ))}
+      </datalist>
+    </>
+  );
+}
+
 function PickerBody({ onClose }: { onClose: () => void }) {
   const raw = rawRange.value;
   const [from, setFrom] = useState(editable(raw.from));
   const [to, setTo] = useState(editable(raw.to));
   const [find, setFind] = useState('');
-  const opts = { nowMs: Date.now(), zone: zone.value };
+  void zone.value;
+  const opts = timeContext();
   const problem = rangeProblem({ from, to }, opts);
   const apply = (e: Event) => {
     e.preventDefault();
@@ -39,7 +59,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
     setRange(next);
     onClose();
   };
-  const quick = QUICK_RANGES.filter((q) => q.label.toLowerCase().includes(find.toLowerCase()));
+  const quick = (timeRules.value.quickRanges ?? QUICK_RANGES).filter((q) => q.label.toLowerCase().includes(find.toLowerCase()));
   const past = recent();
   return (
     <>
@@ -83,6 +103,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
           <button type="button" aria-pressed={zone.value === 'utc'} onClick={() => setZone('utc')}>
             UTC
           </button>
+          <ZoneInput />
         </fieldset>
       </form>
       <div class="tp-quick">
@@ -118,6 +139,11 @@ function PickerBody({ onClose }: { onClose: () => void }) {
 }
 
 export function TimePicker() {
+  if (timeRules.value.hidden) return null;
+  return <Picker />;
+}
+
+function Picker() {
   const open = timePickerOpen.value;
   const close = () => {
     timePickerOpen.value = false;
@@ -141,7 +167,7 @@ export function TimePicker() {
         >
           <Icon name="clock" />
           <span class="tp-text">{text}</span>
-          {zone.value === 'utc' && <span class="tag">UTC</span>}
+          {zone.value !== 'browser' && <span class="tag">{zone.value === 'utc' ? 'UTC' : zone.value}</span>}
         </button>
         {open && (
           <Popover onClose={close} label="Time range" class="tp-pop">

@@ -11,6 +11,7 @@ import {
   resolveRange,
   shiftRange,
   zoomRange,
+  type QuickRange,
   type RawRange,
   type TimeRange,
   type Zone,
@@ -26,6 +27,27 @@ export const defaultZone = signal('');
 export const defaultRange = signal<RawRange | null>(null);
 export const defaultRefresh = signal<string | null>(null);
 
+/** What else a dashboard says of its times. */
+export interface TimeRules {
+  /** First month of the fiscal year, 0 = January. */
+  fiscalStart: number;
+  /** "now" is this far in the past, for data that comes late. */
+  nowDelayMs: number;
+  quickRanges: QuickRange[] | null;
+  refreshChoices: string[] | null;
+  /** The range cannot be changed. */
+  hidden: boolean;
+}
+
+export const NO_RULES: TimeRules = { fiscalStart: 0, nowDelayMs: 0, quickRanges: null, refreshChoices: null, hidden: false };
+export const timeRules = signal<TimeRules>(NO_RULES);
+
+/** The present, the zone and the fiscal year that ranges on this page are read with. */
+export function timeContext(): { nowMs: number; zone: Zone; fiscalStart: number } {
+  const r = timeRules.peek();
+  return { nowMs: Date.now() - r.nowDelayMs, zone: zone.peek(), fiscalStart: r.fiscalStart };
+}
+
 export const zone = computed<Zone>(() => {
   const z = current.value.params.get('timezone') ?? (defaultZone.value || safeGet(ZONE_STORE) || 'browser');
   if (z.toLowerCase() === 'utc') return 'utc';
@@ -36,7 +58,8 @@ function paramsRange(): RawRange {
   const p = current.value.params;
   const d = defaultRange.value ?? DEFAULT_RANGE;
   const raw = { from: p.get('from') ?? d.from, to: p.get('to') ?? d.to };
-  return resolveRange(raw, { nowMs: Date.now(), zone: zone.value }) ? raw : DEFAULT_RANGE;
+  const { fiscalStart, nowDelayMs } = timeRules.value;
+  return resolveRange(raw, { nowMs: Date.now() - nowDelayMs, zone: zone.value, fiscalStart }) ? raw : DEFAULT_RANGE;
 }
 
 export const rawRange = signal<RawRange>(paramsRange());
@@ -57,7 +80,7 @@ export interface ResolvedRange extends TimeRange {
 
 function resolveNow(forced: boolean, tick: number): ResolvedRange {
   const r =
-    resolveRange(rawRange.peek(), { nowMs: Date.now(), zone: zone.peek() }) ??
+    resolveRange(rawRange.peek(), timeContext()) ??
     resolveRange(DEFAULT_RANGE, { nowMs: Date.now() })!;
   return { ...r, tick, forced };
 }
@@ -72,7 +95,7 @@ export function refreshNow(forced = true): void {
 }
 
 export function setRange(raw: RawRange, push = true): void {
-  if (!resolveRange(raw, { nowMs: Date.now(), zone: zone.peek() })) return;
+  if (!resolveRange(raw, timeContext())) return;
   const same = raw.from === rawRange.peek().from && raw.to === rawRange.peek().to;
   rawRange.value = raw;
   if (!same) setParams({ from: raw.from, to: raw.to }, push);

@@ -24,6 +24,8 @@ const TABS: [string, string][] = [
   ['versions', 'Versions'],
 ];
 
+const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'].map((m, i): [string, string] => [String(i), m]);
+
 function General({ d, change }: { d: Dashboard; change: (d: Dashboard) => void }) {
   return (
     <div class="form">
@@ -44,6 +46,12 @@ function General({ d, change }: { d: Dashboard; change: (d: Dashboard) => void }
       </Row>
       <Row label="Range to">
         <TextInput value={d.time?.to ?? 'now'} onChange={(to) => change({ ...d, time: { from: d.time?.from ?? 'now-6h', to } })} />
+      </Row>
+      <Row label="Now lies back" hint="For data that comes late">
+        <TextInput value={String((d.timepicker as { nowDelay?: string } | undefined)?.nowDelay ?? '')} placeholder="1m" onChange={(nowDelay) => change({ ...d, timepicker: { ...d.timepicker, nowDelay } })} />
+      </Row>
+      <Row label="Fiscal year begins in">
+        <Select value={String(d['fiscalYearStartMonth'] ?? 0)} choices={MONTHS} onChange={(m) => change({ ...d, fiscalYearStartMonth: Number(m) })} />
       </Row>
       <Row label="Refresh">
         <TextInput value={typeof d.refresh === 'string' ? d.refresh : ''} placeholder="off" onChange={(refresh) => change({ ...d, refresh })} />

@@ -11,6 +11,16 @@ import { addMatchers, matcherText } from '../variables/filters';
 import { allPanels } from './ids';
 import type { Dashboard, Panel } from './types';
 
+/** A new annotation, or with an id the one that is edited. */
+export interface AnnotateAt {
+  fromMs: number;
+  toMs: number;
+  panelId: number;
+  id?: number;
+  text?: string;
+  tags?: string[];
+}
+
 export class Session {
   readonly model = signal<Dashboard>(null as unknown as Dashboard);
   /** The stored JSON, as the server gave it. */
@@ -23,7 +33,7 @@ export class Session {
   /** Of a dashboard looked at by its public link: the server runs its queries. */
   publicToken: string | null = null;
   /** Where an annotation is being written. */
-  readonly annotating = signal<{ fromMs: number; toMs: number; panelId: number } | null>(null);
+  readonly annotating = signal<AnnotateAt | null>(null);
   /** Grafana's three: apart, a shared crosshair, shared tooltips too. */
   readonly shared = computed(() => this.model.value.graphTooltip ?? 0);
 

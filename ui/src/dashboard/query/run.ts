@@ -4,7 +4,7 @@ import { ask } from '../../api/multi';
 import { isAbort } from '../../api/prom';
 import { fetchRange } from '../../api/ranges';
 import { resolveRange, parseDuration } from '../../time/grammar';
-import { zone } from '../../time/state';
+import { timeContext, zone } from '../../time/state';
 import { gridFor } from '../../time/step';
 import type { Frame } from '../frame/frame';
 import type { Panel, Target } from '../model/types';
@@ -67,7 +67,7 @@ export function panelRange(p: Panel, fromMs: number, toMs: number, fill: (t: str
   const own = p.timeFrom ? fill(p.timeFrom).trim() : '';
   if (own) {
     const raw = own.includes('now') ? { from: own, to: 'now' } : { from: `now-${own}`, to: 'now' };
-    const r = resolveRange(raw, { nowMs: Date.now(), zone: zone.peek() });
+    const r = resolveRange(raw, timeContext());
     if (r) {
       fromMs = r.fromMs;
       toMs = r.toMs;

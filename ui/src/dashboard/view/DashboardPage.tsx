@@ -5,7 +5,8 @@ import { dashboards, rememberOpened, type Stored } from '../../api/dashboards';
 import { ApiError, getJson } from '../../api/prom';
 import { Icon } from '../../shell/icons';
 import { current, href, path } from '../../shell/router';
-import { defaultRange, defaultRefresh, defaultZone } from '../../time/state';
+import { parseDuration } from '../../time/grammar';
+import { defaultRange, defaultRefresh, defaultZone, NO_RULES, timeRules } from '../../time/state';
 import { Session } from '../model/session';
 import type { Dashboard } from '../model/types';
 import { DashboardView } from './DashboardView';
@@ -50,6 +51,17 @@ async function load(w: Where, signal: AbortSignal): Promise<{ stored: Stored | n
 
 /** What a dashboard brings for range, refresh and zone holds until the address says otherwise. */
 function takeDefaults(d: Dashboard): void {
+  const picker = (d.timepicker ?? {}) as { hidden?: boolean; nowDelay?: string; quick_ranges?: { display?: string; from?: string; to?: string }[]; refresh_intervals?: unknown[] };
+  const quick = (Array.isArray(picker.quick_ranges) ? picker.quick_ranges : []).filter((q) => typeof q?.from === 'string' && typeof q.to === 'string').map((q) => ({ label: q.display || `${q.from} to ${q.to}`, from: q.from!, to: q.to! }));
+  const choices = (Array.isArray(picker.refresh_intervals) ? picker.refresh_intervals : []).filter((x): x is string => typeof x === 'string' && parseDuration(x) !== null);
+  const month = Number(d['fiscalYearStartMonth']);
+  timeRules.value = {
+    fiscalStart: Number.isInteger(month) && month > 0 && month < 12 ? month : 0,
+    nowDelayMs: (picker.nowDelay && parseDuration(picker.nowDelay)) || 0,
+    quickRanges: quick.length ? quick : null,
+    refreshChoices: choices.length ? ['', ...choices] : null,
+    hidden: picker.hidden === true,
+  };
   defaultZone.value = d.timezone && d.timezone !== 'browser' ? d.timezone : '';
   defaultRange.value = d.time ? { from: d.time.from, to: d.time.to } : null;
   defaultRefresh.value = typeof d.refresh === 'string' ? d.refresh : '';
@@ -88,6 +100,7 @@ export default function DashboardPage() {
       abort.abort();
       made?.stop();
       defaultZone.value = '';
+      timeRules.value = NO_RULES;
       defaultRange.value = null;
       defaultRefresh.value = null;
     };

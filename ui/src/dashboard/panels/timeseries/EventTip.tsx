@@ -54,9 +54,21 @@ export function EventTip({ x, events, session, onClose }: { x: number; events: A
             </div>
           )}
           {e.id !== undefined && session.meta.value?.canSave !== false && (
-            <button type="button" class="btn small" onClick={() => remove(e.id!)}>
-              Delete
-            </button>
+            <span class="event-acts">
+              <button
+                type="button"
+                class="btn small"
+                onClick={() => {
+                  session.annotating.value = { fromMs: e.timeMs, toMs: e.endMs ?? e.timeMs, panelId: e.panelId ?? 0, id: e.id, text: e.text, tags: e.tags };
+                  onClose();
+                }}
+              >
+                Edit
+              </button>
+              <button type="button" class="btn small" onClick={() => remove(e.id!)}>
+                Delete
+              </button>
+            </span>
           )}
         </div>
       ))}

@@ -11,10 +11,12 @@ import { zone } from '../../../time/state';
 import { reduce } from '../../field/reduce';
 import { displayer } from '../../field/display';
 import { PanelLegend, type LegendItem } from '../Legend';
+import { readyLinks, type ReadyLink } from '../links';
 import type { PanelView } from '../props';
 import { useToggle } from '../toggle';
 import { EventTip, eventsAt } from './EventTip';
-import { drawAnnotations, drawExemplars, drawThresholds, type ExemplarPoint } from './marks';
+import { drawAnnotations, drawExemplars, drawThresholds, exemplarAt, type ExemplarPoint } from './marks';
+import { ExemplarTip, LinksTip } from './PointTip';
 import { plotKey, plotOptions, type Live } from './options';
 import { toLines, type Line, type Lines } from './series';
 
@@ -28,6 +30,30 @@ function tipOptions(p: PanelView): TipOptions {
   const o = (p.panel.options?.['tooltip'] ?? {}) as Partial<TipOptions>;
   return { mode: o.mode ?? 'single', sort: o.sort ?? 'none', hideZeros: o.hideZeros === true };
 }
+
+/** The line that is nearest to the pointer at a point of the axis. */
+function nearLine(u: uPlot, l: Lines, i: number, top: number): { line: Line; distance: number } | null {
+  let best: { line: Line; distance: number } | null = null;
+  for (const x of l.lines) {
+    const at = x.drawn[i];
+    if (x.hidden || at === null || at === undefined) continue;
+    const distance = Math.abs(u.valToPos(at, x.scale) - top);
+    if (!best || distance < best.distance) best = { line: x, distance };
+  }
+  return best;
+}
+
+const exemplarRows = (p: ExemplarPoint): TipRow[] => Object.entries(p.labels).filter(([k]) => k !== '__name__').slice(0, 10).map(([k, v]) => ({ color: '#8ab8ff', label: k, text: v.length > 48 ? `${v.slice(0, 47)}…` : v }));
+
+function exemplarText(l: Lines, p: ExemplarPoint): string {
+  const of = l.lines.find((x) => x.scale === p.scale);
+  return of ? displayer({ ...of.field, config: { ...of.field.config, mappings: undefined } })(p.value).text : String(p.value);
+}
+
+type Pinned = { x: number } & ({ events: PanelView['annotations'] } | { exemplar: ExemplarPoint; text: string } | { links: ReadyLink[]; name: string });
+
+/** Within this many pixels of a line a click means the line. */
+const LINE_REACH = 24;
 
 function tipRows(u: uPlot, l: Lines, i: number, o: TipOptions): TipRow[] {
   const top = u.cursor.top ?? 0;
@@ -93,7 +119,8 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ view, lines });
-  const [pinned, setPinned] = useState<{ x: number; events: PanelView['annotations'] } | null>(null);
+  const [pinned, setPinned] = useState<Pinned | null>(null);
+  const lit = useRef<ExemplarPoint | null>(null);
   latest.current = { view, lines };
   const shared = view.session.shared.value > 0;
   const key = plotKey(lines, view.panel, shared);
@@ -101,10 +128,12 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
     const out: ExemplarPoint[] = [];
     for (const f of view.frames) {
       if (f.name !== 'exemplar') continue;
-      for (let i = 0; i < f.length; i++) out.push({ timeMs: f.fields[0]!.values[i] as number, value: f.fields[1]!.values[i] as number, labels: f.fields[2]!.values[i] as Record<string, string> });
+      const of = lines.lines.find((x) => x.frame.refId === f.refId && !x.hidden) ?? lines.lines[0];
+      if (!of) continue;
+      for (let i = 0; i < f.length; i++) out.push({ timeMs: f.fields[0]!.values[i] as number, value: f.fields[1]!.values[i] as number, labels: f.fields[2]!.values[i] as Record<string, string>, scale: of.scale });
     }
     return out;
-  }, [view.frames]);
+  }, [view.frames, lines]);
   const marks = useRef(exemplars);
   marks.current = exemplars;
 
@@ -120,6 +149,13 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
           const i = u.cursor.idx;
           const inside = u.cursor.left !== undefined && u.cursor.left >= 0;
           const o = tipOptions(v);
+          const hit = inside && u.cursor.event ? exemplarAt(u, marks.current, u.cursor.left!, u.cursor.top!) : null;
+          if (hit !== lit.current) {
+            lit.current = hit;
+            u.over.style.cursor = hit ? 'pointer' : '';
+            u.redraw(false);
+          }
+          if (hit) return tip.show(u, `Exemplar ${exemplarText(l, hit)}, ${formatInstant(Math.round(hit.timeMs), zone.peek())}`, exemplarRows(hit));
           // `event` is only set where the pointer really is.
           if (!inside || i === null || i === undefined || o.mode === 'none' || (!u.cursor.event && v.session.shared.peek() < 2)) return tip.hide();
           tip.show(u, formatInstant(Math.round(l.times[i]! * 1000), zone.peek()), tipRows(u, l, i, o));
@@ -135,7 +171,7 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
           }
           if (over) {
             drawAnnotations(u, v.annotations);
-            if (marks.current.length && l.lines[0]) drawExemplars(u, marks.current, l.lines[0].scale);
+            if (marks.current.length) drawExemplars(u, marks.current, lit.current);
           }
         },
       };
@@ -159,8 +195,22 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
         v.session.annotating.value = { fromMs: ms, toMs: ms, panelId: v.panel.id };
         return;
       }
-      const events = eventsAt(latest.current.view.annotations, u, e.clientX - r.left);
-      setPinned(events.length ? { x: e.clientX - el.getBoundingClientRect().left, events } : null);
+      const x = e.clientX - el.getBoundingClientRect().left;
+      const left = e.clientX - r.left;
+      const top = e.clientY - r.top;
+      const { lines: l } = latest.current;
+      const exemplar = exemplarAt(u, marks.current, left, top);
+      if (exemplar) return setPinned({ x, exemplar, text: exemplarText(l, exemplar) });
+      const events = eventsAt(v.annotations, u, left);
+      if (events.length) return setPinned({ x, events });
+      const i = u.cursor.idx;
+      const near = i === null || i === undefined ? null : nearLine(u, l, i, top);
+      if (!near || near.distance > LINE_REACH || !near.line.field.config.links?.length) return setPinned(null);
+      const { field: f, frame } = near.line;
+      // Series of different times share an axis: the row is found by its time.
+      const row = (frame.fields.find((c) => c.type === 'time')?.values as number[] | undefined)?.indexOf(l.times[i!]! * 1000) ?? -1;
+      const links = readyLinks(f.config.links, v.fill, { field: f, frame, all: v.frames, row: row < 0 ? null : row, value: near.line.values[i!] });
+      setPinned(links.length ? { x, links, name: near.line.name } : null);
     };
     u.over.addEventListener('click', click);
     const stop = followTheme(() => (plot.current === u ? u : null));
@@ -196,7 +246,9 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
 
   return (
     <div class="ts-plot" ref={box} role="img" aria-label={`${view.panel.title ?? ''}: ${lines.lines.length} series drawn over time`}>
-      {pinned && <EventTip x={pinned.x} events={pinned.events} session={view.session} onClose={() => setPinned(null)} />}
+      {pinned && 'events' in pinned && <EventTip x={pinned.x} events={pinned.events} session={view.session} onClose={() => setPinned(null)} />}
+      {pinned && 'exemplar' in pinned && <ExemplarTip x={pinned.x} point={pinned.exemplar} text={pinned.text} onClose={() => setPinned(null)} />}
+      {pinned && 'links' in pinned && <LinksTip x={pinned.x} links={pinned.links} name={pinned.name} onClose={() => setPinned(null)} />}
     </div>
   );
 }

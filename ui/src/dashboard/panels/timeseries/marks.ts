@@ -95,22 +95,50 @@ export interface ExemplarPoint {
   timeMs: number;
   value: number;
   labels: Record<string, string>;
+  /** Where its query's series are drawn. */
+  scale: string;
 }
 
-export function drawExemplars(u: uPlot, points: ExemplarPoint[], scale: string): void {
-  const s = u.scales[scale];
-  if (!s || s.min === undefined || s.min === null) return;
+/** CSS pixels within the drawing; beyond the axis' ends it lies on the edge. Null when out of time. */
+export function exemplarPlace(u: uPlot, p: ExemplarPoint): { x: number; y: number } | null {
+  const s = u.scales[p.scale];
+  if (!s || s.min === undefined || s.min === null || s.max === undefined || s.max === null) return null;
+  const x = u.valToPos(p.timeMs / 1000, 'x');
+  const w = u.bbox.width / devicePixelRatio;
+  if (!Number.isFinite(p.value) || x < 0 || x > w) return null;
+  return { x, y: u.valToPos(Math.min(s.max, Math.max(s.min, p.value)), p.scale) };
+}
+
+const REACH = 9;
+
+/** The exemplar under the pointer. */
+export function exemplarAt(u: uPlot, points: ExemplarPoint[], left: number, top: number): ExemplarPoint | null {
+  let best: ExemplarPoint | null = null;
+  let least = REACH;
+  for (const p of points) {
+    const at = exemplarPlace(u, p);
+    const d = at ? Math.hypot(at.x - left, at.y - top) : Infinity;
+    if (d < least) {
+      least = d;
+      best = p;
+    }
+  }
+  return best;
+}
+
+export function drawExemplars(u: uPlot, points: ExemplarPoint[], lit: ExemplarPoint | null): void {
   const { ctx } = u;
   const px = devicePixelRatio;
   ctx.save();
-  ctx.fillStyle = '#8ab8ff';
   ctx.strokeStyle = '#1f60c4';
   ctx.lineWidth = px;
   for (const p of points) {
-    const x = u.valToPos(p.timeMs / 1000, 'x', true);
-    const y = u.valToPos(p.value, scale, true);
-    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width || y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
-    const r = 3.5 * px;
+    const at = exemplarPlace(u, p);
+    if (!at) continue;
+    const x = u.bbox.left + at.x * px;
+    const y = u.bbox.top + at.y * px;
+    const r = (p === lit ? 6 : 4) * px;
+    ctx.fillStyle = p === lit ? '#f2cc0c' : '#8ab8ff';
     ctx.beginPath();
     ctx.moveTo(x, y - r);
     ctx.lineTo(x + r, y);

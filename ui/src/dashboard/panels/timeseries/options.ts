@@ -199,7 +199,7 @@ export function plotOptions(l: Lines, size: { width: number; height: number }, s
       ...valueAxis(),
       scale: key,
       side: right ? 1 : 3,
-      ...(grid && first.custom['axisGridShow'] !== false ? {} : { grid: { show: false } }),
+      ...(grid && first.custom['axisGridShow'] !== false ? (log ? { grid: { ...valueAxis().grid, filter: wholePowers(Number(log[1])) } } : {}) : { grid: { show: false } }),
       ...(label ? { label, labelSize: 18, labelFont: '11px system-ui, sans-serif', labelGap: 0 } : {}),
       ...(width ? { size: width } : {}),
       ...(first.custom['axisColorMode'] === 'series' ? { stroke: first.color } : {}),
@@ -242,6 +242,9 @@ export function plotOptions(l: Lines, size: { width: number; height: number }, s
     },
   };
 }
+
+/** Lines only at whole powers: the ones between would fill the drawing. */
+const wholePowers = (base: number) => (_u: uPlot, splits: number[]) => splits.map((v) => (v > 0 && Math.abs((Math.log(v) / Math.log(base)) % 1) < 1e-9 ? v : null) as number);
 
 function logRange(lo: number | null, hi: number | null, l: ScaleLimits, base: number): [number, number] {
   const down = (v: number) => base ** Math.floor(Math.log(v) / Math.log(base));

@@ -65,6 +65,25 @@ export function bridge(values: Maybe[], times: number[], limitMs: number): Maybe
   return out;
 }
 
+/** Where points lie further apart than the limit, a null between them breaks the line. */
+export function breakAfter(times: number[], values: (number | null)[], limitMs: number): { times: number[]; values: (number | null)[] } {
+  const t: number[] = [];
+  const v: (number | null)[] = [];
+  let last = -Infinity;
+  for (let i = 0; i < times.length; i++) {
+    if (values[i] !== null && values[i] !== undefined) {
+      if (times[i]! - last > limitMs && t.length && t[t.length - 1] === last) {
+        t.push(last + 1);
+        v.push(null);
+      }
+      last = times[i]!;
+    }
+    t.push(times[i]!);
+    v.push(values[i] ?? null);
+  }
+  return { times: t, values: v };
+}
+
 export function toLines(panel: Panel, frames: Frame[], hiddenKeys: Set<string>): Lines | null {
   const found: { f: Field; frame: Frame; times: number[] }[] = [];
   for (const frame of frames) {
@@ -78,7 +97,12 @@ export function toLines(panel: Panel, frames: Frame[], hiddenKeys: Set<string>):
     }
   }
   if (found.length === 0) return null;
-  const a = align(found.map((x) => ({ times: x.times, values: x.f.values as (number | null)[] })));
+  const columns = found.map((x) => {
+    const values = x.f.values as (number | null)[];
+    const limit = x.f.config.custom?.['insertNulls'];
+    return typeof limit === 'number' && limit > 0 ? breakAfter(x.times, values, limit) : { times: x.times, values };
+  });
+  const a = align(columns);
   const counts = new Map<string, number>();
   const lines = found.map(({ f, frame }, i): Line => {
     const custom = f.config.custom ?? {};
