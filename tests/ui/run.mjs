@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
+import { explore } from './explore.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
+import { sendShop } from './telemetry.mjs';
 import { traces } from './traces.mjs';
 
 const bin = process.argv[2];
@@ -20,17 +22,12 @@ const base = `http://127.0.0.1:${port}`;
 const rules = await alertsConfig(work);
 const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s'], { stdio: 'ignore' });
 
+// `UI_ONLY=logs,traces` runs these files alone, for a quick look while one works on them.
+const wanted = (process.env.UI_ONLY ?? '').split(',').filter(Boolean);
+const only = (name) => wanted.length === 0 || wanted.includes(name);
+
 let count = 0, failed = 0;
-const only = process.env.UI_ONLY;
-let inPart = false;
-async function part(name, run) {
-  if (only && only !== name) return;
-  inPart = true;
-  await run();
-  inPart = false;
-}
 async function test(name, body) {
-  if (only && !inPart) return;
   count++;
   try {
     await body();
@@ -82,6 +79,7 @@ try {
   page.on('console', (m) => { if (m.type() === 'error') complaints.push(m.text()); });
   page.on('pageerror', (e) => complaints.push(String(e)));
 
+  if (only('pages')) {
   await test('the host page draws its charts', async () => {
     await page.goto(`${base}/?from=now-1m&to=now&refresh=5s`);
     for (const panel of ['CPU by mode', 'Load', 'Memory'])
@@ -150,11 +148,12 @@ try {
     await page.goto(`${base}/status`);
     await until('the doors', async () => (await page.locator('td:has-text("prometheus")').count()) > 0);
   });
-  await part('dashboards', () => dashboards({ page, base, test, check, until, drawn, complaints, foreign }));
-  await part('panels', () => panels({ page, base, test, check, until, drawn }));
-  await logs({ page, base, test, check, until, drawn });
-  await traces({ page, base, test, check, until });
-  await alerts({ page, base, test, check, until });
+  }
+  const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
+  const suites = { dashboards, panels, explore, logs, traces, alerts };
+  for (const [name, suite] of Object.entries(suites)) {
+    if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
+  }
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {

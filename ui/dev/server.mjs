@@ -1,5 +1,5 @@
 // Development server: Vite with hot reload (or ui/dist as it would be embedded, with --dist), every
-// request to a door or to /api/ passed on. Loopback only.
+// request for a door or for /api/ passed on (live tails too). Loopback only.
 //
 //   node dev/server.mjs [--port 3100] [--pharos http://127.0.0.1:3000]
 //   node dev/server.mjs --prometheus http://127.0.0.1:9090     no Pharos at hand: a Prometheus
@@ -61,6 +61,9 @@ function serveDist(req, res) {
   createReadStream(gz ? `${file}.gz` : file).pipe(res);
 }
 
+/** Doors under their prefix on the main port. */
+const DOORS = /^\/(loki|tempo|jaeger|zipkin|otlp|graphite|elastic)\//;
+
 let vite;
 const server = http.createServer((req, res) => {
   if (req.url.startsWith('/api/')) {
@@ -72,10 +75,10 @@ const server = http.createServer((req, res) => {
     res.writeHead(404);
     return res.end();
   }
-  if (!opt.prometheus && /^\/(loki|tempo|graphite)\//.test(req.url)) return pass(req, res, opt.pharos, '');
   if (req.url.startsWith('/prometheus/')) {
     return opt.prometheus ? pass(req, res, opt.prometheus, '/prometheus') : pass(req, res, opt.pharos, '');
   }
+  if (DOORS.test(req.url)) return pass(req, res, opt.pharos, '');
   if (opt.dist) return serveDist(req, res);
   return vite.middlewares(req, res);
 });
@@ -83,4 +86,22 @@ if (!opt.dist) {
   const { createServer } = await import('vite');
   vite = await createServer({ root, configFile: path.join(root, 'vite.config.ts'), base: '/', server: { middlewareMode: true, hmr: { server } }, appType: 'spa' });
 }
+server.on('upgrade', (req, socket, head) => {
+  if (!DOORS.test(req.url)) return;
+  const to = new URL(req.url, opt.pharos);
+  const up = http.request(to, { headers: { ...req.headers, host: to.host, origin: to.origin } });
+  up.on('upgrade', (r, peer, first) => {
+    const lines = [`HTTP/1.1 101 Switching Protocols`];
+    for (let i = 0; i < r.rawHeaders.length; i += 2) lines.push(`${r.rawHeaders[i]}: ${r.rawHeaders[i + 1]}`);
+    socket.write(lines.join('\r\n') + '\r\n\r\n');
+    if (first.length) socket.write(first);
+    if (head.length) peer.write(head);
+    peer.pipe(socket).pipe(peer);
+    peer.on('error', () => socket.destroy());
+    socket.on('error', () => peer.destroy());
+  });
+  up.on('response', () => socket.destroy());
+  up.on('error', () => socket.destroy());
+  up.end();
+});
 server.listen(Number(opt.port), '127.0.0.1', () => console.log(`http://127.0.0.1:${opt.port}/`));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { lineLevel, logRows } from '../src/dashboard/query/logs';
 import { dedupe } from '../src/logs/LogList';
-import { fieldCounts, filterLabel, filterLine, isLogQuery, markedWords, selectorEnd, selectorOf } from '../src/pages/logs/query';
+import { Offsets } from '../src/logs/offsets';
+import { lineFields, prettyLine } from '../src/logs/fields';
+import { fieldCounts, filterLabel, filterLine, filterParsed, isLogQuery, markedWords, selectorEnd, selectorOf } from '../src/pages/logs/query';
 
 describe('LogQL text', () => {
   it('takes filters in the selector or behind it', () => {
@@ -46,8 +48,43 @@ describe('lines', () => {
     expect(dedupe([l('x=1 y'), l('q=2 z')], 'signature')[0]!.count).toBe(1);
   });
   it('are counted by field', () => {
-    const c = fieldCounts([{ stream: { a: '1' }, fields: { f: 'x' } }, { stream: { a: '2' }, fields: { f: 'x' } }]);
-    expect(c.map((x) => [x.name, x.lines, x.distinct, x.stream])).toEqual([['a', 2, 2, true], ['f', 2, 1, false]]);
+    const c = fieldCounts([{ stream: { a: '1' }, fields: { f: 'x' }, line: 'n=1 f=y' }, { stream: { a: '2' }, fields: { f: 'x' }, line: '{"n":2}' }]);
+    expect(c.map((x) => [x.name, x.lines, x.distinct, x.kind])).toEqual([['a', 2, 2, 'label'], ['f', 2, 1, 'field'], ['n', 2, 2, 'line']]);
     expect(c[1]!.top).toEqual([['x', 2]]);
+  });
+});
+
+describe('what a line says itself', () => {
+  it('is read from JSON and logfmt', () => {
+    expect(lineFields('{"a":{"b":1},"c":"x","d":null,"e":[1]}')).toEqual({ format: 'json', fields: { a_b: '1', c: 'x' } });
+    expect(lineFields('ts=1 level=info msg="a \\"b\\" c" http.code=200')).toEqual({ format: 'logfmt', fields: { ts: '1', level: 'info', msg: 'a "b" c', http_code: '200' } });
+    expect(lineFields('plain words, x=1').format).toBe('');
+    expect(lineFields('{broken').format).toBe('');
+  });
+  it('is laid out', () => {
+    expect(prettyLine('{"a":1}')).toBe('{\n  "a": 1\n}');
+    expect(prettyLine('12:00 level=info msg="x y" done')).toBe('12:00\nlevel=info\nmsg="x y"\ndone');
+    expect(prettyLine('nothing to see')).toBe('nothing to see');
+  });
+  it('is filtered behind its parser', () => {
+    const lines = [{ line: '{"user":"u1"}' }];
+    expect(filterParsed('{a="b"}', 'user', 'u1', false, lines)).toBe('{a="b"} | json | user="u1"');
+    expect(filterParsed('{a="b"} | json', 'user', 'u1', true, lines)).toBe('{a="b"} | json | user!="u1"');
+  });
+});
+
+describe('rows of different heights', () => {
+  it('are found by their place', () => {
+    const o = new Offsets(1000, 20);
+    expect(o.offset(1000)).toBe(20000);
+    expect(o.set(10, 20)).toBe(false);
+    expect(o.set(10, 120)).toBe(true);
+    expect(o.set(500, 70)).toBe(true);
+    expect([o.offset(10), o.offset(11), o.offset(501), o.offset(1000)]).toEqual([200, 320, 10170, 20150]);
+    expect([o.find(0), o.find(199), o.find(200), o.find(319), o.find(320), o.find(1e9)]).toEqual([0, 9, 10, 10, 11, 999]);
+    for (let i = 0; i < 1000; i += 37) expect(o.find(o.offset(i))).toBe(i);
+    o.set(10, 20);
+    expect(o.offset(1000)).toBe(20050);
+    expect(new Offsets(0, 20).find(5)).toBe(0);
   });
 });

@@ -83,11 +83,9 @@ export async function getJson<T>(path: string, init?: RequestInit): Promise<T> {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new ApiError(
-      res.ok ? `The answer to ${path} is not JSON.` : `${res.status} ${res.statusText || text.slice(0, 120)}`,
-      'http',
-      res.status,
-    );
+    // Loki's and Tempo's errors are plain text.
+    const said = (res.headers.get('Content-Type') ?? '').startsWith('text/plain') ? text.trim().slice(0, 1000) : '';
+    throw new ApiError(res.ok ? `The answer to ${path} is not JSON.` : said || `${res.status} ${res.statusText || text.slice(0, 120)}`, 'http', res.status);
   }
   if (!res.ok) {
     const e = body as { errorType?: string; error?: string };

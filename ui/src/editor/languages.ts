@@ -5,8 +5,9 @@ import type { CompletionContext, CompletionResult } from '@codemirror/autocomple
 import { StreamLanguage, type StreamParser } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { EditorState } from '@codemirror/state';
-import { lokiLabels, lokiLabelValues } from '../dashboard/query/loki';
+import { lokiDetectedFields, lokiFieldValues, lokiLabels, lokiLabelValues } from '../dashboard/query/loki';
 import { range } from '../time/state';
+import { traceqlComplete } from './traceql';
 
 const LOGQL = {
   functions: 'rate bytes_rate rate_counter count_over_time bytes_over_time avg_over_time sum_over_time min_over_time max_over_time stddev_over_time stdvar_over_time quantile_over_time first_over_time last_over_time absent_over_time sum avg min max count topk bottomk stddev stdvar sort sort_desc label_replace vector approx_topk duration duration_seconds bytes',
@@ -68,7 +69,17 @@ async function logqlComplete(c: CompletionContext): Promise<CompletionResult | n
     const names = await lokiLabels(r.fromMs, r.toMs).catch(() => []);
     return { from: name?.from ?? c.pos, options: names.map((label) => ({ label, type: 'property' })), validFor: /^[\w.]*$/ };
   }
-  return words(c, LOGQL);
+  // Behind the selector: the words of the language, and the fields that the lines of these streams have.
+  const selector = /\{(?:"(?:[^"\\]|\\.)*"|`[^`]*`|[^}"`])*\}/.exec(before)?.[0];
+  const value = /\|\s*(\w+)\s*(?:=~|!~|!=|==|=)\s*"([^"]*)$/.exec(before);
+  if (selector && value) {
+    const values = await lokiFieldValues(value[1]!, selector, r.fromMs, r.toMs).catch(() => []);
+    return { from: c.pos - value[2]!.length, options: values.slice(0, 300).map((label) => ({ label, type: 'constant' })), validFor: /^[^"]*$/ };
+  }
+  const known = words(c, LOGQL);
+  if (!known || !selector || !/\|\s*\w*$|\b(?:by|without|unwrap)\s*\(?[\w,\s]*$/.test(before)) return known;
+  const fields = await lokiDetectedFields(selector, r.fromMs, r.toMs).catch(() => []);
+  return { ...known, options: [...fields.map((f) => ({ label: f.label, detail: f.parsers?.join(', ') ?? 'field', type: 'property' })), ...known.options] };
 }
 
 function words(c: CompletionContext, w: { functions: string; keywords: string }): CompletionResult | null {
@@ -85,6 +96,6 @@ export type Language = 'promql' | 'logql' | 'traceql' | 'json';
 
 export function languageExtension(lang: Exclude<Language, 'promql'>): Extension {
   if (lang === 'json') return StreamLanguage.define(JSON_PARSER);
-  const complete = lang === 'logql' ? logqlComplete : (c: CompletionContext) => words(c, TRACEQL);
+  const complete = lang === 'logql' ? logqlComplete : traceqlComplete;
   return [StreamLanguage.define(tokenizer(lang === 'logql' ? LOGQL : TRACEQL)), EditorState.languageData.of(() => [{ autocomplete: complete }])];
 }

@@ -1,11 +1,13 @@
 // A list of log lines: coloured by level, searched words marked, details on a click. Long lists are
 // windowed; lines that wrap are measured as they come into view.
 
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Icon } from '../shell/icons';
 import { copyText } from '../shell/toast';
 import { formatInstant } from '../time/grammar';
 import { zone } from '../time/state';
+import { lineFields, prettyLine } from './fields';
+import { Offsets } from './offsets';
 import './logs.css';
 
 export interface LogLine {
@@ -31,6 +33,18 @@ export interface LogListProps {
   onFilter?: (label: string, value: string, out: boolean) => void;
   /** What is added to the details of a line (the way to its trace, its surroundings). */
   actions?: (l: LogLine) => preact.ComponentChildren;
+  /** Labels and fields shown in columns of their own, before the line. */
+  columns?: string[];
+  onColumn?: (name: string) => void;
+  /** Nanoseconds of the line to begin with: in view and open. */
+  focus?: string;
+  /** The last lines have come near. */
+  onEnd?: () => void;
+}
+
+/** A label or field of a line, also one that only its text has. */
+export function fieldOf(l: LogLine, name: string): string {
+  return l.labels[name] ?? lineFields(l.line).fields[name] ?? '';
 }
 
 const ROW = 22;
@@ -58,16 +72,6 @@ export function dedupe(lines: LogLine[], how: string): { line: LogLine; count: n
 /** Escape sequences of terminals are not shown. */
 const plain = (t: string): string => t.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '');
 
-function indent(t: string): string {
-  const s = t.trim();
-  if (!s.startsWith('{') && !s.startsWith('[')) return t;
-  try {
-    return JSON.stringify(JSON.parse(s), null, 2);
-  } catch {
-    return t;
-  }
-}
-
 function Marked({ text, marks }: { text: string; marks: string[] }) {
   const words = marks.filter(Boolean);
   if (words.length === 0) return <>{text}</>;
@@ -75,7 +79,41 @@ function Marked({ text, marks }: { text: string; marks: string[] }) {
   return <>{text.split(re).map((part, i) => (i % 2 ? <mark key={i}>{part}</mark> : part))}</>;
 }
 
+function DetailRows({ title, list, p }: { title: string; list: [string, string][]; p: LogListProps }) {
+  if (list.length === 0) return null;
+  return (
+    <>
+      <tr>
+        <th colSpan={3}>{title}</th>
+      </tr>
+      {list.map(([k, v]) => (
+        <tr key={k}>
+          {p.onFilter && (
+            <td class="log-filters">
+              <button type="button" class="icon-btn" title={`Only ${k} = ${v}`} aria-label={`Only ${k} = ${v}`} onClick={() => p.onFilter!(k, v, false)}>
+                <Icon name="plus" size={11} />
+              </button>
+              <button type="button" class="icon-btn" title={`Not ${k} = ${v}`} aria-label={`Not ${k} = ${v}`} onClick={() => p.onFilter!(k, v, true)}>
+                <Icon name="close" size={11} />
+              </button>
+              {p.onColumn && (
+                <button type="button" class="icon-btn" aria-pressed={p.columns?.includes(k) ?? false} title={`${k} as a column`} aria-label={`${k} as a column`} onClick={() => p.onColumn!(k)}>
+                  <Icon name="split" size={11} />
+                </button>
+              )}
+            </td>
+          )}
+          <td class="dim">{k}</td>
+          <td>{v}</td>
+        </tr>
+      ))}
+    </>
+  );
+}
+
 function Details({ l, p }: { l: LogLine; p: LogListProps }) {
+  const sort = (o: Record<string, string>) => Object.entries(o).sort(([a], [b]) => a.localeCompare(b));
+  const own = lineFields(l.line);
   return (
     <div class="log-details">
       <div class="log-actions">
@@ -86,24 +124,8 @@ function Details({ l, p }: { l: LogLine; p: LogListProps }) {
       </div>
       <table>
         <tbody>
-          {Object.entries(l.labels)
-            .sort(([a], [b]) => a.localeCompare(b))
-            .map(([k, v]) => (
-              <tr key={k}>
-                {p.onFilter && (
-                  <td>
-                    <button type="button" class="icon-btn" title={`Only ${k} = ${v}`} aria-label={`Only ${k} = ${v}`} onClick={() => p.onFilter!(k, v, false)}>
-                      <Icon name="plus" size={11} />
-                    </button>
-                    <button type="button" class="icon-btn" title={`Not ${k} = ${v}`} aria-label={`Not ${k} = ${v}`} onClick={() => p.onFilter!(k, v, true)}>
-                      <Icon name="close" size={11} />
-                    </button>
-                  </td>
-                )}
-                <td class="dim">{k}</td>
-                <td>{v}</td>
-              </tr>
-            ))}
+          <DetailRows title="Labels and fields" list={sort(l.labels)} p={p} />
+          {own.format && <DetailRows title={`In the line (${own.format})`} list={sort(own.fields).filter(([k]) => l.labels[k] === undefined)} p={p} />}
         </tbody>
       </table>
     </div>
@@ -112,50 +134,59 @@ function Details({ l, p }: { l: LogLine; p: LogListProps }) {
 
 export function LogList(p: LogListProps) {
   const rows = useMemo(() => dedupe(p.lines, p.dedup), [p.lines, p.dedup]);
-  const [open, setOpen] = useState<string | null>(null);
+  const [open, setOpen] = useState<LogLine | null>(null);
   const [top, setTop] = useState(0);
   const box = useRef<HTMLDivElement>(null);
-  const heights = useRef(new Map<string, number>());
+  // Heights by line, for the same line stands elsewhere when others come before it.
+  const heights = useRef(new WeakMap<LogLine, number>());
   const [, measured] = useState(0);
-  const key = (i: number) => `${rows[i]!.line.ns}|${i}`;
   const fixed = !p.wrap && !p.pretty;
-  // Where each row begins: known heights where they were measured, a guess elsewhere.
-  const offsets = new Float64Array(rows.length + 1);
-  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + (heights.current.get(key(i)) ?? ROW);
-  const find = (y: number) => {
-    let lo = 0;
-    let hi = rows.length;
-    while (lo < hi) {
-      const m = (lo + hi) >> 1;
-      if (offsets[m + 1]! <= y) lo = m + 1;
-      else hi = m;
-    }
-    return lo;
-  };
-  const from = Math.max(0, find(top) - 8);
-  const to = Math.min(rows.length, find(top + p.height) + 10);
+  const offsets = useMemo(() => {
+    const o = new Offsets(rows.length, ROW);
+    rows.forEach((r, i) => {
+      const h = heights.current.get(r.line);
+      if (h !== undefined) o.set(i, h);
+    });
+    return o;
+  }, [rows, fixed]);
+  useLayoutEffect(() => {
+    // Another way of drawing, other heights.
+    heights.current = new WeakMap();
+  }, [p.wrap, p.pretty, p.columns?.length]);
+  const from = Math.max(0, offsets.find(top) - 8);
+  const to = Math.min(rows.length, offsets.find(top + p.height) + 10);
   useLayoutEffect(() => {
     let changed = false;
-    for (const el of box.current?.querySelectorAll<HTMLElement>('[data-k]') ?? []) {
-      const k = el.dataset['k']!;
+    for (const el of box.current?.querySelectorAll<HTMLElement>('[data-i]') ?? []) {
+      const i = Number(el.dataset['i']);
+      const row = rows[i];
+      if (!row) continue;
       const h = el.offsetHeight;
-      if (Math.abs((heights.current.get(k) ?? ROW) - h) > 0.5) {
-        heights.current.set(k, h);
+      if (offsets.set(i, h)) {
+        heights.current.set(row.line, h);
         changed = true;
       }
     }
     if (changed) measured((n) => n + 1);
   });
+  useEffect(() => {
+    const i = p.focus ? rows.findIndex((r) => r.line.ns === p.focus) : -1;
+    if (i < 0) return;
+    setOpen(rows[i]!.line);
+    box.current?.scrollTo({ top: Math.max(0, offsets.offset(i) - p.height / 3) });
+  }, [p.focus, rows.length > 0]);
+  useEffect(() => {
+    if (rows.length > 0 && to >= rows.length - 20 && top > 0) p.onEnd?.();
+  }, [to >= rows.length - 20, rows.length, top > 0]);
   return (
-    <div class={`logs${p.wrap || p.pretty ? ' wrap' : ''}`} ref={box} style={{ height: `${p.height}px` }} onScroll={(e) => setTop(e.currentTarget.scrollTop)} tabIndex={0} role="log" aria-label={`${rows.length} log lines`}>
-      <div style={{ height: `${offsets[rows.length]}px`, position: 'relative' }}>
+    <div class={`logs${fixed ? '' : ' wrap'}`} ref={box} style={{ height: `${p.height}px` }} onScroll={(e) => setTop(e.currentTarget.scrollTop)} tabIndex={0} role="log" aria-live="off" aria-label={`${rows.length} log lines`}>
+      <div style={{ height: `${offsets.offset(rows.length)}px`, position: 'relative' }}>
         {Array.from({ length: Math.max(0, to - from) }, (_, k) => from + k).map((i) => {
           const { line: l, count } = rows[i]!;
-          const id = key(i);
-          const text = plain(p.pretty ? indent(l.line) : l.line);
+          const text = plain(p.pretty ? prettyLine(l.line) : l.line);
           return (
-            <div key={id} data-k={id} class={`log ${l.level}${open === id ? ' open' : ''}${fixed ? '' : ' free'}`} style={{ transform: `translateY(${offsets[i]}px)` }}>
-              <div class="log-line" onClick={() => p.details && getSelection()?.isCollapsed !== false && setOpen(open === id ? null : id)}>
+            <div key={`${l.ns}|${i}`} data-i={i} class={`log ${l.level}${open === l ? ' open' : ''}${fixed ? '' : ' free'}${p.focus === l.ns ? ' focus' : ''}`} style={{ transform: `translateY(${offsets.offset(i)}px)` }}>
+              <div class="log-line" onClick={() => p.details && getSelection()?.isCollapsed !== false && setOpen(open === l ? null : l)}>
                 <i class="log-level" title={l.level} />
                 {count > 0 && <span class="tag">{count + 1}×</span>}
                 {p.showTime && <time class="num">{formatInstant(l.timeMs, zone.value)}</time>}
@@ -168,11 +199,19 @@ export function LogList(p: LogListProps) {
                     ))}
                   </span>
                 )}
+                {p.columns?.map((c) => {
+                  const v = fieldOf(l, c);
+                  return (
+                    <span class="log-col cut" key={c} title={`${c}: ${v}`}>
+                      {v}
+                    </span>
+                  );
+                })}
                 <span class="log-text">
                   <Marked text={text} marks={p.marks ?? []} />
                 </span>
               </div>
-              {open === id && <Details l={l} p={p} />}
+              {open === l && <Details l={l} p={p} />}
             </div>
           );
         })}

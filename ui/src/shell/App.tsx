@@ -43,14 +43,15 @@ class Boundary extends Component<{ children: ComponentChildren }, { error: Error
 function PageBody({ page }: { page: Page }) {
   const [, bump] = useState(0);
   const [error, setError] = useState<Error | null>(null);
-  const ready = page.lazy ? loaded.get(page.path) : (page.page as ComponentType);
+  const name = page.group ?? page.path;
+  const ready = page.lazy ? loaded.get(name) : (page.page as ComponentType);
   useEffect(() => {
     document.title = `${page.title} · Pharos`;
     if (ready) return;
     setError(null);
     (page.page as () => Promise<{ default: ComponentType }>)().then(
       (m) => {
-        loaded.set(page.path, m.default);
+        loaded.set(name, m.default);
         bump((n) => n + 1);
       },
       (e: unknown) => setError(e as Error),
@@ -72,7 +73,7 @@ function PageBody({ page }: { page: Page }) {
   if (!ready) return <div class="page" aria-busy="true" />;
   const Body = ready;
   return (
-    <Boundary key={page.path === '/d' ? path.value.split('/').slice(0, 3).join('/') : page.path}>
+    <Boundary key={page.path === '/d' ? path.value.split('/').slice(0, 3).join('/') : name}>
       <Body />
     </Boundary>
   );
@@ -87,7 +88,7 @@ function Nav() {
           key={p.path}
           data-link
           href={href(p.path)}
-          aria-current={here === p || (here?.path === '/d' && p.path === '/dashboards') ? 'page' : undefined}
+          aria-current={here === p || here?.below === p.path ? 'page' : undefined}
           title={`${p.title} (g ${p.key})`}
         >
           <Icon name={p.icon} />

@@ -23,7 +23,13 @@ export interface Page {
   unlisted?: boolean;
   /** Type of the data source without which the page is not offered. */
   needs?: string;
+  /** Pages of one group are one component: going from one to another keeps it. */
+  group?: string;
+  /** The page in the bar at the top that an unlisted one belongs to. */
+  below?: string;
 }
+
+const explore = () => import('../pages/explore/ExplorePage');
 
 export const PAGES: Page[] = [
   {
@@ -41,10 +47,11 @@ export const PAGES: Page[] = [
     title: 'Explore',
     icon: 'explore',
     key: 'e',
-    words: 'query promql metrics graph table',
+    words: 'query promql metrics graph table split',
     time: true,
-    page: () => import('../pages/explore/ExplorePage'),
+    page: explore,
     lazy: true,
+    group: 'explore',
   },
   {
     path: '/logs',
@@ -53,8 +60,9 @@ export const PAGES: Page[] = [
     key: 'l',
     words: 'loki logql lines tail search',
     time: true,
-    page: () => import('../pages/logs/LogsPage'),
+    page: explore,
     lazy: true,
+    group: 'explore',
   },
   {
     path: '/traces',
@@ -63,10 +71,23 @@ export const PAGES: Page[] = [
     key: 't',
     words: 'tempo traceql spans waterfall',
     time: true,
-    page: () => import('../pages/traces/TracesPage'),
+    page: explore,
+    lazy: true,
+    group: 'explore',
+    needs: 'tempo',
+  },
+  {
+    path: '/trace',
+    title: 'Trace',
+    icon: 'traces',
+    key: '',
+    words: '',
+    time: false,
+    page: () => import('../pages/traces/TracePage'),
     lazy: true,
     also: /^\/trace\//,
-    needs: 'tempo',
+    unlisted: true,
+    below: '/traces',
   },
   {
     path: '/dashboards',
@@ -90,6 +111,7 @@ export const PAGES: Page[] = [
     lazy: true,
     also: /^\/d\/|^\/d-solo\/|^\/dashboard\/(new|snapshot\/)|^\/public-dashboards\//,
     unlisted: true,
+    below: '/dashboards',
   },
   {
     path: '/alerts',

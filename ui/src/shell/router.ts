@@ -44,11 +44,12 @@ function pretty(q: URLSearchParams): string {
   return q.toString().replace(/%2F/g, '/').replace(/%3A/g, ':').replace(/%2C/g, ',');
 }
 
-export function go(url: string): void {
+export function go(url: string, replace = false): void {
   if (url === location.pathname + location.search) return;
-  history.pushState(null, '', url);
+  if (replace) history.replaceState(null, '', url);
+  else history.pushState(null, '', url);
   current.value = read();
-  scrollTo(0, 0);
+  if (!replace) scrollTo(0, 0);
 }
 
 export function setParams(patch: Record<string, string | string[] | null>, push = false): void {

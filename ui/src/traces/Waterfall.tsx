@@ -2,17 +2,15 @@
 
 import { useMemo, useState } from 'preact/hooks';
 import { paletteColor } from '../dashboard/field/color';
-import { format } from '../format/units';
 import { Icon } from '../shell/icons';
 import { href } from '../shell/router';
 import { theme } from '../shell/theme';
 import { quote } from '../api/expr';
+import { nsText } from './text';
 import { criticalPath, type Span, type Trace } from './trace';
 import './traces.css';
 
 const ROW = 26;
-
-export const nsText = (ns: number): string => format(ns, 'ns');
 
 function matches(s: Span, words: string): boolean {
   const low = words.toLowerCase();

@@ -55,3 +55,21 @@ export const lokiLabels = (fromMs: number, toMs: number, signal?: AbortSignal) =
 
 export const lokiLabelValues = (name: string, query: string | undefined, fromMs: number, toMs: number, signal?: AbortSignal) =>
   ask<string[] | null>(`label/${encodeURIComponent(name)}/values`, { query, start: ns(fromMs), end: ns(toMs) }, signal).then((d) => d ?? []);
+
+export interface DetectedField {
+  label: string;
+  type?: string;
+  cardinality?: number;
+  parsers?: string[] | null;
+}
+
+/** Fields that a sample of the lines has: structured metadata, and what JSON and logfmt lines hold. */
+export async function lokiDetectedFields(query: string, fromMs: number, toMs: number, signal?: AbortSignal): Promise<DetectedField[]> {
+  const q = new URLSearchParams({ query, start: ns(fromMs), end: ns(toMs), limit: '500' });
+  return (await getJson<{ fields?: DetectedField[] | null }>(`loki/loki/api/v1/detected_fields?${q}`, { signal })).fields ?? [];
+}
+
+export async function lokiFieldValues(name: string, query: string, fromMs: number, toMs: number, signal?: AbortSignal): Promise<string[]> {
+  const q = new URLSearchParams({ query, start: ns(fromMs), end: ns(toMs), limit: '500' });
+  return (await getJson<{ values?: string[] | null }>(`loki/loki/api/v1/detected_field/${encodeURIComponent(name)}/values?${q}`, { signal })).values ?? [];
+}

@@ -1,370 +1,82 @@
-// The metric explorer: queries on top, their results below, the metrics there are on the left.
+// The explorer: metrics, logs and traces, in one pane or in two over the same time.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { suggestExpr } from '../../api/expr';
-import { useRanges } from '../../api/live';
-import type { Metric } from '../../api/catalogue';
-import { format, formatAgo, type Unit } from '../../format/units';
-import { Icon } from '../../shell/icons';
-import { Popover } from '../../shell/popover';
-import { current, go, href, setParams } from '../../shell/router';
-import { safeGet, safeSet } from '../../shell/theme';
-import { formatDuration, parseDuration } from '../../time/grammar';
-import { rawRange, refreshNow, setRange } from '../../time/state';
-import { download } from './csv';
-import { forget, history_, remember, toggleStar } from './history';
-import { MetricBrowser } from './MetricBrowser';
-import { QueryEditor } from '../../editor/QueryEditor';
-import { graphCsv, GraphView, JsonView, Notices, TableView, useInstant } from './Results';
-import { errorPlace, guessUnit, nextRefId, panesText, parsePanes, placeOffset, type Query, type Tab } from './state';
+import { useEffect, useMemo } from 'preact/hooks';
+import { current, go, href, path, setParams } from '../../shell/router';
+import { range, rawRange, setRange } from '../../time/state';
+import { LogPane } from '../logs/LogPane';
+import { TracePane } from '../traces/TracePane';
+import { MetricPane } from './MetricPane';
+import { nextPaneId, paneOf, panesText, parsePanes, SIGNALS, signalOfPath, type Pane, type Signal } from './panes';
+import type { PaneProps } from './PaneHead';
+import { translate } from './signals';
 import './explore.css';
 
-const UNITS: [Unit, string][] = [
-  ['auto', 'Unit: automatic'],
-  ['none', 'Plain number'],
-  ['short', 'Short (K, Mil)'],
-  ['bytes', 'Bytes (KiB)'],
-  ['decbytes', 'Bytes (kB)'],
-  ['binBps', 'Bytes/s'],
-  ['bps', 'Bits/s'],
-  ['percent', 'Percent (0–100)'],
-  ['percentunit', 'Percent (0–1)'],
-  ['s', 'Seconds'],
-  ['ms', 'Milliseconds'],
-  ['celsius', '°C'],
-  ['ops', 'Operations/s'],
-];
+const BODIES = { metrics: MetricPane, logs: LogPane, traces: TracePane };
 
-/** Series a query may return to the browser. */
-const SERIES_LIMIT = 2000;
+/** One pane has the page of its signal, two have the explorer's. */
+const pathOf = (panes: Pane[]): string => (panes.length > 1 ? '/explore' : SIGNALS.find((s) => s.signal === panes[0]!.signal)!.path);
 
-function HistoryMenu({ onPick, onClose }: { onPick: (expr: string) => void; onClose: () => void }) {
-  const [find, setFind] = useState('');
-  const list = history_.value.filter((h) => h.expr.toLowerCase().includes(find.toLowerCase()));
-  list.sort((a, b) => Number(b.star ?? false) - Number(a.star ?? false) || b.atMs - a.atMs);
-  return (
-    <Popover onClose={onClose} label="Query history" class="hist">
-      <input type="search" placeholder="Search queries run before" aria-label="Search queries run before" value={find} onInput={(e) => setFind(e.currentTarget.value)} />
-      <div class="hist-list">
-        {list.map((h) => (
-          <div class="hist-row" key={h.expr}>
-            <button type="button" class={h.star ? 'star on' : 'star'} aria-pressed={h.star ?? false} aria-label="Keep" title="Keep" onClick={() => toggleStar(h.expr)}>
-              {h.star ? '★' : '☆'}
-            </button>
-            <button
-              type="button"
-              class="hist-expr mono"
-              role="menuitem"
-              onClick={() => {
-                onPick(h.expr);
-                onClose();
-              }}
-            >
-              {h.expr}
-            </button>
-            <span class="dim">{formatAgo(h.atMs, Date.now())}</span>
-            <button type="button" class="icon-btn" aria-label="Forget" title="Forget" onClick={() => forget(h.expr)}>
-              <Icon name="close" size={12} />
-            </button>
-          </div>
-        ))}
-        {list.length === 0 && <div class="empty">{find ? 'Nothing matches.' : 'Queries you run are kept here, in this browser.'}</div>}
-      </div>
-    </Popover>
-  );
+const isPlain = (panes: Pane[]): boolean => panes.length === 1 && panes[0]!.queries.length === 0 && Object.keys(panes[0]!.view).length === 0;
+
+/** Parameters that `panes` stands for once it has been written. */
+function older(p: URLSearchParams): Record<string, null> {
+  return Object.fromEntries([...p.keys()].filter((k) => k === 'expr' || k === 'q' || /^g\d+\./.test(k)).map((k) => [k, null]));
 }
 
-/** Links of Grafana name the data source in the pane; logs have a page of their own. */
-function isLogs(panes: string | null): boolean {
-  if (!panes) return false;
-  try {
-    const pane = Object.values(JSON.parse(panes) as Record<string, { datasource?: unknown; queries?: { datasource?: { type?: unknown } }[] }>)[0];
-    return pane?.datasource === 'loki' || pane?.queries?.[0]?.datasource?.type === 'loki';
-  } catch {
-    return false;
-  }
+function write(panes: Pane[], push: boolean): void {
+  const text = isPlain(panes) ? null : panesText(panes, rawRange.peek());
+  const to = pathOf(panes);
+  if (to === path.peek()) setParams({ ...older(current.peek().params), panes: text, schemaVersion: text ? '1' : null }, push);
+  else go(href(to, text ? { panes: text, schemaVersion: '1' } : {}), !push);
 }
 
 export default function ExplorePage() {
-  const panes = current.value.params.get('panes');
-  useEffect(() => {
-    if (isLogs(panes)) go(href('/logs', { panes: panes! }));
-  }, [panes]);
-  return isLogs(panes) ? null : <MetricExplorer />;
-}
-
-function MetricExplorer() {
   const params = current.value.params;
-  const panes = params.get('panes') ?? '';
-  const first = useMemo(() => parsePanes(params), []);
-  const [queries, setQueries] = useState<Query[]>(first.queries.length ? first.queries : [{ refId: 'A', expr: '', hide: false }]);
-  /** What was last run; the results belong to these. */
-  const [ran, setRan] = useState<Query[]>(first.queries);
-  const [focused, setFocused] = useState(queries[0]!.refId);
-  const [browse, setBrowse] = useState(() => (safeGet('pharos.browser') ?? (innerWidth > 1200 ? 'open' : 'shut')) === 'open');
-  const [hist, setHist] = useState(false);
-  const written = useRef(panes);
+  const here = signalOfPath(path.value);
+  const asked = [...params].filter(([k]) => k === 'panes' || k === 'expr' || k === 'q' || /^g\d+\.expr$/.test(k));
+  const { panes, range: own } = useMemo(() => parsePanes(params, here), [JSON.stringify(asked), here]);
 
-  const tab = (['graph', 'table', 'json'] as const).find((t) => t === params.get('tab')) ?? 'graph';
-  const stack = params.get('stacked') === '1';
-  const stepText = params.get('step') ?? '';
-  const stepMs = parseDuration(stepText) ?? undefined;
-  const unitParam = params.get('unit') ?? 'auto';
-
-  // A link from Grafana carries its range inside.
   useEffect(() => {
-    if (first.range && !params.has('from')) setRange(first.range, false);
-    remember(first.queries.map((q) => q.expr));
+    // A link from Grafana carries its range inside.
+    if (own && !params.has('from')) setRange(own, false);
   }, []);
+  /** As the address has them: what was given to a pane may be a step behind. */
+  const now = () => parsePanes(current.peek().params, signalOfPath(path.peek())).panes;
 
-  // Back, forward and links into this page change the address from outside.
   useEffect(() => {
-    if (panes === written.current) return;
-    written.current = panes;
-    const next = parsePanes(params);
-    const list = next.queries.length ? next.queries : [{ refId: 'A', expr: '', hide: false }];
-    setQueries(list);
-    setRan(next.queries);
-    setFocused(list[0]!.refId);
+    // A link may name another signal than its path does. The address may have gone on since this was drawn.
+    const latest = now();
+    if (SIGNALS.some((s) => s.path === path.peek()) && pathOf(latest) !== path.peek()) write(latest, false);
   }, [panes]);
 
-  const run = (list: Query[] = queries, anew = true) => {
-    const kept = list.filter((q) => q.expr.trim() !== '');
-    const text = kept.length ? panesText(kept, rawRange.peek()) : null;
-    written.current = text ?? '';
-    setParams({ panes: text, schemaVersion: text ? '1' : null, expr: null }, true);
-    setRan(kept.map((q) => ({ ...q })));
-    remember(kept.map((q) => q.expr));
-    if (anew) refreshNow(false);
-  };
-  const patch = (refId: string, change: Partial<Query>) => setQueries((l) => l.map((q) => (q.refId === refId ? { ...q, ...change } : q)));
-  const patchAndRun = (list: Query[]) => {
-    setQueries(list);
-    run(list);
-  };
-
-  const active = ran.filter((q) => !q.hide && q.expr.trim() !== '');
-  const live = useRanges(
-    active.map((q) => q.expr),
-    { maxPoints: 500, enabled: active.length > 0, stepMs, limit: SERIES_LIMIT },
-  );
-  const instant = useInstant(active, live.grid?.stepMs ?? 15_000, tab !== 'graph' && active.length > 0);
-  const unit = unitParam === 'auto' ? (active.every((q) => guessUnit(q.expr) === guessUnit(active[0]!.expr)) && active[0] ? guessUnit(active[0].expr) : 'none') : unitParam;
-
-  const errorOf = (refId: string): Error | undefined => {
-    const i = active.findIndex((q) => q.refId === refId);
-    if (i < 0) return undefined;
-    if (tab === 'graph') return live.errors[i];
-    const a = instant.value?.answers[i];
-    return a instanceof Error ? a : undefined;
-  };
-
-  const useMetric = (m: Metric) => {
-    const expr = suggestExpr(m.name, m.type);
-    patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr, hide: false } : q)));
-  };
-  const addQuery = (expr: string, now: boolean) => {
-    const empty = queries.find((q) => q.expr.trim() === '');
-    const list = empty && expr !== '' ? queries.map((q) => (q === empty ? { ...q, expr } : q)) : [...queries, { refId: nextRefId(queries), expr, hide: false }];
-    setFocused(empty && expr !== '' ? empty.refId : list[list.length - 1]!.refId);
-    if (now) patchAndRun(list);
-    else setQueries(list);
-  };
-  const showBrowser = (on: boolean) => {
-    setBrowse(on);
-    safeSet('pharos.browser', on ? 'open' : 'shut');
-  };
-
-  const dirty = JSON.stringify(queries.filter((q) => q.expr.trim() !== '')) !== JSON.stringify(ran);
-  const count = live.results.reduce((n, r) => n + (r?.series.length ?? 0), 0);
-  const tabs: [Tab, string][] = [
-    ['graph', 'Graph'],
-    ['table', 'Table'],
-    ['json', 'JSON'],
-  ];
+  const props = (pane: Pane): PaneProps => ({
+    pane,
+    split: panes.length > 1,
+    change: (patch, push = false) => write(now().map((p) => (p.id === pane.id ? { ...p, ...patch } : p)), push),
+    open: (signal: Signal, exprs: string[] | null, beside: boolean) => {
+      const show = (list: string[]) => {
+        const before = now();
+        const id = beside ? nextPaneId(before) : pane.id;
+        const next = { ...paneOf(signal, list, id), view: pane.view.builder ? { builder: true } : {} };
+        write(beside ? [...before.filter((p) => p.id === pane.id), next] : before.map((p) => (p.id === pane.id ? next : p)), true);
+      };
+      if (exprs) return show(exprs);
+      const r = range.peek();
+      void translate(pane.queries, signal, r.fromMs, r.toMs).then(show, () => show([]));
+    },
+    close: () => write(now().filter((p) => p.id !== pane.id), true),
+  });
 
   return (
-    <div class={`page explore${browse ? ' with-mb' : ''}`}>
-      {browse && (
-        <MetricBrowser
-          onUse={useMetric}
-          onAdd={(m) => addQuery(suggestExpr(m.name, m.type), true)}
-          onExpr={(expr) => patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr, hide: false } : q)))}
-          onClose={() => showBrowser(false)}
-        />
-      )}
-      <div class="ex-main">
-        <section class="card ex-queries" aria-label="Queries">
-          {queries.map((q) => {
-            const error = errorOf(q.refId);
-            const sent = ran.find((x) => x.refId === q.refId)?.expr;
-            const place = error && sent === q.expr ? errorPlace(error.message) : null;
-            const at = place ? placeOffset(q.expr, place.line, place.column) : 0;
-            return (
-              <div class={`q-row${q.hide ? ' off' : ''}`} key={q.refId}>
-                <span class="ref" title={`Query ${q.refId}`}>
-                  {q.refId}
-                </span>
-                <QueryEditor
-                  text={q.expr}
-                  label={`Query ${q.refId}`}
-                  autofocus={q.expr === ''}
-                  onChange={(expr) => patch(q.refId, { expr })}
-                  onRun={(expr) => run(queries.map((x) => (x.refId === q.refId ? { ...x, expr } : x)))}
-                  onFocus={() => setFocused(q.refId)}
-                  mark={place ? { from: at, to: at + 1, message: place.message } : null}
-                />
-                <button type="button" class="icon-btn" aria-pressed={q.hide} title={q.hide ? 'Show' : 'Hide'} aria-label={`${q.hide ? 'Show' : 'Hide'} query ${q.refId}`} onClick={() => patchAndRun(queries.map((x) => (x === q ? { ...x, hide: !x.hide } : x)))}>
-                  <Icon name={q.hide ? 'eyeoff' : 'eye'} />
-                </button>
-                <button
-                  type="button"
-                  class="icon-btn"
-                  title="Remove"
-                  aria-label={`Remove query ${q.refId}`}
-                  disabled={queries.length === 1 && q.expr === ''}
-                  onClick={() => {
-                    const rest = queries.filter((x) => x !== q);
-                    patchAndRun(rest.length ? rest : [{ refId: 'A', expr: '', hide: false }]);
-                  }}
-                >
-                  <Icon name="close" />
-                </button>
-                {error && (
-                  <div class="q-error" role="alert">
-                    <Icon name="warn" />
-                    <span>
-                      {place ? (
-                        <>
-                          Line {place.line}, column {place.column}: {place.message}
-                        </>
-                      ) : (
-                        error.message
-                      )}
-                    </span>
-                  </div>
-                )}
-              </div>
-            );
-          })}
-          <div class="q-bar">
-            <button type="button" class={dirty ? 'btn primary' : 'btn'} onClick={() => run()} title="Enter or Shift+Enter in a query">
-              <Icon name="play" /> Run
-            </button>
-            <button type="button" class="btn" onClick={() => addQuery('', false)}>
-              <Icon name="plus" /> Query
-            </button>
-            <div class="anchor">
-              <button type="button" class="btn" aria-haspopup="dialog" aria-expanded={hist} onClick={() => setHist(!hist)}>
-                <Icon name="history" /> History
-              </button>
-              {hist && (
-                <HistoryMenu
-                  onClose={() => setHist(false)}
-                  onPick={(expr) => patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr } : q)))}
-                />
-              )}
-            </div>
-            <button type="button" class="btn" aria-pressed={browse} onClick={() => showBrowser(!browse)}>
-              <Icon name="book" /> Metrics
-            </button>
-            <span class="grow" />
-            <label class="step">
-              <span class="dim">Step</span>
-              <input
-                type="text"
-                placeholder={live.grid ? formatDuration(live.grid.stepMs) : 'auto'}
-                value={stepText}
-                aria-invalid={stepText !== '' && stepMs === undefined}
-                title="Distance of two points, such as 30s or 5m; empty for automatic"
-                spellcheck={false}
-                onChange={(e) => setParams({ step: e.currentTarget.value.trim() || null })}
-              />
-            </label>
-          </div>
-        </section>
-
-        {active.length > 0 ? (
-          <section class="card ex-results" aria-label="Results">
-            <div class="res-bar">
-              <div class="seg" role="tablist" aria-label="View">
-                {tabs.map(([id, text]) => (
-                  <button type="button" role="tab" key={id} aria-selected={tab === id} onClick={() => setParams({ tab: id === 'graph' ? null : id })}>
-                    {text}
-                  </button>
-                ))}
-              </div>
-              {tab === 'graph' && (
-                <span class="dim num">
-                  {count} series{live.grid ? ` · step ${formatDuration(live.grid.stepMs)}` : ''}
-                </span>
-              )}
-              <span class="grow" />
-              {tab === 'graph' && (
-                <>
-                  <div class="seg" role="group" aria-label="Drawing">
-                    <button type="button" aria-pressed={!stack} onClick={() => setParams({ stacked: null })}>
-                      Lines
-                    </button>
-                    <button type="button" aria-pressed={stack} onClick={() => setParams({ stacked: '1' })}>
-                      Stacked
-                    </button>
-                  </div>
-                  <select aria-label="Unit" value={unitParam} onChange={(e) => setParams({ unit: e.currentTarget.value === 'auto' ? null : e.currentTarget.value })}>
-                    {UNITS.map(([id, text]) => (
-                      <option key={id} value={id}>
-                        {text}
-                      </option>
-                    ))}
-                    {!UNITS.some(([id]) => id === unitParam) && <option value={unitParam}>{unitParam}</option>}
-                  </select>
-                  <button type="button" class="btn small" disabled={count === 0} onClick={() => download('pharos.csv', graphCsv(active, live))}>
-                    <Icon name="download" /> CSV
-                  </button>
-                </>
-              )}
-            </div>
-            {tab === 'graph' && (
-              <>
-                <Notices warnings={live.results.flatMap((r) => r?.warnings ?? [])} infos={live.results.flatMap((r) => r?.infos ?? [])} />
-                <GraphView queries={active} live={live} unit={unit} stack={stack} />
-              </>
-            )}
-            {tab === 'table' && <TableView queries={active} unit={unit} instant={instant} />}
-            {tab === 'json' && <JsonView queries={active} instant={instant} />}
+    <div class={panes.length > 1 ? 'page panes split' : 'page panes'}>
+      {panes.map((pane) => {
+        const Body = BODIES[pane.signal];
+        return (
+          <section class="pane" key={`${pane.id}${pane.signal}`} aria-label={`Pane ${pane.id}: ${pane.signal}`} data-pane={pane.id}>
+            <Body {...props(pane)} />
           </section>
-        ) : (
-          <Start onPick={(expr) => patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr } : q)))} />
-        )}
-      </div>
+        );
+      })}
     </div>
-  );
-}
-
-const STARTERS: [string, string][] = [
-  ['CPU by mode', 'sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[$__rate_interval]))'],
-  ['Memory in use', 'node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes'],
-  ['Busiest processes', 'topk(5, rate(pharos_process_cpu_seconds_total[$__rate_interval]))'],
-  ['Network received', 'sum by (device) (rate(node_network_receive_bytes_total[$__rate_interval]))'],
-  ['Samples ingested', 'sum(rate(pharos_ingest_samples_total[$__rate_interval]))'],
-  ['Targets that are down', 'up == 0'],
-];
-
-function Start({ onPick }: { onPick: (expr: string) => void }) {
-  return (
-    <section class="ex-start">
-      <h3>Start from one of these, from the metrics on the left, or just type</h3>
-      <div class="starters">
-        {STARTERS.map(([name, expr]) => (
-          <button type="button" class="starter card" key={name} onClick={() => onPick(expr)}>
-            <b>{name}</b>
-            <code>{expr}</code>
-          </button>
-        ))}
-      </div>
-      <p class="dim">
-        {format(history_.value.length)} queries in the history · Enter runs, Alt+Enter makes a new line, Ctrl+Space completes
-      </p>
-    </section>
   );
 }

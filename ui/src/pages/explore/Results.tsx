@@ -15,7 +15,7 @@ import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
 import { rateWindow } from '../../time/step';
 import { download, toCsv } from './csv';
-import type { Query } from './state';
+import type { Query } from './panes';
 
 /** Series that are drawn before the reader asks for more. */
 export const DRAWN = 100;

@@ -2,9 +2,12 @@
 
 import { signal } from '@preact/signals';
 import { safeGet, safeSet } from '../../shell/theme';
+import type { Signal } from './panes';
 
 export interface Past {
   expr: string;
+  /** Metrics when it does not say. */
+  signal?: Signal;
   atMs: number;
   star?: boolean;
 }
@@ -23,26 +26,30 @@ function read(): Past[] {
 
 export const history_ = signal<Past[]>(read());
 
+export const signalOfPast = (p: Past): Signal => p.signal ?? 'metrics';
+
+const same = (p: Past, expr: string, s: Signal): boolean => p.expr === expr && signalOfPast(p) === s;
+
 function write(list: Past[]): void {
   let room = KEEP;
   history_.value = list.filter((p) => p.star || room-- > 0);
   safeSet(STORE, JSON.stringify(history_.peek()));
 }
 
-export function remember(exprs: string[]): void {
+export function remember(exprs: string[], s: Signal): void {
   let list = read();
   for (const expr of exprs) {
     if (expr.trim() === '') continue;
-    const old = list.find((p) => p.expr === expr);
-    list = [{ expr, atMs: Date.now(), ...(old?.star ? { star: true } : {}) }, ...list.filter((p) => p !== old)];
+    const old = list.find((p) => same(p, expr, s));
+    list = [{ expr, signal: s, atMs: Date.now(), ...(old?.star ? { star: true } : {}) }, ...list.filter((p) => p !== old)];
   }
   write(list);
 }
 
-export function toggleStar(expr: string): void {
-  write(read().map((p) => (p.expr === expr ? { ...p, star: !p.star } : p)));
+export function toggleStar(past: Past): void {
+  write(read().map((p) => (same(p, past.expr, signalOfPast(past)) ? { ...p, star: !p.star } : p)));
 }
 
-export function forget(expr: string): void {
-  write(read().filter((p) => p.expr !== expr));
+export function forget(past: Past): void {
+  write(read().filter((p) => !same(p, past.expr, signalOfPast(past))));
 }

@@ -7,7 +7,7 @@ import { logRows } from '../../dashboard/query/logs';
 import { LogList } from '../../logs/LogList';
 import { Icon } from '../../shell/icons';
 import { Dialog } from '../../shell/popover';
-import { toRow, type Row } from './LogsPage';
+import { toRow, type Row } from './lines';
 
 const WINDOW_MS = 2 * 3_600_000;
 

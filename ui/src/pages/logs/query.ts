@@ -1,6 +1,7 @@
 // Changing LogQL text: filters in and out, line filters, the query of the volume.
 
 import { quote } from '../../api/expr';
+import { lineFields } from '../../logs/fields';
 
 /** Where the stream selector ends (behind its brace), or -1. Strings may hold braces. */
 export function selectorEnd(expr: string): number {
@@ -40,6 +41,14 @@ export function filterLabel(expr: string, name: string, value: string, out: bool
   return `${cleaned.trimEnd()} | ${key}${op}${quote(value)}`;
 }
 
+const PARSER = /\|\s*(json|logfmt|unpack|regexp|pattern)\b/;
+
+/** The same for a field that only the text of the lines has: the parser of their format goes before it. */
+export function filterParsed(expr: string, name: string, value: string, out: boolean, lines: { line: string }[]): string {
+  const format = lines.map((l) => lineFields(l.line)).find((f) => f.fields[name] !== undefined)?.format;
+  return filterLabel(PARSER.test(expr) || !format ? expr : `${expr.trimEnd()} | ${format}`, name, value, out, false);
+}
+
 /** Adds a line filter behind the selector and the line filters that are there. */
 export function filterLine(expr: string, text: string, out: boolean): string {
   const end = selectorEnd(expr);
@@ -75,29 +84,35 @@ export function selectorOf(expr: string): string {
   return end < 0 ? '' : expr.slice(expr.indexOf('{'), end);
 }
 
+/** Labels tell streams apart, fields come with a line, and some only its text holds. */
+export type FieldKind = 'label' | 'field' | 'line';
+
 export interface FieldCount {
   name: string;
   /** Lines that have it. */
   lines: number;
   distinct: number;
   top: [value: string, count: number][];
-  stream: boolean;
+  kind: FieldKind;
 }
 
+const ORDER: FieldKind[] = ['label', 'field', 'line'];
+
 /** What labels and fields the lines have, with their most frequent values. */
-export function fieldCounts(lines: { stream: Record<string, string>; fields: Record<string, string> }[]): FieldCount[] {
-  const all = new Map<string, { n: number; values: Map<string, number>; stream: boolean }>();
-  const add = (k: string, v: string, stream: boolean) => {
+export function fieldCounts(lines: { stream: Record<string, string>; fields: Record<string, string>; line: string }[]): FieldCount[] {
+  const all = new Map<string, { n: number; values: Map<string, number>; kind: FieldKind }>();
+  const add = (k: string, v: string, kind: FieldKind) => {
     let f = all.get(k);
-    if (!f) all.set(k, (f = { n: 0, values: new Map(), stream }));
+    if (!f) all.set(k, (f = { n: 0, values: new Map(), kind }));
     f.n++;
     f.values.set(v, (f.values.get(v) ?? 0) + 1);
   };
   for (const l of lines) {
-    for (const [k, v] of Object.entries(l.stream)) add(k, v, true);
-    for (const [k, v] of Object.entries(l.fields)) add(k, v, false);
+    for (const [k, v] of Object.entries(l.stream)) add(k, v, 'label');
+    for (const [k, v] of Object.entries(l.fields)) add(k, v, 'field');
+    for (const [k, v] of Object.entries(lineFields(l.line).fields)) if (l.stream[k] === undefined && l.fields[k] === undefined) add(k, v, 'line');
   }
   return [...all]
-    .map(([name, f]): FieldCount => ({ name, lines: f.n, distinct: f.values.size, stream: f.stream, top: [...f.values].sort((a, b) => b[1] - a[1]).slice(0, 10) }))
-    .sort((a, b) => Number(b.stream) - Number(a.stream) || a.name.localeCompare(b.name));
+    .map(([name, f]): FieldCount => ({ name, lines: f.n, distinct: f.values.size, kind: f.kind, top: [...f.values].sort((a, b) => b[1] - a[1]).slice(0, 10) }))
+    .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.name.localeCompare(b.name));
 }

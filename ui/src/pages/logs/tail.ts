@@ -8,6 +8,10 @@ const RETRY_MS = 5000;
 
 export interface Tail {
   stop(): void;
+  /** Forgets the lines so far. */
+  clear(): void;
+  /** All that are kept, newest first. */
+  rows(): LogRow[];
 }
 
 /** Calls `on` with all kept lines, newest first; `say` with what the connection does. */
@@ -52,6 +56,10 @@ export function startTail(query: string, on: (rows: LogRow[]) => void, say: (sta
   };
   connect();
   return {
+    clear() {
+      kept = [];
+    },
+    rows: () => kept,
     stop() {
       stopped = true;
       clearTimeout(timer);
