@@ -13,4 +13,8 @@ typedef int (*api__span_convert)(struct slice body, struct arena *arena, struct 
  * again. */
 void api__span_push(struct api_call *call, api__span_convert convert, int status);
 
+/* The same for a gRPC call (`ctx`: the mount), whose answer is an empty message; INVALID_ARGUMENT
+ * or UNAVAILABLE with RetryInfo. */
+void api__span_push_grpc(struct net_grpc_call *call, void *ctx, api__span_convert convert);
+
 #endif

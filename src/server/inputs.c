@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "input/carbon/carbon.h"
 #include "input/host/host.h"
+#include "input/jaeger/jaeger.h"
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
 #include "input/statsd/statsd.h"
@@ -22,6 +23,7 @@ struct server_inputs {
     struct input_statsd *statsd;    /* NULL: not received */
     struct input_carbon *carbon[2]; /* NULL: their doors are closed */
     struct input_syslog *syslog;    /* NULL: its door is closed */
+    struct input_jaeger *jaeger[2]; /* compact, binary; NULL: their doors are closed */
 };
 
 static int64_t clock_ns(void *ctx)
@@ -113,6 +115,31 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
     }
 }
 
+static void start_jaeger(struct server_inputs *in, const struct server_config *config,
+                         struct server_doors *doors)
+{
+    static const enum server_door_id ids[] = {SERVER_DOOR_JAEGER_COMPACT,
+                                              SERVER_DOOR_JAEGER_BINARY};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        struct input_jaeger_config c = {.compact = ids[i] == SERVER_DOOR_JAEGER_COMPACT,
+                                        .name = server_doors[ids[i]].name,
+                                        .listen = config->doors[ids[i]].listen};
+        char listen[300];
+        struct diag why;
+        if (!server_doors_wants(config, ids[i]))
+            continue;
+        diag_init(&why);
+        if (input_jaeger_start(&in->env, &c, &in->jaeger[i], &why)) {
+            server_doors_set(doors, ids[i], API_DOOR_FAILED, c.listen, why.msg);
+            continue;
+        }
+        const char *colon = strrchr(c.listen, ':');
+        snprintf(listen, sizeof(listen), "%.*s:%u", (int)(colon - c.listen), c.listen,
+                 input_jaeger_port(in->jaeger[i]));
+        server_doors_set(doors, ids[i], API_DOOR_OPEN, listen, "");
+    }
+}
+
 static void start_syslog(struct server_inputs *in, const struct server_config *config,
                          struct server_doors *doors)
 {
@@ -174,6 +201,7 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
     }
     start_carbon(in, config, env->doors);
     start_syslog(in, config, env->doors);
+    start_jaeger(in, config, env->doors);
     *out = in;
     return 0;
 }
@@ -210,6 +238,8 @@ void server_inputs_stop(struct server_inputs *in)
     for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
         input_carbon_stop(in->carbon[i]);
     input_syslog_stop(in->syslog);
+    for (size_t i = 0; i < ARRAY_LEN(in->jaeger); i++)
+        input_jaeger_stop(in->jaeger[i]);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);

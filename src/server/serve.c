@@ -192,7 +192,8 @@ static int start(struct server *s, struct diag *diag)
         return err;
     struct server_inputs_env env = {.loops = s->loops,
                                     .pool = s->pool,
-                                    .sink = &s->sink.sink,
+                                    .sink =
+                                        server_span_metrics_sink(s->span_metrics, &s->sink.sink),
                                     .os = s->os,
                                     .doors = s->doors,
                                     .hostname = s->hostname,

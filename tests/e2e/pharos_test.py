@@ -31,8 +31,8 @@ BIN = os.environ.get("PHAROS_BIN", str(ROOT / "build" / "pharos"))
 START_S = 30
 # Doors besides the main and the prometheus one: closed unless a test opens them.
 OTHER_DOORS = ("otlp", "otlp_grpc", "statsd", "loki", "graphite", "graphite_pickle",
-               "graphite_http", "elastic", "syslog", "tempo", "jaeger",
-               "zipkin")
+               "graphite_http", "elastic", "syslog", "tempo", "zipkin", "jaeger",
+               "jaeger_grpc", "jaeger_collector", "jaeger_collector_grpc", "jaeger_compact", "jaeger_binary")
 
 
 def clean_env(**more):

@@ -9,6 +9,11 @@
 void jaeger__put_trace(const struct store_event_chunk *c, size_t first, size_t end,
                        struct buf *out);
 
+/* Spans come in. */
+void jaeger__collect(struct api_call *call);
+#define JAEGER__GRPC_COUNT 1
+extern const struct net_grpc_method jaeger__grpc[JAEGER__GRPC_COUNT];
+
 void jaeger__services(struct api_call *call);
 void jaeger__service_operations(struct api_call *call);
 void jaeger__operations(struct api_call *call);

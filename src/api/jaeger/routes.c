@@ -6,6 +6,7 @@ static const struct api_route routes[] = {
     {API_GET, "/api/services/:service/operations", jaeger__service_operations},
     {API_GET, "/api/operations", jaeger__operations},
     {API_GET, "/api/traces", jaeger__traces},
+    {API_POST, "/api/traces", jaeger__collect},
     {API_GET, "/api/traces/:id", jaeger__trace},
     {API_GET, "/api/dependencies", jaeger__dependencies},
     {API_GET, "/api/v3/services", jaeger__services_v3},
@@ -19,5 +20,7 @@ const struct api_door api_door_jaeger = {
     .name = "jaeger",
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
+    .grpc = jaeger__grpc,
+    .grpc_count = JAEGER__GRPC_COUNT,
     .cors = true,
 };
