@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "os/sim.h"
 #include "store/event/part.h"
+#include "store/event/split.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +27,16 @@ static void read_column(const struct store_group *g, size_t i, const struct stor
         /* Every byte of it can be read. */
         if (data_value_has_text(v.kind))
             seen += hash64(v.text.ptr, v.text.len, 0);
+    }
+    if (c.form == STORE_COLUMN_SPLIT) {
+        uint32_t *values = mem_alloc(c.present * sizeof(*values));
+        bool *found = mem_calloc(c.present, sizeof(*found));
+        for (uint32_t k = 0; k < c.present; k++)
+            values[k] = k;
+        store_split_find(&c, SLICE("lv\":\"info"), values, c.present, found);
+        store_split_find(&c, SLICE("0"), values, c.present, found);
+        mem_free(values);
+        mem_free(found);
     }
     store_column_free(&c);
 }

@@ -44,7 +44,18 @@ MAKE(doubles, data_value_double((double)(int64_t)(rnd() % 100000) / 100))
 MAKE(odd_doubles, data_value_double(i % 7 ? (double)rnd() : i % 2 ? NAN : -0.0))
 MAKE(digits, text(a, "%llu", rnd() >> 20))
 MAKE(negative_digits, text(a, "-%llu", 1 + (rnd() >> 20)))
-MAKE(padded, text(a, "%012llu", rnd() >> 40)) /* no number: it would not print back */
+MAKE(padded, text(a, "%012llu", rnd() >> 40))
+MAKE(sometimes_padded, text(a, "%05llu", i ? rnd() % 100000 : 54321))
+MAKE(shortest, data_value_string(rnd() & 1 ? arena_printf(a, "%u.%u", (unsigned)(rnd() % 9000),
+                                                          1 + (unsigned)(rnd() % 9))
+                                           : arena_printf(a, "%u", (unsigned)(rnd() % 9000))))
+MAKE(access_times,
+     data_value_string(arena_printf(a, "%02u/Feb/20%02u:%02u:%02u:%02u", 1 + (unsigned)(rnd() % 28),
+                                    (unsigned)(rnd() % 100), (unsigned)(rnd() % 24),
+                                    (unsigned)(rnd() % 60), (unsigned)(rnd() % 60))))
+MAKE(blank_times, data_value_string(arena_printf(a, "2024-05-%02u %02u:00:%02u,%03u",
+                                                 1 + (unsigned)(rnd() % 28), (unsigned)(rnd() % 24),
+                                                 (unsigned)(rnd() % 60), (unsigned)(rnd() % 1000))))
 MAKE(decimals,
      data_value_string(arena_printf(a, "%s%u.%03u", rnd() & 1 ? "-" : "",
                                     1 + (unsigned)(rnd() % 9000), (unsigned)(rnd() % 1000))))
@@ -83,7 +94,11 @@ static const struct kind kinds[] = {
     {"odd doubles", odd_doubles, STORE_COLUMN_DOUBLES, 0},
     {"digits", digits, STORE_COLUMN_NUMBERS, STORE_STYLE_INT},
     {"negative digits", negative_digits, STORE_COLUMN_NUMBERS, STORE_STYLE_INT},
-    {"padded", padded, STORE_COLUMN_TEXT, 0},
+    {"padded", padded, STORE_COLUMN_NUMBERS, STORE_STYLE_PADDED},
+    {"sometimes padded", sometimes_padded, STORE_COLUMN_NUMBERS, STORE_STYLE_PADDED},
+    {"shortest", shortest, STORE_COLUMN_NUMBERS, STORE_STYLE_SHORT},
+    {"access times", access_times, STORE_COLUMN_NUMBERS, STORE_STYLE_CLF},
+    {"blank times", blank_times, STORE_COLUMN_NUMBERS, STORE_STYLE_TIME},
     {"decimals", decimals, STORE_COLUMN_NUMBERS, STORE_STYLE_DECIMAL},
     {"addresses", addresses, STORE_COLUMN_NUMBERS, STORE_STYLE_IPV4},
     {"times", times, STORE_COLUMN_NUMBERS, STORE_STYLE_TIME},
@@ -122,7 +137,7 @@ static void round_trip(const struct kind *k, unsigned of_hundred)
     struct slice meta = slice_make(out.ptr, info.meta_len),
                  pages = slice_make(out.ptr + info.meta_len, info.pages_len);
     assert_int_equal(info.meta_len + info.pages_len, out.len);
-    if (store_column_decode(&info, ROWS, meta, pages, NULL, &c))
+    if (store_column_decode(&info, ROWS, meta, pages, &(struct store_column_context){0}, &c))
         fail_msg("%s: does not decode", k->what);
     if (of_hundred == 100)
         assert_int_equal(c.style, k->style);
@@ -142,7 +157,8 @@ static void round_trip(const struct kind *k, unsigned of_hundred)
     /* Any flipped byte is noticed. */
     for (size_t i = 0; i < out.len; i += 1 + rnd() % 97) {
         out.ptr[i] = (char)(out.ptr[i] ^ 1 << rnd() % 8);
-        int err = store_column_decode(&info, ROWS, meta, pages, NULL, &c);
+        int err =
+            store_column_decode(&info, ROWS, meta, pages, &(struct store_column_context){0}, &c);
         if (i < info.meta_len)
             assert_int_equal(err, ERR_CORRUPT);
         for (uint32_t r = 0; !err && r < ROWS; r++) {
@@ -181,7 +197,7 @@ static void styles(void **state)
     } cases[] = {
         {"0", STORE_STYLE_INT, true},
         {"-0", STORE_STYLE_INT, false},
-        {"007", STORE_STYLE_INT, false},
+        {"007", STORE_STYLE_PADDED, true},
         {"9223372036854775807", STORE_STYLE_INT, true},
         {"9223372036854775808", STORE_STYLE_INT, false},
         {"1.50", STORE_STYLE_DECIMAL, true},
@@ -189,6 +205,12 @@ static void styles(void **state)
         {"-0.0", STORE_STYLE_DECIMAL, false},
         {"00.5", STORE_STYLE_DECIMAL, false},
         {"1.5e3", STORE_STYLE_NONE, false},
+        {"2024-02-29 12:00:00,123", STORE_STYLE_TIME, true},
+        {"2024-02-29T12:00:00.5", STORE_STYLE_TIME, true},
+        {"2024-02-29T12:00:00.Z", STORE_STYLE_NONE, false},
+        {"29/Feb/2024:23:59:59", STORE_STYLE_CLF, true},
+        {"30/Feb/2024:23:59:59", STORE_STYLE_CLF, false},
+        {"29/feb/2024:23:59:59", STORE_STYLE_CLF, false},
         {".5", STORE_STYLE_NONE, false},
         {"10.0.0.1", STORE_STYLE_IPV4, true},
         {"10.0.0.256", STORE_STYLE_IPV4, false},

@@ -11,6 +11,8 @@
 
 #define STORE_GROUP_ROWS_MAX CODEC_COLUMN_MAX
 
+struct store_split;
+
 /* On disk: never renumber. */
 enum store_column_form {
     STORE_COLUMN_DICT = 1,    /* distinct values, and a code a value (none when there is one) */
@@ -20,7 +22,16 @@ enum store_column_form {
     STORE_COLUMN_TEXT = 5,   /* in compressed pages */
     STORE_COLUMN_MIXED = 6,  /* of several kinds */
     STORE_COLUMN_PARENT = 7, /* span ids of earlier rows, by distance */
+    STORE_COLUMN_SPLIT = 8,  /* lines as columns: split.h */
 };
+
+/* Of a column of times (style TIME or CLF): they are by how many units they are off the row's. */
+#define STORE_PARAM_RELATIVE 0x80
+
+static inline int64_t store_floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
 
 /* What the group's header says of a column. */
 struct store_column_info {
@@ -44,6 +55,11 @@ struct store_column_in {
     int level;                       /* of zstd */
     /* For parent ids: span ids of all rows (8 bytes each), or NULL. */
     const char *span_ids;
+    /* Lines: may be split, so many times more. Then also the times of all rows, ns, which the times
+     * in lines mostly are; or NULL. */
+    unsigned split;
+    const int64_t *times;
+    bool place; /* of split lines: times may be kept by how much they are off */
 };
 /* Appends meta and pages to *out; fills all of info but its field. */
 void store_column_encode(const struct store_column_in *in, struct buf *out,
@@ -64,6 +80,7 @@ struct store_column {
     enum store_style style;
     unsigned param;
     uint32_t total, present;
+    unsigned depth;  /* of columns within columns */
     uint32_t *index; /* row -> value, UINT32_MAX = none; NULL when all rows have one */
     struct data_value *dict;
     uint32_t dict_count;
@@ -76,17 +93,32 @@ struct store_column {
     uint64_t *offsets; /* TEXT, MIXED: of values in the unpacked text, present + 1 of them */
     struct store_column_page *pages;
     size_t page_count;
-    struct slice stored; /* pages */
-    char *meta;          /* unpacked, owned; dictionary texts lie in it */
-    struct arena *arena;
+    struct slice stored;              /* pages */
+    char *meta;                       /* unpacked, owned; dictionary texts lie in it */
     const struct store_column *spans; /* PARENT: the column of span ids */
-    size_t page_memory;               /* of unpacked pages */
+    struct store_split *split;        /* SPLIT */
+    const int64_t *times;             /* SPLIT: of the rows */
+    int64_t *own_times;
+    size_t page_memory; /* of unpacked pages */
 };
-/* meta and pages as stored. They outlive the column. ERR_CORRUPT; any bytes are safe. `spans` may
- * be NULL unless the form is PARENT. */
+/* What else a form needs; zero for none. */
+struct store_column_context {
+    const struct store_column *spans; /* PARENT */
+    const int64_t *times;             /* SPLIT: of all rows; outlive the column */
+    unsigned depth;                   /* of columns within columns */
+};
+/* meta and pages as stored. They outlive the column. ERR_CORRUPT; any bytes are safe. */
 int store_column_decode(const struct store_column_info *info, uint32_t total, struct slice meta,
-                        struct slice pages, const struct store_column *spans,
+                        struct slice pages, const struct store_column_context *context,
                         struct store_column *out);
+/* What the header says, but the field. */
+void store_column_info_put(const struct store_column_info *info, struct buf *out);
+bool store_column_info_take(struct slice *in, struct store_column_info *out);
+/* Unpacks everything: ERR_CORRUPT when something is damaged. With check nothing is kept. */
+int store_column_unpack(struct store_column *c);
+int store_column_check(struct store_column *c);
+/* Lengths of all values (of texts; others are 0). */
+int store_column_lengths(struct store_column *c, uint32_t *out);
 void store_column_free(struct store_column *c);
 /* Number of the row's value, or UINT32_MAX. */
 static inline uint32_t store_column_index(const struct store_column *c, uint32_t row)

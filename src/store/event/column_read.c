@@ -5,7 +5,7 @@
 #include "codec/bytes.h"
 #include "codec/compress.h"
 #include "store/event/block.h"
-#include "store/event/column.h"
+#include "store/event/split.h"
 #include "store/event/sum.h"
 
 #ifdef PHAROS_FUZZ
@@ -170,6 +170,25 @@ static bool take_mixed(struct store_column *c, struct slice *in)
     return true;
 }
 
+static bool take_numbers(struct store_column *c, struct slice *in)
+{
+    c->ints = take_ints(in, c->present);
+    if (!c->ints || store_style_is_bytes(c->style) ||
+        c->kind != (c->style ? DATA_VALUE_STRING : DATA_VALUE_INT))
+        return false;
+    if (!store_style_is_time(c->style) || !(c->param & STORE_PARAM_RELATIVE))
+        return true;
+    c->param &= ~(unsigned)STORE_PARAM_RELATIVE;
+    int64_t unit = store_style_time_unit(c->style, c->param);
+    for (uint32_t row = 0, i = 0; row < c->total && c->times; row++) {
+        if (store_column_index(c, row) == UINT32_MAX)
+            continue;
+        c->ints[i] = (c->ints[i] + store_floor_div(c->times[row], unit)) * unit;
+        i++;
+    }
+    return c->times != NULL;
+}
+
 static bool take_form(struct store_column *c, struct slice in)
 {
     if (in.len < 3 || (unsigned char)in.ptr[0] >= DATA_VALUE_KIND_COUNT ||
@@ -183,10 +202,7 @@ static bool take_form(struct store_column *c, struct slice in)
         return false;
     switch (c->form) {
     case STORE_COLUMN_DICT: return take_dict(c, &in);
-    case STORE_COLUMN_NUMBERS:
-        c->ints = take_ints(&in, c->present);
-        return c->ints && c->style <= STORE_STYLE_TIME &&
-               c->kind == (c->style ? DATA_VALUE_STRING : DATA_VALUE_INT);
+    case STORE_COLUMN_NUMBERS: return take_numbers(c, &in);
     case STORE_COLUMN_DOUBLES:
         c->doubles = mem_alloc(c->present * sizeof(*c->doubles));
         return c->kind == DATA_VALUE_DOUBLE && !codec_doubles_decode(&in, c->doubles, c->present);
@@ -194,24 +210,27 @@ static bool take_form(struct store_column *c, struct slice in)
         return take_fixed(c, &in) &&
                (c->style == STORE_STYLE_NONE
                     ? c->kind == DATA_VALUE_BYTES
-                    : c->kind == DATA_VALUE_STRING && c->style >= STORE_STYLE_HEX &&
+                    : c->kind == DATA_VALUE_STRING && store_style_is_bytes(c->style) &&
                           (c->style != STORE_STYLE_UUID || c->width == 16));
     case STORE_COLUMN_TEXT: return data_value_has_text(c->kind) && take_pages(c, &in);
     case STORE_COLUMN_MIXED: return take_mixed(c, &in);
     case STORE_COLUMN_PARENT: return c->kind == DATA_VALUE_BYTES && take_parents(c, &in);
+    case STORE_COLUMN_SPLIT: return c->kind == DATA_VALUE_STRING && store_split_take(c, &in);
     }
     return false;
 }
 
 int store_column_decode(const struct store_column_info *info, uint32_t total, struct slice meta,
-                        struct slice pages, const struct store_column *spans,
+                        struct slice pages, const struct store_column_context *context,
                         struct store_column *out)
 {
     *out = (struct store_column){.form = (enum store_column_form)info->form,
                                  .total = total,
                                  .present = info->present,
                                  .stored = pages,
-                                 .spans = spans};
+                                 .depth = context->depth,
+                                 .spans = context->spans,
+                                 .times = context->times};
     if (total > STORE_GROUP_ROWS_MAX || info->present > total || !info->present ||
         meta.len != info->meta_len || info->meta_raw > RAW_MAX / 4 ||
         !store_sum_matches(meta.ptr, meta.len, 0, info->meta_sum))
@@ -236,11 +255,15 @@ void store_column_drop_pages(struct store_column *c)
         c->pages[i].raw = NULL;
     }
     c->page_memory = 0;
+    if (c->split)
+        store_split_drop_pages(c);
 }
 
 void store_column_free(struct store_column *c)
 {
     store_column_drop_pages(c);
+    store_split_free(c);
+    mem_free(c->own_times);
     mem_free(c->index);
     mem_free(c->dict);
     mem_free(c->ints);
@@ -289,6 +312,17 @@ static int get_text(struct store_column *c, uint32_t i, struct slice *out)
         return ERR_CORRUPT;
     *out = slice_make(p->raw + (c->offsets[i] - p->raw_at), c->offsets[i + 1] - c->offsets[i]);
     return 0;
+}
+
+static int get_split(struct store_column *c, uint32_t i, struct arena *arena, struct slice *out)
+{
+    struct buf *b = &c->split->scratch;
+    buf_clear(b);
+    int err = store_split_append(c, i, b);
+    if (err)
+        return err;
+    *out = slice_make(arena_dup(arena, b->ptr, b->len), b->len);
+    return out->ptr ? 0 : ERR_NOMEM;
 }
 
 static struct slice fixed_of(const struct store_column *c, uint32_t i)
@@ -342,8 +376,107 @@ int store_column_get(struct store_column *c, uint32_t row, struct arena *arena,
             out->i = (int64_t)codec_load64(raw.ptr);
         return 0;
     }
+    case STORE_COLUMN_SPLIT: return get_split(c, i, arena, &out->text);
     default: return ERR_CORRUPT;
     }
     out->text = slice_make(arena_dup(arena, text, len), len);
     return out->text.ptr ? 0 : ERR_NOMEM;
+}
+
+/* --- all values --- */
+
+int store_column_append(struct store_column *c, uint32_t i, struct buf *out)
+{
+    struct slice text;
+    int err;
+    switch (c->form) {
+    case STORE_COLUMN_DICT: buf_append_slice(out, c->dict[c->ints ? c->ints[i] : 0].text); return 0;
+    case STORE_COLUMN_NUMBERS:
+        out->len += store_style_print(c->style, c->param, c->ints[i],
+                                      buf_reserve(out, STORE_STYLE_TEXT_MAX));
+        return 0;
+    case STORE_COLUMN_FIXED:
+        text = fixed_of(c, i);
+        out->len += store_style_print_bytes(c->style, text, buf_reserve(out, 2 * text.len + 8));
+        return 0;
+    case STORE_COLUMN_TEXT:
+        err = get_text(c, i, &text);
+        if (!err)
+            buf_append_slice(out, text);
+        return err;
+    case STORE_COLUMN_SPLIT: return store_split_append(c, i, out);
+    default: return ERR_CORRUPT;
+    }
+}
+
+int store_column_lengths(struct store_column *c, uint32_t *out)
+{
+    char text[STORE_STYLE_TEXT_MAX];
+    if (c->form == STORE_COLUMN_SPLIT)
+        return store_split_lengths(c, out);
+    for (uint32_t i = 0; i < c->present; i++) {
+        out[i] = 0;
+        if (c->form == STORE_COLUMN_DICT) {
+            const struct data_value *v = &c->dict[c->ints ? c->ints[i] : 0];
+            out[i] = data_value_has_text(v->kind) ? (uint32_t)v->text.len : 0;
+        } else if (c->offsets) {
+            bool is_text = !c->kinds || data_value_has_text((enum data_value_kind)c->kinds[i]);
+            out[i] = is_text ? (uint32_t)(c->offsets[i + 1] - c->offsets[i]) : 0;
+        } else if (c->form == STORE_COLUMN_NUMBERS && c->style) {
+            out[i] = (uint32_t)store_style_print(c->style, c->param, c->ints[i], text);
+        } else if (c->form == STORE_COLUMN_FIXED) {
+            out[i] = c->style == STORE_STYLE_UUID ? 36 : c->style ? 2 * c->width : c->width;
+        }
+    }
+    return 0;
+}
+
+static int visit_pages(struct store_column *c, bool keep)
+{
+    for (size_t k = 0; k < c->page_count; k++) {
+        if (!store_column_page_of(c, c->pages[k].first))
+            return ERR_CORRUPT;
+        if (!keep)
+            store_column_drop_pages(c);
+    }
+    return c->split ? store_split_check(c) : 0;
+}
+
+int store_column_unpack(struct store_column *c)
+{
+    return visit_pages(c, true);
+}
+
+int store_column_check(struct store_column *c)
+{
+    return visit_pages(c, false);
+}
+
+bool store_column_info_take(struct slice *in, struct store_column_info *c)
+{
+    uint64_t present, meta_len, meta_raw;
+    if (in->len < 3)
+        return false;
+    c->form = (uint8_t)in->ptr[0];
+    c->kinds = (uint8_t)in->ptr[1];
+    c->packed = in->ptr[2] & 1;
+    c->has_zone = in->ptr[2] & 2;
+    *in = slice_from(*in, 3);
+    if (!codec_take_varint(in, &present) || !codec_take_varint(in, &meta_len) ||
+        !codec_take_varint(in, &meta_raw) || in->len < 8 || present > UINT32_MAX ||
+        meta_len > UINT32_MAX || meta_raw > UINT32_MAX)
+        return false;
+    c->present = (uint32_t)present;
+    c->meta_len = (uint32_t)meta_len;
+    c->meta_raw = (uint32_t)meta_raw;
+    c->meta_sum = codec_load64(in->ptr);
+    *in = slice_from(*in, 8);
+    if (!codec_take_varint(in, &c->pages_len) || (c->has_zone && in->len < 16))
+        return false;
+    if (c->has_zone) {
+        c->zone_min = codec_load_double(in->ptr);
+        c->zone_max = codec_load_double(in->ptr + 8);
+        *in = slice_from(*in, 16);
+    }
+    return true;
 }

@@ -7,7 +7,7 @@
 #include "codec/bytes.h"
 #include "codec/compress.h"
 #include "store/event/block.h"
-#include "store/event/column.h"
+#include "store/event/split.h"
 
 #define PAGE_BYTES    ((size_t)128 << 10)
 #define PAGE_PACK_MIN 64
@@ -65,8 +65,10 @@ static uint64_t hash_value(struct data_value v)
 static bool write_dict(struct writer *w)
 {
     const struct store_column_in *in = w->in;
-    enum { SLOTS = 4 * DICT_MAX };
-    uint32_t *slots = mem_calloc(SLOTS, sizeof(*slots));
+    size_t room = 16;
+    while (room < 2 * MIN(in->count, (size_t)DICT_MAX))
+        room *= 2;
+    uint32_t *slots = mem_calloc(room, sizeof(*slots));
     int64_t *codes = mem_alloc(in->count * sizeof(*codes));
     VEC(const struct data_value *) entries = {0};
     bool ok = true;
@@ -78,9 +80,9 @@ static bool write_dict(struct writer *w)
             continue;
         }
         last = v;
-        size_t at = hash_value(*v) % SLOTS;
+        size_t at = hash_value(*v) & (room - 1);
         while (slots[at] && !data_value_eq(*entries.items[slots[at] - 1], *v))
-            at = (at + 1) % SLOTS;
+            at = (at + 1) & (room - 1);
         if (!slots[at]) {
             vec_push(&entries, v);
             slots[at] = (uint32_t)entries.len;
@@ -115,6 +117,28 @@ static void zone(struct writer *w, double lo, double hi)
     w->info->zone_max = fabs(hi) > 9e15 ? nextafter(hi, INFINITY) : hi;
 }
 
+/* As they are, or by how much they are off the row's time, whatever is smaller: then the head's
+ * parameter says so. */
+static void encode_times(struct writer *w, const int64_t *v, enum store_style style, unsigned param)
+{
+    const struct store_column_in *in = w->in;
+    int64_t unit = store_style_time_unit(style, param);
+    int64_t *off = mem_alloc(in->count * sizeof(*off));
+    struct buf relative = {0};
+    size_t begin = w->meta.len;
+    for (size_t i = 0; i < in->count; i++)
+        off[i] = store_floor_div(v[i], unit) - store_floor_div(in->times[in->rows[i]], unit);
+    codec_ints_encode(off, in->count, &relative);
+    codec_ints_encode(v, in->count, &w->meta);
+    if (relative.len < w->meta.len - begin) {
+        w->meta.len = begin;
+        w->meta.ptr[2] = (char)(param | STORE_PARAM_RELATIVE);
+        buf_append_slice(&w->meta, buf_slice(&relative));
+    }
+    buf_deinit(&relative);
+    mem_free(off);
+}
+
 static void write_ints(struct writer *w, const int64_t *v, enum data_value_kind kind,
                        enum store_style style, unsigned param)
 {
@@ -124,10 +148,13 @@ static void write_ints(struct writer *w, const int64_t *v, enum data_value_kind 
         hi = MAX(hi, v[i]);
     }
     put_head(w, STORE_COLUMN_NUMBERS, kind, style, param);
-    codec_ints_encode(v, w->in->count, &w->meta);
-    if (style == STORE_STYLE_NONE || style == STORE_STYLE_INT)
+    if (store_style_is_time(style) && w->in->place && w->in->times)
+        encode_times(w, v, style, param);
+    else
+        codec_ints_encode(v, w->in->count, &w->meta);
+    if (style == STORE_STYLE_NONE || style == STORE_STYLE_INT || style == STORE_STYLE_PADDED)
         zone(w, (double)lo, (double)hi);
-    else if (style == STORE_STYLE_DECIMAL)
+    else if (style == STORE_STYLE_DECIMAL || style == STORE_STYLE_SHORT)
         zone(w, nextafter((double)lo / pow(10, param), -INFINITY),
              nextafter((double)hi / pow(10, param), INFINITY));
 }
@@ -240,34 +267,83 @@ static bool write_parents(struct writer *w)
 
 /* --- texts --- */
 
-static bool write_styled(struct writer *w)
+static bool try_ints(struct writer *w, enum store_style style, unsigned param)
 {
     const struct store_column_in *in = w->in;
-    unsigned param, p;
-    enum store_style style = store_style_guess(in->values[0].text, &param);
-    bool ok = style != STORE_STYLE_NONE;
-    if (!ok)
-        return false;
-    if (style >= STORE_STYLE_HEX) {
-        struct buf bytes = {0};
-        size_t len = in->values[0].text.len;
-        for (size_t i = 0; i < in->count && ok; i++)
-            ok = in->values[i].text.len == len &&
-                 store_style_parse_bytes(style, in->values[i].text, &bytes);
-        if (ok)
-            write_fixed(w, bytes.ptr, bytes.len / in->count, DATA_VALUE_STRING, style);
-        buf_deinit(&bytes);
-        return ok;
-    }
-    /* A decimal number of decimals may begin with one that has none: "1" before "1.5" is text. */
     int64_t *v = mem_alloc(in->count * sizeof(*v));
+    bool ok = true;
     for (size_t i = 0; i < in->count && ok; i++)
         ok = store_style_parse(style, param, in->values[i].text, &v[i]);
-    (void)p;
     if (ok)
         write_ints(w, v, DATA_VALUE_STRING, style, param);
     mem_free(v);
     return ok;
+}
+
+static bool try_bytes(struct writer *w, enum store_style style)
+{
+    const struct store_column_in *in = w->in;
+    struct buf bytes = {0};
+    size_t len = in->values[0].text.len;
+    bool ok = true;
+    for (size_t i = 0; i < in->count && ok; i++)
+        ok = in->values[i].text.len == len &&
+             store_style_parse_bytes(style, in->values[i].text, &bytes);
+    if (ok)
+        write_fixed(w, bytes.ptr, bytes.len / in->count, DATA_VALUE_STRING, style);
+    buf_deinit(&bytes);
+    return ok;
+}
+
+/* What the first value looks like may be less than what all have in common: "12" before "1.5", or
+ * before "07". */
+static bool try_looser(struct writer *w)
+{
+    const struct store_column_in *in = w->in;
+    size_t decimals = 0, len = in->values[0].text.len;
+    bool one_length = true;
+    for (size_t i = 0; i < in->count; i++) {
+        struct slice t = in->values[i].text;
+        ptrdiff_t point = t.len <= 20 ? slice_find_char(t, '.') : 20;
+        decimals = MAX(decimals, point < 0 ? 0 : t.len - MIN((size_t)point, t.len) - 1);
+        one_length = one_length && t.len == len;
+    }
+    if (one_length && len <= 18 && try_ints(w, STORE_STYLE_PADDED, (unsigned)len))
+        return true;
+    return decimals && decimals <= 15 && try_ints(w, STORE_STYLE_SHORT, (unsigned)decimals);
+}
+
+static bool write_styled(struct writer *w)
+{
+    unsigned param;
+    enum store_style style = store_style_guess(w->in->values[0].text, &param);
+    if (style == STORE_STYLE_NONE)
+        return false;
+    if (store_style_is_bytes(style))
+        return try_bytes(w, style);
+    return try_ints(w, style, param) ||
+           ((style == STORE_STYLE_INT || style == STORE_STYLE_DECIMAL) && try_looser(w));
+}
+
+/* Times of lines are best off the rows' times, few as they may be. */
+static bool write_row_times(struct writer *w)
+{
+    unsigned param;
+    return w->in->times && store_style_is_time(store_style_guess(w->in->values[0].text, &param)) &&
+           write_styled(w);
+}
+
+static bool write_split(struct writer *w)
+{
+    size_t begin = w->meta.len, pages = w->pages.len;
+    if (!w->in->split)
+        return false;
+    put_head(w, STORE_COLUMN_SPLIT, DATA_VALUE_STRING, STORE_STYLE_NONE, 0);
+    if (store_split_encode(w->in, &w->meta, &w->pages))
+        return true;
+    w->meta.len = begin;
+    w->pages.len = pages;
+    return false;
 }
 
 /* Values go into pages by themselves; what `text_of` gives for each is its text. */
@@ -338,13 +414,15 @@ static void write_form(struct writer *w)
         return;
     if (one_kind && kind == DATA_VALUE_BYTES && write_fixed_bytes(w))
         return;
+    if (one_kind && kind == DATA_VALUE_STRING && write_row_times(w))
+        return;
     if (write_dict(w))
         return;
     if (!one_kind) {
         write_mixed(w);
         return;
     }
-    if (kind == DATA_VALUE_STRING && write_styled(w))
+    if (kind == DATA_VALUE_STRING && (write_styled(w) || write_split(w)))
         return;
     put_head(w, STORE_COLUMN_TEXT, kind, STORE_STYLE_NONE, 0);
     write_pages(w, plain_text);
@@ -368,4 +446,20 @@ void store_column_encode(const struct store_column_in *in, struct buf *out,
     buf_append_slice(out, buf_slice(&w.pages));
     buf_deinit(&w.meta);
     buf_deinit(&w.pages);
+}
+
+void store_column_info_put(const struct store_column_info *c, struct buf *out)
+{
+    buf_append_char(out, (char)c->form);
+    buf_append_char(out, (char)c->kinds);
+    buf_append_char(out, (char)((c->packed ? 1 : 0) | (c->has_zone ? 2 : 0)));
+    codec_append_varint(out, c->present);
+    codec_append_varint(out, c->meta_len);
+    codec_append_varint(out, c->meta_raw);
+    codec_append64(out, c->meta_sum);
+    codec_append_varint(out, c->pages_len);
+    if (c->has_zone) {
+        codec_append64(out, codec_double_bits(c->zone_min));
+        codec_append64(out, codec_double_bits(c->zone_max));
+    }
 }

@@ -30,36 +30,6 @@ static bool take_runs(struct store_group *g, struct slice *in)
     return ok && end == g->entry.rows;
 }
 
-static bool take_info(struct slice *in, struct store_column_info *c)
-{
-    uint64_t field, present, meta_len, meta_raw;
-    if (!codec_take_varint(in, &field) || in->len < 3)
-        return false;
-    c->field = (uint32_t)field;
-    c->form = (uint8_t)in->ptr[0];
-    c->kinds = (uint8_t)in->ptr[1];
-    c->packed = in->ptr[2] & 1;
-    c->has_zone = in->ptr[2] & 2;
-    *in = slice_from(*in, 3);
-    if (!codec_take_varint(in, &present) || !codec_take_varint(in, &meta_len) ||
-        !codec_take_varint(in, &meta_raw) || in->len < 8 || field > UINT32_MAX ||
-        present > UINT32_MAX || meta_len > UINT32_MAX || meta_raw > UINT32_MAX)
-        return false;
-    c->present = (uint32_t)present;
-    c->meta_len = (uint32_t)meta_len;
-    c->meta_raw = (uint32_t)meta_raw;
-    c->meta_sum = codec_load64(in->ptr);
-    *in = slice_from(*in, 8);
-    if (!codec_take_varint(in, &c->pages_len) || (c->has_zone && in->len < 16))
-        return false;
-    if (c->has_zone) {
-        c->zone_min = codec_load_double(in->ptr);
-        c->zone_max = codec_load_double(in->ptr + 8);
-        *in = slice_from(*in, 16);
-    }
-    return true;
-}
-
 static bool take_header(struct store_group *g, struct slice in)
 {
     uint64_t ts_len, columns;
@@ -76,10 +46,12 @@ static bool take_header(struct store_group *g, struct slice in)
     uint64_t at = ts_len;
     for (uint64_t i = 0; i < columns; i++) {
         struct store_column_info *c = &g->columns[g->column_count];
-        if (!take_info(&in, c) || c->field >= g->part->field_count ||
-            c->meta_len > g->entry.data_len - at ||
+        uint64_t field;
+        if (!codec_take_varint(&in, &field) || field >= g->part->field_count ||
+            !store_column_info_take(&in, c) || c->meta_len > g->entry.data_len - at ||
             c->pages_len > g->entry.data_len - at - c->meta_len)
             return false;
+        c->field = (uint32_t)field;
         g->column_at[g->column_count++] = at;
         at += c->meta_len + c->pages_len;
     }
@@ -129,8 +101,22 @@ int store_group_column(const struct store_group *g, size_t column, const struct 
 {
     const struct store_column_info *c = &g->columns[column];
     const char *at = g->part->bytes.ptr + g->entry.data_at + g->column_at[column];
-    return store_column_decode(c, g->entry.rows, slice_make(at, c->meta_len),
-                               slice_make(at + c->meta_len, c->pages_len), spans, out);
+    struct store_column_context context = {.spans = spans};
+    int64_t *times = NULL;
+    int err = 0;
+    *out = (struct store_column){0};
+    if (c->form == STORE_COLUMN_SPLIT) {
+        context.times = times = mem_alloc(g->entry.rows * sizeof(*times));
+        err = store_group_times(g, times);
+    }
+    if (!err)
+        err = store_column_decode(c, g->entry.rows, slice_make(at, c->meta_len),
+                                  slice_make(at + c->meta_len, c->pages_len), &context, out);
+    if (err)
+        mem_free(times);
+    else
+        out->own_times = times;
+    return err;
 }
 
 size_t store_group_column_bytes(const struct store_group *g, size_t column)
@@ -152,6 +138,9 @@ int store_group_tally(const struct store_group *g, store_tally_list *out)
         err = store_group_column(g, level, NULL, &levels);
     if (!err && line != SIZE_MAX)
         err = store_group_column(g, line, NULL, &lines);
+    uint32_t *lengths = mem_alloc(((size_t)lines.present + 1) * sizeof(*lengths));
+    if (!err && lines.present)
+        err = store_column_lengths(&lines, lengths);
     size_t run = 0;
     for (uint32_t row = 0; row < g->entry.rows && !err; row++) {
         struct data_value v = {0};
@@ -160,20 +149,15 @@ int store_group_tally(const struct store_group *g, store_tally_list *out)
             run++;
         if (levels.present)
             err = store_column_get(&levels, row, arena, &v);
-        if (lines.present && lines.offsets) {
-            uint32_t i = store_column_index(&lines, row);
-            bytes = i == UINT32_MAX ? 0 : lines.offsets[i + 1] - lines.offsets[i];
-        } else if (lines.present) {
-            struct data_value text = {0};
-            int line_err = store_column_get(&lines, row, arena, &text);
-            err = err ? err : line_err;
-            bytes = data_value_has_text(text.kind) ? text.text.len : 0;
-        }
+        uint32_t i = lines.present ? store_column_index(&lines, row) : UINT32_MAX;
+        if (i != UINT32_MAX)
+            bytes = lengths[i];
         store__tally_add(out, ts[row], g->run_stream[run], store__level_of(table, v), bytes);
     }
     store_column_free(&levels);
     store_column_free(&lines);
     arena_free(arena);
+    mem_free(lengths);
     mem_free(ts);
     return err;
 }

@@ -3,6 +3,7 @@
 #include "codec/bytes.h"
 #include "store/event/block.h"
 #include "store/event/part_write_priv.h"
+#include "store/event/split.h"
 
 void store_group_builder_deinit(struct store_group_builder *g)
 {
@@ -80,23 +81,6 @@ static void build_filter(struct store_event_writer *w, const struct store_group_
 
 /* --- columns and header --- */
 
-static void put_info(struct buf *out, const struct store_column_info *c)
-{
-    codec_append_varint(out, c->field);
-    buf_append_char(out, (char)c->form);
-    buf_append_char(out, (char)c->kinds);
-    buf_append_char(out, (char)((c->packed ? 1 : 0) | (c->has_zone ? 2 : 0)));
-    codec_append_varint(out, c->present);
-    codec_append_varint(out, c->meta_len);
-    codec_append_varint(out, c->meta_raw);
-    codec_append64(out, c->meta_sum);
-    codec_append_varint(out, c->pages_len);
-    if (c->has_zone) {
-        codec_append64(out, codec_double_bits(c->zone_min));
-        codec_append64(out, codec_double_bits(c->zone_max));
-    }
-}
-
 void store__group_header(const struct store__group_header_in *in, struct buf *out)
 {
     int64_t *v = mem_alloc(MAX(in->run_count, (size_t)1) * sizeof(*v));
@@ -111,8 +95,10 @@ void store__group_header(const struct store__group_header_in *in, struct buf *ou
     codec_append_varint(out, in->ts_len);
     codec_append64(out, in->ts_sum);
     codec_append_varint(out, in->column_count);
-    for (size_t i = 0; i < in->column_count; i++)
-        put_info(out, &in->columns[i]);
+    for (size_t i = 0; i < in->column_count; i++) {
+        codec_append_varint(out, in->columns[i].field);
+        store_column_info_put(&in->columns[i], out);
+    }
 }
 
 /* Span ids of all rows, for parents to point to; NULL when a row has none. */
@@ -194,7 +180,9 @@ static void put_columns(struct store_event_writer *w, const struct store_group_b
                                      .rows = c->rows.items,
                                      .values = c->values.items,
                                      .level = w->zstd_level,
-                                     .span_ids = field == DATA_EVENT_PARENT_ID ? span_ids : NULL};
+                                     .span_ids = field == DATA_EVENT_PARENT_ID ? span_ids : NULL,
+                                     .split = field == DATA_EVENT_LINE ? STORE_SPLIT_DEPTH_MAX : 0,
+                                     .times = g->ts.items};
         struct store_column_info *info = &head->columns[head->column_count++];
         store_column_encode(&in, data, info);
         info->field = field;

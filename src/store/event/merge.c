@@ -108,10 +108,8 @@ static int open_source(struct merge *m, uint32_t part, size_t group, struct sour
             err = store_group_column(g, i, span != SIZE_MAX ? &out->columns[span] : NULL,
                                      &out->columns[i]);
         /* All pages now: damage is found before anything is written. */
-        for (size_t k = 0; k < out->columns[i].page_count && !err; k++)
-            err = store_column_page_of(&out->columns[i], out->columns[i].pages[k].first)
-                      ? 0
-                      : ERR_CORRUPT;
+        if (!err)
+            err = store_column_unpack(&out->columns[i]);
         if (!err) {
             struct data_event_field f = store_event_part_field(out->part, g->columns[i].field);
             out->fields[i] = f.scope == DATA_SCOPE_INTRINSIC

@@ -19,6 +19,7 @@ enum store__events_section {
     STORE__EVENTS_FILTERS,
     STORE__EVENTS_TOTALS,
     STORE__EVENTS_TALLIES, /* missing when there are too many */
+    STORE__EVENTS_FORMS,   /* u64: the greatest form of a column; missing in the first version */
     STORE__EVENTS_SECTION_END
 };
 

@@ -85,6 +85,9 @@ static bool check_groups(const struct store_event_part *p)
 
 static int read_index(struct store_event_part *p, struct diag *diag)
 {
+    struct slice forms = p->sections[STORE__EVENTS_FORMS];
+    if (forms.len >= 8 && codec_load64(forms.ptr) > STORE_COLUMN_SPLIT)
+        return diag_set(diag, ERR_UNSUPPORTED, "%s was written by a newer version", p->path);
     if (p->sections[STORE__EVENTS_STATS].len != sizeof(p->stats))
         return damaged(p, diag, "no statistics");
     memcpy(&p->stats, p->sections[STORE__EVENTS_STATS].ptr, sizeof(p->stats));

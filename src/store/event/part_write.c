@@ -218,10 +218,7 @@ static int check_columns(const struct store_group *g)
         err = store_group_column(g, i, &spans, &c);
         if (err)
             break;
-        for (size_t k = 0; k < c.page_count && !err; k++) {
-            err = store_column_page_of(&c, c.pages[k].first) ? 0 : ERR_CORRUPT;
-            store_column_drop_pages(&c);
-        }
+        err = store_column_check(&c);
         store_column_free(&c);
     }
     store_column_free(&spans);
@@ -424,6 +421,8 @@ int store_event_writer_finish(struct store_event_writer *w, struct store_event_p
     section(&f, STORE__EVENTS_FILTERS,
             slice_make(w->classes.items, w->classes.len * sizeof(*w->classes.items)));
     put_all_tallies(&f, stats.rows);
+    uint64_t forms = STORE_COLUMN_SPLIT;
+    section(&f, STORE__EVENTS_FORMS, slice_make(&forms, sizeof(forms)));
     char trailer[STORE__EVENTS_TRAILER];
     uint64_t sum = hash64(f.entries.ptr, f.entries.len, f.sections);
     codec_store64(trailer, w->size);

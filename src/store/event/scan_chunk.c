@@ -90,7 +90,7 @@ static int copy_column(struct fill *f, const struct share *s, size_t column,
                 values[i] = dict[k->ints ? k->ints[at] : 0];
             continue;
         }
-        bool printed = k->style != STORE_STYLE_NONE;
+        bool printed = k->style != STORE_STYLE_NONE || k->form == STORE_COLUMN_SPLIT;
         err = store_column_get(k, row, f->out->arena, &v);
         if (err)
             return err == ERR_NOMEM ? no_memory(f) : err;

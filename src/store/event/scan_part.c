@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "store/event/scan_priv.h"
+#include "store/event/split.h"
 
 struct data_event_field scan__group_field(const void *group, uint32_t i)
 {
@@ -72,7 +73,10 @@ int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column
     const struct store_column_info *info = &o->group.columns[column];
     const struct store_column *spans = NULL;
     int err =
-        scan__charge(c, o, (size_t)info->meta_raw + info->present * 16u + info->pages_len, diag);
+        scan__charge(c, o,
+                     (size_t)info->meta_raw + info->present * 16u + info->pages_len +
+                         (info->form == STORE_COLUMN_SPLIT ? 3 * o->group.entry.raw_bytes / 2 : 0),
+                     diag);
     if (!err && info->form == STORE_COLUMN_PARENT) {
         size_t span = store_group_find(&o->group, DATA_EVENT_SPAN_ID);
         if (span == SIZE_MAX)
@@ -86,7 +90,9 @@ int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column
     if (!err) {
         struct store_column *k = &o->columns[column];
         count_bytes(c, store_group_column_bytes(&o->group, column),
-                    k->offsets ? k->offsets[k->present] : k->present * UINT64_C(8));
+                    k->offsets ? k->offsets[k->present]
+                    : k->split ? k->split->raw
+                               : k->present * UINT64_C(8));
     }
     return err;
 }
@@ -151,46 +157,28 @@ static void by_dict(struct job *j, const struct store_event_predicate *p, struct
     mem_free(truth);
 }
 
-static const char *find(const char *begin, const char *end, struct slice needle)
+/* Texts in pages and split lines are searched without looking at each. */
+static int by_search(struct job *j, struct slice needle, bool is, bool absent,
+                     struct store_column *k, bool *flags)
 {
-    ptrdiff_t at = slice_find(slice_make(begin, (size_t)(end - begin)), needle);
-    return at < 0 ? NULL : begin + at;
-}
-
-/* Pages are searched in one go: what is found is then given to its row. */
-static int by_search(struct job *j, const struct store_event_predicate *p, struct store_column *k,
-                     bool *flags)
-{
-    struct slice needle = p->value.text;
-    bool found_is = p->op == STORE_EVENT_CONTAINS;
-    const struct store_column_page *page = NULL;
-    const char *hit = NULL; /* the first at or behind what was looked at */
+    uint32_t *values = mem_alloc(j->count * sizeof(*values));
+    bool *found = mem_alloc(j->count);
+    size_t count = 0;
     for (size_t i = 0; i < j->count; i++) {
         uint32_t at = store_column_index(k, j->rows[i]);
-        if (at == UINT32_MAX) {
-            flags[i] = p->absent;
-            continue;
-        }
-        if (!page || at < page->first || at >= page->end) {
-            int err = scan__check(j->c, j->diag);
-            if (err)
-                return err;
-            page = store_column_page_of(k, at);
-            if (!page)
-                return ERR_CORRUPT;
-            hit = find(page->raw, page->raw + page->raw_len, needle);
-        }
-        const char *begin = page->raw + (k->offsets[at] - page->raw_at),
-                   *end = page->raw + (k->offsets[at + 1] - page->raw_at),
-                   *page_end = page->raw + page->raw_len;
-        /* A hit across two lines is none: look further. */
-        while (hit && (hit < begin || (hit < end && hit + needle.len > end))) {
-            const char *from = hit < begin ? begin : hit + 1;
-            hit = find(from, page_end, needle);
-        }
-        flags[i] = (hit && hit < end) == found_is;
+        if (at != UINT32_MAX)
+            values[count++] = at;
     }
-    return 0;
+    memset(found, 1, count);
+    int err = scan__check(j->c, j->diag);
+    if (!err)
+        err = store_column_test(k, STORE_TEXT_CONTAINS, needle, values, count, found);
+    count = 0;
+    for (size_t i = 0; i < j->count && !err; i++)
+        flags[i] = store_column_index(k, j->rows[i]) == UINT32_MAX ? absent : found[count++] == is;
+    mem_free(values);
+    mem_free(found);
+    return err;
 }
 
 /* Integers against an integer, without going through values. */
@@ -208,8 +196,25 @@ static void by_integer(struct job *j, const struct store_event_predicate *p,
     }
 }
 
+/* Lines that have none of the texts without which the expression cannot match are not put together.
+ */
+static int by_literals(struct job *j, const struct store_event_predicate *p, struct store_column *k,
+                       bool *may)
+{
+    bool *one = mem_alloc(j->count);
+    int err = 0;
+    memset(may, 0, j->count);
+    for (size_t i = 0; i < p->literal_count && !err; i++) {
+        err = by_search(j, p->literals[i], true, true, k, one);
+        for (size_t n = 0; n < j->count && !err; n++)
+            may[n] |= one[n];
+    }
+    mem_free(one);
+    return err;
+}
+
 static int by_value(struct job *j, const struct store_event_predicate *p, struct store_column *k,
-                    bool *flags)
+                    const bool *may, bool *flags)
 {
     for (size_t i = 0; i < j->count; i++) {
         struct data_value v;
@@ -218,6 +223,10 @@ static int by_value(struct job *j, const struct store_event_predicate *p, struct
             int err = scan__check(j->c, j->diag);
             if (err)
                 return err;
+        }
+        if (may && !may[i]) {
+            flags[i] = p->op == STORE_EVENT_NOT_MATCH;
+            continue;
         }
         int err = store_column_get(k, j->rows[i], j->o->texts, &v);
         if (err)
@@ -243,9 +252,20 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
         by_integer(j, p, k, flags);
         return 0;
     }
-    bool search = (p->op == STORE_EVENT_CONTAINS || p->op == STORE_EVENT_NOT_CONTAINS) &&
-                  p->value.text.len && k->form == STORE_COLUMN_TEXT && k->kind == DATA_VALUE_STRING;
-    return search ? by_search(j, p, k, flags) : by_value(j, p, k, flags);
+    bool searchable = (k->form == STORE_COLUMN_TEXT || k->form == STORE_COLUMN_SPLIT) &&
+                      k->kind == DATA_VALUE_STRING;
+    if (searchable && p->value.text.len &&
+        (p->op == STORE_EVENT_CONTAINS || p->op == STORE_EVENT_NOT_CONTAINS))
+        return by_search(j, p->value.text, p->op == STORE_EVENT_CONTAINS, p->absent, k, flags);
+    if (!searchable || !p->literal_count ||
+        (p->op != STORE_EVENT_MATCH && p->op != STORE_EVENT_NOT_MATCH))
+        return by_value(j, p, k, NULL, flags);
+    bool *may = mem_alloc(j->count);
+    err = by_literals(j, p, k, may);
+    if (!err)
+        err = by_value(j, p, k, may, flags);
+    mem_free(may);
+    return err;
 }
 
 /* --- in general: several columns, and labels of the stream --- */
@@ -432,7 +452,9 @@ static int cost_of(const struct scan__open *o, const struct store_event_clause *
                       &f);
         for (uint32_t k = 0; k < f.count; k++) {
             uint8_t form = o->group.columns[f.columns[k]].form;
-            int one = form == STORE_COLUMN_DICT ? 1 : form == STORE_COLUMN_TEXT ? 3 : 2;
+            int one = form == STORE_COLUMN_DICT                                 ? 1
+                      : form == STORE_COLUMN_TEXT || form == STORE_COLUMN_SPLIT ? 3
+                                                                                : 2;
             if (clause->any[i].op == STORE_EVENT_MATCH ||
                 clause->any[i].op == STORE_EVENT_NOT_MATCH)
                 one += form == STORE_COLUMN_DICT ? 0 : 2;

@@ -24,6 +24,10 @@ static enum store_style guess_number(struct slice s, unsigned *out_param)
     size_t at = s.ptr[0] == '-', whole = count_digits(s, at), dots = 0;
     if (!whole)
         return STORE_STYLE_NONE;
+    if (at + whole == s.len && !at && whole > 1 && s.ptr[0] == '0') {
+        *out_param = (unsigned)whole;
+        return whole <= 18 ? STORE_STYLE_PADDED : STORE_STYLE_NONE;
+    }
     if (at + whole == s.len)
         return STORE_STYLE_INT;
     for (size_t i = 0; i < s.len; i++)
@@ -46,16 +50,31 @@ static bool is_hex(struct slice s)
     return true;
 }
 
+/* 2024-01-02T03:04:05, with decimals or not, and what STORE_TIME_... are for. */
+static bool looks_like_time(struct slice s, unsigned *out_param)
+{
+    if (s.len < 19 || s.len > 30 || s.ptr[4] != '-' || s.ptr[7] != '-' || s.ptr[13] != ':' ||
+        s.ptr[16] != ':' || (s.ptr[10] != 'T' && s.ptr[10] != ' '))
+        return false;
+    bool z = s.ptr[s.len - 1] == 'Z';
+    size_t decimals = s.len - 19 - z;
+    if (decimals == 1 || decimals > 10)
+        return false;
+    *out_param = (decimals ? (unsigned)decimals - 1 : 0) |
+                 (s.ptr[10] == ' ' ? STORE_TIME_SPACE : 0u) | (z ? 0u : STORE_TIME_NO_Z) |
+                 (decimals && s.ptr[19] == ',' ? STORE_TIME_COMMA : 0u);
+    return true;
+}
+
 enum store_style store_style_guess(struct slice s, unsigned *out_param)
 {
     *out_param = 0;
     if (!s.len || s.len > 64)
         return STORE_STYLE_NONE;
-    if (s.len >= 20 && s.len <= 30 && s.ptr[4] == '-' && s.ptr[10] == 'T' &&
-        s.ptr[s.len - 1] == 'Z') {
-        *out_param = s.len > 20 ? (unsigned)s.len - 21 : 0;
+    if (looks_like_time(s, out_param))
         return STORE_STYLE_TIME;
-    }
+    if (s.len == 20 && s.ptr[2] == '/' && s.ptr[6] == '/' && s.ptr[11] == ':')
+        return STORE_STYLE_CLF;
     if (s.len == 36 && s.ptr[8] == '-' && s.ptr[23] == '-')
         return STORE_STYLE_UUID;
     if (s.len >= 16 && s.len % 2 == 0 && is_hex(s))
@@ -98,19 +117,48 @@ static void date_of(int64_t days, int64_t *y, int64_t *m, int64_t *d)
     *y = yoe + era * 400 + (*m <= 2);
 }
 
-static bool parse_time(struct slice s, unsigned decimals, int64_t *out)
+static int64_t ns_of(int64_t y, int64_t mo, int64_t d, int64_t h, int64_t mi, int64_t sec)
+{
+    return (((days_of(y, mo, d) * 24 + h) * 60 + mi) * 60 + sec) * NS_PER_SEC;
+}
+
+static bool parse_time(struct slice s, unsigned param, int64_t *out)
 {
     int64_t y, mo, d, h, mi, sec, frac = 0;
-    if (s.len != 20 + (decimals ? decimals + 1 : 0) || decimals > 9 || !take_number(s, 0, 4, &y) ||
-        !take_number(s, 5, 2, &mo) || !take_number(s, 8, 2, &d) || !take_number(s, 11, 2, &h) ||
-        !take_number(s, 14, 2, &mi) || !take_number(s, 17, 2, &sec) ||
-        !take_number(s, 20, decimals, &frac) || y < 1700 || y > 2250 || mo < 1 || mo > 12)
+    unsigned decimals = param & STORE_TIME_DECIMALS;
+    if (s.len != 19 + (param & STORE_TIME_NO_Z ? 0u : 1u) + (decimals ? decimals + 1 : 0) ||
+        decimals > 9 || !take_number(s, 0, 4, &y) || !take_number(s, 5, 2, &mo) ||
+        !take_number(s, 8, 2, &d) || !take_number(s, 11, 2, &h) || !take_number(s, 14, 2, &mi) ||
+        !take_number(s, 17, 2, &sec) || !take_number(s, 20, decimals, &frac) || y < 1700 ||
+        y > 2250 || mo < 1 || mo > 12)
         return false;
     for (unsigned i = decimals; i < 9; i++)
         frac *= 10;
-    *out = ((days_of(y, mo, d) * 24 + h) * 60 + mi) * 60 + sec;
-    *out = *out * NS_PER_SEC + frac;
+    *out = ns_of(y, mo, d, h, mi, sec) + frac;
     return true;
+}
+
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+static bool parse_clf(struct slice s, int64_t *out)
+{
+    int64_t y, mo = 0, d, h, mi, sec;
+    if (s.len != 20 || !take_number(s, 0, 2, &d) || !take_number(s, 7, 4, &y) ||
+        !take_number(s, 12, 2, &h) || !take_number(s, 15, 2, &mi) || !take_number(s, 18, 2, &sec) ||
+        y < 1700 || y > 2250)
+        return false;
+    while (mo < 12 && memcmp(s.ptr + 3, months + 3 * mo, 3) != 0)
+        mo++;
+    *out = ns_of(y, mo + 1, d, h, mi, sec);
+    return mo < 12;
+}
+
+int64_t store_style_time_unit(enum store_style style, unsigned param)
+{
+    int64_t unit = NS_PER_SEC;
+    for (unsigned i = 0; style == STORE_STYLE_TIME && i < (param & STORE_TIME_DECIMALS); i++)
+        unit /= 10;
+    return MAX(unit, (int64_t)1);
 }
 
 static bool parse_ipv4(struct slice s, int64_t *out)
@@ -139,6 +187,38 @@ static bool parse_decimal(struct slice s, unsigned decimals, int64_t *out)
     return codec_text_to_int(slice_make(digits, s.len - 1), out);
 }
 
+/* Up to `decimals`, whatever it has: as if it had that many. */
+static bool parse_short(struct slice s, unsigned decimals, int64_t *out)
+{
+    char digits[40];
+    size_t n = 0, point = s.len;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '.')
+            point = i;
+    }
+    size_t has = point < s.len ? s.len - point - 1 : 0;
+    if (s.len > 20 || has > decimals)
+        return false;
+    memcpy(digits, s.ptr, point);
+    n = point;
+    if (has)
+        memcpy(digits + n, s.ptr + point + 1, has);
+    n += has;
+    for (; has < decimals; has++)
+        digits[n++] = '0';
+    /* "0.5" became "05". */
+    size_t sign = n && digits[0] == '-', zeros = 0;
+    while (sign + zeros + 1 < n && digits[sign + zeros] == '0')
+        zeros++;
+    memmove(digits + sign, digits + sign + zeros, n - sign - zeros);
+    return codec_text_to_int(slice_make(digits, n - zeros), out);
+}
+
+static bool parse_padded(struct slice s, unsigned digits, int64_t *out)
+{
+    return s.len == digits && digits <= 18 && take_number(s, 0, digits, out);
+}
+
 bool store_style_parse(enum store_style style, unsigned param, struct slice text, int64_t *out)
 {
     char back[STORE_STYLE_TEXT_MAX];
@@ -148,6 +228,9 @@ bool store_style_parse(enum store_style style, unsigned param, struct slice text
     case STORE_STYLE_DECIMAL: ok = param && param <= 15 && parse_decimal(text, param, out); break;
     case STORE_STYLE_IPV4: ok = parse_ipv4(text, out); break;
     case STORE_STYLE_TIME: ok = parse_time(text, param, out); break;
+    case STORE_STYLE_CLF: ok = parse_clf(text, out); break;
+    case STORE_STYLE_PADDED: ok = parse_padded(text, param, out); break;
+    case STORE_STYLE_SHORT: ok = param && param <= 15 && parse_short(text, param, out); break;
     default: break;
     }
     return ok && slice_eq(text, slice_make(back, store_style_print(style, param, *out, back)));
@@ -179,19 +262,50 @@ static void put_digits(char *out, int64_t v, int digits)
         out[i] = (char)('0' + v % 10);
 }
 
-static size_t print_time(unsigned decimals, int64_t v, char *out)
+static size_t print_short(unsigned decimals, int64_t v, char *out)
+{
+    size_t len = print_decimal(decimals, v, out);
+    while (out[len - 1] == '0')
+        len--;
+    return len - (out[len - 1] == '.');
+}
+
+/* Date and time of day; the ns left over. */
+static int64_t civil_of(int64_t v, int64_t *y, int64_t *m, int64_t *d, int64_t *out_rest)
 {
     int64_t sec = v / NS_PER_SEC, ns = v % NS_PER_SEC;
     if (ns < 0) {
         ns += NS_PER_SEC;
         sec--;
     }
-    int64_t day = sec / 86400, rest = sec % 86400, y, m, d;
+    int64_t day = sec / 86400, rest = sec % 86400;
     if (rest < 0) {
         rest += 86400;
         day--;
     }
-    date_of(day, &y, &m, &d);
+    date_of(day, y, m, d);
+    *out_rest = rest;
+    return ns;
+}
+
+static size_t print_clf(int64_t v, char *out)
+{
+    int64_t y, m, d, rest;
+    civil_of(v, &y, &m, &d, &rest);
+    memcpy(out, "00/Jan/0000:00:00:00", 20);
+    put_digits(out, d, 2);
+    memcpy(out + 3, months + 3 * (m - 1), 3);
+    put_digits(out + 7, y, 4);
+    put_digits(out + 12, rest / 3600, 2);
+    put_digits(out + 15, rest / 60 % 60, 2);
+    put_digits(out + 18, rest % 60, 2);
+    return 20;
+}
+
+static size_t print_time(unsigned param, int64_t v, char *out)
+{
+    int64_t y, m, d, rest, ns = civil_of(v, &y, &m, &d, &rest);
+    unsigned decimals = MIN(param & STORE_TIME_DECIMALS, 9u);
     memcpy(out, "0000-00-00T00:00:00", 19);
     put_digits(out, y, 4);
     put_digits(out + 5, m, 2);
@@ -203,11 +317,14 @@ static size_t print_time(unsigned decimals, int64_t v, char *out)
     if (decimals) {
         char frac[9];
         put_digits(frac, ns, 9);
-        out[len++] = '.';
-        memcpy(out + len, frac, MIN(decimals, 9u));
-        len += MIN(decimals, 9u);
+        out[len++] = param & STORE_TIME_COMMA ? ',' : '.';
+        memcpy(out + len, frac, decimals);
+        len += decimals;
     }
-    out[len++] = 'Z';
+    if (param & STORE_TIME_SPACE)
+        out[10] = ' ';
+    if (!(param & STORE_TIME_NO_Z))
+        out[len++] = 'Z';
     return len;
 }
 
@@ -225,6 +342,15 @@ size_t store_style_print(enum store_style style, unsigned param, int64_t v, char
         return len;
     }
     case STORE_STYLE_TIME: return print_time(param, v, out);
+    case STORE_STYLE_CLF: return print_clf(v, out);
+    case STORE_STYLE_SHORT: return print_short(MIN(param, 15u), v, out);
+    case STORE_STYLE_PADDED: {
+        size_t digits = MAX(MIN(param, 18u), 1u);
+        uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+        for (size_t i = digits; i-- > 0; u /= 10)
+            out[i] = (char)('0' + u % 10);
+        return digits;
+    }
     default: return codec_int_to_text(v, out);
     }
 }
