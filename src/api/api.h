@@ -24,7 +24,8 @@ struct api;
 struct api_auth;
 struct api_otlp_settings;
 struct graphite_schemas;
-struct alert_group; /* alert/group.h */
+struct alert_group;     /* alert/group.h */
+struct store_part_view; /* store/store.h */
 
 /* May change while running (api_set_limits). */
 struct api_limits {
@@ -146,6 +147,8 @@ struct api_host {
     /* store_delete_events of the store's log lines; blocks. May be NULL. */
     int (*delete_logs)(void *ctx, const struct store_event_scan *what, uint64_t *out_rows,
                        struct diag *diag);
+    /* store_parts of the store. */
+    size_t (*parts)(void *ctx, struct arena *arena, struct store_part_view **out);
     /* store_snapshot of the store; blocks. */
     int (*snapshot)(void *ctx, bool with_head, char *out_name, size_t out_size, struct diag *diag);
     /* A dashboard is about to be saved (before NULL: new) or deleted (after NULL), as

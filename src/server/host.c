@@ -139,6 +139,12 @@ static int host_snapshot(void *ctx, bool with_head, char *out_name, size_t out_s
     return store_snapshot(s->store, with_head, out_name, out_size, diag);
 }
 
+static size_t host_parts(void *ctx, struct arena *arena, struct store_part_view **out)
+{
+    struct server *s = ctx;
+    return store_parts(s->store, arena, out);
+}
+
 static void host_rule_groups(void *ctx, void (*each)(void *arg, const struct alert_group *g),
                              void *arg)
 {
@@ -232,6 +238,7 @@ void server_host_init(struct server *s)
     s->host.rule_groups = host_rule_groups;
     s->host.alertmanagers = host_alertmanagers;
     s->host.snapshot = host_snapshot;
+    s->host.parts = host_parts;
     s->host.delete_metrics = host_delete_metrics;
     s->host.delete_logs = host_delete_logs;
     s->host.push = host_push;

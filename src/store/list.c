@@ -153,6 +153,34 @@ static int collect(struct store *s, const struct store_select_req *req, struct c
     return err;
 }
 
+static int by_begin(const void *a, const void *b)
+{
+    const struct store_part_view *x = a, *y = b;
+    return x->t_min_ns != y->t_min_ns ? (x->t_min_ns < y->t_min_ns ? -1 : 1)
+                                      : (x->id > y->id) - (x->id < y->id);
+}
+
+size_t store_parts(struct store *s, struct arena *arena, struct store_part_view **out)
+{
+    store__part_list parts = store__pin_parts(s);
+    size_t count = parts.len;
+    *out = ARENA_ARRAY(arena, struct store_part_view, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct store_part_info *p = store_part_info(parts.items[i]);
+        (*out)[i] = (struct store_part_view){.id = p->id,
+                                             .level = p->level,
+                                             .t_min_ns = p->t_min_ns,
+                                             .t_max_ns = p->t_max_ns,
+                                             .series = p->series,
+                                             .samples = p->samples,
+                                             .bytes = p->bytes};
+    }
+    store__unpin_parts(&parts);
+    if (count)
+        qsort(*out, count, sizeof(**out), by_begin);
+    return count;
+}
+
 int store__list_values(struct store_source *src, struct slice name,
                        const struct store_select_req *req, size_t limit, struct arena *arena,
                        struct slice **out, size_t *out_count, bool *out_cut, struct diag *diag)

@@ -94,6 +94,16 @@ int store_sync(struct store *s);
 /* The local source; lives as long as the store. */
 struct store_source *store_metrics(struct store *s);
 
+/* A part on disk, of all tenants. */
+struct store_part_view {
+    uint64_t id;
+    uint32_t level; /* 0: as it was flushed, else how often it was merged */
+    int64_t t_min_ns, t_max_ns;
+    uint64_t series, samples, bytes;
+};
+/* The parts of metrics, by their first sample, in `arena`; thread-safe. */
+size_t store_parts(struct store *s, struct arena *arena, struct store_part_view **out);
+
 /* Deletes samples and exemplars of the matching series in [t_min, t_max]: flushes, then writes the
  * parts that have any anew without them, one by one; each is gone from answers and from the disk
  * when its turn is over. What is appended meanwhile stays. Blocks. After an error some may be left:

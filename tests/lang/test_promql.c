@@ -136,7 +136,8 @@ static void bounded(void **state)
     for (int i = 0; i < 50000; i++)
         buf_append_char(&text, '(');
     out = made(buf_cstr(&text), promql_print);
-    assert_non_null(strstr(buf_cstr(&out), "nested too deeply (200 levels at most: limits.query.nesting)"));
+    assert_non_null(
+        strstr(buf_cstr(&out), "nested too deeply (200 levels at most: limits.query.nesting)"));
     buf_deinit(&out);
     buf_clear(&text);
     for (int i = 0; i < 900; i++)

@@ -5,6 +5,7 @@
 #include "api/params.h"
 #include "api/prometheus/door_priv.h"
 #include "base/map.h"
+#include "store/store.h"
 
 struct tsdb_state {
     size_t limit;
@@ -174,8 +175,58 @@ void api__prom_status_tsdb(struct api_call *call)
     api_job_start(job, true);
 }
 
-/* Prometheus' blocks: the store keeps its data in parts of another make, so that there are none. */
+/* --- blocks --- */
+
+/* A part's name in the form of a ULID: the milliseconds of its last sample, then its number. */
+static void put_ulid(struct codec_json_writer *w, const struct store_part_view *p)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    char text[26];
+    uint64_t ms = (uint64_t)MAX(p->t_max_ns / NS_PER_MS, (int64_t)0) & ((UINT64_C(1) << 48) - 1);
+    uint64_t id = p->id;
+    for (int i = 25; i >= 10; i--, id >>= 5)
+        text[i] = digits[id & 31];
+    for (int i = 9; i >= 0; i--, ms >>= 5)
+        text[i] = digits[ms & 31];
+    codec_json_string(w, slice_make(text, sizeof(text)));
+}
+
+/* The store's parts as blocks. What they do not have in common (chunks, tombstones, parents) is
+ * left out, as Prometheus leaves out what is nought. */
 void api__prom_status_tsdb_blocks(struct api_call *call)
 {
-    api__respond_json(call->req, 200, SLICE("{\"status\":\"success\",\"data\":{\"blocks\":[]}}"));
+    struct api_host *host = call->api->host;
+    struct store_part_view *parts = NULL;
+    struct buf out = {0};
+    struct codec_json_writer w;
+    size_t count = host->parts(host->ctx, net_request_arena(call->req), &parts);
+    api__begin(&w, &out);
+    codec_json_begin_object(&w);
+    codec_json_key(&w, SLICE("blocks"));
+    codec_json_begin_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        codec_json_begin_object(&w);
+        codec_json_key(&w, SLICE("ulid"));
+        put_ulid(&w, &parts[i]);
+        codec_json_put_int(&w, "minTime", parts[i].t_min_ns / NS_PER_MS);
+        codec_json_put_int(&w, "maxTime", parts[i].t_max_ns / NS_PER_MS + 1);
+        codec_json_key(&w, SLICE("stats"));
+        codec_json_begin_object(&w);
+        codec_json_put_int(&w, "numSamples", (int64_t)parts[i].samples);
+        codec_json_put_int(&w, "numSeries", (int64_t)parts[i].series);
+        codec_json_end_object(&w);
+        codec_json_key(&w, SLICE("compaction"));
+        codec_json_begin_object(&w);
+        codec_json_put_int(&w, "level", (int64_t)parts[i].level + 1);
+        codec_json_key(&w, SLICE("sources"));
+        codec_json_begin_array(&w);
+        put_ulid(&w, &parts[i]);
+        codec_json_end_array(&w);
+        codec_json_end_object(&w);
+        codec_json_put_int(&w, "version", 1);
+        codec_json_end_object(&w);
+    }
+    codec_json_end_array(&w);
+    codec_json_end_object(&w);
+    api__respond(call->req, &w);
 }

@@ -1,5 +1,5 @@
-/* The operations of a source, with an end for regular expressions that run over their effort: such a
- * match is no answer, whatever thread it happened on. */
+/* The operations of a source, with an end for regular expressions that run over their effort: such
+ * a match is no answer, whatever thread it happened on. */
 #include "store/event/scan_priv.h"
 #include "text/regex.h"
 
