@@ -308,7 +308,8 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
             return;
         }
     }
-    if (slice_starts_with(path, SLICE("/api/")) || slice_starts_with(path, SLICE("/-/"))) {
+    if (slice_starts_with(path, SLICE("/api/")) || slice_starts_with(path, SLICE("/apis/")) ||
+        slice_starts_with(path, SLICE("/-/"))) {
         api__respond_error(req, API_NOT_FOUND, "the main door has no path %.*s", SLICE_FMT(path));
         return;
     }

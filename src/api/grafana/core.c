@@ -93,6 +93,33 @@ void grafana__start_query(struct api_call *call, grafana_work work, struct slice
     start(call, work, tenant);
 }
 
+/* Below /apis errors have Kubernetes' form. */
+static void put_status(struct grafana *g, int http_status, struct slice message,
+                       const char *given_reason)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {400, "BadRequest"},           {403, "Forbidden"},         {404, "NotFound"},
+        {405, "MethodNotAllowed"},     {409, "Conflict"},          {413, "RequestEntityTooLarge"},
+        {415, "UnsupportedMediaType"}, {503, "ServiceUnavailable"}};
+    const char *reason = given_reason ? given_reason : "InternalError";
+    for (size_t i = 0; i < ARRAY_LEN(reasons) && !given_reason; i++) {
+        if (reasons[i].status == http_status)
+            reason = reasons[i].reason;
+    }
+    codec_json_put_string(&g->w, "kind", SLICE("Status"));
+    codec_json_put_string(&g->w, "apiVersion", SLICE("v1"));
+    codec_json_key(&g->w, SLICE("metadata"));
+    codec_json_begin_object(&g->w);
+    codec_json_end_object(&g->w);
+    codec_json_put_string(&g->w, "status", SLICE("Failure"));
+    codec_json_put_string(&g->w, "message", message);
+    codec_json_put_string(&g->w, "reason", slice_cstr(reason));
+    codec_json_put_int(&g->w, "code", http_status);
+}
+
 void grafana__fail(struct grafana *g, int http_status, const char *status, const char *fmt, ...)
 {
     struct buf msg = {0};
@@ -104,9 +131,13 @@ void grafana__fail(struct grafana *g, int http_status, const char *status, const
     codec_json_init(&g->w, &g->job->out);
     g->job->status = http_status;
     codec_json_begin_object(&g->w);
-    codec_json_put_string(&g->w, "message", buf_slice(&msg));
-    if (status)
-        codec_json_put_string(&g->w, "status", slice_cstr(status));
+    if (slice_starts_with(net_request_path(g->req), SLICE("/apis"))) {
+        put_status(g, http_status, buf_slice(&msg), status);
+    } else {
+        codec_json_put_string(&g->w, "message", buf_slice(&msg));
+        if (status)
+            codec_json_put_string(&g->w, "status", slice_cstr(status));
+    }
     codec_json_end_object(&g->w);
     buf_deinit(&msg);
 }

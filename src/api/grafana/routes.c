@@ -91,6 +91,22 @@ const struct api_route grafana__routes[] = {
     {API_GET, "/api/datasources/id/:name", grafana__source_id, EARLY},
     {API_GET, "/api/datasources/uid/:uid/health", grafana__source_health, EARLY},
     {API_GET | API_POST, "/api/datasources/uid/:uid/resources/*", grafana__source_resource},
+    {API_GET, "/api", grafana__apis_core, EARLY},
+    {API_GET, "/apis", grafana__apis_groups, EARLY},
+    {API_GET, "/apis/:group", grafana__apis_group, EARLY},
+    {API_GET, "/apis/:group/:version", grafana__apis_resources, EARLY},
+    {API_GET, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards", grafana__apis_dashboard_list, EARLY},
+    {API_POST, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards", grafana__apis_dashboard_create, EARLY},
+    {API_GET, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards/:name", grafana__apis_dashboard_get, EARLY},
+    {API_PUT, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards/:name", grafana__apis_dashboard_update, EARLY},
+    {API_DELETE, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards/:name", grafana__apis_dashboard_delete, EARLY},
+    {API_GET, "/apis/dashboard.grafana.app/:version/namespaces/:ns/dashboards/:name/dto", grafana__apis_dashboard_dto, EARLY},
+    {API_GET, "/apis/folder.grafana.app/:version/namespaces/:ns/folders", grafana__apis_folder_list, EARLY},
+    {API_POST, "/apis/folder.grafana.app/:version/namespaces/:ns/folders", grafana__apis_folder_create, EARLY},
+    {API_GET, "/apis/folder.grafana.app/:version/namespaces/:ns/folders/:name", grafana__apis_folder_get, EARLY},
+    {API_PUT, "/apis/folder.grafana.app/:version/namespaces/:ns/folders/:name", grafana__apis_folder_update, EARLY},
+    {API_DELETE, "/apis/folder.grafana.app/:version/namespaces/:ns/folders/:name", grafana__apis_folder_delete, EARLY},
+
     {ANY, "/api/datasources/proxy/uid/:uid/*", grafana__source_proxy},
 };
 /* clang-format on */
