@@ -9,6 +9,7 @@ import { chromium } from 'playwright-core';
 import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { explore } from './explore.mjs';
+import { forms } from './forms.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
 import { sendShop } from './telemetry.mjs';
@@ -150,7 +151,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, panels, explore, logs, traces, alerts };
+  const suites = { dashboards, forms, panels, explore, logs, traces, alerts };
   for (const [name, suite] of Object.entries(suites)) {
     if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
   }

@@ -71,10 +71,10 @@ export default function PanelEditor({ session: s, placed, annotations }: { sessi
             ))}
           </div>
           {shown === 'query' && <QueryTab session={s} panel={panel} state={state} onChange={change} />}
-          {shown === 'transform' && <TransformTab panel={panel} onChange={change} />}
+          {shown === 'transform' && <TransformTab session={s} panel={panel} state={state} onChange={change} />}
           {shown === 'json' && <JsonArea label="The panel as JSON" value={panel} rows={22} onChange={(v) => change({ ...(v as Panel), id: panel.id })} />}
         </div>
-        <PanelOptions session={s} panel={panel} onChange={change} />
+        <PanelOptions session={s} panel={panel} frames={state?.frames ?? []} onChange={change} />
       </div>
     </div>
   );

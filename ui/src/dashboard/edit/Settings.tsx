@@ -9,7 +9,9 @@ import { toast } from '../../shell/toast';
 import { parseDashboard, toDashboard } from '../migrate/import';
 import { Session } from '../model/session';
 import type { AnnotationQuery, Dashboard, DashboardLink, Loose, VariableModel } from '../model/types';
-import { queryText } from '../variables/prom_query';
+import { allPanels } from '../model/ids';
+import { AnnotationEdit } from './AnnotationEdit';
+import { VariableEdit } from './VariableEdit';
 import { Row, Select, TextInput } from './controls';
 import { DiffList } from './DiffList';
 import { diff } from './diff';
@@ -71,121 +73,24 @@ function General({ d, change }: { d: Dashboard; change: (d: Dashboard) => void }
   );
 }
 
-const VAR_TYPES: [string, string][] = [
-  ['query', 'Query'],
-  ['custom', 'List'],
-  ['textbox', 'Text'],
-  ['constant', 'Constant'],
-  ['interval', 'Interval'],
-  ['datasource', 'Data source'],
-  ['adhoc', 'Filters'],
-  ['switch', 'Switch'],
-];
-
-function OneVariable({ v, onChange, onRemove }: { v: VariableModel; onChange: (v: VariableModel) => void; onRemove: () => void }) {
-  const listed = v.type === 'query' || v.type === 'custom';
+/** Buttons at the end of each entry: earlier, twice, away. */
+function Acts({ first, onUp, onCopy, onRemove }: { first: boolean; onUp: () => void; onCopy: () => void; onRemove: () => void }) {
   return (
-    <details class="opt-group">
-      <summary>
-        <code>${v.name}</code> <span class="dim">{VAR_TYPES.find(([t]) => t === v.type)?.[1] ?? v.type}</span>
-      </summary>
-      <Row label="Name">
-        <TextInput value={v.name} onChange={(name) => /^\w+$/.test(name) && onChange({ ...v, name })} />
-      </Row>
-      <Row label="Label">
-        <TextInput value={v.label ?? ''} onChange={(label) => onChange({ ...v, label })} />
-      </Row>
-      <Row label="Kind">
-        <Select value={v.type} choices={VAR_TYPES} onChange={(type) => onChange({ ...v, type })} />
-      </Row>
-      {v.type !== 'adhoc' && v.type !== 'switch' && (
-        <Row label={v.type === 'query' ? 'Query' : v.type === 'custom' || v.type === 'interval' ? 'Values' : v.type === 'datasource' ? 'Type' : 'Value'}>
-          <TextInput
-            value={v.type === 'query' ? queryText(v.query) : String(v.query ?? '')}
-            placeholder={v.type === 'query' ? 'label_values(up, job)' : v.type === 'datasource' ? 'prometheus' : 'a, b, c'}
-            onChange={(q) => onChange({ ...v, query: v.type === 'query' ? { query: q, refId: `${v.name}-variable` } : q, ...(v.type === 'query' ? { definition: q } : {}) })}
-          />
-        </Row>
-      )}
-      {v.type === 'query' && (
-        <>
-          <Row label="Of">
-            <Select
-              value={typeof v.datasource === 'object' && v.datasource?.type === 'loki' ? 'loki' : 'prometheus'}
-              choices={[
-                ['prometheus', 'Metrics'],
-                ['loki', 'Logs'],
-              ]}
-              onChange={(t) => onChange({ ...v, datasource: { type: t, uid: t } })}
-            />
-          </Row>
-          <Row label="Pattern" hint="/…/ with a group, or named groups text and value">
-            <TextInput value={v.regex ?? ''} placeholder="/(.*)-exporter/" onChange={(regex) => onChange({ ...v, regex })} />
-          </Row>
-          <Row label="Load">
-            <Select
-              value={String(v.refresh ?? 1)}
-              choices={[
-                ['0', 'Never again'],
-                ['1', 'When the dashboard opens'],
-                ['2', 'When the time range changes'],
-              ]}
-              onChange={(r) => onChange({ ...v, refresh: Number(r) })}
-            />
-          </Row>
-          <Row label="Order">
-            <Select
-              value={String(v.sort ?? 0)}
-              choices={[
-                ['0', 'As it comes'],
-                ['1', 'A to Z'],
-                ['2', 'Z to A'],
-                ['3', 'Numbers, rising'],
-                ['4', 'Numbers, falling'],
-                ['5', 'A to Z, any case'],
-                ['6', 'Z to A, any case'],
-                ['7', 'Natural, rising'],
-                ['8', 'Natural, falling'],
-              ]}
-              onChange={(r) => onChange({ ...v, sort: Number(r) })}
-            />
-          </Row>
-        </>
-      )}
-      {listed && (
-        <>
-          <label class="opt check">
-            <input type="checkbox" checked={v.multi === true} onChange={(e) => onChange({ ...v, multi: e.currentTarget.checked })} /> Several can be picked
-          </label>
-          <label class="opt check">
-            <input type="checkbox" checked={v.includeAll === true} onChange={(e) => onChange({ ...v, includeAll: e.currentTarget.checked })} /> Offer “All”
-          </label>
-          {v.includeAll && (
-            <Row label="“All” means">
-              <TextInput value={v.allValue ?? ''} placeholder="every value" onChange={(t) => onChange({ ...v, allValue: t || null })} />
-            </Row>
-          )}
-        </>
-      )}
-      <Row label="Shown">
-        <Select
-          value={String(v.hide ?? 0)}
-          choices={[
-            ['0', 'Label and value'],
-            ['1', 'Value only'],
-            ['2', 'Not at all'],
-          ]}
-          onChange={(h) => onChange({ ...v, hide: Number(h) })}
-        />
-      </Row>
-      <button type="button" class="btn small" onClick={onRemove}>
-        <Icon name="trash" size={12} /> Remove
+    <span class="list-acts">
+      <button type="button" class="icon-btn" disabled={first} title="Earlier" aria-label="Move up" onClick={onUp}>
+        ↑
       </button>
-    </details>
+      <button type="button" class="icon-btn" title="Duplicate" aria-label="Duplicate" onClick={onCopy}>
+        <Icon name="copy" size={13} />
+      </button>
+      <button type="button" class="icon-btn" title="Remove" aria-label="Remove" onClick={onRemove}>
+        <Icon name="trash" size={13} />
+      </button>
+    </span>
   );
 }
 
-function ListOf<T>({ list, set, make, add, render }: { list: T[]; set: (l: T[]) => void; make: () => T; add: string; render: (x: T, on: (x: T) => void, remove: () => void) => preact.ComponentChildren }) {
+function ListOf<T>({ list, set, make, copy, add, render }: { list: T[]; set: (l: T[]) => void; make: () => T; copy: (x: T) => T; add: string; render: (x: T, on: (x: T) => void, acts: preact.ComponentChildren) => preact.ComponentChildren }) {
   return (
     <div class="form">
       {list.length === 0 && <p class="note">None yet.</p>}
@@ -194,7 +99,7 @@ function ListOf<T>({ list, set, make, add, render }: { list: T[]; set: (l: T[]) 
           {render(
             x,
             (n) => set(list.map((y, k) => (k === i ? n : y))),
-            () => set(list.filter((_, k) => k !== i)),
+            <Acts first={i === 0} onUp={() => set(list.map((y, k) => (k === i - 1 ? x : k === i ? list[i - 1]! : y)))} onCopy={() => set([...list.slice(0, i + 1), copy(structuredClone(x)), ...list.slice(i + 1)])} onRemove={() => set(list.filter((_, k) => k !== i))} />,
           )}
         </div>
       ))}
@@ -207,47 +112,7 @@ function ListOf<T>({ list, set, make, add, render }: { list: T[]; set: (l: T[]) 
   );
 }
 
-function OneAnnotation({ a, onChange, onRemove }: { a: AnnotationQuery; onChange: (a: AnnotationQuery) => void; onRemove: () => void }) {
-  return (
-    <details class="opt-group">
-      <summary>{a.name}</summary>
-      <label class="opt check">
-        <input type="checkbox" checked={a.enable !== false} onChange={(e) => onChange({ ...a, enable: e.currentTarget.checked })} /> Shown
-      </label>
-      {!a.builtIn && (
-        <>
-          <Row label="Name">
-            <TextInput value={a.name} onChange={(name) => onChange({ ...a, name })} />
-          </Row>
-          <Row label="Query">
-            <TextInput value={String(a.expr ?? '')} placeholder="changes(process_start_time_seconds[1m]) > 0" onChange={(expr) => onChange({ ...a, expr })} />
-          </Row>
-          <Row label="Of">
-            <Select
-              value={typeof a.datasource === 'object' && a.datasource?.type === 'loki' ? 'loki' : 'prometheus'}
-              choices={[
-                ['prometheus', 'Metrics'],
-                ['loki', 'Logs'],
-              ]}
-              onChange={(t) => onChange({ ...a, datasource: { type: t, uid: t } })}
-            />
-          </Row>
-          <Row label="Title">
-            <TextInput value={a.titleFormat ?? ''} placeholder="{{instance}}" onChange={(titleFormat) => onChange({ ...a, titleFormat })} />
-          </Row>
-          <Row label="Text">
-            <TextInput value={a.textFormat ?? ''} placeholder="{{job}} restarted" onChange={(textFormat) => onChange({ ...a, textFormat })} />
-          </Row>
-          <button type="button" class="btn small" onClick={onRemove}>
-            <Icon name="trash" size={12} /> Remove
-          </button>
-        </>
-      )}
-    </details>
-  );
-}
-
-function OneLink({ l, onChange, onRemove }: { l: DashboardLink; onChange: (l: DashboardLink) => void; onRemove: () => void }) {
+function OneLink({ l, onChange, acts }: { l: DashboardLink; onChange: (l: DashboardLink) => void; acts: preact.ComponentChildren }) {
   const check = (key: keyof DashboardLink & string, text: string) => (
     <label class="opt check">
       <input type="checkbox" checked={l[key] === true} onChange={(e) => onChange({ ...l, [key]: e.currentTarget.checked })} /> {text}
@@ -278,14 +143,23 @@ function OneLink({ l, onChange, onRemove }: { l: DashboardLink; onChange: (l: Da
           <TextInput value={l.url ?? ''} placeholder="/d/… or https://…" onChange={(url) => onChange({ ...l, url })} />
         </Row>
       )}
+      <Row label="Hint">
+        <TextInput value={l.tooltip ?? ''} onChange={(tooltip) => onChange({ ...l, tooltip })} />
+      </Row>
+      {l.type === 'dashboards' && check('asDropdown', 'As a menu')}
       {check('keepTime', 'With the time range')}
       {check('includeVars', 'With the variables')}
       {check('targetBlank', 'In a new tab')}
-      <button type="button" class="btn small" onClick={onRemove}>
-        <Icon name="trash" size={12} /> Remove
-      </button>
+      {acts}
     </details>
   );
+}
+
+/** A name that no variable has yet. */
+function freeName(d: Dashboard, base: string): string {
+  const taken = new Set((d.templating?.list ?? []).map((v) => v.name));
+  const stem = base.replace(/\d+$/, '') || 'var';
+  for (let i = 1; ; i++) if (!taken.has(`${stem}${i}`)) return `${stem}${i}`;
 }
 
 function JsonTab({ s }: { s: Session }) {
@@ -409,8 +283,9 @@ export default function Settings({ session: s, tab }: { session: Session; tab: s
             list={d.templating?.list ?? []}
             set={setVars}
             add="Variable"
-            make={(): VariableModel => ({ type: 'query', name: `var${(d.templating?.list.length ?? 0) + 1}`, query: { query: '', refId: 'variable' }, refresh: 1, hide: 0, current: {}, options: [] })}
-            render={(v, on, remove) => <OneVariable v={v} onChange={on} onRemove={remove} />}
+            make={(): VariableModel => ({ type: 'query', name: freeName(d, 'var'), query: { query: '', refId: 'variable' }, refresh: 1, hide: 0, current: {}, options: [] })}
+            copy={(v) => ({ ...v, name: freeName(d, v.name) })}
+            render={(v, on, acts) => <VariableEdit session={s} v={v} others={(d.templating?.list ?? []).filter((x) => x !== v).map((x) => x.name)} onChange={on} acts={acts} />}
           />
         )}
         {here === 'annotations' && (
@@ -419,7 +294,8 @@ export default function Settings({ session: s, tab }: { session: Session; tab: s
             set={(list) => change({ ...d, annotations: { ...d.annotations, list } })}
             add="Annotation query"
             make={(): AnnotationQuery => ({ name: 'Events', enable: true, expr: '', iconColor: 'orange', datasource: { type: 'prometheus', uid: 'prometheus' } })}
-            render={(a, on, remove) => <OneAnnotation a={a} onChange={on} onRemove={remove} />}
+            copy={(a) => ({ ...a, builtIn: undefined, name: `${a.name} (copy)` })}
+            render={(a, on, acts) => <AnnotationEdit a={a} panels={allPanels(d.panels).filter((p) => p.type !== 'row')} onChange={on} acts={acts} />}
           />
         )}
         {here === 'links' && (
@@ -428,7 +304,8 @@ export default function Settings({ session: s, tab }: { session: Session; tab: s
             set={(links) => change({ ...d, links })}
             add="Link"
             make={(): DashboardLink => ({ title: '', type: 'link', url: '', keepTime: true })}
-            render={(l, on, remove) => <OneLink l={l} onChange={on} onRemove={remove} />}
+            copy={(l) => l}
+            render={(l, on, acts) => <OneLink l={l} onChange={on} acts={acts} />}
           />
         )}
         {here === 'json' && <JsonTab s={s} />}

@@ -1,9 +1,14 @@
 // The transformations of a panel: their order, on and off, their options.
 
+import { useMemo } from 'preact/hooks';
 import { Icon } from '../../shell/icons';
+import type { Session } from '../model/session';
 import type { Panel, Transformation } from '../model/types';
+import type { PanelState } from '../panels/usePanelData';
 import { ALIASES, TRANSFORMATIONS } from '../transform/known';
-import { JsonArea } from './controls';
+import { applyTransformations } from '../transform/apply';
+import { namesOf, type Names } from './OverrideEdit';
+import { TransformForm } from './TransformForm';
 
 /** What a fresh one starts with, so that its options can be seen. */
 const START: Record<string, Record<string, unknown>> = {
@@ -25,9 +30,15 @@ const START: Record<string, Record<string, unknown>> = {
   joinByLabels: { value: '', join: [] },
 };
 
-export function TransformTab({ panel, onChange }: { panel: Panel; onChange: (p: Panel) => void }) {
+export function TransformTab({ session: s, panel, state, onChange }: { session: Session; panel: Panel; state: PanelState | null; onChange: (p: Panel) => void }) {
   const list = panel.transformations ?? [];
   const set = (next: Transformation[]) => onChange({ ...panel, transformations: next });
+  const data = state?.data;
+  /** The columns that come into each step. */
+  const before = useMemo((): Names[] => {
+    const frames = (data?.frames ?? []).filter((f) => f.name !== 'exemplar');
+    return list.map((_, i) => namesOf(applyTransformations(frames, list.slice(0, i), (t) => s.vars.fill(t)).frames));
+  }, [data, JSON.stringify(list)]);
   const nameOf = (id: string) => TRANSFORMATIONS.find(([k]) => k === (ALIASES[id] ?? id));
   return (
     <div class="pe-tab">
@@ -48,7 +59,7 @@ export function TransformTab({ panel, onChange }: { panel: Panel; onChange: (p: 
               <Icon name="trash" />
             </button>
           </div>
-          <JsonArea label={`Options of ${t.id}`} value={t.options ?? {}} rows={Math.min(12, JSON.stringify(t.options ?? {}, null, 2).split('\n').length + 1)} onChange={(o) => set(list.map((x, k) => (k === i ? { ...t, options: o as Transformation['options'] } : x)))} />
+          <TransformForm id={ALIASES[t.id] ?? t.id} options={t.options ?? {}} names={before[i] ?? { fields: [], refIds: [] }} onChange={(options) => set(list.map((x, k) => (k === i ? { ...t, options } : x)))} />
         </div>
       ))}
       <select

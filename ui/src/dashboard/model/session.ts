@@ -7,7 +7,8 @@ import { isV2 } from '../migrate/v2';
 import { range } from '../../time/state';
 import type { VarValue } from '../variables/interpolate';
 import { filterText, Variables } from '../variables/store';
-import { addMatchers, matcherText } from '../variables/filters';
+import { addGroupBy, addMatchers, matcherText } from '../variables/filters';
+import { sourceKind } from '../query/datasource';
 import { allPanels } from './ids';
 import type { Dashboard, Panel } from './types';
 
@@ -68,11 +69,18 @@ export class Session {
     this.change({ ...m, panels: swap(m.panels) });
   }
 
-  /** Puts the ad-hoc filters of the dashboard into a query. */
-  filters(lang: 'promql' | 'logql' = 'promql'): ((expr: string) => string) | undefined {
-    const list = this.vars.states.peek().filter((s) => s.model.type === 'adhoc').flatMap((s) => s.filters);
-    const ms = list.map(matcherText).filter((m): m is string => m !== null);
-    return ms.length ? (expr) => addMatchers(expr, ms, lang === 'promql') : undefined;
+  /** Puts the ad-hoc filters of the dashboard into a query, and what its variables group by. */
+  filters(): ((expr: string, lang: 'promql' | 'logql') => string) | undefined {
+    const states = this.vars.states.peek();
+    const list = states.filter((s) => s.model.type === 'adhoc').flatMap((s) => s.filters.map((f) => ({ f, kind: sourceKind(s.model.datasource, (t) => this.vars.fill(t)) ?? 'prometheus' })));
+    const keys = states.filter((s) => s.model.type === 'groupby').flatMap((s) => s.value);
+    if (list.length === 0 && keys.length === 0) return undefined;
+    return (expr, lang) => {
+      // Filters are for the queries of their own data source.
+      const ms = list.filter((x) => (x.kind === 'loki') === (lang === 'logql')).map((x) => matcherText(x.f)).filter((m): m is string => m !== null);
+      const filtered = ms.length ? addMatchers(expr, ms, lang === 'promql') : expr;
+      return lang === 'promql' ? addGroupBy(filtered, keys) : filtered;
+    };
   }
 
   /** Fills variables, with the link variables that stand for the whole state. */

@@ -18,7 +18,16 @@ export interface AnnotationEvent {
   color: string;
   /** Of those written by people. */
   id?: number;
+  /** Only on that panel; 0 for all of the dashboard. */
   panelId?: number;
+  /** The panels its query is shown on, or not. */
+  filter?: { exclude?: boolean; ids?: number[] };
+}
+
+/** Whether a panel marks an event. */
+export function marksPanel(e: AnnotationEvent, panelId: number): boolean {
+  if (e.panelId) return e.panelId === panelId;
+  return !e.filter?.ids?.length || e.filter.ids.includes(panelId) !== (e.filter.exclude === true);
 }
 
 export interface AnnotationContext {
@@ -41,7 +50,7 @@ async function own(a: AnnotationQuery, c: AnnotationContext, signal: AbortSignal
     { fromMs: c.fromMs, toMs: c.toMs, dashboardUid: byTags ? undefined : c.uid, tags: byTags ? t.tags!.map(c.filter) : undefined, matchAny: t.matchAny, limit: t.limit ?? 100 },
     signal,
   );
-  return list.map((x) => ({ timeMs: x.time, endMs: x.timeEnd && x.timeEnd !== x.time ? x.timeEnd : undefined, title: '', text: x.text, tags: x.tags ?? [], color: a.iconColor ?? DEFAULT_COLOR, id: x.id, panelId: x.panelId }));
+  return list.map((x) => ({ timeMs: x.time, endMs: x.timeEnd && x.timeEnd !== x.time ? x.timeEnd : undefined, title: '', text: x.text, tags: x.tags ?? [], color: a.iconColor ?? DEFAULT_COLOR, id: x.id, panelId: byTags ? 0 : x.panelId }));
 }
 
 /** Runs of points with a value become one event each. */
@@ -113,9 +122,12 @@ export async function annotationEvents(list: AnnotationQuery[], c: AnnotationCon
       .map(async (a) => {
         try {
           const kind = a.builtIn ? 'grafana' : (sourceKind(a.datasource, c.filter) ?? 'prometheus');
-          if (kind === 'grafana') return await own(a, c, signal);
-          if (kind === 'prometheus') return await prometheus(a, c, signal);
-          if (kind === 'loki') return await logs(a, c, signal);
+          const run = kind === 'grafana' ? own : kind === 'prometheus' ? prometheus : kind === 'loki' ? logs : null;
+          if (run) {
+            const filter = a['filter'] as AnnotationEvent['filter'];
+            const events = await run(a, c, signal);
+            return filter?.ids?.length ? events.map((e) => ({ ...e, filter })) : events;
+          }
           problems.push(`Annotations “${a.name}”: no door for this data source.`);
         } catch (e) {
           if (signal.aborted) return [];

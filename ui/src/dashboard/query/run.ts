@@ -57,8 +57,8 @@ export interface RunContext {
   uid?: string;
   /** Finds another panel, for targets that reuse its queries. */
   panel?: (id: number) => Panel | undefined;
-  /** Adds the ad-hoc filters to a query. */
-  filters?: (expr: string) => string;
+  /** Adds the ad-hoc filters to a query, and the labels to group by. */
+  filters?: (expr: string, lang: 'promql' | 'logql') => string;
 }
 
 /** The range a panel shows: its own relative time, moved back when it is shifted. */
@@ -115,7 +115,7 @@ async function promTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   const lookup = withBuiltins(c, stepMs, rateIntervalMs(interval, scrape));
   let expr = interpolate(t.expr ?? t.query ?? '', lookup, queryFormat as DefaultFormat).trim();
   if (expr === '') return { frames: [], warnings: [], query: '', stepMs, kind: 'prometheus' };
-  if (c.filters) expr = c.filters(expr);
+  if (c.filters) expr = c.filters(expr, 'promql');
   const legend = t.legendFormat === undefined ? undefined : t.legendFormat === '__auto' ? '__auto' : interpolate(t.legendFormat, lookup, 'glob');
   const frames: Frame[] = [];
   const warnings: string[] = [];
@@ -173,8 +173,9 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   const minStep = parseInterval(typeof t['step'] === 'string' ? t['step'] : t.interval) ?? c.panelMinMs;
   const stepMs = Math.max(queryStepMs(Math.max(c.intervalMs, minStep ?? 0), c.spanMs), 1000);
   const lookup = withBuiltins(c, stepMs, stepMs);
-  const expr = interpolate(t.expr ?? t.query ?? '', lookup, queryFormat as DefaultFormat).replace(/\[\$__auto\]/g, `[${Math.round(stepMs / 1000)}s]`).trim();
+  let expr = interpolate(t.expr ?? t.query ?? '', lookup, queryFormat as DefaultFormat).replace(/\[\$__auto\]/g, `[${Math.round(stepMs / 1000)}s]`).trim();
   if (expr === '') return { frames: [], warnings: [], query: '', stepMs, kind: 'loki' };
+  if (c.filters) expr = c.filters(expr, 'logql');
   const legend = t.legendFormat === undefined ? undefined : interpolate(t.legendFormat, lookup, 'glob');
   const limit = Number(t['maxLines']) || 1000;
   try {

@@ -77,3 +77,56 @@ export function addMatchers(expr: string, matchers: string[], bare = true): stri
   }
   return out;
 }
+
+const AGGREGATES = new Set(['sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar', 'topk', 'bottomk', 'quantile', 'count_values', 'limitk', 'limit_ratio']);
+
+const labelText = (k: string) => (/^[a-zA-Z_]\w*$/.test(k) ? k : quote(k));
+
+/** Index behind the bracket that closes the one at `open`; strings are skipped. -1 when there is none. */
+function closing(expr: string, open: number): number {
+  const token = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|[()]|[\s\S]/g;
+  let depth = 0;
+  token.lastIndex = open;
+  for (let m = token.exec(expr); m; m = token.exec(expr)) {
+    if (m[0] === '(') depth++;
+    else if (m[0] === ')' && --depth === 0) return token.lastIndex;
+  }
+  return -1;
+}
+
+/** Adds labels to what every aggregation groups by. Aggregations "without" labels stay as they are. */
+export function addGroupBy(expr: string, keys: string[]): string {
+  if (keys.length === 0) return expr;
+  const token = /("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(#[^\n]*)|(\{[^}]*\})|([a-zA-Z_:][\w:]*)|([\s\S])/g;
+  const edits: { at: number; text: string }[] = [];
+  const join = (from: number, to: number) => {
+    const had = expr.slice(from, to).split(',').map((t) => t.trim()).filter(Boolean);
+    const more = keys.filter((k) => !had.includes(k) && !had.includes(labelText(k))).map(labelText);
+    if (more.length) edits.push({ at: to, text: `${had.length ? ', ' : ''}${more.join(', ')}` });
+  };
+  for (let m = token.exec(expr); m; m = token.exec(expr)) {
+    if (!m[4] || !AGGREGATES.has(m[4].toLowerCase())) continue;
+    const end = token.lastIndex;
+    const rest = expr.slice(end);
+    const before = /^\s*(by|without)\s*\(/i.exec(rest);
+    if (before) {
+      const open = end + before[0].length - 1;
+      const close = closing(expr, open);
+      if (close > 0 && before[1]!.toLowerCase() === 'by') join(open + 1, close - 1);
+      continue;
+    }
+    const body = /^\s*\(/.exec(rest);
+    if (!body) continue;
+    const close = closing(expr, end + body[0].length - 1);
+    if (close < 0) continue;
+    const after = /^\s*(by|without)\s*\(/i.exec(expr.slice(close));
+    if (after) {
+      const open = close + after[0].length - 1;
+      const last = closing(expr, open);
+      if (last > 0 && after[1]!.toLowerCase() === 'by') join(open + 1, last - 1);
+    } else edits.push({ at: end, text: ` by (${keys.map(labelText).join(', ')}) ` });
+  }
+  let out = expr;
+  for (const e of edits.sort((a, b) => b.at - a.at)) out = out.slice(0, e.at) + e.text + out.slice(e.at).replace(/^ /, e.text.endsWith(' ') ? '' : ' ');
+  return out;
+}

@@ -204,7 +204,8 @@ export class Variables {
 
   private async loadOne(m: VariableModel, keepForeign: boolean, signal: AbortSignal): Promise<boolean> {
     const before = this.state(m.name)!;
-    const text = this.fill(queryText(m.query), undefined, queryFormat as DefaultFormat).trim();
+    const grouping = m.type === 'groupby';
+    const text = grouping ? 'label_names()' : this.fill(queryText(m.query), undefined, queryFormat as DefaultFormat).trim();
     const kind = sourceKind(m.datasource, (t) => this.fill(t)) ?? 'prometheus';
     this.patch(m.name, { loading: true, error: null });
     try {
@@ -214,7 +215,8 @@ export class Variables {
       const found = await runVariableQuery(kind, text, r.fromMs, r.toMs, signal);
       const options = unique(sortOptions(applyRegex(found, this.fill(m.regex ?? ''), typeof m['regexApplyTo'] === 'string' ? m['regexApplyTo'] : undefined), m.sort ?? 0));
       const now = this.state(m.name)!;
-      const value = this.valid({ ...now, options }, keepForeign);
+      // Grouping by nothing more is a choice as well.
+      const value = grouping ? now.value.filter((v) => v !== '' && v !== ALL) : this.valid({ ...now, options }, keepForeign);
       this.patch(m.name, { options, value, loading: false });
       const allGrew = value[0] === ALL && options.length !== before.options.length;
       return allGrew || value.join('\x01') !== before.value.join('\x01');
@@ -244,7 +246,7 @@ export class Variables {
             .map((n) => job(this.state(n)!, [...path, m.name])),
         );
         const must = wanted(m) || deps.some(Boolean) || this.needs(m).some((n) => changedBefore.includes(n));
-        if (m.type !== 'query' || !must) return changedBefore.includes(m.name);
+        if ((m.type !== 'query' && m.type !== 'groupby') || !must) return changedBefore.includes(m.name);
         return (await this.loadOne(m, keepForeign, abort.signal)) || changedBefore.includes(m.name);
       })();
       jobs.set(m.name, made);
@@ -264,7 +266,7 @@ export class Variables {
   }
 
   start(): Promise<void> {
-    return this.load((m) => m.type === 'query' && (m.refresh !== 0 || this.state(m.name)!.options.length === 0), [], true);
+    return this.load((m) => m.type === 'groupby' || (m.type === 'query' && (m.refresh !== 0 || this.state(m.name)!.options.length === 0)), [], true);
   }
 
   /** The time range has moved: variables that say so are asked anew. */

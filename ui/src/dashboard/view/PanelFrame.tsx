@@ -12,7 +12,7 @@ import { loadPanel, panelComponent, WITHOUT_QUERY } from '../panels/registry';
 import { usePanelData, type PanelState } from '../panels/usePanelData';
 import type { PanelComponent } from '../panels/props';
 import { panelRange } from '../query/run';
-import type { AnnotationEvent } from '../query/annotations';
+import { marksPanel, type AnnotationEvent } from '../query/annotations';
 import type { Placed } from '../model/repeat';
 import type { Session } from '../model/session';
 import { PanelMenu } from './PanelMenu';
@@ -91,6 +91,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
   const note = panel.hideTimeOverride ? '' : panelRange(panel, range.fromMs, range.toMs, fill).note;
   const links = panel.links?.length ? readyLinks(panel.links, fill) : [];
   useEffect(() => p.onState?.(state), [state.data, state.frames, state.loading]);
+  const events = useMemo(() => p.annotations.filter((e) => marksPanel(e, panel.id)), [p.annotations, panel.id]);
   const Body = drawing.body;
   const failedAll = state.data !== null && state.frames.length === 0 && state.data.errors.length > 0;
   const cls = `card panel${panel.transparent ? ' transparent' : ''}${state.loading && !state.data ? ' waiting' : ''}${title === '' ? ' untitled' : ''}`;
@@ -150,7 +151,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
             state.frames.length === 0 && !WITHOUT_QUERY.has(panel.type) ? (
               <div class="empty">{panel.targets?.length ? 'No data' : 'This panel has no query yet.'}</div>
             ) : (
-              <Body panel={panel} data={state.data} frames={state.frames} width={size.width} height={size.height} session={s} scoped={scoped} fill={fill} annotations={p.annotations} />
+              <Body panel={panel} data={state.data} frames={state.frames} width={size.width} height={size.height} session={s} scoped={scoped} fill={fill} annotations={events} />
             )
           ) : (
             <div class="skeleton" style={{ height: '100%' }} />

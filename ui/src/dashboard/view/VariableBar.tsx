@@ -10,6 +10,8 @@ import { range } from '../../time/state';
 import type { DashboardLink } from '../model/types';
 import type { Session } from '../model/session';
 import { LinkAnchor } from '../panels/Linked';
+import { sourceKind } from '../query/datasource';
+import { lokiLabels, lokiLabelValues } from '../query/loki';
 import { safeUrl } from '../panels/links';
 import { ALL, hasAll, type Filter, type VarState } from '../variables/store';
 
@@ -17,12 +19,13 @@ const MOST = 500;
 
 function textOf(v: VarState): string {
   if (v.value[0] === ALL) return 'All';
-  if (v.value.length === 0) return v.loading ? '…' : 'None';
+  if (v.value.length === 0) return v.loading ? '…' : v.model.type === 'groupby' ? 'Nothing more' : 'None';
   return v.value.map((x) => v.options.find((o) => o.value === x)?.text ?? x).join(' + ');
 }
 
 function Choices({ s, v, onClose }: { s: Session; v: VarState; onClose: () => void }) {
-  const m = v.model;
+  const grouping = v.model.type === 'groupby';
+  const m = grouping ? { ...v.model, multi: true } : v.model;
   const [find, setFind] = useState('');
   // Several are picked first and taken when the menu closes.
   const [picked, setPicked] = useState<string[]>(v.value);
@@ -30,7 +33,7 @@ function Choices({ s, v, onClose }: { s: Session; v: VarState; onClose: () => vo
   latest.current = picked;
   useEffect(
     () => () => {
-      if (m.multi) s.vars.pick(m.name, latest.current.length ? latest.current : hasAll(m) ? [ALL] : v.options.slice(0, 1).map((o) => o.value));
+      if (m.multi) s.vars.pick(m.name, latest.current.length || grouping ? latest.current : hasAll(m) ? [ALL] : v.options.slice(0, 1).map((o) => o.value));
     },
     [],
   );
@@ -149,6 +152,7 @@ const OPERATORS = ['=', '!=', '=~', '!~', '=|', '!=|'];
 function AdHoc({ s, v }: { s: Session; v: VarState }) {
   const [editing, setEditing] = useState<number | null>(null);
   const set = (f: Filter[]) => s.vars.setFilters(v.model.name, f);
+  const logs = sourceKind(v.model.datasource, (t) => s.vars.fill(t)) === 'loki';
   return (
     <div class="var adhoc">
       <Label v={v} />
@@ -157,30 +161,33 @@ function AdHoc({ s, v }: { s: Session; v: VarState }) {
           <button type="button" class="btn small" onClick={() => setEditing(i)}>
             {f.key} {f.operator} {f.value}
           </button>
-          {editing === i && <FilterEdit f={f} onClose={() => setEditing(null)} onChange={(n) => set(n ? v.filters.map((x, k) => (k === i ? n : x)) : v.filters.filter((_, k) => k !== i))} />}
+          {editing === i && <FilterEdit logs={logs} f={f} onClose={() => setEditing(null)} onChange={(n) => set(n ? v.filters.map((x, k) => (k === i ? n : x)) : v.filters.filter((_, k) => k !== i))} />}
         </span>
       ))}
       <span class="anchor">
         <button type="button" class="btn small" aria-label="Add a filter" onClick={() => setEditing(-1)}>
           <Icon name="plus" size={11} />
         </button>
-        {editing === -1 && <FilterEdit f={{ key: '', operator: '=', value: '' }} onClose={() => setEditing(null)} onChange={(n) => n && set([...v.filters, n])} />}
+        {editing === -1 && <FilterEdit logs={logs} f={{ key: '', operator: '=', value: '' }} onClose={() => setEditing(null)} onChange={(n) => n && set([...v.filters, n])} />}
       </span>
     </div>
   );
 }
 
-function FilterEdit({ f, onClose, onChange }: { f: Filter; onClose: () => void; onChange: (f: Filter | null) => void }) {
+function FilterEdit({ f, logs, onClose, onChange }: { f: Filter; logs: boolean; onClose: () => void; onChange: (f: Filter | null) => void }) {
   const [now, setNow] = useState(f);
   const [keys, setKeys] = useState<string[]>([]);
   const [values, setValues] = useState<string[]>([]);
   useEffect(() => {
     const r = range.peek();
-    prom.labels([], undefined, r).then((a) => setKeys(a.data.filter((k) => k !== '__name__')), () => undefined);
+    const found = logs ? lokiLabels(r.fromMs, r.toMs) : prom.labels([], undefined, r).then((a) => a.data.filter((k) => k !== '__name__'));
+    found.then(setKeys, () => undefined);
   }, []);
   useEffect(() => {
     if (!keys.includes(now.key)) return;
-    prom.labelValues(now.key, [], undefined, range.peek()).then((a) => setValues(a.data.slice(0, 500)), () => undefined);
+    const r = range.peek();
+    const found = logs ? lokiLabelValues(now.key, undefined, r.fromMs, r.toMs) : prom.labelValues(now.key, [], undefined, r).then((a) => a.data);
+    found.then((list) => setValues(list.slice(0, 500)), () => undefined);
   }, [now.key, keys]);
   return (
     <Popover onClose={onClose} label="Filter" class="filter-pop">
@@ -287,7 +294,7 @@ function Links({ s }: { s: Session }) {
 }
 
 export function VariableBar({ session: s }: { session: Session }) {
-  const shown = s.vars.states.value.filter((v) => v.model.hide !== 2 && v.model.type !== 'constant' && v.model.type !== 'groupby' && v.model.type !== 'system');
+  const shown = s.vars.states.value.filter((v) => v.model.hide !== 2 && v.model.type !== 'constant' && v.model.type !== 'system' && v.model.type !== 'snapshot');
   const links = s.model.value.links ?? [];
   if (shown.length === 0 && links.length === 0) return null;
   return (

@@ -1,0 +1,120 @@
+// The forms of the editor: everything they write is looked up in the stored JSON afterwards.
+
+const prom = { type: 'prometheus', uid: 'prometheus' };
+
+export async function forms({ page, base, test, check, until, drawn }) {
+  const stored = async (uid) => (await (await fetch(`${base}/api/dashboards/uid/${uid}`)).json()).dashboard;
+  const make = async (uid, panels, more = {}) => {
+    const dashboard = { uid, title: uid, schemaVersion: 42, time: { from: 'now-1m', to: 'now' }, refresh: '', panels, ...more };
+    const res = await fetch(`${base}/api/dashboards/db`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboard, overwrite: true }) });
+    check(res.ok, await res.text());
+  };
+  const save = async () => {
+    await page.locator('[data-save]').click();
+    await page.locator('.save [data-confirm]').click();
+    await page.locator('.save').waitFor({ state: 'detached' });
+  };
+  const group = (name) => page.locator('.opt-group > summary', { hasText: name });
+
+  await test('units, thresholds, mappings and overrides are set by forms and stored', async () => {
+    await make('forms', [{ id: 1, type: 'timeseries', title: 'Load', gridPos: { x: 0, y: 0, w: 24, h: 10 }, datasource: prom, targets: [{ refId: 'A', expr: 'node_load1', legendFormat: 'load', interval: '1s' }, { refId: 'B', expr: 'node_load5', legendFormat: 'slow', interval: '1s' }] }]);
+    await page.goto(`${base}/d/forms?editPanel=1`);
+    await until('the preview', async () => (await drawn(page, 'Load')).coloured > 50);
+    await page.locator('.unit-btn').first().click();
+    await page.locator('.unit-pop input').fill('percent (0–1)');
+    await page.keyboard.press('Enter');
+    await until('the unit on the axis', async () => (await stored('forms')) && (await page.locator('.unit-btn').first().innerText()).includes('Percent (0–1)'));
+    await group('Thresholds').click();
+    await page.locator('.opt-group', { has: page.locator('summary', { hasText: 'Thresholds' }) }).locator('input').first().fill('3');
+    await page.keyboard.press('Enter');
+    await group('Value mappings').click();
+    await page.locator('select[aria-label="Add a mapping"]').selectOption('range');
+    await page.locator('[data-mapping="range"] input[aria-label="To"]').fill('7');
+    await page.locator('[data-mapping="range"] input[aria-label="Text"]').fill('calm');
+    await page.keyboard.press('Enter');
+    await group('Overrides').click();
+    await page.locator('.opt-group button', { hasText: 'Override' }).click();
+    await page.locator('[data-override] input[aria-label="Name of the column"]').fill('slow');
+    await page.keyboard.press('Enter');
+    await page.locator('select[aria-label="Add a property"]').selectOption('custom.lineStyle');
+    await page.locator('[data-property="custom.lineStyle"] select').first().selectOption('dash');
+    await page.locator('select[aria-label="Add a property"]').selectOption('color');
+    await page.locator('[data-property="color"] .cp-btn').click();
+    await page.locator('.cp-swatch[title="dark-red"]').click();
+    await page.locator('[data-done]').click();
+    await save();
+    const p = (await stored('forms')).panels[0];
+    check(p.fieldConfig.defaults.unit === 'percentunit', `unit ${p.fieldConfig.defaults.unit}`);
+    check(p.fieldConfig.defaults.thresholds.steps[1].value === 3, JSON.stringify(p.fieldConfig.defaults.thresholds));
+    check(JSON.stringify(p.fieldConfig.defaults.mappings) === '[{"type":"range","options":{"from":0,"to":7,"result":{"text":"calm","index":0}}}]', JSON.stringify(p.fieldConfig.defaults.mappings));
+    const [o] = p.fieldConfig.overrides;
+    check(o.matcher.id === 'byName' && o.matcher.options === 'slow', JSON.stringify(o));
+    const set = Object.fromEntries(o.properties.map((x) => [x.id, x.value]));
+    check(set['custom.lineStyle'].fill === 'dash' && set.color.fixedColor === 'dark-red', JSON.stringify(set));
+    await page.goto(`${base}/d/forms`);
+    await until('the mapped value', async () => { await page.locator('[data-panel="Load"] .u-over').hover(); return (await page.locator('[data-panel="Load"] .tip').count()) > 0; });
+  });
+  await test('transformations are set by forms, each seeing the columns that come to it', async () => {
+    await make('steps', [{ id: 1, type: 'table', title: 'Disks', gridPos: { x: 0, y: 0, w: 24, h: 10 }, datasource: prom, targets: [{ refId: 'A', expr: '{__name__=~"node_load1|node_load5|node_load15"}', format: 'table', instant: true }] }]);
+    await page.goto(`${base}/d/steps?editPanel=1`);
+    await until('rows', async () => (await page.locator('[data-panel="Disks"] .tbl-row:not(.tbl-head)').count()) === 3);
+    await page.getByRole('tab', { name: /Transformations/ }).click();
+    const add = (id) => page.locator('select[aria-label="Add a transformation"]').selectOption(id);
+    await add('organize');
+    await page.locator('[data-transform="organize"] button[aria-label="Hide Time"]').click();
+    await page.locator('[data-transform="organize"] input[aria-label="Name for __name__"]').fill('Metric');
+    await page.keyboard.press('Enter');
+    await add('filterByValue');
+    await page.locator('[data-transform="filterByValue"] select[aria-label="Column"]').selectOption('Metric');
+    await page.locator('[data-transform="filterByValue"] .tf-item select').nth(1).selectOption('equal');
+    await page.locator('[data-transform="filterByValue"] .tf-item input').fill('node_load5');
+    await page.keyboard.press('Enter');
+    await until('one row', async () => (await page.locator('[data-panel="Disks"] .tbl-row:not(.tbl-head)').count()) === 1);
+    await add('calculateField');
+    await page.locator('[data-transform="calculateField"] select').first().selectOption('binary');
+    const operands = page.locator('[data-transform="calculateField"] input[list="transform-names"]');
+    await operands.nth(0).fill('Value');
+    await operands.nth(0).press('Enter');
+    await operands.nth(1).fill('0');
+    await operands.nth(1).press('Enter');
+    await page.locator('[data-transform="calculateField"] select').nth(1).selectOption('*');
+    await until('the calculated column', async () => (await page.locator('[data-panel="Disks"]').innerText()).includes('Total'));
+    await page.locator('[data-done]').click();
+    await save();
+    const [org, filter, calc] = (await stored('steps')).panels[0].transformations;
+    check(org.options.excludeByName.Time === true && org.options.renameByName.__name__ === 'Metric', JSON.stringify(org));
+    check(filter.options.filters[0].config.options.value === 'node_load5', JSON.stringify(filter));
+    check(calc.options.binary.left.matcher.options === 'Value' && calc.options.binary.right.fixed === '0', JSON.stringify(calc));
+  });
+  await test('variables and annotations are made by forms; what they find is shown', async () => {
+    await make('vars', [{ id: 1, type: 'timeseries', title: 'By mode', gridPos: { x: 0, y: 0, w: 24, h: 10 }, datasource: prom, targets: [{ refId: 'A', expr: 'sum(rate(node_cpu_seconds_total[20s]))' }] }]);
+    await page.goto(`${base}/d/vars?editview=variables`);
+    const body = page.locator('.settings');
+    await body.locator('button', { hasText: 'Variable' }).last().click();
+    await body.locator('[data-variable="var1"] summary').click();
+    await body.locator('[data-variable="var1"] input[aria-label="Query"]').fill('label_values(node_cpu_seconds_total, mode)');
+    await page.keyboard.press('Enter');
+    await until('its values', async () => (await body.locator('[data-preview="var1"]').innerText()).includes('idle'));
+    await body.locator('[data-variable="var1"] input[aria-label="Name"]').fill('no good');
+    await page.keyboard.press('Enter');
+    check((await body.locator('[data-variable="var1"] [role="alert"]').innerText()).includes('cannot be a name'), 'a bad name is taken');
+    await body.locator('button', { hasText: 'Variable' }).last().click();
+    await body.locator('[data-variable="var2"] summary').click();
+    await body.locator('[data-variable="var2"] select[aria-label="Kind"]').selectOption('groupby');
+    await body.getByRole('tab', { name: 'Annotations' }).click();
+    await body.locator('button', { hasText: 'Annotation query' }).click();
+    await body.locator('[data-annotation="Events"] summary').click();
+    await body.locator('[data-annotation="Events"] input[aria-label="Query"]').fill('vector(1)');
+    await page.keyboard.press('Enter');
+    await body.locator('button[aria-label="Close"]').click();
+    await page.locator('[data-var="var2"]').click();
+    await page.locator('.var-pop input[type=search]').fill('mode');
+    await page.locator('.var-opt', { hasText: 'mode' }).first().click();
+    await page.locator('.var-foot .primary').click();
+    await until('a series a mode', async () => (await page.locator('[data-panel="By mode"] .leg-name').allInnerTexts()).join().includes('idle'));
+    await save();
+    const d = await stored('vars');
+    check(d.templating.list[0].query.query === 'label_values(node_cpu_seconds_total, mode)' && d.templating.list[1].type === 'groupby', JSON.stringify(d.templating));
+    check(d.annotations.list.at(-1).expr === 'vector(1)', JSON.stringify(d.annotations));
+  });
+}
