@@ -131,6 +131,8 @@ struct api_host {
     int (*pool_yaml)(void *ctx, struct slice pool, struct buf *out);
     /* What is known of StatsD's names and refusals, as one JSON object; false: not received. */
     bool (*statsd)(void *ctx, struct codec_json_writer *w);
+    /* The outputs as an array, into a writer. */
+    void (*outputs)(void *ctx, struct codec_json_writer *w);
     /* global.external_labels, in `arena`. */
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
     /* Groups of rules by file and name; their state stands still during the callback. */

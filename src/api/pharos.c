@@ -127,6 +127,14 @@ static void statsd_work(struct api_job *job)
     }
 }
 
+static void outputs_work(struct api_job *job)
+{
+    struct api_host *host = job->api->host;
+    struct codec_json_writer w;
+    codec_json_init(&w, &job->out);
+    host->outputs(host->ctx, &w);
+}
+
 /* What the alerts page and the badge in its menu show beside the rules themselves. */
 struct alerts_summary {
     int64_t rules, recording, failing, firing, pending;
@@ -200,6 +208,11 @@ static void api__pharos_statsd(struct api_call *call)
     api_job_start(api_job_new(call, statsd_work), false);
 }
 
+static void api__pharos_outputs(struct api_call *call)
+{
+    api_job_start(api_job_new(call, outputs_work), false);
+}
+
 void api__pharos_status(struct api_call *call)
 {
     api_job_start(api_job_new(call, status_work), false);
@@ -209,6 +222,7 @@ const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/status", api__pharos_status},
     {API_GET, "/api/pharos/v1/alerts", api__pharos_alerts},
     {API_GET, "/api/pharos/v1/statsd", api__pharos_statsd},
+    {API_GET, "/api/pharos/v1/outputs", api__pharos_outputs},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
     {API_GET, "/api/pharos/v1/traces/:id", api__otlp_trace},
     {API_POST, "/api/pharos/v1/query", api__pharos_query},

@@ -33,6 +33,7 @@ struct net_client_request {
     const char *proxy_url;
     const struct net_client_tls *tls;
     bool follow_redirects;
+    bool http2; /* for gRPC: without TLS at once, with it by ALPN; trailers are among the headers */
     bool accept_compressed; /* offers gzip/deflate and inflates */
     int64_t timeout_ns;     /* whole call; 0 = 30 s */
     size_t

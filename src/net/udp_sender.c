@@ -19,12 +19,9 @@ int net_udp_sender_open(struct slice address, struct net_udp_sender **out, struc
     char host[256], service[8];
     uint16_t port;
     *out = NULL;
-    int err = net_address_parse(address, host, sizeof(host), &port, diag);
+    int err = net_peer_parse(address, host, sizeof(host), &port, diag);
     if (err)
         return err;
-    if (!host[0] || !port)
-        return diag_set(diag, ERR_INVALID, "\"%.*s\": a host and a port are expected",
-                        SLICE_FMT(address));
     snprintf(service, sizeof(service), "%u", port);
     int why = getaddrinfo(host, service, &hints, &found);
     if (why)
@@ -45,9 +42,10 @@ int net_udp_sender_open(struct slice address, struct net_udp_sender **out, struc
 bool net_udp_sender_send(struct net_udp_sender *s, struct slice bytes)
 {
     ssize_t n = sendto(s->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-    if (n < 0 && errno == ECONNREFUSED) /* the answer to an earlier one: this one was not tried */
-        n = sendto(s->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-    return n == (ssize_t)bytes.len;
+    bool refused = n < 0 && errno == ECONNREFUSED; /* the answer to an earlier one */
+    if (refused)
+        (void)!sendto(s->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    return !refused && n == (ssize_t)bytes.len;
 }
 
 void net_udp_sender_close(struct net_udp_sender *s)

@@ -85,8 +85,9 @@ int net_form_parse(struct slice s, struct arena *arena, struct net_param **out, 
     return err;
 }
 
-int net_address_parse(struct slice s, char *host, size_t host_size, uint16_t *out_port,
-                      struct diag *diag)
+/* *out_name: as it stands there, without brackets. */
+static int split_address(struct slice s, struct slice *out_name, uint16_t *out_port,
+                         struct diag *diag)
 {
     const char *colon = s.ptr ? memrchr(s.ptr, ':', s.len) : NULL;
     if (!colon)
@@ -106,21 +107,53 @@ int net_address_parse(struct slice s, char *host, size_t host_size, uint16_t *ou
     }
     if (!port.len || n > 65535)
         return diag_set(diag, ERR_INVALID, "\"%.*s\": a port is between 0 and 65535", SLICE_FMT(s));
+    *out_name = name;
+    *out_port = (uint16_t)n;
+    return 0;
+}
+
+static int copy_host(struct slice s, struct slice name, char *host, size_t host_size,
+                     struct diag *diag)
+{
+    if (name.len >= host_size)
+        return diag_set(diag, ERR_INVALID, "\"%.*s\": the host is too long", SLICE_FMT(s));
+    if (name.len)
+        memcpy(host, name.ptr, name.len);
+    host[name.len] = '\0';
+    return 0;
+}
+
+int net_address_parse(struct slice s, char *host, size_t host_size, uint16_t *out_port,
+                      struct diag *diag)
+{
+    struct slice name;
+    unsigned char addr[16];
+    int err = split_address(s, &name, out_port, diag);
+    if (err)
+        return err;
     if (slice_eq_cstr(name, "localhost"))
         name = SLICE("127.0.0.1");
     if (!name.len)
         name = SLICE("0.0.0.0");
-    if (name.len >= host_size)
-        return diag_set(diag, ERR_INVALID, "\"%.*s\": the host is too long", SLICE_FMT(s));
-    if (name.ptr)
-        memcpy(host, name.ptr, name.len);
-    host[name.len] = '\0';
-    unsigned char addr[16];
+    if ((err = copy_host(s, name, host, host_size, diag)))
+        return err;
     if (inet_pton(AF_INET, host, addr) != 1 && inet_pton(AF_INET6, host, addr) != 1)
         return diag_set(diag, ERR_INVALID, "\"%.*s\": the host must be an IP address or localhost",
                         SLICE_FMT(s));
-    *out_port = (uint16_t)n;
     return 0;
+}
+
+int net_peer_parse(struct slice s, char *host, size_t host_size, uint16_t *out_port,
+                   struct diag *diag)
+{
+    struct slice name;
+    int err = split_address(s, &name, out_port, diag);
+    if (err)
+        return err;
+    if (!name.len || !*out_port)
+        return diag_set(diag, ERR_INVALID, "\"%.*s\": a host and a port are expected, host:port",
+                        SLICE_FMT(s));
+    return copy_host(s, name, host, host_size, diag);
 }
 
 bool net_address_is_loopback(const char *host)

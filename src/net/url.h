@@ -23,6 +23,10 @@ int net_form_parse(struct slice s, struct arena *arena, struct net_param **out, 
 /* "127.0.0.1:9090", "[::1]:80", ":80" (any address), "localhost:80". host is NUL-terminated. */
 int net_address_parse(struct slice s, char *host, size_t host_size, uint16_t *out_port,
                       struct diag *diag);
+/* Where to send to: the same with any host name, which is not looked up; no host or port 0 is an
+ * error. */
+int net_peer_parse(struct slice s, char *host, size_t host_size, uint16_t *out_port,
+                   struct diag *diag);
 /* The address cannot be reached from another machine. */
 bool net_address_is_loopback(const char *host);
 

@@ -58,6 +58,7 @@ struct server_config {
     const struct text_yaml *otlp;
     const char *otlp_cors_origins, *otlp_cors_headers;
     int64_t delta_series, delta_idle_ns;
+    const struct text_yaml *outputs;
     const struct text_yaml *scrape_configs, *global, *rule_files, *alerting;
     const char *rules_external_url;
     int64_t rules_resend_delay_ns, rules_outage_tolerance_ns, rules_grace_period_ns,

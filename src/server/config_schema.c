@@ -161,6 +161,7 @@ const struct text_conf_field server_config_fields[] = {
     {"rules.notification_queue", TEXT_CONF_INT, AT(rules_notification_queue), "10000", 1, 10000000, NULL, "alerts waiting to be posted; the oldest give way", true, false},
     {"rules.notification_memory", TEXT_CONF_SIZE, AT(rules_notification_memory), "64MiB", 65536, INT64_MAX, NULL, "memory of the alerts waiting to be posted; the oldest give way", true, false},
 
+    {"outputs", TEXT_CONF_NODE, AT(outputs), NULL, 0, 0, NULL, "other systems that get metrics as well: a name for each, below it type, url and more (docs/outputs.md)", true, false},
     {"statsd.parser", TEXT_CONF_CHOICE, AT(statsd.parser), "strict", 0, 0, statsd_parsers, "strict refuses what no dialect defines; node takes what the Node daemon takes, oddities included", false, false},
     {"statsd.names", TEXT_CONF_CHOICE, AT(statsd.names), "labels", 0, 0, statsd_names, "how StatsD's metrics are stored: labels (Prometheus series that add up), graphite (the Node daemon's namespaces, an interval at a time), or both", false, false},
     {"statsd.flush_interval", TEXT_CONF_DURATION, AT(statsd.flush_interval_ns), "10s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how long samples are added up before they are stored", false, false},

@@ -113,6 +113,12 @@ static bool host_statsd(void *ctx, struct codec_json_writer *w)
     return s->inputs && server_inputs_statsd(s->inputs, w);
 }
 
+static void host_outputs(void *ctx, struct codec_json_writer *w)
+{
+    struct server *s = ctx;
+    output_set_look(s->outputs, w);
+}
+
 static struct data_labels host_external_labels(void *ctx, struct arena *arena)
 {
     struct server *s = ctx;
@@ -234,6 +240,7 @@ void server_host_init(struct server *s)
     s->host.relabel_rules = host_relabel_rules;
     s->host.pool_yaml = host_pool_yaml;
     s->host.statsd = host_statsd;
+    s->host.outputs = host_outputs;
     s->host.external_labels = host_external_labels;
     s->host.rule_groups = host_rule_groups;
     s->host.alertmanagers = host_alertmanagers;
@@ -300,6 +307,7 @@ int server_reload(struct server *s, struct diag *diag)
     struct api_auth *auth = NULL;
     struct api_otlp_settings *otlp = NULL;
     struct graphite_schemas *schemas = NULL;
+    struct output_config *outputs = NULL;
     struct api_limits limits;
     struct store_catalog_config catalog = {0};
     struct buf restart = {0};
@@ -315,7 +323,9 @@ int server_reload(struct server *s, struct diag *diag)
     if (!err)
         err = server_rules_read(next, &rules, diag);
     if (!err)
-        err = server_inputs_reload(s->inputs, next, diag);
+        err = output_config_parse(next->outputs, &outputs, diag);
+    if (!err && (err = server_inputs_reload(s->inputs, next, diag)))
+        output_config_free(outputs);
     if (err) {
         s->host.reload_ok = false;
         s->host.reload_failed_ns = s->os->ops->now_ns(s->os);
@@ -341,6 +351,7 @@ int server_reload(struct server *s, struct diag *diag)
     api_set_graphite(s->api, schemas);
     server_doors_reload(s->doors, next);
     server_rules_apply(s->rules, next, rules);
+    output_set_apply(s->outputs, outputs);
     log_set_level((enum log_level)next->log_level);
     struct server_config *old = s->config;
     s->config = next;

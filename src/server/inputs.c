@@ -17,6 +17,8 @@
 
 struct server_inputs {
     struct input_env env;
+    struct pipe_sink *statsd_sink;
+    struct output_set *outputs;
     struct input_scrape *scrape;
     struct input_push *push;
     struct input_host *host;        /* NULL: not collected */
@@ -64,7 +66,26 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     if (!err)
         err = input_statsd_new(&env, &config->statsd, &statsd, diag);
     input_statsd_stop(statsd);
+    struct output_config *outputs = NULL;
+    if (!err)
+        err = output_config_parse(config->outputs, &outputs, diag);
+    output_config_free(outputs);
     return err;
+}
+
+static enum output_source view_source(int view)
+{
+    return view == INPUT_STATSD_AS_PATHS ? OUTPUT_STATSD_PATHS : OUTPUT_STATSD_LABELS;
+}
+
+static void forward_statsd(void *ctx, int view, const struct data_metric_batch *batch)
+{
+    output_set_metrics(ctx, view_source(view), batch);
+}
+
+static bool forward_wants(void *ctx, int view)
+{
+    return output_set_wants(ctx, view_source(view));
 }
 
 /* A port in use is no error: the door stays closed and says why. */
@@ -78,7 +99,12 @@ static int start_statsd(struct server_inputs *in, const struct server_config *co
         return 0;
     diag_init(&why);
     c.listen = config->doors[SERVER_DOOR_STATSD].listen;
-    int err = input_statsd_new(&in->env, &c, &in->statsd, diag);
+    struct input_env statsd_env = in->env;
+    statsd_env.sink = in->statsd_sink;
+    c.forward = forward_statsd;
+    c.forward_wants = forward_wants;
+    c.forward_ctx = in->outputs;
+    int err = input_statsd_new(&statsd_env, &c, &in->statsd, diag);
     if (err)
         return err;
     if (input_statsd_start(in->statsd, &why)) {
@@ -172,6 +198,8 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
                                  .os = env->os,
                                  .sink = env->sink,
                                  .version = SERVER_VERSION};
+    in->statsd_sink = env->statsd_sink;
+    in->outputs = env->outputs;
     *out = NULL;
     int err = parse_scrape(config, false, &scrape, diag);
     char dir[4200];

@@ -3,6 +3,7 @@
 #define SERVER_INPUTS_H
 
 #include "api/api.h"
+#include "output/output.h"
 #include "server/config.h"
 
 struct server_inputs;
@@ -10,7 +11,8 @@ struct server_inputs;
 struct server_inputs_env {
     struct net_loops *loops;
     struct task_pool *pool;
-    struct pipe_sink *sink;
+    struct pipe_sink *sink, *statsd_sink;
+    struct output_set *outputs; /* get StatsD's flushes too */
     struct server_doors *doors; /* told what became of raw doors */
     struct os *os;
     const char *hostname;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "output/output.h"
 #include "server/commands.h"
 #include "server/config.h"
 #include "server/version.h"
@@ -40,7 +41,8 @@ static const struct command {
     {"test", "rules [--run REGEX] FILE...", "run unit tests of rules, as promtool does",
      server_cmd_test},
     {"password", "", "read a password and print its hash for auth.users", server_cmd_password},
-    {"help", "[config [--markdown]]", "this text, or every key of the configuration", cmd_help},
+    {"help", "[config [--markdown] | outputs]",
+     "this text, every key of the configuration, or those of an output", cmd_help},
     {"version", "", "print the version", cmd_version},
     {"agent", "", "not built yet", cmd_agent},
 };
@@ -66,8 +68,14 @@ static int cmd_help(int argc, char **argv)
         buf_deinit(&out);
         return SERVER_EXIT_OK;
     }
+    if (argc > 1 && strcmp(argv[1], "outputs") == 0) {
+        output_print_reference(&out);
+        fputs(buf_cstr(&out), stdout);
+        buf_deinit(&out);
+        return SERVER_EXIT_OK;
+    }
     if (argc > 1) {
-        fprintf(stderr, "pharos help: there is no help on \"%s\"; there is `pharos help config`\n",
+        fprintf(stderr, "pharos help: there is no help on \"%s\"; there are config and outputs\n",
                 argv[1]);
         return SERVER_EXIT_USAGE;
     }

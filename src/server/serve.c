@@ -126,6 +126,19 @@ static int new_provision(struct server *s, struct diag *diag)
     return s->catalog ? server_provision_new(&env, s->config, &s->provision, diag) : 0;
 }
 
+static int start_outputs(struct server *s, struct diag *diag)
+{
+    struct output_config *config;
+    char dir[4200];
+    int err = output_config_parse(s->config->outputs, &config, diag);
+    snprintf(dir, sizeof(dir), "%s/outputs", s->data_dir);
+    struct output_env env = {
+        .loops = s->loops, .pool = s->pool, .os = s->os, .version = SERVER_VERSION, .dir = dir};
+    if (!err)
+        s->sink.outputs = s->outputs = output_set_new(&env, config);
+    return err;
+}
+
 static int start(struct server *s, struct diag *diag)
 {
     struct server_config *c = s->config;
@@ -144,7 +157,10 @@ static int start(struct server *s, struct diag *diag)
     s->store = new_store(s);
     open_catalog(s);
     server_sink_init(&s->sink, s->store);
+    server_sink_init(&s->statsd_sink, s->store);
     if ((err = net_loops_start((size_t)c->threads_loops, &s->loops, diag)))
+        return err;
+    if ((err = start_outputs(s, diag)))
         return err;
     server_host_init(s);
     if ((err = new_provision(s, diag)))
@@ -194,6 +210,8 @@ static int start(struct server *s, struct diag *diag)
                                     .pool = s->pool,
                                     .sink =
                                         server_span_metrics_sink(s->span_metrics, &s->sink.sink),
+                                    .statsd_sink = &s->statsd_sink.sink,
+                                    .outputs = s->outputs,
                                     .os = s->os,
                                     .doors = s->doors,
                                     .hostname = s->hostname,
@@ -241,6 +259,8 @@ static void stop(struct server *s)
     s->telemetry = NULL;
     server_provision_stop(s->provision);
     server_span_metrics_stop(s->span_metrics);
+    s->sink.outputs = NULL;
+    output_set_stop(s->outputs, DRAIN_NS);
     if (s->store)
         store_close(s->store);
     if (s->loops)

@@ -24,8 +24,10 @@ struct server {
     struct net_loops *loops;
     struct store *store;
     struct store_catalog *catalog; /* NULL: could not be opened */
+    struct output_set *outputs;
     struct server_sink sink;
     struct server_span_metrics *span_metrics; /* before the sink; NULL: off */
+    struct server_sink statsd_sink; /* the store alone: outputs take StatsD's views by name */
     struct api *api;
     struct api_host host;
     struct server_doors *doors;

@@ -89,6 +89,8 @@ static void take(struct pipe_sink *sink, const struct data_metric_batch *batch, 
     struct waiting_ack *ack = mem_calloc(1, sizeof(*ack));
     ack->fn = fn;
     ack->ctx = ctx;
+    if (s->outputs)
+        output_set_metrics(s->outputs, OUTPUT_ANY, batch);
     store_append_metrics(s->store, batch, on_stored, ack);
 }
 
@@ -108,6 +110,7 @@ void server_sink_init(struct server_sink *s, struct store *store)
     s->sink.metrics = take;
     s->sink.logs = s->sink.spans = take_events;
     s->store = store;
+    s->outputs = NULL;
     counter_register(&samples, 1);
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(&failed, 1);

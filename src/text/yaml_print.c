@@ -2,10 +2,10 @@
 
 bool text_yaml_is_secret(struct slice key)
 {
-    static const char *const keys[] = {"password",  "bearer_token", "credentials", "client_secret",
-                                       "secrets",   "secret_key",   "secret",      "token",
-                                       "key",       "api_key",      "auth_token",  "service_key",
-                                       "sas_token", "routing_key"};
+    static const char *const keys[] = {
+        "password",  "bearer_token", "credentials",   "client_secret", "secrets",    "secret_key",
+        "secret",    "token",        "key",           "api_key",       "auth_token", "service_key",
+        "sas_token", "routing_key",  "authorization", "Authorization", "x-api-key",  "X-Api-Key"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (slice_eq_cstr(key, keys[i]))
             return true;

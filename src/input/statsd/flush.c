@@ -5,14 +5,21 @@
 
 #define SWEEP_CELLS 2048 /* looked at in one turn of a shard's lock */
 
-bool statsd__wants_labels(const struct input_statsd *s)
+static bool is_stored(const struct input_statsd *s, enum input_statsd_view view)
 {
-    return s->config.names != INPUT_STATSD_GRAPHITE;
+    return s->config.names == INPUT_STATSD_BOTH ||
+           (s->config.names == INPUT_STATSD_LABELS) == (view == INPUT_STATSD_AS_LABELS);
 }
 
-bool statsd__wants_paths(const struct input_statsd *s)
+bool statsd__wants(const struct input_statsd *s, enum input_statsd_view view)
 {
-    return s->config.names != INPUT_STATSD_LABELS;
+    return is_stored(s, view) ||
+           (s->config.forward && s->config.forward_wants(s->config.forward_ctx, view));
+}
+
+void statsd__view(struct input_statsd *s, enum input_statsd_view view)
+{
+    s->batch = s->batches[view];
 }
 
 void statsd__emit(struct input_statsd *s, struct slice label_key, int64_t ts_ns, double value)
@@ -23,8 +30,15 @@ void statsd__emit(struct input_statsd *s, struct slice label_key, int64_t ts_ns,
 
 void statsd__batch_send(struct input_statsd *s)
 {
-    if (s->batch->sample_ts.len || s->batch->metadata.len)
-        s->env.sink->metrics(s->env.sink, s->batch, NULL, NULL);
+    enum input_statsd_view view = s->batch == s->batches[INPUT_STATSD_AS_PATHS]
+                                      ? INPUT_STATSD_AS_PATHS
+                                      : INPUT_STATSD_AS_LABELS;
+    if (s->batch->sample_ts.len || s->batch->metadata.len) {
+        if (is_stored(s, view))
+            s->env.sink->metrics(s->env.sink, s->batch, NULL, NULL);
+        if (s->config.forward)
+            s->config.forward(s->config.forward_ctx, view, s->batch);
+    }
     data_metric_batch_reset(s->batch);
 }
 
@@ -45,9 +59,9 @@ static void resolve(struct input_statsd *s, struct statsd_shard *shard, struct s
         statsd__path_unref(e->path);
         e->path = NULL;
     }
-    if (!e->series && statsd__wants_labels(s) && !e->is_dropped)
+    if (!e->series && s->wants[INPUT_STATSD_AS_LABELS] && !e->is_dropped)
         statsd__labels_resolve(s, shard, e);
-    if (!e->path && statsd__wants_paths(s) && !e->is_dropped)
+    if (!e->path && s->wants[INPUT_STATSD_AS_PATHS] && !e->is_dropped)
         statsd__paths_resolve(s, e);
 }
 
@@ -58,7 +72,9 @@ static void take_shard(struct input_statsd *s, struct statsd_shard *shard, int64
     shard->epoch ^= 1;
     pthread_mutex_unlock(&shard->lock);
     /* From here on the old slots and lists are ours alone. */
+    bool labels = s->wants[INPUT_STATSD_AS_LABELS], paths = s->wants[INPUT_STATSD_AS_PATHS];
     statsd_timed_list *timed = &shard->timed[old];
+    statsd__view(s, INPUT_STATSD_AS_LABELS);
     statsd_entry_list *touched = &shard->touched[old];
     for (size_t i = 0; i < touched->len; i++) {
         struct statsd_entry *e = touched->items[i];
@@ -68,18 +84,23 @@ static void take_shard(struct input_statsd *s, struct statsd_shard *shard, int64
         e->last_samples = slot->samples;
         resolve(s, shard, e);
         if (!slot->only_timed) {
-            if (e->series)
+            if (e->series && labels)
                 statsd__labels_merge(s, e, slot, ts_ns);
-            if (e->path)
+            if (e->path && paths)
                 statsd__paths_merge(s, e, slot, ts_ns);
         }
     }
     for (size_t i = 0; i < timed->len; i++) {
-        statsd__batch_room(s);
-        if (timed->items[i].entry->series)
+        if (timed->items[i].entry->series && labels) {
+            statsd__view(s, INPUT_STATSD_AS_LABELS);
+            statsd__batch_room(s);
             statsd__labels_timed(s, &timed->items[i]);
-        if (timed->items[i].entry->path)
+        }
+        if (timed->items[i].entry->path && paths) {
+            statsd__view(s, INPUT_STATSD_AS_PATHS);
+            statsd__batch_room(s);
             statsd__paths_timed(s, &timed->items[i]);
+        }
     }
     for (size_t i = 0; i < touched->len; i++)
         statsd__slot_reset(&s->limits, touched->items[i]->kind, &touched->items[i]->slots[old]);
@@ -148,13 +169,23 @@ void statsd__flush(struct input_statsd *s, int64_t ts_ns)
     int64_t begun = s->env.os->ops->monotonic_ns(s->env.os);
     pthread_mutex_lock(&s->lock);
     s->flushes++;
+    for (int view = 0; view < INPUT_STATSD_VIEWS; view++)
+        s->wants[view] = statsd__wants(s, (enum input_statsd_view)view);
+    s->limits.keep_values = s->wants[INPUT_STATSD_AS_PATHS];
     for (size_t i = 0; i < s->shard_count; i++)
         take_shard(s, &s->shards[i], ts_ns);
-    if (statsd__wants_labels(s))
+    if (s->wants[INPUT_STATSD_AS_LABELS]) {
+        statsd__view(s, INPUT_STATSD_AS_LABELS);
         statsd__labels_emit(s, ts_ns);
-    if (statsd__wants_paths(s))
+    }
+    if (s->wants[INPUT_STATSD_AS_PATHS]) {
+        statsd__view(s, INPUT_STATSD_AS_PATHS);
         statsd__paths_emit(s, ts_ns);
-    statsd__batch_send(s);
+    }
+    for (int view = INPUT_STATSD_VIEWS - 1; view >= 0; view--) {
+        statsd__view(s, (enum input_statsd_view)view);
+        statsd__batch_send(s);
+    }
     int64_t idle = s->config.expire_ns / s->config.flush_interval_ns + 1;
     if (s->config.expire_ns && s->flushes % MAX(idle / 4, 1) == 0) {
         for (size_t i = 0; i < s->shard_count; i++)

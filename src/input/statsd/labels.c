@@ -450,6 +450,7 @@ bool statsd__series_is(uint64_t value, struct slice key)
 
 void statsd__series_end(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns)
 {
+    statsd__view(s, INPUT_STATSD_AS_LABELS);
     emit_stale(s, series, ts_ns);
     struct statsd_index_cell *cell = statsd__index_get(&s->families, series->family, SLICE(""));
     if (cell && (cell->value -= 1 << 8) >> 8 == 0)

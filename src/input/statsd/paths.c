@@ -68,6 +68,13 @@ void statsd__paths_resolve(struct input_statsd *s, struct statsd_entry *e)
     e->path->refs++;
 }
 
+static void add_value(void *ctx, double value, double weight)
+{
+    struct statsd_values *v = ctx;
+    for (; weight >= 0.5 && weight < 1e6; weight--)
+        vec_push(&v->values, value);
+}
+
 void statsd__paths_merge(struct input_statsd *s, struct statsd_entry *e,
                          const struct statsd_slot *slot, int64_t ts_ns)
 {
@@ -85,8 +92,11 @@ void statsd__paths_merge(struct input_statsd *s, struct statsd_entry *e,
     default:
         if (!slot->values)
             break;
-        for (size_t i = 0; i < slot->values->values.len; i++)
-            vec_push(&path->values->values, slot->values->values.items[i]);
+        if (slot->values->sketch) /* from before somebody wanted paths: near enough once */
+            statsd__values_each(slot->values, 1, add_value, path->values);
+        else
+            for (size_t i = 0; i < slot->values->values.len; i++)
+                vec_push(&path->values->values, slot->values->values.items[i]);
         path->values->count += slot->values->count;
     }
 }

@@ -370,7 +370,7 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
         (struct statsd_limits){.names_max = (size_t)config->names_max,
                                .name_bytes_max = (size_t)MIN(config->line_bytes_max, UINT16_MAX),
                                .memory_max = config->memory_max,
-                               .keep_values = statsd__wants_paths(s),
+                               .keep_values = statsd__wants(s, INPUT_STATSD_AS_PATHS),
                                .is_node = config->parser == INPUT_STATSD_NODE};
     s->shard_count = env->loops ? net_loops_count(env->loops) : 1;
     s->shards = mem_calloc(s->shard_count, sizeof(*s->shards));
@@ -385,7 +385,9 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     }
     s->series_index.is = statsd__series_is;
     s->path_map = map_new();
-    s->batch = data_metric_batch_new(SLICE("default"));
+    for (int view = 0; view < INPUT_STATSD_VIEWS; view++)
+        s->batches[view] = data_metric_batch_new(SLICE("default"));
+    s->batch = s->batches[INPUT_STATSD_AS_LABELS];
     s->started_ns = s->last_flush_ns = wall_ns(s);
     s->last_message_ns = s->started_ns;
     register_counters();
@@ -528,7 +530,8 @@ void input_statsd_stop(struct input_statsd *s)
     statsd__views_free(s);
     for (size_t i = 0; i < s->repeat_count; i++)
         net_udp_sender_close(s->repeat_to[i]);
-    data_metric_batch_free(s->batch);
+    for (int view = 0; view < INPUT_STATSD_VIEWS; view++)
+        data_metric_batch_free(s->batches[view]);
     statsd__mapping_free(s->mapping);
     mem_free(s->families.cells);
     mem_free(s->series_index.cells);

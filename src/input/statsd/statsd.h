@@ -8,6 +8,7 @@
 #include "input/input.h"
 
 enum input_statsd_parser { INPUT_STATSD_STRICT, INPUT_STATSD_NODE };
+enum input_statsd_view { INPUT_STATSD_AS_LABELS, INPUT_STATSD_AS_PATHS, INPUT_STATSD_VIEWS };
 enum input_statsd_names { INPUT_STATSD_LABELS, INPUT_STATSD_GRAPHITE, INPUT_STATSD_BOTH };
 
 /* Where samples of one name and interval go in the Graphite namespaces. */
@@ -27,6 +28,11 @@ struct input_statsd_config {
     const char *mapping_file;     /* of statsd_exporter; "": none */
     bool legacy_namespace;        /* stats.X and stats_counts.X, as the Node daemon does */
     bool delete_idle;             /* idle names are left out at once instead of repeated */
+    /* Who else gets what a flush makes of a view (enum input_statsd_view), whether or not it is
+     * stored; NULL: nobody. Called by the flush. */
+    void (*forward)(void *ctx, int view, const struct data_metric_batch *batch);
+    bool (*forward_wants)(void *ctx, int view);
+    void *forward_ctx;
     const char *global_prefix, *prefix_counter, *prefix_timer, *prefix_gauge, *prefix_set,
         *global_suffix, *prefix_stats;
 };

@@ -89,7 +89,8 @@ struct input_statsd {
     statsd_series_list series;
     struct map *path_map; /* kind and path -> struct statsd_path */
     statsd_path_list paths;
-    struct data_metric_batch *batch;
+    struct data_metric_batch *batches[INPUT_STATSD_VIEWS], *batch; /* that of the view at work */
+    bool wants[INPUT_STATSD_VIEWS]; /* as of this flush: somebody stores or gets it */
     int64_t last_flush_ns, flush_took_ns, flushes, conflicts;
     int64_t path_bad_lines, path_packets, path_lines; /* as of the last flush */
 
@@ -126,8 +127,10 @@ void statsd__path_end(struct input_statsd *s, struct statsd_path *path);
 void statsd__path_unref(struct statsd_path *path);
 
 /* --- flush.c --- */
-bool statsd__wants_labels(const struct input_statsd *s);
-bool statsd__wants_paths(const struct input_statsd *s);
+/* Somebody stores it, or gets it. */
+bool statsd__wants(const struct input_statsd *s, enum input_statsd_view view);
+/* What is emitted from here on belongs to this view. */
+void statsd__view(struct input_statsd *s, enum input_statsd_view view);
 /* Forgets an entry: takes it out of its table and lets go of what it stands for. Both locks held.
  */
 void statsd__entry_forget(struct statsd_shard *shard, struct statsd_entry *e);

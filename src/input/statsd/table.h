@@ -81,9 +81,9 @@ struct statsd_refusal {
 /* Shared by all shards. */
 struct statsd_limits {
     size_t names_max, name_bytes_max;
-    int64_t memory_max; /* of values and set members that wait for a flush */
-    bool keep_values;   /* for exact percentiles; else many are folded into a sketch */
-    bool is_node;       /* names are washed already: no checks */
+    int64_t memory_max;       /* of values and set members that wait for a flush */
+    _Atomic bool keep_values; /* for exact percentiles; else many are folded into a sketch */
+    bool is_node;             /* names are washed already: no checks */
     _Atomic size_t names;
     _Atomic int64_t memory;
 };

@@ -1,0 +1,431 @@
+/* One output: encoding into its queue, and from the queue to its target, one payload at a time. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "codec/compress.h"
+#include "output/output_priv.h"
+
+#define BYTES_MAX      (1 << 20) /* of a payload, unless its format says less */
+#define PAUSE_FIRST_NS (200 * NS_PER_MS)
+#define PAUSE_MAX_NS   (30 * NS_PER_SEC)
+
+static const char *const drop_names[OUTPUT__DROP_COUNT] = {
+    "queue_full", "too_old", "refused", "not_representable", "stopped", "not_delivered"};
+
+static int64_t wall_ns(const struct output__target *t)
+{
+    return t->env->os->ops->now_ns(t->env->os);
+}
+
+static void count(struct output__target *t, size_t which, int64_t n)
+{
+    counter_add(&t->counters[which], n);
+}
+
+static void drop(struct output__target *t, enum output__drop why, size_t samples)
+{
+    count(t, OUTPUT__COUNTERS + (size_t)why, (int64_t)samples);
+}
+
+const struct output__format *output__format_of(const struct output__settings *s)
+{
+    switch (s->type) {
+    case OUTPUT__GRAPHITE: return s->protocol ? &output__pickle : &output__graphite;
+    case OUTPUT__INFLUXDB: return &output__influx;
+    case OUTPUT__REMOTE_WRITE:
+        return s->version ? &output__remote_write_2 : &output__remote_write_1;
+    case OUTPUT__OTLP: return s->transport == OUTPUT__GRPC ? &output__otlp_grpc : &output__otlp;
+    case OUTPUT__DOGSTATSD: return &output__dogstatsd;
+    default: return &output__console;
+    }
+}
+
+static void register_counters(struct output__target *t)
+{
+    static const struct counter rows[OUTPUT__COUNTERS] = {
+        [OUTPUT__COUNT_SENT] = {.name = "pharos_output_sent_samples_total",
+                                .help = "Samples that an output's target took."},
+        [OUTPUT__COUNT_BYTES] = {.name = "pharos_output_sent_bytes_total",
+                                 .help = "Bytes of them, as sent."},
+        [OUTPUT__COUNT_REQUESTS] = {.name = "pharos_output_requests_total",
+                                    .help = "Requests or writes that went well."},
+        [OUTPUT__COUNT_FAILED] = {.name = "pharos_output_failed_requests_total",
+                                  .help = "Requests or writes that did not; they are tried again "
+                                          "unless the target refused them."},
+        [OUTPUT__COUNT_WAITING] = {.name = "pharos_output_queue_samples",
+                                   .help = "Samples waiting to be sent.",
+                                   .kind = COUNTER_GAUGE},
+        [OUTPUT__COUNT_WAITING_BYTES] = {.name = "pharos_output_queue_bytes",
+                                         .help = "Bytes of them.",
+                                         .kind = COUNTER_GAUGE},
+    };
+    int n = snprintf(t->labels, sizeof(t->labels), "output=\"");
+    for (const char *c = t->settings->name; *c && n < (int)sizeof(t->labels) - 2; c++)
+        t->labels[n++] = *c == '"' || *c == '\\' || *c == '\n' ? '_' : *c;
+    snprintf(t->labels + n, sizeof(t->labels) - (size_t)n, "\"");
+    memcpy(t->counters, rows, sizeof(rows));
+    for (size_t i = 0; i < OUTPUT__COUNTERS; i++)
+        t->counters[i].labels = t->labels;
+    for (size_t i = 0; i < OUTPUT__DROP_COUNT; i++) {
+        struct counter *c = &t->counters[OUTPUT__COUNTERS + i];
+        snprintf(t->drop_labels[i], sizeof(t->drop_labels[i]), "%s,reason=\"%s\"", t->labels,
+                 drop_names[i]);
+        c->name = "pharos_output_dropped_samples_total";
+        c->help = "Samples that were given up, by reason.";
+        c->labels = t->drop_labels[i];
+    }
+    counter_register(t->counters, ARRAY_LEN(t->counters));
+}
+
+/* --- the queue; t->lock held --- */
+
+static void show_waiting(struct output__target *t)
+{
+    counter_set(&t->counters[OUTPUT__COUNT_WAITING], t->samples);
+    counter_set(&t->counters[OUTPUT__COUNT_WAITING_BYTES], t->bytes);
+}
+
+static size_t size_of(const struct output__payload *p)
+{
+    return sizeof(*p) + p->bytes.len;
+}
+
+/* Takes out what *at points to. */
+static void take_out(struct output__target *t, struct output__payload **at)
+{
+    struct output__payload *p = *at;
+    *at = p->next;
+    if (!*at)
+        t->tail = at;
+    t->waiting--;
+    t->bytes -= (int64_t)size_of(p);
+    t->samples -= (int64_t)p->samples;
+    show_waiting(t);
+    mem_free(p);
+}
+
+/* The oldest give way; the one on its way stays. */
+static void make_room(struct output__target *t, size_t bytes)
+{
+    struct output__payload **at = t->in_flight && t->head ? &t->head->next : &t->head;
+    while (*at && t->bytes + (int64_t)bytes > t->settings->queue_bytes) {
+        drop(t, OUTPUT__DROP_FULL, (*at)->samples);
+        take_out(t, at);
+    }
+}
+
+static void forget_old(struct output__target *t)
+{
+    int64_t oldest = wall_ns(t) - t->settings->retry_for_ns;
+    while (t->head && t->failing && t->settings->retry_for_ns != INT64_MAX &&
+           t->head->made_ns < oldest) {
+        drop(t, OUTPUT__DROP_OLD, t->head->samples);
+        take_out(t, &t->head);
+    }
+}
+
+void output__target_push(struct output__target *t, struct slice bytes, size_t samples,
+                         int64_t made_ns)
+{
+    struct output__payload *p = mem_alloc(sizeof(*p) + bytes.len);
+    *p = (struct output__payload){.made_ns = made_ns, .samples = samples};
+    memcpy(p->content, bytes.ptr, bytes.len);
+    p->bytes = slice_make(p->content, bytes.len);
+    pthread_mutex_lock(&t->lock);
+    make_room(t, size_of(p));
+    if (t->bytes + (int64_t)size_of(p) >
+        t->settings->queue_bytes) { /* what is left is on its way */
+        drop(t, OUTPUT__DROP_FULL, samples);
+        pthread_mutex_unlock(&t->lock);
+        mem_free(p);
+        return;
+    }
+    *t->tail = p;
+    t->tail = &p->next;
+    t->waiting++;
+    t->bytes += (int64_t)size_of(p);
+    t->samples += (int64_t)samples;
+    show_waiting(t);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* --- sending; loop thread --- */
+
+static void pump(void *arg);
+
+static void on_pause_over(void *arg)
+{
+    struct output__target *t = arg;
+    net_timer_stop(t->timer);
+    t->timer = NULL;
+    pump(t);
+}
+
+static void pump(void *arg)
+{
+    struct output__target *t = arg;
+    struct output__payload *p = NULL;
+    if (t->timer || t->closing)
+        return;
+    pthread_mutex_lock(&t->lock);
+    if (!t->in_flight) {
+        forget_old(t);
+        p = t->head;
+        t->in_flight = p != NULL;
+        if (!p)
+            pthread_cond_broadcast(&t->changed);
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (p)
+        t->sender->send(t->sender_state, p);
+}
+
+static void tell_when_gone(struct output__target *t)
+{
+    pthread_mutex_lock(&t->lock);
+    if (t->closing && t->closed && !t->in_flight) {
+        t->gone = true;
+        pthread_cond_broadcast(&t->changed);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Trouble is said when it begins and when it is over. */
+static void log_outcome(struct output__target *t, enum output__outcome outcome)
+{
+    static const char *const words[] = {
+        [OUTPUT__TRY_AGAIN] = "sending failed; it is tried again",
+        [OUTPUT__REFUSED] = "the target refused what it was sent; it is not sent again",
+        [OUTPUT__LOST] = "not all that was sent arrived"};
+    if (outcome == OUTPUT__SENT && t->troubled)
+        LOG_INFO("output", "sending works again", LOG_STR("output", t->settings->name));
+    else if (outcome != OUTPUT__SENT && !t->troubled)
+        LOG_WARN("output", words[outcome], LOG_STR("output", t->settings->name),
+                 LOG_STR("error", t->last_error));
+    t->troubled = outcome != OUTPUT__SENT;
+}
+
+static void count_outcome(struct output__target *t, enum output__outcome outcome, size_t lost)
+{
+    struct output__payload *p = t->head;
+    if (outcome == OUTPUT__SENT || outcome == OUTPUT__LOST) {
+        count(t, OUTPUT__COUNT_SENT, (int64_t)(p->samples - lost));
+        count(t, OUTPUT__COUNT_BYTES, (int64_t)p->bytes.len);
+        count(t, OUTPUT__COUNT_REQUESTS, 1);
+        drop(t, OUTPUT__DROP_LOST, lost);
+        t->last_sent_ns = wall_ns(t);
+    } else {
+        count(t, OUTPUT__COUNT_FAILED, 1);
+        if (outcome == OUTPUT__REFUSED)
+            drop(t, OUTPUT__DROP_REFUSED, p->samples);
+    }
+}
+
+void output__target_done(struct output__target *t, enum output__outcome outcome, const char *why,
+                         int64_t more)
+{
+    pthread_mutex_lock(&t->lock);
+    t->in_flight = false;
+    t->failing = outcome == OUTPUT__TRY_AGAIN;
+    if (outcome != OUTPUT__SENT) {
+        t->last_failed_ns = wall_ns(t);
+        snprintf(t->last_error, sizeof(t->last_error), "%s", why);
+    }
+    if (outcome != OUTPUT__TRY_AGAIN || !t->closing) { /* else it was cancelled */
+        count_outcome(t, outcome, outcome == OUTPUT__LOST ? (size_t)more : 0);
+        log_outcome(t, outcome);
+    }
+    if (outcome != OUTPUT__TRY_AGAIN)
+        take_out(t, &t->head);
+    pthread_cond_broadcast(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+    if (t->closing) {
+        tell_when_gone(t);
+    } else if (outcome == OUTPUT__TRY_AGAIN) {
+        t->pause_ns = t->pause_ns ? MIN(2 * t->pause_ns, PAUSE_MAX_NS) : PAUSE_FIRST_NS;
+        int64_t pause = MAX(t->pause_ns, MIN(more, 10 * PAUSE_MAX_NS));
+        t->timer = net_timer_start(t->loop, pause, 0, on_pause_over, t);
+    } else {
+        t->pause_ns = 0;
+        net_loop_post(t->loop, pump, t); /* not from within the sender */
+    }
+}
+
+/* --- encoding --- */
+
+static void seal(struct output__target *t)
+{
+    struct buf packed = {0};
+    if (!t->building_samples)
+        return;
+    if (t->format->end)
+        t->format->end(t->format_state, &t->building);
+    struct slice bytes = buf_slice(&t->building);
+    if (t->settings->transport == OUTPUT__HTTP && t->settings->compress &&
+        t->format->content_encoding && strcmp(t->format->content_encoding, "gzip") == 0) {
+        codec_compress(CODEC_GZIP, 0, bytes, &packed);
+        bytes = buf_slice(&packed);
+    }
+    output__target_push(t, bytes, t->building_samples, wall_ns(t));
+    buf_deinit(&packed);
+    buf_clear(&t->building);
+    t->building_samples = 0;
+    if (t->building.cap > 4 * BYTES_MAX)
+        buf_deinit(&t->building);
+}
+
+static void add_row(void *ctx, const struct output__row *row)
+{
+    struct output__target *t = ctx;
+    size_t max = MIN(t->format->bytes_max ? t->format->bytes_max : (size_t)BYTES_MAX,
+                     (size_t)(t->settings->queue_bytes / 4));
+    if (!t->building_samples && t->format->begin && !t->building.len)
+        t->format->begin(t->format_state, &t->building);
+    if (row->is_refused || !t->format->row(t->format_state, row, &t->building)) {
+        drop(t, OUTPUT__DROP_NO_FORM, 1);
+        return;
+    }
+    if (++t->building_samples >= (size_t)t->settings->batch_samples || t->building.len >= max)
+        seal(t);
+}
+
+void output__target_take(struct output__target *t, struct output__types *types,
+                         const struct data_metric_batch *batch)
+{
+    pthread_mutex_lock(&t->encode_lock);
+    output__rows(t->settings, t->format, types, batch, add_row, t);
+    seal(t);
+    pthread_mutex_unlock(&t->encode_lock);
+    net_loop_post(t->loop, pump, t);
+}
+
+/* --- life --- */
+
+static void open_sender(void *arg)
+{
+    struct output__target *t = arg;
+    t->sender_state = t->sender->open(t);
+    pump(t);
+}
+
+struct output__target *output__target_new(const struct output_env *env,
+                                          struct output_config *config,
+                                          const struct output__settings *settings)
+{
+    struct output__target *t = mem_calloc(1, sizeof(*t));
+    t->env = env;
+    t->config = config;
+    atomic_fetch_add(&config->refs, 1);
+    t->settings = settings;
+    t->format = output__format_of(settings);
+    t->sender = settings->transport == OUTPUT__TCP ? &output__send_tcp
+                : settings->transport == OUTPUT__HTTP || settings->transport == OUTPUT__GRPC
+                    ? &output__send_http
+                    : &output__send_pool;
+    t->loop = net_loops_pick(env->loops);
+    t->tail = &t->head;
+    pthread_mutex_init(&t->encode_lock, NULL);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    if (t->format->create)
+        t->format_state = t->format->create(settings);
+    register_counters(t);
+    output__spool_load(t);
+    net_loop_post(t->loop, open_sender, t);
+    return t;
+}
+
+/* A pause is cut short: there is little time left. */
+static void hurry(void *arg)
+{
+    struct output__target *t = arg;
+    if (t->timer)
+        on_pause_over(t);
+}
+
+void output__target_stop_begin(struct output__target *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->stopping = true;
+    t->failing = false;
+    pthread_mutex_unlock(&t->lock);
+    net_loop_post(t->loop, hurry, t);
+}
+
+static void close_sender(void *arg)
+{
+    struct output__target *t = arg;
+    t->closing = true;
+    net_timer_stop(t->timer);
+    t->timer = NULL;
+    t->sender->close(t->sender_state);
+    t->closed = true;
+    tell_when_gone(t);
+}
+
+void output__target_stop_end(struct output__target *t, int64_t deadline_ns)
+{
+    struct timespec until = {deadline_ns / NS_PER_SEC, deadline_ns % NS_PER_SEC};
+    pthread_mutex_lock(&t->lock);
+    while (t->head && !t->failing &&
+           pthread_cond_timedwait(&t->changed, &t->lock, &until) != ETIMEDOUT) {
+    }
+    pthread_mutex_unlock(&t->lock);
+    net_loop_post(t->loop, close_sender, t);
+    pthread_mutex_lock(&t->lock);
+    while (!t->gone)
+        pthread_cond_wait(&t->changed, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+    if (t->head && !output__spool_save(t)) {
+        LOG_WARN("output", "stopped with samples that were not sent; they are lost",
+                 LOG_STR("output", t->settings->name), LOG_INT("samples", t->samples));
+        drop(t, OUTPUT__DROP_STOPPED, (size_t)t->samples);
+    }
+    while (t->head)
+        take_out(t, &t->head);
+    counter_unregister(t->counters, ARRAY_LEN(t->counters));
+    if (t->format->destroy)
+        t->format->destroy(t->format_state);
+    buf_deinit(&t->building);
+    pthread_mutex_destroy(&t->encode_lock);
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->changed);
+    output_config_free(t->config);
+    mem_free(t);
+}
+
+void output__target_look(struct output__target *t, struct codec_json_writer *w)
+{
+    static const char *const type_names[] = {"graphite", "influxdb",  "remote_write",
+                                             "otlp",     "dogstatsd", "console"};
+    codec_json_begin_object(w);
+    codec_json_put_string(w, "name", slice_cstr(t->settings->name));
+    codec_json_put_string(w, "type", slice_cstr(type_names[t->settings->type]));
+    codec_json_put_string(w, "url", slice_cstr(t->settings->url));
+    codec_json_put_string(w, "from", slice_cstr(t->settings->from ? "statsd" : "all"));
+    pthread_mutex_lock(&t->lock);
+    codec_json_put_bool(w, "failing", t->failing);
+    codec_json_put_string(w, "last_error", slice_cstr(t->last_error));
+    codec_json_put_int(w, "last_failed_ms", t->last_failed_ns / NS_PER_MS);
+    codec_json_put_int(w, "last_sent_ms", t->last_sent_ns / NS_PER_MS);
+    codec_json_put_int(w, "queue_samples", t->samples);
+    codec_json_put_int(w, "queue_bytes", t->bytes);
+    codec_json_put_int(w, "queue_bytes_max", t->settings->queue_bytes);
+    codec_json_put_int(w, "oldest_ms", t->head ? t->head->made_ns / NS_PER_MS : 0);
+    pthread_mutex_unlock(&t->lock);
+    codec_json_put_int(w, "sent_samples", counter_get(&t->counters[OUTPUT__COUNT_SENT]));
+    codec_json_put_int(w, "sent_bytes", counter_get(&t->counters[OUTPUT__COUNT_BYTES]));
+    codec_json_put_int(w, "requests", counter_get(&t->counters[OUTPUT__COUNT_REQUESTS]));
+    codec_json_put_int(w, "failed_requests", counter_get(&t->counters[OUTPUT__COUNT_FAILED]));
+    codec_json_key(w, SLICE("dropped"));
+    codec_json_begin_object(w);
+    for (size_t i = 0; i < OUTPUT__DROP_COUNT; i++)
+        codec_json_put_int(w, drop_names[i], counter_get(&t->counters[OUTPUT__COUNTERS + i]));
+    codec_json_end_object(w);
+    codec_json_end_object(w);
+}
