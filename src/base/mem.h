@@ -16,4 +16,13 @@ void mem_free(void *ptr);
  */
 void *mem_alloc_aligned(size_t align, size_t size);
 
+struct mem_heap {
+    size_t used, resident; /* bytes handed out, and of memory that is no file's */
+};
+/* resident is 0 where it cannot be told. */
+struct mem_heap mem_heap(void);
+/* Gives pages of the heap that nothing is on back to the system when they are many: peaks of
+ * queries and merges leave them behind. Takes milliseconds with a large heap. */
+void mem_trim(void);
+
 #endif

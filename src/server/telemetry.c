@@ -85,6 +85,8 @@ static void put_process(struct server_telemetry *t, const struct each *e)
     put(e, false, "process_open_fds", "Number of open file descriptors.", (double)count_fds());
     put(e, false, "process_resident_memory_bytes", "Resident memory size in bytes.",
         (double)resident_pages * (double)page);
+    put(e, false, "pharos_heap_used_bytes", "Bytes of memory handed out by the heap.",
+        (double)mem_heap().used);
     put(e, false, "process_start_time_seconds",
         "Start time of the process since unix epoch in seconds.",
         (double)t->config.started_ns / 1e9);
@@ -238,6 +240,7 @@ static void *thread_main(void *arg)
         data_metric_batch_reset(batch);
         server_telemetry_collect(t, batch, round++ % METADATA_EVERY == 0, now_ns);
         t->config.sink->metrics(t->config.sink, batch, NULL, NULL);
+        mem_trim();
         struct timespec at;
         clock_gettime(CLOCK_REALTIME, &at);
         int64_t next_ns = at.tv_sec * NS_PER_SEC + at.tv_nsec;

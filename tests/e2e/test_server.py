@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """The life of a server: write, query, restart; reload; doors in use; auth; bad requests."""
 import base64
+import json
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
+import urllib.parse
 
 import pharos_test as pt
 
@@ -220,6 +223,31 @@ class Doors(pt.Case):
             self.assertEqual(server.process.returncode, 1)
             self.assertIn("main.listen", server.log())
             self.assertIn("--set main.listen=127.0.0.1:PORT", server.log())
+
+    def test_memory_of_a_large_query_is_given_back(self):
+        server = self.server("telemetry.interval=1s", doors=False)
+        now = time.time_ns()
+        for batch in range(20):
+            values = [[str(now - (batch * 1000 + i) * 1000000), f'{{"id":"{batch}-{i}-{"x" * 60}"}}'] for i in range(1000)]
+            body = {"streams": [{"stream": {"app": "a"}, "values": values}]}
+            server.post("/loki/api/v1/push", json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        before = server.rss_bytes()
+        query = {"query": "sum by (id) (count_over_time({app=\"a\"} | json [5m]))", "start": now - 3600 * 10**9, "end": now, "step": 30}
+        seen = []
+        done = threading.Event()
+
+        def watch():
+            while not done.is_set():
+                seen.append(server.rss_bytes())
+                time.sleep(0.005)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        server.get("/loki/api/v1/query_range?" + urllib.parse.urlencode(query))
+        done.set()
+        watcher.join()
+        peak = max(seen)
+        self.assertGreater(peak, before + (40 << 20))
+        pt.wait_for("the memory to be given back", lambda: server.rss_bytes() < before + (peak - before) // 2)
 
     def test_all_off_leaves_the_prefix(self):
         server = self.server(doors=False)

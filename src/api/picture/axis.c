@@ -104,7 +104,8 @@ static size_t read_divisors(struct picture__canvas *c, double *out, size_t max)
     while (slice_split(&list, ',', &part) && n < max) {
         int64_t v;
         if (!codec_text_to_int(slice_trim(part), &v) || v < 1 || v > 1000) {
-            picture__fail(c, ERR_INVALID, "yDivisors: numbers from 1 on, as in 4,5,6, are expected");
+            picture__fail(c, ERR_INVALID,
+                          "yDivisors: numbers from 1 on, as in 4,5,6, are expected");
             return 0;
         }
         out[n++] = (double)v;
@@ -316,8 +317,7 @@ static double local_of(const struct text_zone *z, double t)
 double picture__time_first(const struct text_zone *z, double from_s, double step_s)
 {
     double local = local_of(z, from_s), midnight = floor(local / 86400) * 86400;
-    double at = step_s >= 86400 ? midnight
-                                : midnight + floor((local - midnight) / step_s) * step_s;
+    double at = step_s >= 86400 ? midnight : midnight + floor((local - midnight) / step_s) * step_s;
     while (at < local)
         at += step_s;
     return (double)text_zone_to_utc(z, (int64_t)at);

@@ -52,7 +52,8 @@ int picture__canvas_open(struct picture__canvas *c, const struct api_picture *p,
         return picture__fail(c, ERR_INVALID, "fontSize: from 1 to 500");
     if (!(c->margin >= 0 && c->margin < 32000))
         c->margin = 10;
-    c->charged = p->memory && p->format == API_PICTURE_PNG ? (int64_t)(c->width * c->height * 4) : 0;
+    c->charged =
+        p->memory && p->format == API_PICTURE_PNG ? (int64_t)(c->width * c->height * 4) : 0;
     if (c->charged && !budget_take(p->memory, c->charged)) {
         c->charged = 0;
         return picture__fail(c, ERR_NOMEM, "the picture takes more than limits.query.memory");
@@ -110,9 +111,9 @@ int picture__canvas_close(struct picture__canvas *c)
 
 static int hex(char c)
 {
-    return c >= '0' && c <= '9'                       ? c - '0'
+    return c >= '0' && c <= '9'                     ? c - '0'
            : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-                                                      : -1;
+                                                    : -1;
 }
 
 bool picture__color_parse(struct slice text, struct picture__color *out)
@@ -121,13 +122,13 @@ bool picture__color_parse(struct slice text, struct picture__color *out)
         const char *name;
         unsigned char r, g, b;
     } names[] = {
-        {"black", 0, 0, 0},         {"white", 255, 255, 255},   {"blue", 100, 100, 255},
-        {"green", 0, 200, 0},       {"red", 200, 0, 50},        {"yellow", 255, 255, 0},
-        {"orange", 255, 165, 0},    {"purple", 200, 100, 255},  {"brown", 150, 100, 50},
-        {"cyan", 0, 255, 255},      {"aqua", 0, 150, 150},      {"gray", 175, 175, 175},
-        {"grey", 175, 175, 175},    {"magenta", 255, 0, 255},   {"pink", 255, 100, 100},
-        {"gold", 200, 200, 0},      {"rose", 200, 150, 200},    {"darkblue", 0, 0, 255},
-        {"darkgreen", 0, 255, 0},   {"darkred", 255, 0, 0},     {"darkgray", 111, 111, 111},
+        {"black", 0, 0, 0},          {"white", 255, 255, 255},  {"blue", 100, 100, 255},
+        {"green", 0, 200, 0},        {"red", 200, 0, 50},       {"yellow", 255, 255, 0},
+        {"orange", 255, 165, 0},     {"purple", 200, 100, 255}, {"brown", 150, 100, 50},
+        {"cyan", 0, 255, 255},       {"aqua", 0, 150, 150},     {"gray", 175, 175, 175},
+        {"grey", 175, 175, 175},     {"magenta", 255, 0, 255},  {"pink", 255, 100, 100},
+        {"gold", 200, 200, 0},       {"rose", 200, 150, 200},   {"darkblue", 0, 0, 255},
+        {"darkgreen", 0, 255, 0},    {"darkred", 255, 0, 0},    {"darkgray", 111, 111, 111},
         {"darkgrey", 111, 111, 111},
     };
     double rgba[4] = {0, 0, 0, -1};
@@ -196,8 +197,8 @@ static const char *drawable(struct slice text, char *out, size_t out_size)
     for (size_t i = 0; i < text.len && n + 5 < out_size;) {
         unsigned char lead = (unsigned char)text.ptr[i];
         size_t len = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        bool good = (lead < 0x80 ? lead >= 0x20 : lead >= 0xc2 && lead < 0xf5) &&
-                    i + len <= text.len;
+        bool good =
+            (lead < 0x80 ? lead >= 0x20 : lead >= 0xc2 && lead < 0xf5) && i + len <= text.len;
         for (size_t k = 1; good && k < len; k++)
             good = ((unsigned char)text.ptr[i + k] & 0xc0) == 0x80;
         /* too long forms and surrogates */
@@ -323,7 +324,8 @@ void picture__legend(struct picture__canvas *c, const struct picture__legend_ent
     bool sides = two_axes && columns_fit;
     double room = sides ? floor((c->width - c->area.x_min) / width) / 2 : c->width / width;
     double columns = MAX(1, floor(room));
-    double lines = sides ? (double)MAX(count - right, right) / columns : ceil((double)count / columns);
+    double lines =
+        sides ? (double)MAX(count - right, right) / columns : ceil((double)count / columns);
     c->area.y_max -= MAX(1, lines) * line + padding;
     cairo_set_line_width(c->cr, 1);
     double x = c->area.x_min, y = c->area.y_max + 2 * padding;

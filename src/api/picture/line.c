@@ -106,9 +106,12 @@ static void look_of_axes(struct graph *g)
     for (size_t i = 0; i < g->count; i++) {
         struct line *l = &g->lines[i];
         if (g->two_axes) {
-            enum api_picture_option width = l->right ? API_PICTURE_RIGHT_WIDTH : API_PICTURE_LEFT_WIDTH;
-            enum api_picture_option color = l->right ? API_PICTURE_RIGHT_COLOR : API_PICTURE_LEFT_COLOR;
-            enum api_picture_option dash = l->right ? API_PICTURE_RIGHT_DASHED : API_PICTURE_LEFT_DASHED;
+            enum api_picture_option width =
+                l->right ? API_PICTURE_RIGHT_WIDTH : API_PICTURE_LEFT_WIDTH;
+            enum api_picture_option color =
+                l->right ? API_PICTURE_RIGHT_COLOR : API_PICTURE_LEFT_COLOR;
+            enum api_picture_option dash =
+                l->right ? API_PICTURE_RIGHT_DASHED : API_PICTURE_LEFT_DASHED;
             l->width = picture__number(c, width, l->width);
             if (picture__has(g->p, color))
                 l->color = g->p->options[color];
@@ -277,7 +280,8 @@ static void set_axes(struct graph *g)
         c->area.x_max = fmin(c->area.x_max, c->width - g->right.width * 1.02);
         return;
     }
-    bool new_min = picture__has(g->p, API_PICTURE_Y_MIN), new_max = picture__has(g->p, API_PICTURE_Y_MAX);
+    bool new_min = picture__has(g->p, API_PICTURE_Y_MIN),
+         new_max = picture__has(g->p, API_PICTURE_Y_MAX);
     limits_of(g, true, false, &low, &high);
     picture__axis_set(c, &g->left, low, high,
                       new_min && new_max ? &only

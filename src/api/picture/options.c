@@ -59,7 +59,7 @@ int picture__choice(struct picture__canvas *c, enum api_picture_option o, const 
 
 /* --- templates --- */
 
-#define RAINBOW "blue,green,red,purple,brown,yellow,aqua,grey,magenta,pink,gold,rose"
+#define RAINBOW   "blue,green,red,purple,brown,yellow,aqua,grey,magenta,pink,gold,rose"
 #define SOLARIZED "#268bd2,#859900,#dc322f,#6c71c4,#cb4b16,#b58900,#2aa198,#d33682"
 
 static const struct picture__template templates[] = {

@@ -113,9 +113,9 @@ struct picture__axis {
     double log_base; /* 0: linear */
     enum picture__units units;
     size_t label_count;
-    double *values;        /* of the labels, ascending */
-    struct slice *labels;  /* in the picture's arena */
-    double width;          /* of the widest label */
+    double *values;       /* of the labels, ascending */
+    struct slice *labels; /* in the picture's arena */
+    double width;         /* of the widest label */
 };
 /* From the range of the data. */
 void picture__axis_set(struct picture__canvas *c, struct picture__axis *a, double low, double high,

@@ -27,7 +27,8 @@ static void draw(struct picture__canvas *c, const struct api_picture_slice *slic
     const struct api_picture *p = c->p;
     struct picture__legend_entry *entries =
         ARENA_ARRAY(p->arena, struct picture__legend_entry, count + 1);
-    double total = 0, theta = 1.5 * M_PI, least = picture__number(c, API_PICTURE_VALUE_LABELS_MIN, 5);
+    double total = 0, theta = 1.5 * M_PI,
+           least = picture__number(c, API_PICTURE_VALUE_LABELS_MIN, 5);
     double alpha = picture__number(c, API_PICTURE_AREA_ALPHA, 1);
     int labels = picture__choice(c, API_PICTURE_VALUE_LABELS, label_words);
     bool rotated = picture__choice(c, API_PICTURE_PIE_LABELS, way_words) == 1;
