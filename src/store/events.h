@@ -8,6 +8,7 @@
 #ifndef STORE_EVENTS_H
 #define STORE_EVENTS_H
 
+#include "base/task.h"
 #include "data/event_batch.h"
 #include "store/source.h"
 #include "store/store.h"
@@ -126,6 +127,9 @@ struct store_event_scan {
     bool children;           /* deliver spans' events and links */
     uint64_t after_position; /* only rows that arrived after it, where they are in memory still:
                                 for tailing; 0 = all rows */
+    /* `next` looks into several pieces at once on its threads; NULL: the caller alone. The rows are
+     * the same either way. */
+    struct task_pool *pool;
 };
 
 /* --- results --- */
@@ -178,11 +182,20 @@ struct store_event_stats {
     uint64_t skipped_by_stream, skipped_by_zone, skipped_by_token, skipped_by_limit; /* groups */
 };
 
+void store_event_stats_add(struct store_event_stats *to, const struct store_event_stats *more);
+
 /* Rows and bytes of lines, of a stream, level and minute. For spans the level is the status. */
 struct store_event_count {
-    int64_t ts_ns;               /* begin of the step */
+    int64_t ts_ns;               /* begin of the step; of one minute: its rows are those of
+                                    (ts, ts + 60 s] */
     uint32_t stream;             /* index, or DATA_EVENT_NONE when not asked for by stream */
     enum data_event_level level; /* UNKNOWN when not asked for by level */
+    /* UNKNOWN is told apart by whether it was "unknown", there was none, or it was no level. */
+    enum store_event_level_state {
+        STORE_LEVEL_NAMED,
+        STORE_LEVEL_MISSING,
+        STORE_LEVEL_ODD,
+    } level_state;
     uint64_t rows, bytes;
 };
 struct store_event_counts {
@@ -243,15 +256,21 @@ struct store_event_ops {
      * close. */
     int (*next)(struct store_event_cursor *c, struct store_event_chunk *out, struct diag *diag);
     /* Instead of `next`, for those who do not need the order: the scan's pieces, each to be read
-     * once, by any thread, into a chunk of its own, with its rows (at most 65,536) in any order. */
+     * once, by any thread, into a chunk of its own, with its rows (at most 65,536) in any order;
+     * but of rows of one stream and time those that arrived later come later, and in pieces of
+     * greater numbers. */
     size_t (*morsel_count)(struct store_event_cursor *c);
+    /* All its rows lie in [*t_min, *t_max]. */
+    void (*morsel_times)(struct store_event_cursor *c, size_t i, int64_t *t_min_ns,
+                         int64_t *t_max_ns);
     int (*morsel_read)(struct store_event_cursor *c, size_t i, struct store_event_chunk *out,
                        struct diag *diag);
     void (*cursor_stats)(struct store_event_cursor *c, struct store_event_stats *out);
     void (*close)(struct store_event_cursor *c);
 
     /* Counts by step (a multiple of a minute; 0 = one step for the whole range) from what is kept
-     * per minute, without touching rows: a minute that the range cuts counts whole. */
+     * per minute, without touching rows: a minute that the range cuts counts whole. Minutes are
+     * open where they begin and closed where they end. */
     int (*counts)(struct store_event_source *src, const struct store_event_select *req,
                   int64_t step_ns, bool by_stream, bool by_level, struct arena *arena,
                   struct store_event_counts *out, struct diag *diag);
@@ -268,6 +287,9 @@ struct store_event_ops {
     int (*fields)(struct store_event_source *src, const struct store_event_select *req,
                   struct arena *arena, struct store_event_field_info **out, size_t *out_count,
                   struct diag *diag);
+    /* False: certainly no row of the range has the field (streams' labels are not looked at). */
+    bool (*may_have)(struct store_event_source *src, const struct store_event_select *req,
+                     const struct store_event_field *field);
     /* Values of a field of the rows that satisfy the scan (its fields, order and limit are not
      * looked at), most frequent first, at most `limit` when it is not 0. */
     int (*field_values)(struct store_event_source *src, struct store_event_field field,

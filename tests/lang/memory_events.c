@@ -24,7 +24,7 @@ struct memory_events {
 struct store_event_cursor {
     struct memory_events *m;
     const struct store_event_scan *scan;
-    VEC(size_t) rows; /* that satisfy the scan, in order */
+    VEC(size_t) rows; /* that satisfy the scan, oldest first */
     size_t at;
     struct store_event_stats stats;
 };
@@ -67,7 +67,8 @@ void memory_events_add(struct memory_events *m, const char *labels, int64_t ts_n
         stream++;
     if (stream == m->streams.len)
         vec_push(&m->streams,
-                 ((struct store_event_stream){.labels = data_labels_copy(m->arena, set)}));
+                 ((struct store_event_stream){.labels = data_labels_copy(m->arena, set),
+                                              .id = {.hi = stream}}));
     data_labels_builder_deinit(&b);
     struct row row = {.ts_ns = ts_ns,
                       .stream = stream,
@@ -148,10 +149,9 @@ static int scan(struct store_event_source *src, const struct store_event_scan *r
     c->m = m;
     c->scan = req;
     for (size_t i = 0; i < m->rows.len; i++) {
-        size_t k = req->order == STORE_EVENT_OLDEST_FIRST ? i : m->rows.len - 1 - i;
         c->stats.rows_scanned++;
-        if (satisfies(m, &m->rows.items[k], req, &scratch))
-            vec_push(&c->rows, k);
+        if (satisfies(m, &m->rows.items[i], req, &scratch))
+            vec_push(&c->rows, i);
     }
     buf_deinit(&scratch);
     *out = c;
@@ -222,11 +222,35 @@ static void read_rows(const struct store_event_cursor *c, size_t first, size_t c
     }
 }
 
+static void swap(void *items, size_t size, size_t a, size_t b)
+{
+    char other[64], *at = items;
+    memcpy(other, at + a * size, size);
+    memcpy(at + a * size, at + b * size, size);
+    memcpy(at + b * size, other, size);
+}
+
+static void reverse(struct store_event_chunk *c, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        swap((void *)(uintptr_t)c->ts, sizeof(*c->ts), i, count - 1 - i);
+        swap((void *)(uintptr_t)c->stream, sizeof(*c->stream), i, count - 1 - i);
+        for (size_t k = 0; k < c->column_count; k++)
+            swap((void *)(uintptr_t)c->columns[k].values, sizeof(*c->columns[k].values), i,
+                 count - 1 - i);
+    }
+}
+
 static int next(struct store_event_cursor *c, struct store_event_chunk *out, struct diag *diag)
 {
     size_t count = MIN(c->m->morsel, c->rows.len - c->at);
-    read_rows(c, c->at, count, out);
     c->at += count;
+    if (c->scan->order == STORE_EVENT_OLDEST_FIRST) {
+        read_rows(c, c->at - count, count, out);
+        return 0;
+    }
+    read_rows(c, c->rows.len - c->at, count, out);
+    reverse(out, count);
     return 0;
 }
 
@@ -235,11 +259,18 @@ static size_t morsel_count(struct store_event_cursor *c)
     return (c->rows.len + c->m->morsel - 1) / c->m->morsel;
 }
 
+static void morsel_times(struct store_event_cursor *c, size_t i, int64_t *t_min_ns,
+                         int64_t *t_max_ns)
+{
+    size_t first = i * c->m->morsel, end = MIN(first + c->m->morsel, c->rows.len);
+    *t_min_ns = c->m->rows.items[c->rows.items[first]].ts_ns;
+    *t_max_ns = c->m->rows.items[c->rows.items[end - 1]].ts_ns;
+}
+
 static int morsel_read(struct store_event_cursor *c, size_t i, struct store_event_chunk *out,
                        struct diag *diag)
 {
-    /* From the end: nobody may rely on their order. */
-    size_t first = (morsel_count(c) - 1 - i) * c->m->morsel;
+    size_t first = i * c->m->morsel;
     read_rows(c, first, MIN(c->m->morsel, c->rows.len - first), out);
     return 0;
 }
@@ -266,6 +297,7 @@ struct memory_events *memory_events_new(void)
                                                .scan = scan,
                                                .next = next,
                                                .morsel_count = morsel_count,
+                                               .morsel_times = morsel_times,
                                                .morsel_read = morsel_read,
                                                .cursor_stats = cursor_stats,
                                                .close = close_cursor};

@@ -90,12 +90,24 @@ static void answer_numbers(const struct logql_expr *e, const struct question *q,
     }
 }
 
-/* `memory` may be NULL: what the answer may use. */
+/* Three threads, one after the other. */
+static void in_turn(struct task_pool *pool, enum task_class cls, size_t count, size_t width,
+                    void (*fn)(void *ctx, size_t i), void *ctx)
+{
+    for (size_t i = count; i-- > 0;)
+        fn(ctx, i);
+}
+static struct task_pool three = {.parallel = in_turn, .width = 3};
+
+/* `memory` and `pool` may be NULL: what the answer may use. */
 static int answer(struct memory_events *m, const struct question *q, struct budget *memory,
-                  struct buf *out)
+                  struct task_pool *pool, struct buf *out)
 {
     struct arena *plans = arena_new(0, NULL), *arena = arena_new(256, memory);
-    const struct logql_env env = {.source = memory_events_face(m), .tenant = SLICE("default")};
+    const struct logql_env env = {.source = memory_events_face(m),
+                                  .tenant = SLICE("default"),
+                                  .pool = pool,
+                                  .limits = {.memory = memory}};
     struct logql_expr *e = NULL;
     struct diag d;
     diag_init(&d);
@@ -231,12 +243,12 @@ static void answers(void **state)
 {
     (void)state;
     size_t wrong = 0;
-    for (size_t morsel = 2; morsel < 1001; morsel += 998) {
+    for (int way = 0; way < 4; way++) {
         struct memory_events *m = make_source();
-        memory_events_set_morsel(m, morsel);
+        memory_events_set_morsel(m, way & 1 ? 1000 : 1 + way / 2);
         for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
             struct buf out = {0};
-            answer(m, &questions[i], NULL, &out);
+            answer(m, &questions[i], NULL, way & 2 ? &three : NULL, &out);
             if (!slice_eq_cstr(buf_slice(&out), questions[i].expected)) {
                 print_message("%s\n  gives    <%s>\n  expected <%s>\n", questions[i].query,
                               buf_cstr(&out), questions[i].expected);
@@ -260,7 +272,7 @@ static void memory_may_end_anywhere(void **state)
             struct budget memory;
             struct buf out = {0};
             budget_init(&memory, NULL, limit, "limits.query.memory");
-            int err = answer(m, &questions[i], &memory, &out);
+            int err = answer(m, &questions[i], &memory, limit & 1 ? &three : NULL, &out);
             done = err != ERR_NOMEM;
             if (!done && slice_find(buf_slice(&out), SLICE("limits.query.memory")) < 0)
                 fail_msg("%s with %lld bytes: %s", questions[i].query, (long long)limit,

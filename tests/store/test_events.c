@@ -128,8 +128,8 @@ static void check_counts(struct world *w)
                 struct data_value level = model_value(m, row, 2), line = model_value(m, row, 1);
                 enum data_event_level is =
                     level.kind ? data_event_level_parse(level.text) : DATA_LEVEL_UNKNOWN;
-                if (row->deleted || row->ts < k->ts_ns || row->ts >= k->ts_ns + 60 * NS_PER_SEC ||
-                    is != k->level ||
+                if (row->deleted || row->ts <= k->ts_ns || row->ts > k->ts_ns + 60 * NS_PER_SEC ||
+                    is != k->level || !level.kind != (k->level_state == STORE_LEVEL_MISSING) ||
                     (by_stream && !data_labels_eq(counts.streams[k->stream].labels,
                                                   model_labels(m, row->stream))))
                     continue;

@@ -1,7 +1,7 @@
 /* A scan's pieces are read in any order and by several threads. Each thread has series of its own,
  * which are put together at the end. What can be counted is added up where a window begins and
  * taken off where the last one ends; what needs the values in their order is kept and sorted. */
-#include "lang/logql/range.h"
+#include "lang/logql/range_priv.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -16,61 +16,6 @@
 #include "text/duration.h"
 #include "text/regex.h"
 
-struct sample {
-    int64_t ts_ns;
-    double value;
-};
-
-struct series {
-    struct data_labels labels;
-    /* One a step and one more: by how much the sums differ from the step before. */
-    double *count, *sum;
-    VEC(struct sample) samples;
-    size_t sorted; /* so many samples of the front are in order */
-};
-
-struct run;
-
-/* Which series a row's stream and fields gave last; most rows are like one before. */
-#define SLOTS      1024
-#define SLOT_BYTES 48 /* of the fields' values; rows with more take the long way */
-struct plain_slot {
-    uint32_t series; /* + 1; 0 = empty */
-    uint32_t stream;
-    uint32_t len;
-    char values[SLOT_BYTES];
-};
-
-/* What one thread has. */
-struct worker {
-    struct worker *next;
-    struct run *run;
-    struct logql_rows rows;
-    struct store_event_chunk chunk;
-    struct arena *arena; /* labels and sums of the series; charged */
-    struct map *ids;     /* encoded labels -> index of series */
-    VEC(struct series) all;
-    struct plain_slot *slots; /* SLOTS of them: series of rows that nothing is done with */
-    struct buf key;
-    size_t last_series; /* of the line taken last */
-    int64_t charged;    /* bytes of samples */
-};
-
-struct run {
-    const struct logql_range *range;
-    struct query_exec *x;
-    int64_t first_ns, step_ns, range_ns; /* windows are (T - range, T], T = first + i * step */
-    size_t steps;
-    bool counts, bytes, keeps; /* counts lines; sums their bytes; keeps samples */
-    struct store_event_cursor *cursor;
-
-    pthread_mutex_t lock; /* of all below */
-    struct worker *idle;
-    struct diag failed;
-    _Atomic bool stop;
-    _Atomic size_t series_count;
-};
-
 /* --- where a line counts --- */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -78,8 +23,7 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* The steps whose windows hold ts: [*from, *to). False when there are none. */
-static bool steps_of(const struct run *r, int64_t ts_ns, size_t *from, size_t *to)
+bool logql__range_steps(const struct run *r, int64_t ts_ns, size_t *from, size_t *to)
 {
     /* T >= ts and T < ts + range */
     int64_t a = floor_div(ts_ns - r->first_ns + r->step_ns - 1, r->step_ns);
@@ -124,7 +68,7 @@ static int no_memory(struct run *r)
 }
 
 /* The series of the label set in w->key; `labels` are its labels, of which some may not belong. */
-static struct series *series_of(struct worker *w, const struct logql_label *labels, size_t count)
+struct series *logql__range_series(struct worker *w, const struct logql_label *labels, size_t count)
 {
     struct run *r = w->run;
     bool added;
@@ -167,7 +111,7 @@ static struct series *series_of(struct worker *w, const struct logql_label *labe
 }
 
 /* Labels are sorted by name. */
-static void make_key(struct worker *w, const struct logql_label *labels, size_t count)
+void logql__range_key(struct worker *w, const struct logql_label *labels, size_t count)
 {
     buf_clear(&w->key);
     for (size_t i = 0; i < count; i++) {
@@ -203,7 +147,7 @@ static int add(struct worker *w, struct series *s, int64_t ts_ns, double value)
     size_t from, to;
     if (!s)
         return ERR_NOMEM;
-    if (!steps_of(r, ts_ns, &from, &to))
+    if (!logql__range_steps(r, ts_ns, &from, &to))
         return 0;
     if (r->keeps)
         return add_sample(w, s, ts_ns, value);
@@ -258,8 +202,8 @@ static int take_line(struct worker *w, size_t i)
     if (l->error.len && !slice_eq_cstr(logql_line_get(l, SLICE(LOGQL_PRESERVE_ERROR)), "true"))
         return pipeline_error(w->run, l);
     logql_line_finish(l);
-    make_key(w, l->labels.items, l->labels.len);
-    struct series *s = series_of(w, l->labels.items, l->labels.len);
+    logql__range_key(w, l->labels.items, l->labels.len);
+    struct series *s = logql__range_series(w, l->labels.items, l->labels.len);
     if (s)
         w->last_series = (size_t)(s - w->all.items);
     return add(w, s, l->ts_ns, value);
@@ -320,7 +264,7 @@ static int take_plain(struct worker *w)
     return err;
 }
 
-static struct worker *take_worker(struct run *r)
+struct worker *logql__range_take(struct run *r)
 {
     pthread_mutex_lock(&r->lock);
     struct worker *w = r->idle;
@@ -337,7 +281,7 @@ static struct worker *take_worker(struct run *r)
     return w;
 }
 
-static void give_worker(struct run *r, struct worker *w)
+void logql__range_give(struct run *r, struct worker *w)
 {
     pthread_mutex_lock(&r->lock);
     w->next = r->idle;
@@ -353,7 +297,7 @@ static void read_morsel(void *ctx, size_t i)
     diag_init(&d);
     if (r->stop)
         return;
-    struct worker *w = take_worker(r);
+    struct worker *w = logql__range_take(r);
     uint64_t overruns = text_regex_overruns();
     int err = range->env->source->ops->morsel_read(r->cursor, i, &w->chunk, &d);
     if (err) {
@@ -367,7 +311,7 @@ static void read_morsel(void *ctx, size_t i)
         if (!err && text_regex_check(overruns, "a regular expression of the query", &d))
             fail(r, d.code, "%s", d.msg);
     }
-    give_worker(r, w);
+    logql__range_give(r, w);
 }
 
 /* --- putting together --- */
@@ -567,6 +511,32 @@ static void free_workers(struct run *r)
     }
 }
 
+static int read_rows(struct run *r, struct store_event_scan *req)
+{
+    const struct logql_env *env = r->range->env;
+    struct store_event_stats stats;
+    int err = env->source->ops->scan(env->source, req, &r->cursor, r->x->diag);
+    if (err)
+        return err;
+    for (struct worker *w = r->idle; w; w = w->next) {
+        logql_rows_forget_streams(&w->rows);
+        mem_free(w->slots);
+        w->slots = NULL;
+    }
+    size_t count = env->source->ops->morsel_count(r->cursor);
+    size_t width = r->x->env->pool ? MAX(r->x->env->pool->width, (size_t)1) : 1;
+    if (width > 1 && count > 1)
+        r->x->env->pool->parallel(r->x->env->pool, TASK_INTERACTIVE, count, width, read_morsel, r);
+    for (size_t i = 0; !(width > 1 && count > 1) && i < count; i++)
+        read_morsel(r, i);
+    env->source->ops->cursor_stats(r->cursor, &stats);
+    store_event_stats_add(&r->range->stats->scan, &stats);
+    env->source->ops->close(r->cursor);
+    if (r->failed.code)
+        return diag_set(r->x->diag, r->failed.code, "%s", r->failed.msg);
+    return query__check(r->x);
+}
+
 static int scan(struct run *r, int64_t last_ns)
 {
     const struct logql_range *range = r->range;
@@ -579,21 +549,18 @@ static int scan(struct run *r, int64_t last_ns)
                                               .matcher_count = log->matcher_count,
                                               .limits = env->limits},
                                    .order = STORE_EVENT_OLDEST_FIRST};
+    logql__cut_list cuts = {0};
     logql_rows_scan(range->pipeline, &req);
-    int err = env->source->ops->scan(env->source, &req, &r->cursor, r->x->diag);
-    if (err)
-        return err;
-    size_t count = env->source->ops->morsel_count(r->cursor);
-    size_t width = r->x->env->pool ? MAX(r->x->env->pool->width, (size_t)1) : 1;
-    if (width > 1 && count > 1)
-        r->x->env->pool->parallel(r->x->env->pool, TASK_INTERACTIVE, count, width, read_morsel, r);
-    for (size_t i = 0; !(width > 1 && count > 1) && i < count; i++)
-        read_morsel(r, i);
-    env->source->ops->cursor_stats(r->cursor, &range->stats->scan);
-    env->source->ops->close(r->cursor);
-    if (r->failed.code)
-        return diag_set(r->x->diag, r->failed.code, "%s", r->failed.msg);
-    return query__check(r->x);
+    int err = logql__range_count(r, &req.select, &cuts, r->x->diag);
+    if (!err && r->failed.code)
+        err = diag_set(r->x->diag, r->failed.code, "%s", r->failed.msg);
+    for (size_t i = 0; i < cuts.len && !err; i++) {
+        req.select.t_min_ns = cuts.items[i].begin_ns;
+        req.select.t_max_ns = cuts.items[i].end_ns;
+        err = read_rows(r, &req);
+    }
+    vec_free(&cuts);
+    return err;
 }
 
 int logql__range_eval(const struct query_rows *rows, struct query_exec *x, struct query_grid *out)

@@ -76,6 +76,12 @@ static int by_name(const void *a, const void *b)
     return slice_cmp(((const struct logql_label *)a)->name, ((const struct logql_label *)b)->name);
 }
 
+void logql_rows_forget_streams(struct logql_rows *r)
+{
+    vec_clear(&r->streams);
+    arena_reset(r->arena);
+}
+
 const struct logql_rows_stream *logql_rows_stream(struct logql_rows *r, uint32_t stream)
 {
     while (r->streams.len <= stream)

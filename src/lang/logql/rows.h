@@ -35,6 +35,8 @@ void logql_rows_init(struct logql_rows *r, const struct logql_pipeline *pipeline
 void logql_rows_deinit(struct logql_rows *r);
 /* Chunks of one scan, one after the other. */
 void logql_rows_chunk(struct logql_rows *r, const struct store_event_chunk *chunk);
+/* Before the chunks of another scan, whose streams are others. */
+void logql_rows_forget_streams(struct logql_rows *r);
 /* Takes row i through the pipeline; false when it is dropped. What r->line then holds is good until
  * the next row. */
 bool logql_rows_run(struct logql_rows *r, size_t i);

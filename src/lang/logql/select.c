@@ -3,9 +3,11 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "lang/logql/rows.h"
+#include "lang/logql/parallel.h"
 #include "lang/logql/run.h"
 #include "text/regex.h"
+
+#define ORDERED_CHUNKS 2 /* read before all threads are asked */
 
 struct gather {
     const struct logql_select *select;
@@ -30,13 +32,13 @@ static bool is_own(const struct gather *g, const struct logql_label *l)
 }
 
 /* The stream that a line belongs to. */
-static int stream_of(struct gather *g, const struct logql_line *l, size_t *out)
+static int stream_of(struct gather *g, const struct logql_kept *l, size_t *out)
 {
     size_t own = 0;
     bool added;
     buf_clear(&g->key);
-    for (size_t i = 0; i < l->labels.len; i++) {
-        const struct logql_label *label = &l->labels.items[i];
+    for (size_t i = 0; i < l->label_count; i++) {
+        const struct logql_label *label = &l->labels[i];
         if (!is_own(g, label))
             continue;
         own++;
@@ -49,8 +51,8 @@ static int stream_of(struct gather *g, const struct logql_line *l, size_t *out)
     if (added) {
         struct data_label *items = ARENA_ARRAY(g->arena, struct data_label, own);
         size_t n = 0;
-        for (size_t i = 0; items && i < l->labels.len; i++) {
-            const struct logql_label *label = &l->labels.items[i];
+        for (size_t i = 0; items && i < l->label_count; i++) {
+            const struct logql_label *label = &l->labels[i];
             if (!is_own(g, label))
                 continue;
             items[n] = (struct data_label){arena_slice(g->arena, label->name),
@@ -69,10 +71,9 @@ static int stream_of(struct gather *g, const struct logql_line *l, size_t *out)
     return 0;
 }
 
-static int add_line(struct gather *g, struct logql_line *l)
+static int add_line(struct gather *g, const struct logql_kept *l)
 {
     size_t id, others = 0;
-    logql_line_finish(l);
     int err = stream_of(g, l, &id);
     if (err)
         return err;
@@ -88,18 +89,18 @@ static int add_line(struct gather *g, struct logql_line *l)
         g->room.items[id] = room;
     }
     struct logql_entry *e = &s->entries[s->count++];
-    *e = (struct logql_entry){.ts_ns = l->ts_ns, .line = arena_slice(g->arena, l->text)};
+    *e = (struct logql_entry){.ts_ns = l->ts_ns, .line = arena_slice(g->arena, l->line)};
     if (!e->line.ptr)
         return no_memory(g->diag);
     if (!g->select->categorize)
         return 0;
-    for (size_t i = 0; i < l->labels.len; i++)
-        others += !is_own(g, &l->labels.items[i]);
+    for (size_t i = 0; i < l->label_count; i++)
+        others += !is_own(g, &l->labels[i]);
     struct logql_label *labels = ARENA_ARRAY(g->arena, struct logql_label, others);
     if (!labels)
         return no_memory(g->diag);
-    for (size_t i = 0; i < l->labels.len; i++) {
-        const struct logql_label *label = &l->labels.items[i];
+    for (size_t i = 0; i < l->label_count; i++) {
+        const struct logql_label *label = &l->labels[i];
         if (!is_own(g, label))
             labels[e->label_count++] =
                 (struct logql_label){arena_slice(g->arena, label->name),
@@ -130,17 +131,33 @@ static int by_labels(const void *a, const void *b)
                            ((const struct logql_stream *)b)->labels);
 }
 
-static int read_all(struct gather *g, struct logql_rows *rows, struct store_event_source *source,
-                    struct store_event_cursor *cursor)
+/* *out_more: so many chunks were read, and there may be more lines. */
+static int read_ordered(struct gather *g, struct logql_rows *rows,
+                        struct store_event_source *source, struct store_event_cursor *cursor,
+                        size_t chunks_max, bool *out_more)
 {
     uint64_t limit = g->select->limit;
     struct store_event_chunk chunk = {0};
-    int err;
-    while (!(err = source->ops->next(cursor, &chunk, g->diag)) && chunk.count) {
+    int err = 0;
+    *out_more = false;
+    for (size_t n = 0;; n++) {
+        if (n == chunks_max) {
+            *out_more = true;
+            break;
+        }
+        err = source->ops->next(cursor, &chunk, g->diag);
+        if (err || !chunk.count)
+            break;
         logql_rows_chunk(rows, &chunk);
         for (size_t i = 0; i < chunk.count && !err && !(limit && g->taken == limit); i++) {
-            if (logql_rows_run(rows, i) && is_due(g, rows->line.ts_ns))
-                err = add_line(g, &rows->line);
+            if (!logql_rows_run(rows, i) || !is_due(g, rows->line.ts_ns))
+                continue;
+            logql_line_finish(&rows->line);
+            const struct logql_kept kept = {.ts_ns = rows->line.ts_ns,
+                                            .line = rows->line.text,
+                                            .labels = rows->line.labels.items,
+                                            .label_count = rows->line.labels.len};
+            err = add_line(g, &kept);
         }
         if (err || (limit && g->taken == limit))
             break;
@@ -149,13 +166,57 @@ static int read_all(struct gather *g, struct logql_rows *rows, struct store_even
     return err;
 }
 
+static int take_kept(void *ctx, const struct logql_kept *kept, bool *out_enough)
+{
+    struct gather *g = ctx;
+    g->taken++;
+    *out_enough = g->taken == g->select->limit;
+    return add_line(g, kept);
+}
+
+static void forget(struct gather *g)
+{
+    map_free(g->ids);
+    g->ids = map_new();
+    vec_clear(&g->streams);
+    vec_clear(&g->room);
+    g->taken = 0;
+}
+
+/* What is in reach is read row by row; where that is not enough and stages cost, on all threads. */
+static int read_all(struct gather *g, struct logql_rows *rows, const struct logql_env *env,
+                    struct store_event_scan *scan, struct store_event_stats *stats)
+{
+    const struct store_event_ops *ops = env->source->ops;
+    bool parallel = env->pool && env->pool->width > 1 && rows->pipeline->step_count &&
+                    !g->select->interval_ns && !g->select->after_position;
+    struct store_event_cursor *cursor;
+    bool more;
+    int err = ops->scan(env->source, scan, &cursor, g->diag);
+    if (err)
+        return err;
+    err = read_ordered(g, rows, env->source, cursor, parallel ? ORDERED_CHUNKS : SIZE_MAX, &more);
+    ops->cursor_stats(cursor, stats);
+    ops->close(cursor);
+    if (err || !more)
+        return err;
+    forget(g);
+    struct logql_parallel p = {.env = env,
+                               .pipeline = rows->pipeline,
+                               .probe = rows->probe,
+                               .scan = scan,
+                               .limit = g->select->limit,
+                               .take = take_kept,
+                               .ctx = g};
+    return logql__read_parallel(&p, stats, g->diag);
+}
+
 int logql_select_run(const struct logql_expr *expr, const struct logql_select *select,
                      const struct logql_env *env, struct arena *arena, struct logql_streams *out,
                      struct diag *diag)
 {
     const struct logql_pipeline_options options = {.all_labels = true};
     struct gather g = {.select = select, .arena = arena, .diag = diag, .ids = map_new()};
-    struct store_event_cursor *cursor = NULL;
     struct logql_pipeline *pipeline;
     struct logql_rows rows = {0};
     struct arena *plans = arena_new(0, NULL); /* as small as the query is */
@@ -181,22 +242,17 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
                    .matcher_count = expr->matcher_count,
                    .limits = env->limits},
         .order = select->forward ? STORE_EVENT_OLDEST_FIRST : STORE_EVENT_NEWEST_FIRST,
-        .after_position = select->after_position};
+        .after_position = select->after_position,
+        .pool = env->pool};
     logql_rows_scan(pipeline, &scan);
     /* Lines that the pipeline may drop have to be made up for. */
     if (!select->interval_ns && !pipeline->step_count)
         scan.limit = select->limit;
     if (scan.select.t_min_ns > scan.select.t_max_ns)
         goto done;
-    err = env->source->ops->scan(env->source, &scan, &cursor, diag);
-    if (!err)
-        err = read_all(&g, &rows, env->source, cursor);
+    err = read_all(&g, &rows, env, &scan, &out->stats.scan);
     if (!err)
         err = text_regex_check(overruns, "a regular expression of the query", diag);
-    if (cursor) {
-        env->source->ops->cursor_stats(cursor, &out->stats.scan);
-        env->source->ops->close(cursor);
-    }
     out->streams = arena_dup(arena, g.streams.items, g.streams.len * sizeof(*g.streams.items));
     if (!err && !out->streams)
         err = no_memory(diag);

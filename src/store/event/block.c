@@ -118,6 +118,18 @@ static bool good_kind(uint64_t field, enum data_value_kind kind)
                                                   : data_event_intrinsic_kind((uint32_t)field));
 }
 
+uint8_t store_event_level_code(enum data_event_table table, struct data_value v)
+{
+    if (table != DATA_EVENT_LOGS)
+        return v.kind == DATA_VALUE_INT && v.i >= 0 && v.i < DATA_LEVEL_COUNT ? (uint8_t)v.i : 0;
+    if (v.kind != DATA_VALUE_STRING)
+        return STORE_LEVEL_NONE;
+    enum data_event_level level = data_event_level_parse(v.text);
+    return level == DATA_LEVEL_UNKNOWN && !slice_eq(v.text, data_event_level_name(level))
+               ? STORE_LEVEL_OTHER
+               : (uint8_t)level;
+}
+
 /* Checks `count` attributes, and notes what rows keep beside them. */
 static bool skip_attrs(struct parser *p, uint64_t count, struct store_event_block_row *row)
 {
@@ -133,10 +145,10 @@ static bool skip_attrs(struct parser *p, uint64_t count, struct store_event_bloc
             row->line_bytes = (uint32_t)MIN(v.text.len, (size_t)UINT32_MAX);
         else if (field == DATA_EVENT_LEVEL && v.kind == DATA_VALUE_STRING &&
                  p->table == DATA_EVENT_LOGS)
-            row->level = (uint8_t)data_event_level_parse(v.text);
+            row->level = store_event_level_code(p->table, v);
         else if (field == DATA_EVENT_STATUS && v.kind == DATA_VALUE_INT &&
                  p->table == DATA_EVENT_SPANS)
-            row->level = v.i >= 0 && v.i < DATA_LEVEL_COUNT ? (uint8_t)v.i : 0;
+            row->level = store_event_level_code(p->table, v);
     }
     return true;
 }
@@ -176,6 +188,7 @@ static bool parse_rows(struct parser *p)
         ts = (int64_t)((uint64_t)ts + (uint64_t)codec_unzigzag(zz));
         row->ts = ts;
         row->stream = (uint32_t)stream;
+        row->level = store_event_level_code(p->table, (struct data_value){0});
         row->offset = (uint32_t)(p->in.ptr - b->payload);
         for (int k = 0; k < 2; k++) {
             if (!codec_take_varint(&p->in, &set) || set > b->set_count)

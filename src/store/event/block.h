@@ -29,12 +29,19 @@ size_t store_event_block_encode(const struct data_event_batch *b,
                                 struct store_streams *streams, struct store_append_result *result,
                                 struct buf *out);
 
+/* What counts tell apart: an enum data_event_level, or a span's status, or one of these. */
+#define STORE_LEVEL_NONE  ((uint8_t)DATA_LEVEL_COUNT)       /* of logs: there is none */
+#define STORE_LEVEL_OTHER ((uint8_t)(DATA_LEVEL_COUNT + 1)) /* it has no level's name */
+#define STORE_LEVEL_CODES (DATA_LEVEL_COUNT + 2)
+/* Of a LEVEL or STATUS value. */
+uint8_t store_event_level_code(enum data_event_table table, struct data_value v);
+
 struct store_event_block_row {
     int64_t ts;
     uint32_t offset, length; /* of its sets and attributes in the payload */
     uint32_t stream;         /* in the block's */
     uint32_t line_bytes;
-    uint8_t level; /* enum data_event_level, or a span's status */
+    uint8_t level; /* store_event_level_code */
 };
 
 struct store_event_block {

@@ -112,6 +112,34 @@ static int by_field(const void *a, const void *b)
     return x->scope != y->scope ? (int)x->scope - (int)y->scope : slice_cmp(x->name, y->name);
 }
 
+bool scan__may_have(struct store_event_source *src, const struct store_event_select *req,
+                    const struct store_event_field *field)
+{
+    struct store__events *e = BASE_CONTAINER_OF(src, struct store__events, source);
+    struct store__event_view view;
+    bool may = false;
+    store__event_view_take(e, req->t_min_ns, req->t_max_ns, false, &view);
+    for (size_t i = 0; i < view.blocks.len && !may; i++) {
+        const struct store_event_block *b = view.blocks.items[i];
+        for (uint32_t k = DATA_EVENT_INTRINSIC_COUNT; k < b->field_count && !may; k++) {
+            struct data_event_field f = scan__block_field(b, k);
+            may = field->scopes & STORE_SCOPE_BIT(f.scope) &&
+                  data_event_name_matches(f.name, field->name);
+        }
+    }
+    for (size_t i = 0; i < view.parts.len && !may; i++) {
+        const struct store_event_part *p = view.parts.items[i];
+        for (uint32_t k = DATA_EVENT_INTRINSIC_COUNT; k < store_event_part_field_count(p) && !may;
+             k++) {
+            struct data_event_field f = store_event_part_field(p, k);
+            may = field->scopes & STORE_SCOPE_BIT(f.scope) &&
+                  data_event_name_matches(f.name, field->name);
+        }
+    }
+    store__event_view_free(&view);
+    return may;
+}
+
 int scan__fields(struct store_event_source *src, const struct store_event_select *req,
                  struct arena *arena, struct store_event_field_info **out, size_t *out_count,
                  struct diag *diag)

@@ -11,7 +11,7 @@
 
 #define SEEN          4096
 #define SET_MIN       4096
-#define BITS_PER_HASH 12
+#define BITS_PER_HASH 10
 #define PIECE         8
 
 /* --- words --- */

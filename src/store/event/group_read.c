@@ -152,7 +152,7 @@ int store_group_tally(const struct store_group *g, store_tally_list *out)
         uint32_t i = lines.present ? store_column_index(&lines, row) : UINT32_MAX;
         if (i != UINT32_MAX)
             bytes = lengths[i];
-        store__tally_add(out, ts[row], g->run_stream[run], store__level_of(table, v), bytes);
+        store__tally_add(out, ts[row], g->run_stream[run], store_event_level_code(table, v), bytes);
     }
     store_column_free(&levels);
     store_column_free(&lines);

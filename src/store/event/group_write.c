@@ -134,28 +134,23 @@ static void tally(struct store_event_writer *w, const struct store_group_builder
     const struct store_group_values *lines = g->column_count ? &g->columns[DATA_EVENT_LINE] : &none;
     size_t at_level = 0, at_line = 0;
     for (uint32_t row = 0; row < g->ts.len; row++) {
-        uint32_t level = 0;
+        struct data_value level = {0};
         uint64_t bytes = 0;
         if (at_level < levels->rows.len && levels->rows.items[at_level] == row)
-            level = store__level_of(w->table, levels->values.items[at_level++]);
+            level = levels->values.items[at_level++];
         if (at_line < lines->rows.len && lines->rows.items[at_line] == row)
             bytes = line_bytes(lines->values.items[at_line++]);
-        store__tally_add(&w->tallies, g->ts.items[row], g->stream.items[row], level, bytes);
+        store__tally_add(&w->tallies, g->ts.items[row], g->stream.items[row],
+                         store_event_level_code(w->table, level), bytes);
     }
-}
-
-uint32_t store__level_of(enum data_event_table table, struct data_value v)
-{
-    if (table == DATA_EVENT_LOGS)
-        return v.kind == DATA_VALUE_STRING ? (uint32_t)data_event_level_parse(v.text) : 0;
-    return v.kind == DATA_VALUE_INT && v.i >= 0 && v.i < DATA_LEVEL_COUNT ? (uint32_t)v.i : 0;
 }
 
 void store__tally_add(store_tally_list *list, int64_t ts, uint32_t stream, uint32_t level,
                       uint64_t bytes)
 {
     const int64_t minute_ns = 60 * NS_PER_SEC;
-    int64_t minute = ts / minute_ns - (ts % minute_ns < 0);
+    /* A minute ends with its last ns and the next one's first: as windows of queries do. */
+    int64_t minute = store_floor_div(ts, minute_ns) - (ts % minute_ns == 0);
     if (list->len) {
         struct store_event_tally *last = &list->items[list->len - 1];
         if (last->minute == minute && last->stream == stream && last->level == level) {

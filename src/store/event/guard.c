@@ -42,6 +42,12 @@ static size_t morsel_count(struct store_event_cursor *c)
     return scan__ops.morsel_count(c);
 }
 
+static void morsel_times(struct store_event_cursor *c, size_t i, int64_t *t_min_ns,
+                         int64_t *t_max_ns)
+{
+    scan__ops.morsel_times(c, i, t_min_ns, t_max_ns);
+}
+
 static int morsel_read(struct store_event_cursor *c, size_t i, struct store_event_chunk *out,
                        struct diag *diag)
 {
@@ -86,6 +92,12 @@ static int fields(struct store_event_source *src, const struct store_event_selec
     GUARDED(fields(src, req, arena, out, out_count, diag));
 }
 
+static bool may_have(struct store_event_source *src, const struct store_event_select *req,
+                     const struct store_event_field *field)
+{
+    return scan__ops.may_have(src, req, field);
+}
+
 static int field_values(struct store_event_source *src, struct store_event_field field,
                         const struct store_event_scan *req, size_t limit, struct arena *arena,
                         struct store_event_field_value **out, size_t *out_count, bool *out_cut,
@@ -117,6 +129,7 @@ const struct store_event_ops store__event_ops = {
     .scan = scan,
     .next = next,
     .morsel_count = morsel_count,
+    .morsel_times = morsel_times,
     .morsel_read = morsel_read,
     .cursor_stats = cursor_stats,
     .close = close_cursor,
@@ -124,6 +137,7 @@ const struct store_event_ops store__event_ops = {
     .label_names = label_names,
     .label_values = label_values,
     .fields = fields,
+    .may_have = may_have,
     .field_values = field_values,
     .traces = traces,
     .position = position,

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "store/event/part_write_priv.h"
 #include "store/event/scan_priv.h"
+#include "store/event/stream_hints.h"
 
 #define MINUTE_NS (60 * NS_PER_SEC)
 
@@ -23,13 +24,25 @@ struct visit {
     void *ctx;
 };
 
+static enum store_hint hint_of(const struct store_stream_hints *hints, size_t stream,
+                               const struct store_event_select *req)
+{
+    return store_stream_hint(hints, stream / STORE_STREAM_PAGE, req->tenant, req->t_min_ns,
+                             req->t_max_ns, req->matchers, req->matcher_count);
+}
+
 static int visit_part(struct store__events *e, struct store_event_part *p, const struct visit *v)
 {
     struct arena *arena = arena_new(0, NULL);
     size_t count = store_event_part_stream_count(p), n;
     struct store_part_stream *s;
+    struct store_stream_hints *hints = NULL;
     int err = 0;
+    if (store_stream_hints_open(p, &hints))
+        store__event_quarantine(e, p);
     for (size_t i = 0; i < count && !err; i += STORE_STREAM_PAGE) {
+        if (hint_of(hints, i, v->req) == STORE_HINT_NONE)
+            continue;
         arena_reset(arena);
         err = store_event_part_streams(p, i / STORE_STREAM_PAGE, arena, &s, &n);
         if (err == ERR_CORRUPT) {
@@ -45,6 +58,7 @@ static int visit_part(struct store__events *e, struct store_event_part *p, const
                 err = v->fn(v->ctx, labels, data_labels_key_hash(s[k].key));
         }
     }
+    store_stream_hints_free(hints);
     arena_free(arena);
     return err;
 }
@@ -221,8 +235,8 @@ static int stream_index(struct counting *c, struct data_labels labels, struct ha
 
 static bool in_range(const struct counting *c, int64_t minute)
 {
-    int64_t begin = minute * MINUTE_NS;
-    return begin <= c->req->t_max_ns && begin + MINUTE_NS - 1 >= c->req->t_min_ns;
+    int64_t begin = minute * MINUTE_NS; /* and its rows behind that */
+    return begin < c->req->t_max_ns && begin + MINUTE_NS >= c->req->t_min_ns;
 }
 
 static int count_blocks(struct counting *c, const struct store_event_block *b)
@@ -238,7 +252,7 @@ static int count_blocks(struct counting *c, const struct store_event_block *b)
     }
     for (uint32_t i = 0; i < b->row_count && !err; i++) {
         const struct store_event_block_row *r = &b->rows[i];
-        int64_t minute = r->ts / MINUTE_NS - (r->ts % MINUTE_NS < 0);
+        int64_t minute = store_floor_div(r->ts, MINUTE_NS) - (r->ts % MINUTE_NS == 0);
         if (streams[r->stream] != UINT32_MAX && in_range(c, minute))
             store__tally_add(&c->tallies, r->ts, streams[r->stream], r->level, r->line_bytes);
     }
@@ -253,9 +267,20 @@ static int map_streams(struct counting *c, struct store_event_part *p, uint32_t 
     struct arena *arena = arena_new(0, NULL);
     size_t count = store_event_part_stream_count(p), n;
     struct store_part_stream *s;
-    int err = 0;
+    struct store_stream_hints *hints = NULL;
+    int err = store_stream_hints_open(p, &hints);
     *out_all = true;
     for (size_t i = 0; i < count && !err; i += STORE_STREAM_PAGE) {
+        /* Whatever the time: counts say when. */
+        enum store_hint hint =
+            store_stream_hint(hints, i / STORE_STREAM_PAGE, c->req->tenant, INT64_MIN, INT64_MAX,
+                              c->req->matchers, c->req->matcher_count);
+        if (hint == STORE_HINT_NONE || (hint == STORE_HINT_ALL && !c->by_stream)) {
+            for (size_t k = i; k < MIN(i + STORE_STREAM_PAGE, count); k++)
+                map[k] = hint == STORE_HINT_ALL ? 0 : UINT32_MAX;
+            *out_all = *out_all && hint == STORE_HINT_ALL;
+            continue;
+        }
         arena_reset(arena);
         err = store_event_part_streams(p, i / STORE_STREAM_PAGE, arena, &s, &n);
         for (size_t k = 0; k < n && !err; k++) {
@@ -274,6 +299,7 @@ static int map_streams(struct counting *c, struct store_event_part *p, uint32_t 
                 err = stream_index(c, labels, data_labels_key_hash(s[k].key), &map[i + k]);
         }
     }
+    store_stream_hints_free(hints);
     arena_free(arena);
     return err;
 }
@@ -284,8 +310,8 @@ static int count_groups(struct counting *c, struct store_event_part *p, store_ta
     for (size_t i = 0; i < store_event_part_group_count(p) && !err; i++) {
         struct store_group_entry e = store_event_part_group(p, i);
         struct store_group g;
-        if (!in_range(c, e.t_min / MINUTE_NS) && !in_range(c, e.t_max / MINUTE_NS) &&
-            (e.t_min > c->req->t_max_ns || e.t_max < c->req->t_min_ns))
+        if (e.t_min / MINUTE_NS > c->req->t_max_ns / MINUTE_NS + 1 ||
+            e.t_max / MINUTE_NS + 1 < c->req->t_min_ns / MINUTE_NS)
             continue;
         err = store_group_open(p, i, &g);
         if (err)
@@ -339,7 +365,9 @@ static int by_count(const void *a, const void *b)
         return x->ts_ns < y->ts_ns ? -1 : 1;
     if (x->stream != y->stream)
         return x->stream < y->stream ? -1 : 1;
-    return (int)x->level - (int)y->level;
+    if (x->level != y->level)
+        return (int)x->level - (int)y->level;
+    return (int)x->level_state - (int)y->level_state;
 }
 
 static int fold(struct counting *c, int64_t step_ns, bool by_level, struct arena *arena,
@@ -357,7 +385,12 @@ static int fold(struct counting *c, int64_t step_ns, bool by_level, struct arena
         items[i] = (struct store_event_count){
             .ts_ns = step_of(c, t->items[i].minute, step_ns),
             .stream = c->by_stream ? t->items[i].stream : DATA_EVENT_NONE,
-            .level = by_level ? (enum data_event_level)t->items[i].level : DATA_LEVEL_UNKNOWN,
+            .level = by_level && t->items[i].level < DATA_LEVEL_COUNT
+                         ? (enum data_event_level)t->items[i].level
+                         : DATA_LEVEL_UNKNOWN,
+            .level_state = !by_level || t->items[i].level < DATA_LEVEL_COUNT ? STORE_LEVEL_NAMED
+                           : t->items[i].level == STORE_LEVEL_NONE           ? STORE_LEVEL_MISSING
+                                                                             : STORE_LEVEL_ODD,
             .rows = t->items[i].rows,
             .bytes = t->items[i].bytes};
     if (t->len)

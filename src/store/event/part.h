@@ -45,8 +45,8 @@ struct store_group_entry {
 
 /* Rows and line bytes of one minute, stream and level. */
 struct store_event_tally {
-    int64_t minute; /* since 1970, rounded down */
-    uint32_t stream, level;
+    int64_t minute;         /* since 1970: the rows of (minute, minute + 1] */
+    uint32_t stream, level; /* store_event_level_code */
     uint64_t rows, bytes;
 };
 typedef VEC(struct store_event_tally) store_tally_list;

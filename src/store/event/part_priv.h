@@ -17,9 +17,12 @@ enum store__events_section {
     STORE__EVENTS_STREAM_PAGES,
     STORE__EVENTS_GROUPS,
     STORE__EVENTS_FILTERS,
+    STORE__EVENTS_OLD_TOTALS, /* of minutes that begin with their first ns; not used any more */
+    STORE__EVENTS_OLD_TALLIES,
+    STORE__EVENTS_FORMS, /* u64: the greatest form of a column; missing in the first version */
     STORE__EVENTS_TOTALS,
-    STORE__EVENTS_TALLIES, /* missing when there are too many */
-    STORE__EVENTS_FORMS,   /* u64: the greatest form of a column; missing in the first version */
+    STORE__EVENTS_TALLIES,      /* missing when there are too many */
+    STORE__EVENTS_STREAM_HINTS, /* when there are several pages of streams */
     STORE__EVENTS_SECTION_END
 };
 

@@ -3,6 +3,7 @@
 
 #include "codec/bytes.h"
 #include "codec/compress.h"
+#include "store/event/block.h"
 #include "store/event/part_priv.h"
 #include "store/event/sum.h"
 
@@ -191,7 +192,8 @@ static bool take_stream(struct slice *in, struct store_part_stream *s)
         !codec_take_varint(in, &first) || !codec_take_varint(in, &last))
         return false;
     s->t_min = s->rows ? codec_unzigzag(first) * minute : INT64_MAX;
-    s->t_max = s->rows ? codec_unzigzag(last) * minute + minute - 1 : INT64_MIN;
+    /* The first version's minutes did not have their last ns. */
+    s->t_max = s->rows ? codec_unzigzag(last) * minute + minute : INT64_MIN;
     return true;
 }
 
@@ -270,7 +272,7 @@ int store_event_part_tallies(const struct store_event_part *p, bool by_stream,
                 default: t->bytes = (uint64_t)v[k];
                 }
                 if ((column == 1 && (uint64_t)v[k] >= MAX(p->stats.streams, UINT64_C(1))) ||
-                    (column == 2 && (uint64_t)v[k] >= DATA_LEVEL_COUNT))
+                    (column == 2 && (uint64_t)v[k] >= STORE_LEVEL_CODES))
                     err = ERR_CORRUPT;
             }
         }

@@ -6,6 +6,7 @@
 #include "codec/compress.h"
 #include "store/event/block.h"
 #include "store/event/part_write_priv.h"
+#include "store/event/stream_hints.h"
 
 #define FILTERS_AT_A_TIME ((size_t)16 << 20)
 #define FIELD_TABLE_MIN   256
@@ -315,7 +316,22 @@ static struct stream_stat *stream_stats(const struct store_event_writer *w)
     return stats;
 }
 
-static int put_streams(struct store_event_writer *w, struct buf *table, struct diag *diag)
+static void put_hints(const struct store_event_writer *w, const struct stream_stat *stats,
+                      struct buf *out)
+{
+    int64_t *first = mem_alloc(w->stream_count * sizeof(*first)),
+            *last = mem_alloc(w->stream_count * sizeof(*last));
+    for (size_t i = 0; i < w->stream_count; i++) {
+        first[i] = stats[i].rows ? stats[i].first : 1;
+        last[i] = stats[i].rows ? stats[i].last : 0;
+    }
+    store_stream_hints_write(w->streams, w->stream_count, first, last, out);
+    mem_free(first);
+    mem_free(last);
+}
+
+static int put_streams(struct store_event_writer *w, struct buf *table, struct buf *hints,
+                       struct diag *diag)
 {
     struct stream_stat *stats = stream_stats(w);
     struct buf raw = {0}, out = {0};
@@ -340,6 +356,8 @@ static int put_streams(struct store_event_writer *w, struct buf *table, struct d
         buf_append(table, &page, sizeof(page));
         err = put(w, buf_slice(&out), diag);
     }
+    if (w->stream_count > STORE_STREAM_PAGE)
+        put_hints(w, stats, hints);
     buf_deinit(&raw);
     buf_deinit(&out);
     mem_free(stats);
@@ -406,12 +424,14 @@ int store_event_writer_finish(struct store_event_writer *w, struct store_event_p
                               struct diag *diag)
 {
     struct footer f = {.w = w, .diag = diag};
-    struct buf bytes = {0};
+    struct buf bytes = {0}, hints = {0};
     struct store__events_stats stats = stats_of(w);
     f.err = write_filters(w, diag);
     if (!f.err)
-        f.err = put_streams(w, &bytes, diag);
+        f.err = put_streams(w, &bytes, &hints, diag);
     section(&f, STORE__EVENTS_STREAM_PAGES, buf_slice(&bytes));
+    if (hints.len)
+        section(&f, STORE__EVENTS_STREAM_HINTS, buf_slice(&hints));
     section(&f, STORE__EVENTS_STATS, slice_make(&stats, sizeof(stats)));
     buf_clear(&bytes);
     put_fields(w, &bytes);
@@ -442,6 +462,7 @@ int store_event_writer_finish(struct store_event_writer *w, struct store_event_p
     info->bytes = w->size;
     info->footer_sum = sum;
     buf_deinit(&bytes);
+    buf_deinit(&hints);
     buf_deinit(&f.entries);
     store_event_writer_abandon(w);
     return f.err;

@@ -43,8 +43,6 @@ void store__group_header(const struct store__group_header_in *in, struct buf *ou
 int store__writer_put_group(struct store_event_writer *w, struct store_group_entry *e,
                             struct slice header, struct slice data, struct buf *filter,
                             struct diag *diag);
-/* Of a LEVEL or STATUS value. */
-uint32_t store__level_of(enum data_event_table table, struct data_value v);
 void store__tally_add(store_tally_list *list, int64_t ts, uint32_t stream, uint32_t level,
                       uint64_t bytes);
 

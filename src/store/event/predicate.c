@@ -9,6 +9,21 @@ void store_event_chunk_free(struct store_event_chunk *c)
     *c = (struct store_event_chunk){0};
 }
 
+void store_event_stats_add(struct store_event_stats *to, const struct store_event_stats *more)
+{
+    to->rows_scanned += more->rows_scanned;
+    to->bytes_scanned += more->bytes_scanned;
+    to->raw_bytes_scanned += more->raw_bytes_scanned;
+    to->rows_delivered += more->rows_delivered;
+    to->head_rows += more->head_rows;
+    to->groups += more->groups;
+    to->groups_opened += more->groups_opened;
+    to->skipped_by_stream += more->skipped_by_stream;
+    to->skipped_by_zone += more->skipped_by_zone;
+    to->skipped_by_token += more->skipped_by_token;
+    to->skipped_by_limit += more->skipped_by_limit;
+}
+
 static bool is_id(struct store_event_field f)
 {
     return f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) &&

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "store/event/scan_priv.h"
+#include "text/regex.h"
 
 #define CHUNK_ROWS   4096
 #define PAGES_CACHED ((size_t)64 << 20) /* unpacked texts of all open groups */
@@ -18,6 +19,13 @@ static int open_piece(struct store_event_cursor *c, uint32_t piece, struct scan_
 size_t scan__morsel_count(struct store_event_cursor *c)
 {
     return c->pieces.len;
+}
+
+static void morsel_times(struct store_event_cursor *c, size_t i, int64_t *t_min_ns,
+                         int64_t *t_max_ns)
+{
+    *t_min_ns = c->pieces.items[i].t_min;
+    *t_max_ns = c->pieces.items[i].t_max;
 }
 
 int scan__morsel_read(struct store_event_cursor *c, size_t i, struct store_event_chunk *out,
@@ -123,16 +131,58 @@ static bool must_open(const struct store_event_cursor *c, const struct scan__ope
     return c->req.order == STORE_EVENT_NEWEST_FIRST ? p->t_max >= ts : p->t_min <= ts;
 }
 
-static int open_next(struct store_event_cursor *c, struct diag *diag)
+/* Pieces being opened side by side. */
+struct opening {
+    struct store_event_cursor *c;
+    struct {
+        struct scan__open *open;
+        struct diag diag;
+        int err;
+    } * pieces;
+};
+
+static void open_one(void *ctx, size_t i)
 {
+    struct opening *job = ctx;
+    struct store_event_cursor *c = job->c;
     struct scan__open *o;
-    int err = open_piece(c, c->order[c->opened++], &o, diag);
-    if (err || !o)
-        return err;
+    struct diag *diag = &job->pieces[i].diag;
+    uint64_t overruns = text_regex_overruns();
+    diag_init(diag);
+    job->pieces[i].err = open_piece(c, c->order[c->opened + i], &o, diag);
+    /* On this thread nobody else looks. */
+    if (!job->pieces[i].err && text_regex_overruns() != overruns) {
+        scan__close(c, o);
+        job->pieces[i].err = text_regex_check(overruns, "a regular expression of the query", diag);
+    }
+    if (job->pieces[i].err || !o)
+        return;
     qsort_r(o->hits, o->count, sizeof(*o->hits),
             c->req.order == STORE_EVENT_NEWEST_FIRST ? newest_first : oldest_first, c);
-    vec_push(&c->open, o);
-    return 0;
+    job->pieces[i].open = o;
+}
+
+/* The next pieces, at most so many. */
+static int open_next(struct store_event_cursor *c, size_t count, struct diag *diag)
+{
+    struct task_pool *pool = c->req.pool;
+    struct opening job = {.c = c};
+    int err = 0;
+    count = MIN(count, c->pieces.len - c->opened);
+    job.pieces = mem_calloc(count, sizeof(*job.pieces));
+    if (count > 1)
+        pool->parallel(pool, TASK_INTERACTIVE, count, pool->width, open_one, &job);
+    else
+        open_one(&job, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (job.pieces[i].open)
+            vec_push(&c->open, job.pieces[i].open);
+        if (job.pieces[i].err && !err)
+            err = diag_set(diag, job.pieces[i].err, "%s", job.pieces[i].diag.msg);
+    }
+    c->opened += count;
+    mem_free(job.pieces);
+    return err;
 }
 
 /* Those that are read to their end; and unpacked texts, when there are too many. */
@@ -193,7 +243,8 @@ static int fill_ordered(struct store_event_cursor *c, const struct scan__pick *p
 static int next(struct store_event_cursor *c, struct store_event_chunk *out, struct diag *diag)
 {
     struct scan__pick *picks = mem_alloc(CHUNK_ROWS * sizeof(*picks));
-    size_t count = 0, max = CHUNK_ROWS;
+    size_t count = 0, max = CHUNK_ROWS, batch = 1;
+    size_t batch_max = c->req.pool ? MAX(2 * c->req.pool->width, (size_t)1) : 1;
     int err = scan__check(c, diag);
     if (c->req.limit)
         max = MIN(max, c->req.limit - MIN(c->delivered, c->req.limit));
@@ -201,7 +252,9 @@ static int next(struct store_event_cursor *c, struct store_event_chunk *out, str
     while (count < max && !err) {
         struct scan__open *o = front(c);
         while (must_open(c, o) && !err) {
-            err = open_next(c, diag);
+            /* One often has enough; where it had not, many will be needed. */
+            err = open_next(c, batch, diag);
+            batch = MIN(2 * batch, batch_max);
             o = front(c);
         }
         if (!o || err)
@@ -271,6 +324,7 @@ const struct store_event_ops scan__ops = {
     .scan = scan__open_cursor,
     .next = next,
     .morsel_count = scan__morsel_count,
+    .morsel_times = morsel_times,
     .morsel_read = scan__morsel_read,
     .cursor_stats = cursor_stats,
     .close = scan__close_cursor,
@@ -278,6 +332,7 @@ const struct store_event_ops scan__ops = {
     .label_names = scan__label_names,
     .label_values = scan__label_values,
     .fields = scan__fields,
+    .may_have = scan__may_have,
     .field_values = scan__field_values,
     .traces = scan__traces,
     .position = position,

@@ -1,6 +1,7 @@
 /* Beginning a scan: what it sees, which streams match, and what indexes can be asked. */
 #include "base/hash.h"
 #include "store/event/scan_priv.h"
+#include "store/event/stream_hints.h"
 #include "text/regex.h"
 
 #define HEAD_PIECE_ROWS STORE_GROUP_ROWS_MAX
@@ -122,6 +123,13 @@ int scan__part_stream(struct store_event_cursor *c, struct scan__part *p, uint32
     return err;
 }
 
+static void match_page(struct scan__part *p, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        p->match[i / 64] |= UINT64_C(1) << i % 64;
+    p->matched += end - begin;
+}
+
 static int match_part(struct store_event_cursor *c, struct scan__part *p, struct diag *diag)
 {
     const struct store_event_select *req = &c->req.select;
@@ -133,7 +141,19 @@ static int match_part(struct store_event_cursor *c, struct scan__part *p, struct
     p->index = mem_calloc(count + 1, sizeof(*p->index));
     p->page_arena = arena_new(0, NULL);
     p->cached_page = -1;
+    struct store_stream_hints *hints = NULL;
+    if (store_stream_hints_open(p->part, &hints))
+        store__event_quarantine(c->e, p->part);
     for (size_t i = 0; i < count && !err; i += STORE_STREAM_PAGE) {
+        enum store_hint hint =
+            store_stream_hint(hints, i / STORE_STREAM_PAGE, req->tenant, req->t_min_ns,
+                              req->t_max_ns, req->matchers, req->matcher_count);
+        if (hint == STORE_HINT_NONE)
+            continue;
+        if (hint == STORE_HINT_ALL) {
+            match_page(p, i, MIN(i + STORE_STREAM_PAGE, count));
+            continue;
+        }
         arena_reset(arena);
         err = store_event_part_streams(p->part, i / STORE_STREAM_PAGE, arena, &s, &n);
         if (err == ERR_CORRUPT) {
@@ -152,6 +172,7 @@ static int match_part(struct store_event_cursor *c, struct scan__part *p, struct
         }
         err = err ? err : scan__check(c, diag);
     }
+    store_stream_hints_free(hints);
     arena_free(arena);
     return err;
 }

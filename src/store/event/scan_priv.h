@@ -145,6 +145,8 @@ int scan__label_values(struct store_event_source *src, struct slice name,
 int scan__fields(struct store_event_source *src, const struct store_event_select *req,
                  struct arena *arena, struct store_event_field_info **out, size_t *out_count,
                  struct diag *diag);
+bool scan__may_have(struct store_event_source *src, const struct store_event_select *req,
+                    const struct store_event_field *field);
 int scan__field_values(struct store_event_source *src, struct store_event_field field,
                        const struct store_event_scan *req, size_t limit, struct arena *arena,
                        struct store_event_field_value **out, size_t *out_count, bool *out_cut,

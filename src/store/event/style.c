@@ -355,12 +355,28 @@ size_t store_style_print(enum store_style style, unsigned param, int64_t v, char
     }
 }
 
+/* Lower-case digits alone: upper-case ones would not come back. */
+static bool take_hex(struct slice text, char *out)
+{
+    static const int8_t digits[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    };
+    int bad = 0;
+    for (size_t i = 0; i + 1 < text.len; i += 2) {
+        int hi = digits[(unsigned char)text.ptr[i]] - 1,
+            lo = digits[(unsigned char)text.ptr[i + 1]] - 1;
+        bad |= hi | lo;
+        out[i / 2] = (char)((unsigned)hi << 4 | ((unsigned)lo & 15));
+    }
+    return bad >= 0;
+}
+
 bool store_style_parse_bytes(enum store_style style, struct slice text, struct buf *out)
 {
     if (style == STORE_STYLE_HEX) {
-        if (text.len % 2 || !is_hex(text))
-            return false;
-        if (!codec_text_to_bytes(text, buf_reserve(out, text.len / 2), text.len / 2))
+        if (text.len % 2 || !take_hex(text, buf_reserve(out, text.len / 2)))
             return false;
         out->len += text.len / 2;
         return true;
@@ -370,9 +386,8 @@ bool store_style_parse_bytes(enum store_style style, struct slice text, struct b
         return false;
     char *to = buf_reserve(out, 16);
     for (int i = 0; i < 5; i++) {
-        struct slice group = slice_make(text.ptr + at[i], digits[i]);
-        if ((i && text.ptr[at[i] - 1] != '-') || !is_hex(group) ||
-            !codec_text_to_bytes(group, to, digits[i] / 2u))
+        if ((i && text.ptr[at[i] - 1] != '-') ||
+            !take_hex(slice_make(text.ptr + at[i], digits[i]), to))
             return false;
         to += digits[i] / 2;
     }

@@ -1,0 +1,237 @@
+/* LogQL over the store itself: on all threads the lines, their order and the numbers are those of
+ * one thread, and what is counted without reading rows is what reading them gives. */
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "lang/logql/run.h"
+#include "os/pool.h"
+#include "os/sim.h"
+
+#define DAY   (1700006400 * NS_PER_SEC) /* begins */
+#define LINES 30000
+#define GAP   (NS_PER_SEC / 5)
+
+static uint64_t state_now = 31;
+static unsigned below(unsigned n)
+{
+    state_now = hash_u64(state_now + 0x9e3779b97f4a7c15);
+    return (unsigned)(state_now % n);
+}
+
+struct world {
+    struct os_sim *sim;
+    struct store *store;
+    struct task_pool *pool;
+};
+
+static void on_ack(void *ctx, int err, const struct store_append_result *r)
+{
+    *(int *)ctx = err ? err : r->first_refusal.code;
+}
+
+/* Late ones, equal times, whole minutes, and lines without a level. */
+static void append(struct store *s, uint32_t begin, uint32_t end)
+{
+    static const char *const words[] = {"alpha", "beta", "gamma"};
+    struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
+    int err = 1;
+    for (uint32_t i = begin; i < end; i++) {
+        struct data_label l[] = {{SLICE("app"), slice_cstr(words[i % 3])},
+                                 {SLICE("k8s.pod"), i % 2 ? SLICE("a") : SLICE("b")}};
+        int64_t ts = DAY + (int64_t)(i - below(200) * (i > 200)) / 4 * 4 * GAP;
+        if (below(20) == 0)
+            ts = DAY + (int64_t)(i / 300) * 60 * NS_PER_SEC;
+        data_event_batch_add_row(b, data_event_batch_add_stream(b, (struct data_labels){l, 2}), ts);
+        struct slice line =
+            below(30)
+                ? arena_printf(b->arena, "{\"n\":%u,\"code\":%u,\"w\":\"%s\",\"id\":\"%016llx\"}",
+                               i, below(4) * 100, words[below(3)], (unsigned long long)hash_u64(i))
+                : SLICE("no JSON");
+        data_event_put(b, DATA_EVENT_LINE, data_value_string(line));
+        if (below(9))
+            data_event_put(
+                b, DATA_EVENT_LEVEL,
+                data_value_string(data_event_level_name((enum data_event_level)below(5))));
+    }
+    store_append_events(s, b, on_ack, &err);
+    store_sync(s);
+    assert_int_equal(err, 0);
+    data_event_batch_free(b);
+}
+
+static int begin(void **state)
+{
+    struct world *w = mem_calloc(1, sizeof(*w));
+    struct store_config config;
+    w->sim = os_sim_new(9);
+    os_sim_set_now(w->sim, DAY + 86400 * NS_PER_SEC);
+    store_config_init(&config);
+    config.dir = "data";
+    config.background = false;
+    config.disk_reserve_bytes = 0;
+    assert_int_equal(store_open(&config, os_sim_os(w->sim), NULL, &w->store, NULL), 0);
+    for (uint32_t i = 0; i < LINES; i += LINES / 10) {
+        append(w->store, i, i + LINES / 10);
+        if (i < LINES * 9 / 10)
+            assert_int_equal(store_maintain(w->store, true, NULL), 0);
+    }
+    w->pool = os_pool_new(4);
+    *state = w;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct world *w = *state;
+    os_pool_free(w->pool);
+    store_close(w->store);
+    os_sim_free(w->sim);
+    mem_free(w);
+    return 0;
+}
+
+static void put_lines(const struct logql_streams *r, struct buf *out)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t k = 0; k < r->streams[i].labels.count; k++)
+            buf_printf(out, "%.*s=%.*s ", SLICE_FMT(r->streams[i].labels.items[k].name),
+                       SLICE_FMT(r->streams[i].labels.items[k].value));
+        for (size_t k = 0; k < r->streams[i].count; k++)
+            buf_printf(out, "%lld:%.*s\n", (long long)r->streams[i].entries[k].ts_ns,
+                       SLICE_FMT(r->streams[i].entries[k].line));
+    }
+}
+
+static void lines_on_all_threads(void **state)
+{
+    struct world *w = *state;
+    static const char *const queries[] = {
+        "{app=~\".+\"} | json | n > 29000 | keep app",
+        "{app=~\".+\"} | json | n < 500 | keep app",
+        "{app=\"beta\"} | json | code=300 | w=\"gamma\" | keep code",
+        "{app=~\".+\"} |= \"alpha\" | json | code >= 200 | keep w",
+        "{app=~\".+\"} |~ \"no +JSON\" | keep k8s_pod",
+        "{app=~\".+\"} |= \"JSON\"",
+        "{app=~\".+\"} | json | __error__=\"JSONParserErr\" | keep app",
+        "{app=\"none\"} | json | n > 1",
+    };
+    for (size_t q = 0; q < ARRAY_LEN(queries) * 6; q++) {
+        static const uint64_t limits[] = {7, 1500, 0};
+        struct buf answers[2] = {{0}};
+        struct arena *arena = arena_new(0, NULL);
+        struct logql_expr *e;
+        assert_int_equal(logql_parse(slice_cstr(queries[q / 6]), arena, &e, NULL), 0);
+        for (int way = 0; way < 2; way++) {
+            const struct logql_env env = {.source = store_events(w->store, DATA_EVENT_LOGS),
+                                          .tenant = SLICE("default"),
+                                          .pool = way ? w->pool : NULL};
+            const struct logql_select select = {.start_ns = DAY,
+                                                .end_ns = DAY + 86400 * NS_PER_SEC,
+                                                .forward = q & 1,
+                                                .limit = limits[q / 2 % 3]};
+            struct logql_streams r;
+            assert_int_equal(logql_select_run(e, &select, &env, arena, &r, NULL), 0);
+            put_lines(&r, &answers[way]);
+        }
+        if (!slice_eq(buf_slice(&answers[0]), buf_slice(&answers[1])))
+            fail_msg("%s: lines differ", queries[q / 6]);
+        assert_true(answers[0].len || slice_find(slice_cstr(queries[q / 6]), SLICE("none")) >= 0);
+        buf_deinit(&answers[0]);
+        buf_deinit(&answers[1]);
+        logql_expr_free(e);
+        arena_free(arena);
+    }
+}
+
+static void put_numbers(struct world *w, const char *query, const struct query_steps *steps,
+                        struct task_pool *pool, struct buf *out, uint64_t *out_rows)
+{
+    struct arena *arena = arena_new(0, NULL);
+    const struct logql_env env = {.source = store_events(w->store, DATA_EVENT_LOGS),
+                                  .tenant = SLICE("default"),
+                                  .pool = pool};
+    const struct query_env qenv = {.tenant = SLICE("default"), .series_max = 1000, .pool = pool};
+    struct logql_expr *e;
+    struct query_plan *plan;
+    struct query_result r;
+    struct logql_stats stats = {0};
+    assert_int_equal(logql_parse(slice_cstr(query), arena, &e, NULL), 0);
+    assert_int_equal(logql_plan(e, steps, &env, arena, &plan, &stats, NULL), 0);
+    assert_int_equal(query_run(plan, &qenv, arena, &r, NULL), 0);
+    for (size_t i = 0; i < r.series_count; i++) {
+        for (size_t k = 0; k < r.series[i].labels.count; k++)
+            buf_printf(out, "%.*s=%.*s ", SLICE_FMT(r.series[i].labels.items[k].name),
+                       SLICE_FMT(r.series[i].labels.items[k].value));
+        for (size_t k = 0; k < r.series[i].count; k++)
+            buf_printf(out, "%lld:%.10g ", (long long)r.series[i].points[k].ts_ns,
+                       r.series[i].points[k].value);
+    }
+    *out_rows = stats.scan.rows_scanned;
+    logql_expr_free(e);
+    arena_free(arena);
+}
+
+/* The same with a filter that all lines pass is read row by row. */
+static void counts_are_those_of_rows(void **state)
+{
+    struct world *w = *state;
+    static const char *const queries[] = {
+        "sum(count_over_time({app=~\".+\"}%s[%s]))",
+        "sum by (detected_level) (count_over_time({app=~\".+\"}%s[%s]))",
+        "sum by (app, detected_level) (rate({k8s_pod=\"a\"}%s[%s]))",
+        "sum by (k8s_pod) (bytes_over_time({app=\"beta\"}%s[%s]))",
+        "sum by (nothing) (bytes_rate({app=\"beta\"}%s[%s]))",
+        "absent_over_time({app=\"beta\"}%s[%s])",
+    };
+    static const struct {
+        const char *range;
+        int64_t start_s, step_s, count;
+        bool reads; /* windows cut minutes all over */
+    } shapes[] = {
+        {"1m", 60, 60, 99, false},  {"10m", 601, 600, 9, false}, {"1h", 3600, 60, 40, false},
+        {"2h", 6017, 1, 1, false},  {"30s", 60, 60, 50, true},   {"45s", 7, 10, 90, true},
+        {"7m", 411, 660, 7, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(queries) * ARRAY_LEN(shapes); i++) {
+        size_t k = i % ARRAY_LEN(shapes);
+        struct buf answers[3] = {{0}};
+        uint64_t rows[3];
+        for (int way = 0; way < 3; way++) {
+            char query[200];
+            const struct query_steps steps = {
+                .start_ns = DAY + shapes[k].start_s * NS_PER_SEC,
+                .end_ns = DAY + (shapes[k].start_s + (shapes[k].count - 1) * shapes[k].step_s) *
+                                    NS_PER_SEC,
+                .step_ns = shapes[k].step_s * NS_PER_SEC,
+                .instant = shapes[k].count == 1};
+            snprintf(query, sizeof(query), queries[i / ARRAY_LEN(shapes)], way ? "" : "|= \"\" ",
+                     shapes[k].range);
+            put_numbers(w, query, &steps, way == 2 ? w->pool : NULL, &answers[way], &rows[way]);
+        }
+        for (int way = 1; way < 3; way++) {
+            if (!slice_eq(buf_slice(&answers[0]), buf_slice(&answers[way])))
+                fail_msg("%s [%s]: numbers differ:\n%s\n%s", queries[i / ARRAY_LEN(shapes)],
+                         shapes[k].range, buf_cstr(&answers[0]), buf_cstr(&answers[way]));
+            if (!shapes[k].reads && rows[way] > rows[0] * 2 / 3)
+                fail_msg("%s [%s]: %llu rows read of %llu", queries[i / ARRAY_LEN(shapes)],
+                         shapes[k].range, (unsigned long long)rows[way],
+                         (unsigned long long)rows[0]);
+        }
+        for (int way = 0; way < 3; way++)
+            buf_deinit(&answers[way]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_on_all_threads, begin, end),
+        cmocka_unit_test_setup_teardown(counts_are_those_of_rows, begin, end),
+    };
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
