@@ -3,6 +3,7 @@
  * queries ask.
  *
  *   bench_events [json|text|ids|spans] [rows] [dir]      defaults: json 4000000 /tmp/bench_events
+ *   bench_events json 0 dir           asks what is there; with -rows it is left there
  *
  * json: application logs of about 300 bytes with two random ids, a latency and a user in each line;
  *  text: access logs of about 230 bytes; ids: json, and every line in a stream of its own. 40
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/hex.h"
+#include "evict.h"
 #include "os/os.h"
 #include "os/pool.h"
 #include "store/events.h"
@@ -283,6 +285,29 @@ static void counts(void)
     arena_free(arena);
 }
 
+/* A trace id out of the middle, when the rows were not made just now. */
+static void find_needle(void)
+{
+    struct store_event_source_stats stats;
+    struct store_event_field line = STORE_EVENT_INTRINSIC(DATA_EVENT_LINE);
+    struct store_event_scan s = everything();
+    struct store_event_cursor *c;
+    struct store_event_chunk chunk = {0};
+    src->ops->stats(src, &stats);
+    s.select.t_min_ns = stats.t_min_ns / 2 + stats.t_max_ns / 2;
+    s.order = STORE_EVENT_OLDEST_FIRST;
+    s.limit = s.field_count = 1;
+    s.fields = &line;
+    if (src->ops->scan(src, &s, &c, NULL) || src->ops->next(c, &chunk, NULL) || !chunk.count)
+        exit(1);
+    struct slice text = chunk.columns[0].values[0].text, key = SLICE("\"trace_id\":\"");
+    ptrdiff_t at = slice_find(text, key);
+    if (at >= 0)
+        snprintf(needle, sizeof(needle), "%.32s", text.ptr + at + key.len);
+    src->ops->close(c);
+    store_event_chunk_free(&chunk);
+}
+
 static void ask_logs(const struct generator *g)
 {
     contains("needle", needle, 100, 0);
@@ -349,7 +374,8 @@ static void ask_spans(void)
 int main(int argc, char **argv)
 {
     const char *kind = argc > 1 ? argv[1] : "json";
-    size_t rows = argc > 2 ? strtoul(argv[2], NULL, 10) : 4000000;
+    long given = argc > 2 ? strtol(argv[2], NULL, 10) : 4000000;
+    size_t rows = (size_t)labs(given);
     const char *dir = argc > 3 ? argv[3] : "/tmp/bench_events";
     struct store_config config;
     struct diag d;
@@ -360,7 +386,7 @@ int main(int argc, char **argv)
     diag_init(&d);
     log_set_level(LOG_LEVEL_WARN);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    if (system(command))
+    if (rows && system(command))
         return 1;
     store_config_init(&config);
     config.dir = dir;
@@ -410,11 +436,24 @@ int main(int argc, char **argv)
         printf(" of %.1f = %.1f %%", (double)g.text_bytes / n,
                100.0 * (double)stats.disk_bytes / (double)g.text_bytes);
     printf(", %llu parts\n", (unsigned long long)stats.parts);
+    if (!rows) {
+        n = (double)stats.rows;
+        g.text_bytes = stats.raw_bytes;
+        find_needle();
+    }
+    /* Nothing of it in memory, as after a start of the machine. */
+    store_close(st);
+    evict(dir);
+    if (store_open(&config, os_real(), pool, &st, &d)) {
+        fprintf(stderr, "%s\n", d.msg);
+        return 1;
+    }
+    src = store_events(st, g.table);
     if (g.table == DATA_EVENT_LOGS)
         ask_logs(&g);
     else
         ask_spans();
     store_close(st);
     os_pool_free(pool);
-    return system(command) != 0;
+    return given > 0 && system(command) != 0;
 }

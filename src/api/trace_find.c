@@ -12,8 +12,10 @@
 
 static void env_of(struct api_job *job, struct traceql_env *out)
 {
-    *out = (struct traceql_env){
-        .source = job->api->spans, .tenant = job->tenant, .limits = api__traces_limits(job)};
+    *out = (struct traceql_env){.source = job->api->spans,
+                                .tenant = job->tenant,
+                                .limits = api__traces_limits(job),
+                                .pool = job->api->pool};
 }
 
 int api__traces_find(struct api_job *job, struct slice traceql, int64_t start_ns, int64_t end_ns,

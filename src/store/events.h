@@ -127,8 +127,8 @@ struct store_event_scan {
     bool children;           /* deliver spans' events and links */
     uint64_t after_position; /* only rows that arrived after it, where they are in memory still:
                                 for tailing; 0 = all rows */
-    /* `next` looks into several pieces at once on its threads; NULL: the caller alone. The rows are
-     * the same either way. */
+    /* `next` and `traces` look into several pieces at once on its threads; NULL: the caller alone.
+     * The rows are the same either way. */
     struct task_pool *pool;
 };
 

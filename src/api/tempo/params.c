@@ -81,8 +81,10 @@ int tempo__param_count(struct net_request *req, const char *name, int64_t fallba
 
 void tempo__env(struct api_job *job, struct traceql_env *out)
 {
-    *out = (struct traceql_env){
-        .source = job->api->spans, .tenant = job->tenant, .limits = api__traces_limits(job)};
+    *out = (struct traceql_env){.source = job->api->spans,
+                                .tenant = job->tenant,
+                                .limits = api__traces_limits(job),
+                                .pool = job->api->pool};
 }
 
 void tempo__parse_error(struct api_job *job, const struct diag *diag)

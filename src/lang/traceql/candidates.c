@@ -2,6 +2,10 @@
 
 #include "base/budget.h"
 
+#define BATCH_MOST 512 /* traces at once */
+#define SPANS_FEW  8192
+#define SPANS_MANY 65536
+
 /* A trace may have begun so long before, or go on so long after, the span that was looked for. */
 #define TRACE_SPREAD_NS ((int64_t)6 * 3600 * NS_PER_SEC)
 
@@ -32,7 +36,8 @@ int traceql__candidates_open(struct traceql_candidates *c, struct traceql_query 
                                                    .limits = env->limits},
                                         .order = STORE_EVENT_NEWEST_FIRST,
                                         .fields = &trace_id,
-                                        .field_count = 1};
+                                        .field_count = 1,
+                                        .pool = env->pool};
     traceql__pushdown(q, p, &clauses, &c->scan.clause_count);
     c->scan.clauses = clauses;
     c->load = c->scan;
@@ -92,6 +97,11 @@ static int load(struct traceql_candidates *c)
                                     .trace = &c->trace,
                                     .arena = arena_new(0, c->env->limits.memory)};
     c->next_row = 0;
+    /* Where many have to be looked at, each time opens the same groups again. */
+    if (c->traces.count < SPANS_FEW)
+        c->batch_max = MIN(2 * c->batch_max, (size_t)BATCH_MOST);
+    else if (c->traces.count > SPANS_MANY)
+        c->batch_max = MAX(c->batch_max / 2, (size_t)1);
     c->stats->traces += c->batch.len;
     c->stats->spans += c->traces.count;
     return 0;

@@ -12,6 +12,7 @@ struct traceql_env {
     struct store_event_source *source;
     struct slice tenant;
     struct store_event_limits limits;
+    struct task_pool *pool; /* NULL: the calling thread alone */
 };
 
 struct traceql_search {

@@ -16,6 +16,7 @@ struct flush {
     VEC(struct store_part_stream) streams;
     VEC(struct stream_place) places; /* by address */
     uint32_t **fields;               /* of each block: its numbers -> the part's; by need */
+    struct arena *lines;             /* of the group at hand, side by side */
 };
 
 static int by_address(const void *a, const void *b)
@@ -180,6 +181,7 @@ static int write_group(struct flush *f, struct store_event_writer *w, struct sto
                        const struct store__event_ref *refs, size_t count, struct diag *diag)
 {
     store_group_clear(g);
+    arena_reset(f->lines);
     for (uint32_t i = 0; i < count; i++) {
         prefetch(f, refs, i, count);
         const uint32_t *map = fields_of(f, w, refs[i].source);
@@ -189,8 +191,12 @@ static int write_group(struct flush *f, struct store_event_writer *w, struct sto
         struct data_value v;
         vec_push(&g->ts, refs[i].ts);
         vec_push(&g->stream, refs[i].stream);
-        while (store_event_block_next_field(&at, &field, &v))
+        while (store_event_block_next_field(&at, &field, &v)) {
+            /* They are gone through several times, where they lie all over the blocks. */
+            if (field == DATA_EVENT_LINE)
+                v.text.ptr = arena_dup(f->lines, v.text.ptr, v.text.len);
             store_group_add(g, map[field], i, v);
+        }
     }
     return store_event_writer_group(w, g, diag);
 }
@@ -249,7 +255,7 @@ int store__event_flush(struct store__events *e, struct diag *diag)
 {
     int64_t begun = e->s->os->ops->monotonic_ns(e->s->os);
     uint64_t low_water = set_aside(e);
-    struct flush f = {.e = e};
+    struct flush f = {.e = e, .lines = arena_new(0, NULL)};
     struct store__event_output o = {.e = e, .order = store__event_next_id(e->s), .zstd_level = 1};
     store__event_part_list none = {0};
     /* Only this thread changes the list. */
@@ -277,6 +283,7 @@ int store__event_flush(struct store__events *e, struct diag *diag)
         store__event_count(e->table, STORE__EVENT_FLUSH_NS,
                            e->s->os->ops->monotonic_ns(e->s->os) - begun);
     }
+    arena_free(f.lines);
     mem_free(f.fields);
     mem_free(f.refs);
     vec_free(&f.blocks);

@@ -57,6 +57,9 @@ struct store_event_part {
     struct slice sections[STORE__EVENTS_SECTION_END];
     struct data_event_field *fields;
     size_t field_count;
+    /* Rows of filters that were found whole, a bit each; of each class the first. */
+    _Atomic uint64_t *checked;
+    uint64_t *checked_first;
 };
 
 #endif

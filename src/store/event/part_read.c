@@ -84,6 +84,24 @@ static bool check_groups(const struct store_event_part *p)
     return true;
 }
 
+static bool make_checked(struct store_event_part *p)
+{
+    size_t classes =
+        p->sections[STORE__EVENTS_FILTERS].len / sizeof(struct store__events_filter_class);
+    uint64_t rows = 0;
+    p->checked_first = mem_calloc(classes + 1, sizeof(*p->checked_first));
+    for (size_t i = 0; i < classes; i++) {
+        struct store__events_filter_class c;
+        memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + i * sizeof(c), sizeof(c));
+        p->checked_first[i] = rows;
+        rows += c.blocks;
+        if (rows > p->bytes.len / STORE_FILTER_BLOCK)
+            return false;
+    }
+    p->checked = mem_calloc(rows / 64 + 1, sizeof(*p->checked));
+    return true;
+}
+
 static int read_index(struct store_event_part *p, struct diag *diag)
 {
     struct slice forms = p->sections[STORE__EVENTS_FORMS];
@@ -97,7 +115,7 @@ static int read_index(struct store_event_part *p, struct diag *diag)
     if (p->stats.table != p->info.table || p->stats.streams > UINT32_MAX ||
         (p->stats.streams + STORE_STREAM_PAGE - 1) / STORE_STREAM_PAGE != pages)
         return damaged(p, diag, "its tables contradict each other");
-    if (!read_fields(p) || !check_groups(p))
+    if (!read_fields(p) || !check_groups(p) || !make_checked(p))
         return damaged(p, diag, "its index contradicts itself");
     return 0;
 }
@@ -141,6 +159,8 @@ void store_event_part_unref(struct store_event_part *p)
         p->os->ops->close(p->file);
     if (p->doomed)
         p->os->ops->unlink(p->os, p->path, NULL);
+    mem_free((void *)p->checked);
+    mem_free(p->checked_first);
     mem_free(p->fields);
     mem_free(p->path);
     mem_free(p);
@@ -235,11 +255,16 @@ bool store_event_part_may_have(const struct store_event_part *p,
     const char *base = p->bytes.ptr + c.at;
     size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4;
     for (size_t i = 0; i < probe->hashes.len; i++) {
-        const char *at = base + store_filter_block(probe->hashes.items[i], c.blocks) * row;
+        size_t block = store_filter_block(probe->hashes.items[i], c.blocks);
+        uint64_t n = p->checked_first[entry->filter_class] + block;
+        if (atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)
+            continue;
+        const char *at = base + block * row;
         if ((uint32_t)hash64(at, row - 4, 0) != codec_load32(at + row - 4)) {
             *out_damaged = true;
             return true;
         }
+        atomic_fetch_or_explicit(&p->checked[n / 64], UINT64_C(1) << n % 64, memory_order_relaxed);
     }
     return store_filter_may_have(probe, base + (size_t)entry->filter_slot * STORE_FILTER_BLOCK,
                                  c.blocks, row);

@@ -134,6 +134,8 @@ static bool must_open(const struct store_event_cursor *c, const struct scan__ope
 /* Pieces being opened side by side. */
 struct opening {
     struct store_event_cursor *c;
+    const uint32_t *order; /* or NULL */
+    size_t first;
     struct {
         struct scan__open *open;
         struct diag diag;
@@ -145,43 +147,58 @@ static void open_one(void *ctx, size_t i)
 {
     struct opening *job = ctx;
     struct store_event_cursor *c = job->c;
-    struct scan__open *o;
+    struct scan__open *o = NULL;
     struct diag *diag = &job->pieces[i].diag;
+    size_t at = job->first + i;
     uint64_t overruns = text_regex_overruns();
     diag_init(diag);
-    job->pieces[i].err = open_piece(c, c->order[c->opened + i], &o, diag);
+    int err = open_piece(c, job->order ? job->order[at] : (uint32_t)at, &o, diag);
     /* On this thread nobody else looks. */
-    if (!job->pieces[i].err && text_regex_overruns() != overruns) {
+    if (!err && text_regex_overruns() != overruns) {
         scan__close(c, o);
-        job->pieces[i].err = text_regex_check(overruns, "a regular expression of the query", diag);
+        o = NULL;
+        err = text_regex_check(overruns, "a regular expression of the query", diag);
     }
-    if (job->pieces[i].err || !o)
-        return;
-    qsort_r(o->hits, o->count, sizeof(*o->hits),
-            c->req.order == STORE_EVENT_NEWEST_FIRST ? newest_first : oldest_first, c);
-    job->pieces[i].open = o;
+    job->pieces[i].err = err;
+    job->pieces[i].open = err ? NULL : o;
+}
+
+int scan__open_pieces(struct store_event_cursor *c, const uint32_t *order, size_t first,
+                      size_t count, struct scan__open **out, struct diag *diag)
+{
+    struct task_pool *pool = c->req.pool;
+    struct opening job = {.c = c, .order = order, .first = first};
+    int err = 0;
+    job.pieces = mem_calloc(count, sizeof(*job.pieces));
+    if (count > 1 && pool)
+        pool->parallel(pool, TASK_INTERACTIVE, count, pool->width, open_one, &job);
+    for (size_t i = 0; i < count && !(count > 1 && pool); i++)
+        open_one(&job, i);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = job.pieces[i].open;
+        if (job.pieces[i].err && !err)
+            err = diag_set(diag, job.pieces[i].err, "%s", job.pieces[i].diag.msg);
+    }
+    mem_free(job.pieces);
+    return err;
 }
 
 /* The next pieces, at most so many. */
 static int open_next(struct store_event_cursor *c, size_t count, struct diag *diag)
 {
-    struct task_pool *pool = c->req.pool;
-    struct opening job = {.c = c};
-    int err = 0;
     count = MIN(count, c->pieces.len - c->opened);
-    job.pieces = mem_calloc(count, sizeof(*job.pieces));
-    if (count > 1)
-        pool->parallel(pool, TASK_INTERACTIVE, count, pool->width, open_one, &job);
-    else
-        open_one(&job, 0);
+    struct scan__open **opened = mem_calloc(count, sizeof(*opened));
+    int err = scan__open_pieces(c, c->order, c->opened, count, opened, diag);
     for (size_t i = 0; i < count; i++) {
-        if (job.pieces[i].open)
-            vec_push(&c->open, job.pieces[i].open);
-        if (job.pieces[i].err && !err)
-            err = diag_set(diag, job.pieces[i].err, "%s", job.pieces[i].diag.msg);
+        struct scan__open *o = opened[i];
+        if (!o)
+            continue;
+        qsort_r(o->hits, o->count, sizeof(*o->hits),
+                c->req.order == STORE_EVENT_NEWEST_FIRST ? newest_first : oldest_first, c);
+        vec_push(&c->open, o);
     }
     c->opened += count;
-    mem_free(job.pieces);
+    mem_free(opened);
     return err;
 }
 

@@ -2,6 +2,7 @@
  * the cheap columns, texts last. */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "store/event/scan_priv.h"
 #include "store/event/split.h"
 
@@ -213,6 +214,67 @@ static int by_literals(struct job *j, const struct store_event_predicate *p, str
     return err;
 }
 
+/* --- one of many texts --- */
+
+struct set {
+    const struct slice *items;
+    uint32_t *table; /* index + 1; power of two */
+    size_t mask;
+};
+
+static void set_make(struct set *s, const struct store_event_predicate *p)
+{
+    size_t size = 16;
+    while (size < 2 * p->set_count)
+        size *= 2;
+    *s = (struct set){p->set, mem_calloc(size, sizeof(*s->table)), size - 1};
+    for (size_t i = 0; i < p->set_count; i++) {
+        size_t at = hash64(p->set[i].ptr, p->set[i].len, 0) & s->mask;
+        while (s->table[at])
+            at = (at + 1) & s->mask;
+        s->table[at] = (uint32_t)i + 1;
+    }
+}
+
+static bool set_has(const struct set *s, struct slice text)
+{
+    size_t at = hash64(text.ptr, text.len, 0) & s->mask;
+    while (s->table[at] && !slice_eq(s->items[s->table[at] - 1], text))
+        at = (at + 1) & s->mask;
+    return s->table[at] != 0;
+}
+
+/* Ids: runs of one are looked up once. */
+static void by_set(struct job *j, const struct store_event_predicate *p,
+                   const struct store_column *k, bool *flags)
+{
+    struct set set;
+    uint32_t last = UINT32_MAX;
+    bool is = false;
+    set_make(&set, p);
+    for (size_t i = 0; i < j->count; i++) {
+        uint32_t at = store_column_index(k, j->rows[i]);
+        if (at == UINT32_MAX) {
+            flags[i] = p->absent;
+            continue;
+        }
+        uint32_t run = k->run_of ? k->run_of[at] : at;
+        if (run != last)
+            is = set_has(&set, slice_make(k->fixed + (size_t)run * k->width, k->width));
+        last = run;
+        flags[i] = is;
+    }
+    mem_free(set.table);
+}
+
+static bool is_id_set(const struct store_event_predicate *p, const struct store_column *k)
+{
+    uint32_t id = p->field.intrinsic;
+    return p->op == STORE_EVENT_IN && k->form == STORE_COLUMN_FIXED && !k->style &&
+           p->field.scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) &&
+           (id == DATA_EVENT_TRACE_ID || id == DATA_EVENT_SPAN_ID);
+}
+
 static int by_value(struct job *j, const struct store_event_predicate *p, struct store_column *k,
                     const bool *may, bool *flags)
 {
@@ -250,6 +312,10 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
     if (k->form == STORE_COLUMN_NUMBERS && !k->style && p->value.kind == DATA_VALUE_INT &&
         p->op <= STORE_EVENT_GE) {
         by_integer(j, p, k, flags);
+        return 0;
+    }
+    if (is_id_set(p, k)) {
+        by_set(j, p, k, flags);
         return 0;
     }
     bool searchable = (k->form == STORE_COLUMN_TEXT || k->form == STORE_COLUMN_SPLIT) &&

@@ -106,6 +106,10 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
                      struct diag *diag);
 int scan__open_blocks(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
                       struct diag *diag);
+/* scan.c: pieces [first, first + count), or order's of these numbers, on the scan's threads. out[i]
+ * NULL when it has no rows; after an error the others are to be closed too. */
+int scan__open_pieces(struct store_event_cursor *c, const uint32_t *order, size_t first,
+                      size_t count, struct scan__open **out, struct diag *diag);
 void scan__close(struct store_event_cursor *c, struct scan__open *o);
 int scan__load(struct store_event_cursor *c, struct scan__open *o, size_t column,
                struct diag *diag);

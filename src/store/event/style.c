@@ -138,6 +138,20 @@ static bool parse_time(struct slice s, unsigned param, int64_t *out)
     return true;
 }
 
+/* A TIME that parsed prints back as it is: no printing needed to know. */
+static bool is_plain_time(struct slice s, unsigned param)
+{
+    static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const char *p = s.ptr;
+    int month = (p[5] - '0') * 10 + p[6] - '0', day = (p[8] - '0') * 10 + p[9] - '0';
+    bool space = param & STORE_TIME_SPACE, comma = param & STORE_TIME_COMMA;
+    return p[4] == '-' && p[7] == '-' && p[10] == (space ? ' ' : 'T') && p[13] == ':' &&
+           p[16] == ':' && day >= 1 && day <= days[month - 1] && memcmp(p + 11, "24", 2) < 0 &&
+           p[14] < '6' && p[17] < '6' &&
+           (!(param & STORE_TIME_DECIMALS) || p[19] == (comma ? ',' : '.')) &&
+           (param & STORE_TIME_NO_Z || p[s.len - 1] == 'Z');
+}
+
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 static bool parse_clf(struct slice s, int64_t *out)
@@ -175,6 +189,18 @@ static bool parse_ipv4(struct slice s, int64_t *out)
     }
     *out = v;
     return at == s.len + 1;
+}
+
+static bool take_decimal(struct slice s, unsigned decimals, int64_t *out)
+{
+    int64_t whole, rest, scale = 1;
+    for (unsigned i = 0; i < decimals; i++)
+        scale *= 10;
+    if (!take_number(s, 0, s.len - decimals - 1, &whole) ||
+        !take_number(s, s.len - decimals, decimals, &rest))
+        return false;
+    *out = whole * scale + rest;
+    return true;
 }
 
 static bool parse_decimal(struct slice s, unsigned decimals, int64_t *out)
@@ -224,10 +250,23 @@ bool store_style_parse(enum store_style style, unsigned param, struct slice text
     char back[STORE_STYLE_TEXT_MAX];
     bool ok = false;
     switch (style) {
-    case STORE_STYLE_INT: ok = text.len <= 20 && codec_text_to_int(text, out); break;
-    case STORE_STYLE_DECIMAL: ok = param && param <= 15 && parse_decimal(text, param, out); break;
+    case STORE_STYLE_INT:
+        if (text.len && text.len <= 18 && text.ptr[0] >= '1')
+            return take_number(text, 0, text.len, out); /* prints back as it is */
+        ok = text.len <= 20 && codec_text_to_int(text, out);
+        break;
+    case STORE_STYLE_DECIMAL:
+        if (param && param <= 15 && text.len <= 18 && text.len >= param + 2 &&
+            text.ptr[text.len - param - 1] == '.' && (text.ptr[0] >= '1' || text.ptr[1] == '.'))
+            return take_decimal(text, param, out); /* prints back as it is */
+        ok = param && param <= 15 && parse_decimal(text, param, out);
+        break;
     case STORE_STYLE_IPV4: ok = parse_ipv4(text, out); break;
-    case STORE_STYLE_TIME: ok = parse_time(text, param, out); break;
+    case STORE_STYLE_TIME:
+        ok = parse_time(text, param, out);
+        if (ok && is_plain_time(text, param))
+            return true;
+        break;
     case STORE_STYLE_CLF: ok = parse_clf(text, out); break;
     case STORE_STYLE_PADDED: ok = parse_padded(text, param, out); break;
     case STORE_STYLE_SHORT: ok = param && param <= 15 && parse_short(text, param, out); break;

@@ -3,6 +3,8 @@
 
 #include "store/event/scan_priv.h"
 
+#define AT_ONCE 256 /* pieces: most are skipped by their filters */
+
 static const uint32_t ids[] = {DATA_EVENT_TRACE_ID, DATA_EVENT_SPAN_ID, DATA_EVENT_PARENT_ID};
 
 /* The request's fields behind the three ids, and the kind behind them. */
@@ -141,15 +143,17 @@ int scan__traces(struct store_event_source *src, const struct slice *trace_ids, 
     int err = scan__open_cursor(src, &scan, &c, diag);
     VEC(struct scan__open *) open = {0};
     VEC(struct scan__pick) picks = {0};
-    for (uint32_t i = 0; !err && i < scan__morsel_count(c); i++) {
-        struct scan__open *o;
-        err = c->pieces.items[i].part == UINT32_MAX ? scan__open_blocks(c, i, &o, diag)
-                                                    : scan__open_group(c, i, &o, diag);
-        if (err || !o)
-            continue;
-        vec_push(&open, o);
-        for (uint32_t k = 0; k < o->count; k++)
-            vec_push(&picks, ((struct scan__pick){o, k}));
+    for (size_t i = 0, n; !err && i < scan__morsel_count(c); i += n) {
+        struct scan__open *opened[AT_ONCE];
+        n = MIN(scan__morsel_count(c) - i, (size_t)AT_ONCE);
+        err = scan__open_pieces(c, NULL, i, n, opened, diag);
+        for (size_t p = 0; p < n; p++) {
+            if (!opened[p])
+                continue;
+            vec_push(&open, opened[p]);
+            for (uint32_t k = 0; k < opened[p]->count; k++)
+                vec_push(&picks, ((struct scan__pick){opened[p], k}));
+        }
     }
     if (!err)
         err = scan__fill(c, picks.items, picks.len, out, diag);
