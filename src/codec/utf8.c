@@ -67,3 +67,16 @@ size_t codec_utf8_encode(uint32_t code, char *out)
     out[3] = (char)(0x80 | (code & 0x3f));
     return 4;
 }
+
+void codec_utf8_repair(struct slice s, struct buf *out)
+{
+    uint32_t code;
+    for (size_t at = 0; at < s.len;) {
+        size_t n = codec_utf8_decode(slice_from(s, at), &code);
+        if (n)
+            buf_append(out, s.ptr + at, n);
+        else
+            buf_append(out, "\xef\xbf\xbd", 3);
+        at += n ? n : 1;
+    }
+}

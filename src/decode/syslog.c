@@ -68,19 +68,10 @@ static struct slice not_nil(struct slice word)
 /* Valid UTF-8 that lives as long as the batch; bytes that are none become U+FFFD. */
 static struct slice clean(struct decode_syslog *d, struct data_event_batch *b, struct slice s)
 {
-    uint32_t code;
-    char out[4];
     if (codec_utf8_valid(s))
         return s;
     buf_clear(&d->text);
-    for (size_t at = 0; at < s.len;) {
-        size_t n = codec_utf8_decode(slice_from(s, at), &code);
-        if (n)
-            buf_append(&d->text, s.ptr + at, n);
-        else
-            buf_append(&d->text, out, codec_utf8_encode(0xfffd, out));
-        at += n ? n : 1;
-    }
+    codec_utf8_repair(s, &d->text);
     return data_event_batch_copy(b, buf_slice(&d->text));
 }
 

@@ -74,6 +74,11 @@ const struct text_conf_field server_config_fields[] = {
     {"graphite.schemas_file", TEXT_CONF_STRING, AT(graphite_schemas_file), "", 0, 0, NULL, "carbon's storage-schemas.conf: the steps of paths and how far back they are shown; none: the steps are those of the data", true, false},
     {"graphite.aggregation_file", TEXT_CONF_STRING, AT(graphite_aggregation_file), "", 0, 0, NULL, "carbon's storage-aggregation.conf: how finer points become coarser ones", true, false},
 
+    {"inputs.files", TEXT_CONF_NODE, AT(log_files), NULL, 0, 0, NULL, "log files to follow: a list of globs with how to read them. docs/logs-in.md has the keys", true, false},
+    {"files.watch", TEXT_CONF_BOOL, AT(files_watch), "true", 0, 0, NULL, "let the kernel tell of changes to log files (inotify); off: they are polled, as network file systems need it", false, false},
+    {"files.poll_interval", TEXT_CONF_DURATION, AT(files_poll_ns), "1s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how often log files are looked at that the kernel does not tell of", false, false},
+    {"files.scan_interval", TEXT_CONF_DURATION, AT(files_scan_ns), "10s", 100 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how often the globs of inputs.files are looked through, beside what the kernel tells", false, false},
+
     {"auth.users", TEXT_CONF_NODE, AT(auth_users), NULL, 0, 0, NULL, "users for HTTP basic authentication: a map of name to password hash (`pharos password` makes one), or to `{hash_file: path}`. Once there is a user or a token, every HTTP door asks", true, true},
     {"auth.tokens", TEXT_CONF_NODE, AT(auth_tokens), NULL, 0, 0, NULL, "bearer tokens: a map of name to token, or to `{file: path}`; at least 16 characters", true, true},
 
@@ -94,6 +99,8 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.line_size", TEXT_CONF_SIZE, AT(line_bytes_max), "256KiB", 1, 64 << 20, NULL, "longer log lines are refused", false, false},
     {"limits.fields", TEXT_CONF_INT, AT(field_count_max), "512", 1, 100000, NULL, "fields of a log line or span; rows with more are refused", false, false},
     {"limits.field_size", TEXT_CONF_SIZE, AT(field_bytes_max), "256KiB", 1, 64 << 20, NULL, "rows with a longer field value are refused", false, false},
+    {"limits.files.open", TEXT_CONF_INT, AT(files_open), "512", 4, 1000000, NULL, "log files open at once; those read longest ago are closed and opened again", false, false},
+    {"limits.files.count", TEXT_CONF_INT, AT(files_count), "100000", 1, 10000000, NULL, "log files followed; more are not read", false, false},
     {"limits.exemplars", TEXT_CONF_INT, AT(exemplars_max), "100000", 0, INT64_MAX, NULL, "exemplars in memory before they are written out; the oldest give way; 0 = keep none", false, false},
     {"limits.label_count", TEXT_CONF_INT, AT(label_count_max), "64", 1, 1000, NULL, "labels of one series", false, false},
     {"limits.label_bytes", TEXT_CONF_SIZE, AT(label_bytes_max), "16KiB", 16, 1 << 20, NULL, "bytes of one label name or value", false, false},

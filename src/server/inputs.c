@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "input/carbon/carbon.h"
+#include "input/files/files.h"
 #include "input/host/host.h"
 #include "input/jaeger/jaeger.h"
 #include "input/push/push.h"
@@ -26,6 +27,8 @@ struct server_inputs {
     struct input_carbon *carbon[2]; /* NULL: their doors are closed */
     struct input_syslog *syslog;    /* NULL: its door is closed */
     struct input_jaeger *jaeger[2]; /* compact, binary; NULL: their doors are closed */
+    struct input_files *files;      /* NULL: there are none to follow */
+    char *files_dir, *hostname;
 };
 
 static int64_t clock_ns(void *ctx)
@@ -54,6 +57,15 @@ static int parse_scrape(const struct server_config *config, bool strict,
     return err;
 }
 
+static int parse_files(const struct server_config *config, struct input_files_config **out,
+                       struct diag *diag)
+{
+    int err = input_files_config_parse(config->log_files, out, diag);
+    if (err && diag && !diag->file[0] && config->file)
+        diag_set_file(diag, config->file);
+    return err;
+}
+
 int server_inputs_check(const struct server_config *config, struct diag *diag)
 {
     struct input_scrape_config *scrape = NULL;
@@ -70,6 +82,9 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     if (!err)
         err = output_config_parse(config->outputs, &outputs, diag);
     output_config_free(outputs);
+    struct input_files_config *files = NULL;
+    if (!err && !(err = parse_files(config, &files, diag)))
+        input_files_config_free(files);
     return err;
 }
 
@@ -188,6 +203,26 @@ static void start_syslog(struct server_inputs *in, const struct server_config *c
     server_doors_opened(doors, SERVER_DOOR_SYSLOG, c.listen, input_syslog_port(in->syslog));
 }
 
+/* Takes `parsed` over. */
+static int start_files(struct server_inputs *in, const struct server_config *config,
+                       struct input_files_config *parsed, struct diag *diag)
+{
+    struct input_files_settings s = {.dir = in->files_dir,
+                                     .hostname = in->hostname,
+                                     .line_bytes_max = (size_t)config->line_bytes_max,
+                                     .future_ns = config->future_ns,
+                                     .open_max = (size_t)config->files_open,
+                                     .files_max = (size_t)config->files_count,
+                                     .watch = config->files_watch,
+                                     .poll_ns = config->files_poll_ns,
+                                     .scan_ns = config->files_scan_ns};
+    if (!input_files_config_count(parsed)) {
+        input_files_config_free(parsed);
+        return 0;
+    }
+    return input_files_start(&in->env, &s, parsed, &in->files, diag);
+}
+
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
                         struct server_inputs **out, struct diag *diag)
 {
@@ -230,6 +265,14 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
     start_carbon(in, config, env->doors);
     start_syslog(in, config, env->doors);
     start_jaeger(in, config, env->doors);
+    struct input_files_config *files = NULL;
+    snprintf(dir, sizeof(dir), "%s/files", env->data_dir);
+    in->files_dir = mem_strdup(dir);
+    in->hostname = mem_strdup(env->hostname);
+    if ((err = parse_files(config, &files, diag)) || (err = start_files(in, config, files, diag))) {
+        server_inputs_stop(in);
+        return err;
+    }
     *out = in;
     return 0;
 }
@@ -239,9 +282,21 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
 {
     struct input_scrape_config *scrape = NULL;
     int err = parse_scrape(config, false, &scrape, diag);
+    struct input_files_config *files = NULL;
     if (err)
         return err;
-    if (in->statsd && (err = input_statsd_reload(in->statsd, &config->statsd, diag))) {
+    err = parse_files(config, &files, diag);
+    if (!err && in->statsd)
+        err = input_statsd_reload(in->statsd, &config->statsd, diag);
+    if (err) {
+        input_scrape_config_free(scrape);
+        input_files_config_free(files);
+        return err;
+    }
+    /* Positions are kept, so that the new one goes on where the old one ends. */
+    input_files_stop(in->files);
+    in->files = NULL;
+    if ((err = start_files(in, config, files, diag))) {
         input_scrape_config_free(scrape);
         return err;
     }
@@ -268,6 +323,9 @@ void server_inputs_stop(struct server_inputs *in)
     input_syslog_stop(in->syslog);
     for (size_t i = 0; i < ARRAY_LEN(in->jaeger); i++)
         input_jaeger_stop(in->jaeger[i]);
+    input_files_stop(in->files);
+    mem_free(in->files_dir);
+    mem_free(in->hostname);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);
