@@ -76,8 +76,8 @@ static struct alert_active *make(struct evaluation *e, const struct alert_rule *
         .query = template_query, .ctx = e, .ts_ns = e->ts_ns, .external_url = e->env->external_url};
     const struct alert__subject subject = {.labels = s->labels,
                                            .external_labels = e->env->external_labels,
-                                           .value = s->points[0].value,
-                                           .histogram = s->points[0].histogram};
+                                           .value = query_point_at(s, 0).value,
+                                           .histogram = query_point_at(s, 0).histogram};
     struct data_label *annotations =
         ARENA_ARRAY(e->arena, struct data_label, rule->annotation_count + 1);
     struct data_labels labels;
@@ -98,10 +98,10 @@ static struct alert_active *make(struct evaluation *e, const struct alert_rule *
     a->active_ns = e->ts_ns;
     a->labels = alert__pack(labels.items, labels.count);
     a->annotations = alert__pack(annotations, rule->annotation_count);
-    a->value = s->points[0].value;
-    if (s->points[0].histogram) {
+    a->value = query_point_at(s, 0).value;
+    if (query_point_at(s, 0).histogram) {
         struct buf text = {0};
-        data_histogram_print(s->points[0].histogram, &text);
+        data_histogram_print(query_point_at(s, 0).histogram, &text);
         a->value_text = mem_strdup(buf_cstr(&text));
         buf_deinit(&text);
     }

@@ -84,10 +84,10 @@ static int fn_query(call_t *call, value_t *args, size_t count, struct text_templ
         pairs[0].key = SLICE("Labels");
         pairs[0].value = own_value(call->arena, labels_value(s->labels, call->arena));
         pairs[1].key = SLICE("Value");
-        pairs[1].value =
-            own_value(call->arena, s->count ? sample_value(s->points[0].value,
-                                                           s->points[0].histogram, call->arena)
-                                            : text_template_float(NAN));
+        pairs[1].value = own_value(
+            call->arena, s->count ? sample_value(query_point_at(s, 0).value,
+                                                 query_point_at(s, 0).histogram, call->arena)
+                                  : text_template_float(NAN));
         items[i] = text_template_map(&sample_type, pairs, 2);
     }
     *out = text_template_list(items, result.series_count);

@@ -53,7 +53,8 @@ int alert__query(const struct alert_env *env, const struct promql_expr *expr, in
         return err;
     if (out->kind == QUERY_SCALAR) {
         struct query_series *one = ARENA_NEW(arena, struct query_series);
-        one->points = arena_dup(arena, &out->scalar, sizeof(out->scalar));
+        one->value = arena_dup(arena, &out->scalar.value, sizeof(out->scalar.value));
+        one->start_ns = out->scalar.ts_ns;
         one->count = 1;
         out->series = one;
         out->series_count = 1;
@@ -160,7 +161,8 @@ static int eval_record(struct evaluation *e, const struct alert_rule *rule,
         for (size_t k = 0; k < rule->label_count; k++)
             data_labels_builder_set(&b, rule->labels[k].name, rule->labels[k].value);
         err = data_labels_builder_finish(&b, &labels, diag);
-        if (!err && !alert__put(e, labels, s->points[0].value, s->points[0].histogram))
+        if (!err &&
+            !alert__put(e, labels, query_point_at(s, 0).value, query_point_at(s, 0).histogram))
             err = diag_set(diag, ERR_INVALID,
                            "vector contains metrics with the same labelset after applying rule "
                            "labels");

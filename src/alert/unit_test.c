@@ -583,9 +583,9 @@ static int check_expr(struct runner *r, struct unit_test *t, const struct text_y
         struct sample one = {.labels = s->labels};
         if (!s->count)
             continue;
-        one.value = s->points[0].value;
-        if (s->points[0].histogram)
-            one.histogram = histogram_text(s->points[0].histogram, arena);
+        one.value = query_point_at(s, 0).value;
+        if (query_point_at(s, 0).histogram)
+            one.histogram = histogram_text(query_point_at(s, 0).histogram, arena);
         vec_push(&got, one);
     }
     if (exp.len)

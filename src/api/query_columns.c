@@ -27,25 +27,26 @@ static void put_texts(const char *key, const struct slice *texts, size_t count, 
 }
 
 /* The place of a point on the grid. */
-static int64_t place(const struct query_steps *s, const struct query_point *p)
+static int64_t place(const struct query_steps *s, struct query_point p)
 {
-    return (p->ts_ns - s->start_ns) / s->step_ns;
+    return (p.ts_ns - s->start_ns) / s->step_ns;
 }
 
 static void put_grid_series(const struct query_steps *steps, const struct query_series *s,
                             struct buf *out)
 {
-    int64_t first = s->count ? place(steps, &s->points[0]) : 0, at = first;
+    int64_t first = s->count ? place(steps, query_point_at(s, 0)) : 0, at = first;
     bool histograms = false;
     buf_printf(out, ",\"first\":%lld,\"values\":[", (long long)first);
     for (size_t i = 0; i < s->count; i++) {
-        for (int64_t k = place(steps, &s->points[i]); at < k; at++)
+        struct query_point p = query_point_at(s, i);
+        for (int64_t k = place(steps, p); at < k; at++)
             buf_append_cstr(out, "null,");
-        if (s->points[i].histogram)
+        if (p.histogram)
             buf_append_cstr(out, "null");
         else
-            api_put_number(s->points[i].value, out);
-        histograms |= s->points[i].histogram != NULL;
+            api_put_number(p.value, out);
+        histograms |= p.histogram != NULL;
         buf_append_cstr(out, i + 1 < s->count ? "," : "");
         at++;
     }
@@ -55,10 +56,10 @@ static void put_grid_series(const struct query_steps *steps, const struct query_
     bool any = false;
     buf_append_cstr(out, ",\"histograms\":[");
     for (size_t i = 0; i < s->count; i++) {
-        if (!s->points[i].histogram)
+        if (!query_point_at(s, i).histogram)
             continue;
-        buf_printf(out, "%s[%lld,", any ? "," : "", (long long)place(steps, &s->points[i]));
-        api_encode_histogram(s->points[i].histogram, out);
+        buf_printf(out, "%s[%lld,", any ? "," : "", (long long)place(steps, query_point_at(s, i)));
+        api_encode_histogram(query_point_at(s, i).histogram, out);
         buf_append_char(out, ']');
         any = true;
     }
@@ -71,34 +72,35 @@ static void put_raw_series(const struct query_series *s, struct buf *out)
     bool any = false;
     buf_append_cstr(out, ",\"times\":[");
     for (size_t i = 0; i < s->count; i++)
-        buf_printf(out, i ? ",%lld" : "%lld", (long long)ms(s->points[i].ts_ns));
+        buf_printf(out, i ? ",%lld" : "%lld", (long long)ms(query_point_at(s, i).ts_ns));
     buf_append_cstr(out, "],\"values\":[");
     for (size_t i = 0; i < s->count; i++) {
+        struct query_point p = query_point_at(s, i);
         buf_append_cstr(out, i ? "," : "");
-        if (s->points[i].histogram)
+        if (p.histogram)
             buf_append_cstr(out, "null");
         else
-            api_put_number(s->points[i].value, out);
+            api_put_number(p.value, out);
     }
     buf_append_char(out, ']');
     for (size_t i = 0; i < s->count; i++) {
-        if (!s->points[i].histogram)
+        if (!query_point_at(s, i).histogram)
             continue;
         buf_printf(out, any ? ",[%zu," : ",\"histograms\":[[%zu,", i);
-        api_encode_histogram(s->points[i].histogram, out);
+        api_encode_histogram(query_point_at(s, i).histogram, out);
         buf_append_char(out, ']');
         any = true;
     }
     buf_append_cstr(out, any ? "]" : "");
 }
 
-static void put_point(const struct query_point *p, struct buf *out)
+static void put_point(struct query_point p, struct buf *out)
 {
-    buf_append_cstr(out, p->histogram ? ",\"histogram\":" : ",\"value\":");
-    if (p->histogram)
-        api_encode_histogram(p->histogram, out);
+    buf_append_cstr(out, p.histogram ? ",\"histogram\":" : ",\"value\":");
+    if (p.histogram)
+        api_encode_histogram(p.histogram, out);
     else
-        api_put_number(p->value, out);
+        api_put_number(p.value, out);
 }
 
 static int put_series(const struct api_query *q, const struct query_result *r, struct buf *out,
@@ -112,7 +114,7 @@ static int put_series(const struct api_query *q, const struct query_result *r, s
         buf_append_cstr(out, i ? ",{\"labels\":" : "{\"labels\":");
         api_encode_labels(s->labels, out);
         if (r->kind == QUERY_VECTOR && s->count)
-            put_point(&s->points[0], out);
+            put_point(query_point_at(s, 0), out);
         else if (q->steps.instant)
             put_raw_series(s, out);
         else
@@ -137,7 +139,7 @@ int api_put_columns(struct api_query *q, const struct query_result *r, struct bu
     switch (r->kind) {
     case QUERY_SCALAR:
         buf_printf(out, ",\"kind\":\"scalar\",\"time\":%lld", (long long)ms(s->start_ns));
-        put_point(&r->scalar, out);
+        put_point(r->scalar, out);
         break;
     case QUERY_STRING:
         buf_printf(out,

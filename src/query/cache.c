@@ -202,10 +202,10 @@ static size_t step_count(const struct query_steps *s)
     return (size_t)((s->end_ns - s->start_ns) / s->step_ns) + 1;
 }
 
-/* Steps [begin, end) of a kept series become points. */
+/* Steps [begin, end) of a kept series, and behind them the points of `fresh` (may be NULL). */
 static bool put_points(const struct kept_series *s, const struct kept *k, int64_t step_ns,
                        size_t begin, size_t end, struct arena *arena, struct query_series *out,
-                       size_t more)
+                       const struct query_series *fresh)
 {
     size_t lo = 0, hi = s->count;
     while (lo < hi) {
@@ -219,14 +219,25 @@ static bool put_points(const struct kept_series *s, const struct kept *k, int64_
     while (lo + count < s->count && s->at[lo + count] < end)
         count++;
     *out = (struct query_series){.labels = s->labels};
-    if (!count && !more)
+    if (!count && !(fresh && fresh->count))
         return true;
-    out->points = arena_alloc(arena, (count + more) * sizeof(*out->points));
-    if (!out->points)
+    size_t more = fresh ? fresh->count : 0;
+    int64_t *ts = arena_alloc(arena, (count + more) * sizeof(*ts));
+    double *value = arena_alloc(arena, (count + more) * sizeof(*value));
+    if (!ts || !value)
         return false;
-    for (size_t i = lo; i < lo + count; i++)
-        out->points[out->count++] =
-            (struct query_point){k->start_ns + (int64_t)s->at[i] * step_ns, s->value[i], NULL};
+    for (size_t i = 0; i < count; i++) {
+        ts[i] = k->start_ns + (int64_t)s->at[lo + i] * step_ns;
+        value[i] = s->value[lo + i];
+    }
+    for (size_t i = 0; i < more; i++) {
+        struct query_point p = query_point_at(fresh, i);
+        ts[count + i] = p.ts_ns;
+        value[count + i] = p.value;
+    }
+    out->ts = ts;
+    out->value = value;
+    out->count = count + more;
     return true;
 }
 
@@ -251,11 +262,8 @@ static int join(const struct kept *k, int64_t step_ns, size_t begin, size_t end,
         if (c > 0) {
             *to = *fresh;
         } else {
-            if (!put_points(&k->series[a], k, step_ns, begin, end, arena, to,
-                            fresh ? fresh->count : 0))
+            if (!put_points(&k->series[a], k, step_ns, begin, end, arena, to, fresh))
                 return ERR_NOMEM;
-            for (size_t i = 0; fresh && i < fresh->count; i++)
-                to->points[to->count++] = fresh->points[i];
             if (to->count && !(to->labels = data_labels_copy(arena, to->labels)).items &&
                 k->series[a].labels.count)
                 return ERR_NOMEM;
@@ -273,8 +281,8 @@ static bool is_plain(const struct query_result *r)
     if (r->kind != QUERY_MATRIX || r->warning_count || r->info_count)
         return false;
     for (size_t i = 0; i < r->series_count; i++) {
-        for (size_t p = 0; p < r->series[i].count; p++) {
-            if (r->series[i].points[p].histogram)
+        for (size_t p = 0; r->series[i].histogram && p < r->series[i].count; p++) {
+            if (query_point_at(&r->series[i], p).histogram)
                 return false;
         }
     }
@@ -304,8 +312,9 @@ static void keep(struct query_cache *c, struct slice key, const struct query_ste
         uint32_t *at = arena_alloc(arena, from->count * sizeof(*at));
         double *value = arena_alloc(arena, from->count * sizeof(*value));
         for (size_t p = 0; p < from->count; p++) {
-            at[p] = (uint32_t)((from->points[p].ts_ns - steps->start_ns) / steps->step_ns);
-            value[p] = from->points[p].value;
+            struct query_point point = query_point_at(from, p);
+            at[p] = (uint32_t)((point.ts_ns - steps->start_ns) / steps->step_ns);
+            value[p] = point.value;
         }
         k->series[i] = (struct kept_series){.labels = data_labels_copy(arena, from->labels),
                                             .at = at,

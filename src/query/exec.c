@@ -70,19 +70,33 @@ static int to_series(struct query_exec *x, struct query_grid *g, struct query_re
         return query__no_memory(x);
     for (size_t i = 0; i < g->count; i++) {
         const struct query_row *row = &g->rows[i];
-        size_t count = 0;
+        size_t count = 0, first = 0, end = x->step_count;
         for (size_t s = 0; s < x->step_count; s++)
             count += row->has[s];
         if (!count)
             continue;
+        while (!row->has[first])
+            first++;
+        while (!row->has[end - 1])
+            end--;
+        /* The row's own columns are the answer's: what is large is never there twice. */
         struct query_series one = {.labels = data_labels_copy(x->arena, row->labels),
-                                   .points = ARENA_ARRAY(x->arena, struct query_point, count)};
-        if (!one.points)
+                                   .count = count,
+                                   .value = row->value + first,
+                                   .histogram = row->histogram ? row->histogram + first : NULL,
+                                   .start_ns = query__step_ns(x, first),
+                                   .step_ns = x->steps.step_ns};
+        if (row->labels.count && !one.labels.items)
             return query__no_memory(x);
-        for (size_t s = 0; s < x->step_count; s++) {
-            if (row->has[s])
-                one.points[one.count++] = (struct query_point){
-                    query__step_ns(x, s), row->value[s], row->histogram ? row->histogram[s] : NULL};
+        if (end - first > count) {
+            uint32_t *at = arena_alloc(x->arena, count * sizeof(*at));
+            if (!at)
+                return query__no_memory(x);
+            for (size_t s = first, n = 0; s < end; s++) {
+                if (row->has[s])
+                    at[n++] = (uint32_t)(s - first);
+            }
+            one.at = at;
         }
         out->series[out->series_count++] = one;
     }

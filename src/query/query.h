@@ -44,11 +44,27 @@ struct query_point {
     const struct data_histogram *histogram; /* NULL for a float */
 };
 
+/* A series of an answer: columns, as they were computed. query_point_at reads them. */
 struct query_series {
     struct data_labels labels;
-    struct query_point *points; /* by time; one for a vector */
-    size_t count;
+    size_t count; /* of points, by time; one for a vector */
+    /* A value and maybe a histogram a place; `histogram` NULL: all are floats. */
+    const double *value;
+    const struct data_histogram *const *histogram;
+    const uint32_t *at; /* the place of each point; NULL: they are without gaps */
+    /* The time of a place: start + place * step, or ts[place] when that is not NULL. */
+    int64_t start_ns, step_ns;
+    const int64_t *ts;
 };
+
+static inline struct query_point query_point_at(const struct query_series *s, size_t i)
+{
+    size_t place = s->at ? s->at[i] : i;
+    return (struct query_point){.ts_ns = s->ts ? s->ts[place]
+                                               : s->start_ns + (int64_t)place * s->step_ns,
+                                .value = s->value[place],
+                                .histogram = s->histogram ? s->histogram[place] : NULL};
+}
 
 struct query_stats {
     uint64_t samples_read, series_selected, peak_samples;

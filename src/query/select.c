@@ -292,9 +292,13 @@ int query__raw_samples(struct query_exec *x, const struct query_node *n, struct 
         if (err)
             break;
         struct query_series s = {
-            .labels = data_labels_copy(x->arena, ops->selection_labels(scan.selection, i)),
-            .points = ARENA_ARRAY(x->arena, struct query_point, samples.count)};
-        if (!s.points) {
+            .labels = data_labels_copy(x->arena, ops->selection_labels(scan.selection, i))};
+        int64_t *ts = arena_alloc(x->arena, samples.count * sizeof(*ts));
+        double *value = arena_alloc(x->arena, samples.count * sizeof(*value));
+        const struct data_histogram **histogram =
+            samples.histogram ? ARENA_ARRAY(x->arena, const struct data_histogram *, samples.count)
+                              : NULL;
+        if (!ts || !value || (samples.histogram && !histogram)) {
             err = query__no_memory(x);
             break;
         }
@@ -302,9 +306,14 @@ int query__raw_samples(struct query_exec *x, const struct query_node *n, struct 
             const struct data_histogram *h = samples.histogram ? samples.histogram[k] : NULL;
             if (h ? h->is_stale || data_is_stale(h->sum) : data_is_stale(samples.value[k]))
                 continue;
-            s.points[s.count++] = (struct query_point){samples.ts[k], samples.value[k],
-                                                       h ? data_histogram_copy(x->arena, h) : NULL};
+            if (histogram)
+                histogram[s.count] = h ? data_histogram_copy(x->arena, h) : NULL;
+            ts[s.count] = samples.ts[k];
+            value[s.count++] = samples.value[k];
         }
+        s.ts = ts;
+        s.value = value;
+        s.histogram = histogram;
         if (s.count)
             out->series[out->series_count++] = s;
         err = query__count_samples(x, s.count);

@@ -100,7 +100,8 @@ double text_fuzzy_jaro_winkler(struct text_fuzzy *f, struct slice text)
     decode(text, &f->other);
     bool swap = f->pattern.len > f->other.len;
     const runes *a = swap ? &f->other : &f->pattern, *b = swap ? &f->pattern : &f->other;
-    size_t la = a->len, lb = b->len, reach = MAX(lb / 2, (size_t)1) - 1, matches = 0, k = 0, same = 0;
+    size_t la = a->len, lb = b->len, reach = MAX(lb / 2, (size_t)1) - 1, matches = 0, k = 0,
+           same = 0;
     double transposed = 0;
     vec_clear(&f->taken_a);
     vec_clear(&f->taken_b);

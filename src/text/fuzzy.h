@@ -1,5 +1,5 @@
-/* How well a text fits what somebody types, as Prometheus' search scores it: 1 fits exactly, 0 not at
- * all. Characters are code points; bytes that are no UTF-8 count as one each. */
+/* How well a text fits what somebody types, as Prometheus' search scores it: 1 fits exactly, 0 not
+ * at all. Characters are code points; bytes that are no UTF-8 count as one each. */
 #ifndef TEXT_FUZZY_H
 #define TEXT_FUZZY_H
 
@@ -11,7 +11,8 @@ struct text_fuzzy;
 struct text_fuzzy *text_fuzzy_new(struct slice pattern);
 void text_fuzzy_free(struct text_fuzzy *f); /* NULL is fine */
 
-/* The pattern's characters in their order, maybe with others between: long runs count, gaps cost. */
+/* The pattern's characters in their order, maybe with others between: long runs count, gaps cost.
+ */
 double text_fuzzy_subsequence(struct text_fuzzy *f, struct slice text);
 /* The Jaro-Winkler similarity of both. */
 double text_fuzzy_jaro_winkler(struct text_fuzzy *f, struct slice text);

@@ -126,7 +126,7 @@ static void expect_gives(struct world *w, const char *expr, int64_t at_s, const 
     if (alert__query_text(&w->env, slice_cstr(expr), seconds(at_s), arena, NULL, &r, &d))
         fail_msg("%s: %s", expr, d.msg);
     for (size_t i = 0; i < r.series_count; i++)
-        buf_printf(&text, "%s%g", i ? " " : "", r.series[i].points[0].value);
+        buf_printf(&text, "%s%g", i ? " " : "", query_point_at(&r.series[i], 0).value);
     if (strcmp(buf_cstr(&text), want) != 0)
         fail_msg("%s at %lld: %s, wanted %s", expr, (long long)at_s, buf_cstr(&text), want);
     buf_deinit(&text);

@@ -59,10 +59,14 @@ static void times(void **state)
 
 static void columns(void **state)
 {
-    struct query_point points[] = {{.ts_ns = 2000 * NS_PER_MS, .value = 1.5},
-                                   {.ts_ns = 4000 * NS_PER_MS, .value = NAN},
-                                   {.ts_ns = 5000 * NS_PER_MS, .value = -INFINITY}};
-    struct query_series series[] = {{.points = points, .count = 3}, {.points = points, .count = 0}};
+    static const double values[] = {1.5, 7, NAN, -INFINITY};
+    static const uint32_t at[] = {0, 2, 3};
+    struct query_series series[] = {{.value = values,
+                                     .at = at,
+                                     .start_ns = 2000 * NS_PER_MS,
+                                     .step_ns = 1000 * NS_PER_MS,
+                                     .count = 3},
+                                    {.value = values, .count = 0}};
     struct slice warnings[] = {SLICE("mind \"this\"")};
     struct query_result r = {.kind = QUERY_MATRIX,
                              .series = series,

@@ -373,14 +373,14 @@ static bool check_series(struct test *t, struct slice expr, const struct expecta
         for (size_t k = 0, at = 0; ok && k < s->count; k++) {
             if (s->values[k].missing)
                 continue;
-            const struct query_point *p = &found->points[at++];
-            bool at_time = step == 0 || p->ts_ns == start + (int64_t)k * step;
-            if (!at_time || !same_value(p, &s->values[k], s->hinted)) {
+            struct query_point p = query_point_at(found, at++);
+            bool at_time = step == 0 || p.ts_ns == start + (int64_t)k * step;
+            if (!at_time || !same_value(&p, &s->values[k], s->hinted)) {
                 struct buf got = {0}, want = {0};
-                print_value(p->value, p->histogram, &got);
+                print_value(p.value, p.histogram, &got);
                 print_value(s->values[k].value, s->values[k].histogram, &want);
                 complain(t, expr, "%s is %s at %lld, want %s", buf_cstr(&name), buf_cstr(&got),
-                         (long long)(p->ts_ns / NS_PER_MS), buf_cstr(&want));
+                         (long long)(p.ts_ns / NS_PER_MS), buf_cstr(&want));
                 buf_deinit(&got);
                 buf_deinit(&want);
                 ok = false;

@@ -81,11 +81,10 @@ static void compare(const char *text, const struct asked *want, const struct ask
         if (w->count != g->count)
             fail_msg("%s: series %zu has %zu points instead of %zu", text, i, g->count, w->count);
         for (size_t k = 0; k < w->count; k++) {
-            if (w->points[k].ts_ns != g->points[k].ts_ns ||
-                memcmp(&w->points[k].value, &g->points[k].value, sizeof(double)) != 0)
+            struct query_point a = query_point_at(w, k), b = query_point_at(g, k);
+            if (a.ts_ns != b.ts_ns || memcmp(&a.value, &b.value, sizeof(double)) != 0)
                 fail_msg("%s: series %zu point %zu at %lld: %.17g instead of %.17g", text, i, k,
-                         (long long)w->points[k].ts_ns / NS_PER_SEC, g->points[k].value,
-                         w->points[k].value);
+                         (long long)a.ts_ns / NS_PER_SEC, b.value, a.value);
         }
     }
 }

@@ -106,8 +106,9 @@ static void put_entities(const struct query_series *s, struct buf *out)
     static const char *const names[] = {"NaN", "Inf", "NegInf"};
     struct buf lists[3] = {{0}};
     for (size_t i = 0; i < s->count; i++) {
-        double v = s->points[i].value;
-        if (s->points[i].histogram || isfinite(v))
+        struct query_point p = query_point_at(s, i);
+        double v = p.value;
+        if (p.histogram || isfinite(v))
             continue;
         struct buf *list = &lists[isnan(v) ? 0 : v > 0 ? 1 : 2];
         buf_printf(list, list->len ? ",%zu" : "%zu", i);
@@ -159,15 +160,15 @@ static void put_frame(const struct target *t, const struct query_series *s, cons
     }
     buf_append_cstr(out, "}}]},\"data\":{\"values\":[[");
     for (size_t i = 0; i < s->count; i++)
-        buf_printf(out, i ? ",%lld" : "%lld", (long long)(s->points[i].ts_ns / NS_PER_MS));
+        buf_printf(out, i ? ",%lld" : "%lld", (long long)(query_point_at(s, i).ts_ns / NS_PER_MS));
     buf_append_cstr(out, "],[");
     for (size_t i = 0; i < s->count; i++) {
-        const struct query_point *p = &s->points[i];
+        struct query_point p = query_point_at(s, i);
         buf_append_cstr(out, i ? "," : "");
-        if (p->histogram || !isfinite(p->value))
+        if (p.histogram || !isfinite(p.value))
             buf_append_cstr(out, "null"); /* what it is instead is told by `entities` */
         else
-            api_put_number(p->value, out);
+            api_put_number(p.value, out);
     }
     buf_append_cstr(out, "]]");
     put_entities(s, out);
@@ -182,8 +183,7 @@ static void put_frames(const struct target *t, const struct query_result *r, boo
                                         [QUERY_STRING] = "string",
                                         [QUERY_VECTOR] = "vector",
                                         [QUERY_MATRIX] = "matrix"};
-    struct query_point scalar = r->scalar;
-    struct query_series one = {.points = &scalar, .count = 1};
+    struct query_series one = {.value = &r->scalar.value, .start_ns = r->scalar.ts_ns, .count = 1};
     bool single = r->kind == QUERY_SCALAR;
     size_t count = single ? 1 : r->kind == QUERY_STRING ? 0 : r->series_count;
     for (size_t i = 0; i < count; i++) {

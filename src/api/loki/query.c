@@ -101,12 +101,12 @@ static bool produce_lines(struct api_job *job)
     return false;
 }
 
-static void put_point(const struct query_point *p, struct buf *out)
+static void put_point(struct query_point p, struct buf *out)
 {
     buf_append_char(out, '[');
-    api_encode_time(p->ts_ns, out);
+    api_encode_time(p.ts_ns, out);
     buf_append_cstr(out, ",\"");
-    codec_append_double(out, p->value, CODEC_DOUBLE_PLAIN);
+    codec_append_double(out, p.value, CODEC_DOUBLE_PLAIN);
     buf_append_cstr(out, "\"]");
 }
 
@@ -129,7 +129,7 @@ static bool produce_numbers(struct api_job *job)
     for (; st->entry < end; st->entry++) {
         if (st->entry)
             buf_append_char(out, ',');
-        put_point(&s->points[st->entry], out);
+        put_point(query_point_at(s, st->entry), out);
     }
     if (st->entry == s->count) {
         buf_append_cstr(out, st->steps.instant ? "}" : "]}");
@@ -142,7 +142,7 @@ static bool produce_numbers(struct api_job *job)
 static bool produce_scalar(struct api_job *job)
 {
     struct query_state *st = job->state;
-    put_point(&st->numbers.scalar, &job->out);
+    put_point(st->numbers.scalar, &job->out);
     put_tail(job);
     return true;
 }

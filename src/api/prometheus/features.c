@@ -32,8 +32,8 @@ static const struct feature api_features[] = {
     {"time_range_series", ON},
 };
 
-static const struct feature otlp_features[] = {
-    {"delta_conversion", ON}, {"native_delta_ingestion", OFF}};
+static const struct feature otlp_features[] = {{"delta_conversion", ON},
+                                               {"native_delta_ingestion", OFF}};
 
 static const struct feature server_features[] = {
     {"agent_mode", OFF}, {"auto_reload_config", OFF}, {"server_mode", ON}, {"stringlabels", OFF}};
@@ -63,18 +63,41 @@ static const struct feature promql_features[] = {
 };
 
 static const struct feature operators[] = {
-    {"!=", ON},          {"!~", ON},       {"%", ON},
-    {"*", ON},           {"+", ON},        {"-", ON},
-    {"/", ON},           {"<", ON},        {"</", ON},
-    {"<=", ON},          {"==", ON},       {"=~", ON},
-    {">", ON},           {">/", ON},       {">=", ON},
-    {"@", ON},           {"^", ON},        {"and", ON},
-    {"atan2", ON},       {"avg", ON},      {"bottomk", ON},
-    {"count", ON},       {"count_values", ON}, {"group", ON},
-    {"limit_ratio", FEATURE_EXPERIMENTAL}, {"limitk", FEATURE_EXPERIMENTAL}, {"max", ON},
-    {"min", ON},         {"or", ON},       {"quantile", ON},
-    {"stddev", ON},      {"stdvar", ON},   {"sum", ON},
-    {"topk", ON},        {"unless", ON},
+    {"!=", ON},
+    {"!~", ON},
+    {"%", ON},
+    {"*", ON},
+    {"+", ON},
+    {"-", ON},
+    {"/", ON},
+    {"<", ON},
+    {"</", ON},
+    {"<=", ON},
+    {"==", ON},
+    {"=~", ON},
+    {">", ON},
+    {">/", ON},
+    {">=", ON},
+    {"@", ON},
+    {"^", ON},
+    {"and", ON},
+    {"atan2", ON},
+    {"avg", ON},
+    {"bottomk", ON},
+    {"count", ON},
+    {"count_values", ON},
+    {"group", ON},
+    {"limit_ratio", FEATURE_EXPERIMENTAL},
+    {"limitk", FEATURE_EXPERIMENTAL},
+    {"max", ON},
+    {"min", ON},
+    {"or", ON},
+    {"quantile", ON},
+    {"stddev", ON},
+    {"stdvar", ON},
+    {"sum", ON},
+    {"topk", ON},
+    {"unless", ON},
 };
 
 static const struct feature rule_features[] = {
@@ -85,15 +108,15 @@ static const struct feature scrape_features[] = {{"extra_scrape_metrics", ON},
                                                  {"type_and_unit_labels", OFF}};
 
 static const struct feature discoveries[] = {
-    {"aws", OFF},      {"azure", OFF},       {"consul", OFF},   {"digitalocean", OFF},
-    {"dns", OFF},      {"docker", OFF},      {"dockerswarm", OFF}, {"ec2", OFF},
-    {"ecs", OFF},      {"elasticache", OFF}, {"eureka", OFF},   {"file", ON},
-    {"gce", OFF},      {"hetzner", OFF},     {"http", ON},      {"ionos", OFF},
-    {"kubernetes", OFF}, {"kuma", OFF},      {"lightsail", OFF}, {"linode", OFF},
-    {"marathon", OFF}, {"msk", OFF},         {"nerve", OFF},    {"nomad", OFF},
-    {"oci", OFF},      {"openstack", OFF},   {"outscale", OFF}, {"ovhcloud", OFF},
-    {"puppetdb", OFF}, {"rds", OFF},         {"scaleway", OFF}, {"serverset", OFF},
-    {"stackit", OFF},  {"static", ON},       {"triton", OFF},   {"uyuni", OFF},
+    {"aws", OFF},        {"azure", OFF},       {"consul", OFF},      {"digitalocean", OFF},
+    {"dns", OFF},        {"docker", OFF},      {"dockerswarm", OFF}, {"ec2", OFF},
+    {"ecs", OFF},        {"elasticache", OFF}, {"eureka", OFF},      {"file", ON},
+    {"gce", OFF},        {"hetzner", OFF},     {"http", ON},         {"ionos", OFF},
+    {"kubernetes", OFF}, {"kuma", OFF},        {"lightsail", OFF},   {"linode", OFF},
+    {"marathon", OFF},   {"msk", OFF},         {"nerve", OFF},       {"nomad", OFF},
+    {"oci", OFF},        {"openstack", OFF},   {"outscale", OFF},    {"ovhcloud", OFF},
+    {"puppetdb", OFF},   {"rds", OFF},         {"scaleway", OFF},    {"serverset", OFF},
+    {"stackit", OFF},    {"static", ON},       {"triton", OFF},      {"uyuni", OFF},
     {"vultr", OFF},
 };
 
@@ -130,8 +153,8 @@ static const struct feature template_functions[] = {
 };
 
 static const struct feature tsdb_features[] = {
-    {"delayed_compaction", OFF}, {"exemplar_storage", ON},   {"histograms_st_encoding", OFF},
-    {"isolation", ON},           {"native_histograms", ON},  {"st_storage", ON},
+    {"delayed_compaction", OFF}, {"exemplar_storage", ON},  {"histograms_st_encoding", OFF},
+    {"isolation", ON},           {"native_histograms", ON}, {"st_storage", ON},
     {"use_uncached_io", OFF},    {"xor2_encoding", OFF},
 };
 

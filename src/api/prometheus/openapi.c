@@ -13,7 +13,7 @@ struct operation {
     const char *body; /* media type, when it is none of a form */
 };
 
-#define RANGE  "start time", "end time"
+#define RANGE "start time", "end time"
 #define SEARCH                                                                                     \
     "search[] array", "match[] array", "fuzz_threshold integer", "fuzz_alg string",                \
         "case_sensitive boolean", "include_score boolean", "sort_by string", "sort_dir string",    \
@@ -21,67 +21,209 @@ struct operation {
 #define PROTOBUF "application/x-protobuf"
 
 static const struct operation operations[] = {
-    {"/query", API_GET | API_POST, "query", "The value of an expression at one time",
+    {"/query",
+     API_GET | API_POST,
+     "query",
+     "The value of an expression at one time",
      {"query! string", "time time", "timeout duration", "lookback_delta duration", "limit integer",
-      "stats string"}, ANSWER_JSON, NULL},
-    {"/query_range", API_GET | API_POST, "query", "The values of an expression over a range",
+      "stats string"},
+     ANSWER_JSON,
+     NULL},
+    {"/query_range",
+     API_GET | API_POST,
+     "query",
+     "The values of an expression over a range",
      {"query! string", "start! time", "end! time", "step! duration", "timeout duration",
-      "lookback_delta duration", "limit integer", "stats string"}, ANSWER_JSON, NULL},
-    {"/query_exemplars", API_GET | API_POST, "query", "Exemplars of an expression's series",
-     {"query! string", RANGE}, ANSWER_JSON, NULL},
-    {"/format_query", API_GET | API_POST, "query", "An expression, formatted",
-     {"query! string"}, ANSWER_JSON, NULL},
-    {"/parse_query", API_GET | API_POST, "query", "The syntax tree of an expression",
-     {"query! string"}, ANSWER_JSON, NULL},
-    {"/labels", API_GET | API_POST, "labels", "Names of labels",
-     {"match[] array", RANGE, "limit integer"}, ANSWER_JSON, NULL},
-    {"/label/{name}/values", API_GET, "labels", "Values of a label",
-     {"match[] array", RANGE, "limit integer"}, ANSWER_JSON, NULL},
-    {"/search/metric_names", API_GET | API_POST, "labels", "Metric names for who types",
-     {SEARCH, "include_metadata boolean"}, ANSWER_LINES, NULL},
-    {"/search/label_names", API_GET | API_POST, "labels", "Label names for who types", {SEARCH},
-     ANSWER_LINES, NULL},
-    {"/search/label_values", API_GET | API_POST, "labels", "Values of a label for who types",
-     {"label! string", SEARCH}, ANSWER_LINES, NULL},
-    {"/series", API_GET | API_POST, "series", "Series that selectors pick",
-     {"match[]! array", RANGE, "limit integer"}, ANSWER_JSON, NULL},
-    {"/metadata", API_GET, "metadata", "Type, unit and help of metrics",
-     {"metric string", "limit integer", "limit_per_metric integer"}, ANSWER_JSON, NULL},
+      "lookback_delta duration", "limit integer", "stats string"},
+     ANSWER_JSON,
+     NULL},
+    {"/query_exemplars",
+     API_GET | API_POST,
+     "query",
+     "Exemplars of an expression's series",
+     {"query! string", RANGE},
+     ANSWER_JSON,
+     NULL},
+    {"/format_query",
+     API_GET | API_POST,
+     "query",
+     "An expression, formatted",
+     {"query! string"},
+     ANSWER_JSON,
+     NULL},
+    {"/parse_query",
+     API_GET | API_POST,
+     "query",
+     "The syntax tree of an expression",
+     {"query! string"},
+     ANSWER_JSON,
+     NULL},
+    {"/labels",
+     API_GET | API_POST,
+     "labels",
+     "Names of labels",
+     {"match[] array", RANGE, "limit integer"},
+     ANSWER_JSON,
+     NULL},
+    {"/label/{name}/values",
+     API_GET,
+     "labels",
+     "Values of a label",
+     {"match[] array", RANGE, "limit integer"},
+     ANSWER_JSON,
+     NULL},
+    {"/search/metric_names",
+     API_GET | API_POST,
+     "labels",
+     "Metric names for who types",
+     {SEARCH, "include_metadata boolean"},
+     ANSWER_LINES,
+     NULL},
+    {"/search/label_names",
+     API_GET | API_POST,
+     "labels",
+     "Label names for who types",
+     {SEARCH},
+     ANSWER_LINES,
+     NULL},
+    {"/search/label_values",
+     API_GET | API_POST,
+     "labels",
+     "Values of a label for who types",
+     {"label! string", SEARCH},
+     ANSWER_LINES,
+     NULL},
+    {"/series",
+     API_GET | API_POST,
+     "series",
+     "Series that selectors pick",
+     {"match[]! array", RANGE, "limit integer"},
+     ANSWER_JSON,
+     NULL},
+    {"/metadata",
+     API_GET,
+     "metadata",
+     "Type, unit and help of metrics",
+     {"metric string", "limit integer", "limit_per_metric integer"},
+     ANSWER_JSON,
+     NULL},
     {"/scrape_pools", API_GET, "targets", "Names of the scrape pools", {NULL}, ANSWER_JSON, NULL},
-    {"/scrape_pools/config", API_GET, "targets", "Configuration of a scrape pool",
-     {"scrapePool! string"}, ANSWER_JSON, NULL},
-    {"/targets", API_GET, "targets", "Targets and how their scrapes went",
-     {"state string", "scrapePool string"}, ANSWER_JSON, NULL},
-    {"/targets/metadata", API_GET, "targets", "What targets say about their metrics",
-     {"match_target string", "metric string", "limit integer"}, ANSWER_JSON, NULL},
-    {"/targets/relabel_steps", API_GET, "targets", "What each relabelling rule does to a target",
-     {"scrapePool! string", "labels! string"}, ANSWER_JSON, NULL},
-    {"/rules", API_GET, "rules", "Groups of rules and their state",
+    {"/scrape_pools/config",
+     API_GET,
+     "targets",
+     "Configuration of a scrape pool",
+     {"scrapePool! string"},
+     ANSWER_JSON,
+     NULL},
+    {"/targets",
+     API_GET,
+     "targets",
+     "Targets and how their scrapes went",
+     {"state string", "scrapePool string"},
+     ANSWER_JSON,
+     NULL},
+    {"/targets/metadata",
+     API_GET,
+     "targets",
+     "What targets say about their metrics",
+     {"match_target string", "metric string", "limit integer"},
+     ANSWER_JSON,
+     NULL},
+    {"/targets/relabel_steps",
+     API_GET,
+     "targets",
+     "What each relabelling rule does to a target",
+     {"scrapePool! string", "labels! string"},
+     ANSWER_JSON,
+     NULL},
+    {"/rules",
+     API_GET,
+     "rules",
+     "Groups of rules and their state",
      {"type string", "rule_name[] array", "rule_group[] array", "file[] array", "match[] array",
-      "exclude_alerts boolean", "group_limit integer", "group_next_token string"}, ANSWER_JSON, NULL},
+      "exclude_alerts boolean", "group_limit integer", "group_next_token string"},
+     ANSWER_JSON,
+     NULL},
     {"/alerts", API_GET, "alerts", "Alerts that are pending or firing", {NULL}, ANSWER_JSON, NULL},
     {"/alertmanagers", API_GET, "alerts", "Alertmanagers in use", {NULL}, ANSWER_JSON, NULL},
     {"/status/config", API_GET, "status", "The configuration in force", {NULL}, ANSWER_JSON, NULL},
     {"/status/runtimeinfo", API_GET, "status", "The running program", {NULL}, ANSWER_JSON, NULL},
     {"/status/buildinfo", API_GET, "status", "Versions", {NULL}, ANSWER_JSON, NULL},
     {"/status/flags", API_GET, "status", "Settings", {NULL}, ANSWER_JSON, NULL},
-    {"/status/tsdb", API_GET, "status", "How many series there are, by what", {"limit integer"}, ANSWER_JSON, NULL},
+    {"/status/tsdb",
+     API_GET,
+     "status",
+     "How many series there are, by what",
+     {"limit integer"},
+     ANSWER_JSON,
+     NULL},
     {"/status/tsdb/blocks", API_GET, "status", "What is on disk", {NULL}, ANSWER_JSON, NULL},
-    {"/status/walreplay", API_GET, "status", "How far the log is read at the start", {NULL}, ANSWER_JSON, NULL},
-    {"/status/self_metrics", API_GET, "status", "The program's own metrics",
-     {"metric_name_pattern string"}, ANSWER_JSON, NULL},
-    {"/admin/tsdb/delete_series", API_POST | API_PUT, "admin", "Deletes series",
-     {"match[]! array", RANGE}, ANSWER_NONE, NULL},
-    {"/admin/tsdb/clean_tombstones", API_POST | API_PUT, "admin", "Frees what was deleted", {NULL}, ANSWER_NONE, NULL},
-    {"/admin/tsdb/snapshot", API_POST | API_PUT, "admin", "A snapshot of all data",
-     {"skip_head boolean"}, ANSWER_JSON, NULL},
+    {"/status/walreplay",
+     API_GET,
+     "status",
+     "How far the log is read at the start",
+     {NULL},
+     ANSWER_JSON,
+     NULL},
+    {"/status/self_metrics",
+     API_GET,
+     "status",
+     "The program's own metrics",
+     {"metric_name_pattern string"},
+     ANSWER_JSON,
+     NULL},
+    {"/admin/tsdb/delete_series",
+     API_POST | API_PUT,
+     "admin",
+     "Deletes series",
+     {"match[]! array", RANGE},
+     ANSWER_NONE,
+     NULL},
+    {"/admin/tsdb/clean_tombstones",
+     API_POST | API_PUT,
+     "admin",
+     "Frees what was deleted",
+     {NULL},
+     ANSWER_NONE,
+     NULL},
+    {"/admin/tsdb/snapshot",
+     API_POST | API_PUT,
+     "admin",
+     "A snapshot of all data",
+     {"skip_head boolean"},
+     ANSWER_JSON,
+     NULL},
     {"/read", API_POST, "remote", "Remote read", {NULL}, ANSWER_PROTOBUF, PROTOBUF},
     {"/write", API_POST, "remote", "Remote write", {NULL}, ANSWER_NONE, PROTOBUF},
-    {"/otlp/v1/metrics", API_POST, "otlp", "Metrics of OpenTelemetry", {NULL}, ANSWER_PROTOBUF, PROTOBUF},
-    {"/notifications", API_GET, "notifications", "What whoever runs the server should know", {NULL}, ANSWER_JSON, NULL},
-    {"/notifications/live", API_GET, "notifications", "The same as it happens", {NULL}, ANSWER_EVENTS, NULL},
+    {"/otlp/v1/metrics",
+     API_POST,
+     "otlp",
+     "Metrics of OpenTelemetry",
+     {NULL},
+     ANSWER_PROTOBUF,
+     PROTOBUF},
+    {"/notifications",
+     API_GET,
+     "notifications",
+     "What whoever runs the server should know",
+     {NULL},
+     ANSWER_JSON,
+     NULL},
+    {"/notifications/live",
+     API_GET,
+     "notifications",
+     "The same as it happens",
+     {NULL},
+     ANSWER_EVENTS,
+     NULL},
     {"/features", API_GET, "features", "What is there and enabled", {NULL}, ANSWER_JSON, NULL},
-    {"/openapi.yaml", API_GET, "status", "This document", {"openapi_version string"}, ANSWER_YAML, NULL},
+    {"/openapi.yaml",
+     API_GET,
+     "status",
+     "This document",
+     {"openapi_version string"},
+     ANSWER_YAML,
+     NULL},
 };
 
 static void put_type(const char *type, const char *indent, struct buf *out)
@@ -185,34 +327,33 @@ static void put_operation(const struct operation *op, const char *method, struct
     put_answers(op, out);
 }
 
-static const char components[] =
-    "components:\n"
-    "  schemas:\n"
-    "    Timestamp:\n"
-    "      description: seconds since 1970, or RFC 3339\n"
-    "      oneOf:\n"
-    "        - {type: number, format: unixtime}\n"
-    "        - {type: string, format: date-time}\n"
-    "    Duration:\n"
-    "      description: seconds, or a duration like 1m30s\n"
-    "      oneOf:\n"
-    "        - {type: number}\n"
-    "        - {type: string, format: duration}\n"
-    "    Success:\n"
-    "      type: object\n"
-    "      required: [status, data]\n"
-    "      properties:\n"
-    "        status: {type: string, enum: [success]}\n"
-    "        data: {}\n"
-    "        warnings: {type: array, items: {type: string}}\n"
-    "        infos: {type: array, items: {type: string}}\n"
-    "    Error:\n"
-    "      type: object\n"
-    "      required: [status, errorType, error]\n"
-    "      properties:\n"
-    "        status: {type: string, enum: [error]}\n"
-    "        errorType: {type: string}\n"
-    "        error: {type: string}\n";
+static const char components[] = "components:\n"
+                                 "  schemas:\n"
+                                 "    Timestamp:\n"
+                                 "      description: seconds since 1970, or RFC 3339\n"
+                                 "      oneOf:\n"
+                                 "        - {type: number, format: unixtime}\n"
+                                 "        - {type: string, format: date-time}\n"
+                                 "    Duration:\n"
+                                 "      description: seconds, or a duration like 1m30s\n"
+                                 "      oneOf:\n"
+                                 "        - {type: number}\n"
+                                 "        - {type: string, format: duration}\n"
+                                 "    Success:\n"
+                                 "      type: object\n"
+                                 "      required: [status, data]\n"
+                                 "      properties:\n"
+                                 "        status: {type: string, enum: [success]}\n"
+                                 "        data: {}\n"
+                                 "        warnings: {type: array, items: {type: string}}\n"
+                                 "        infos: {type: array, items: {type: string}}\n"
+                                 "    Error:\n"
+                                 "      type: object\n"
+                                 "      required: [status, errorType, error]\n"
+                                 "      properties:\n"
+                                 "        status: {type: string, enum: [error]}\n"
+                                 "        errorType: {type: string}\n"
+                                 "        error: {type: string}\n";
 
 void api__prom_openapi(struct api_call *call)
 {

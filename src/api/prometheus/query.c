@@ -38,15 +38,15 @@ static int64_t monotonic(void *ctx)
 
 /* --- encoding --- */
 
-static void put_point(const struct query_point *p, struct buf *out)
+static void put_point(struct query_point p, struct buf *out)
 {
     buf_append_char(out, '[');
-    api_encode_time(p->ts_ns, out);
+    api_encode_time(p.ts_ns, out);
     buf_append_char(out, ',');
-    if (p->histogram)
-        api_encode_histogram(p->histogram, out);
+    if (p.histogram)
+        api_encode_histogram(p.histogram, out);
     else
-        api_encode_value(p->value, out);
+        api_encode_value(p.value, out);
     buf_append_char(out, ']');
 }
 
@@ -144,8 +144,9 @@ static bool produce_vector(struct api_job *job)
     buf_append_cstr(&job->out, st->series++ ? ",{\"metric\":" : "{\"metric\":");
     api_encode_labels(s->labels, &job->out);
     if (s->count) {
-        buf_append_cstr(&job->out, s->points[0].histogram ? ",\"histogram\":" : ",\"value\":");
-        put_point(&s->points[0], &job->out);
+        buf_append_cstr(&job->out,
+                        query_point_at(s, 0).histogram ? ",\"histogram\":" : ",\"value\":");
+        put_point(query_point_at(s, 0), &job->out);
     }
     buf_append_char(&job->out, '}');
     return false;
@@ -172,8 +173,8 @@ static bool produce_matrix(struct api_job *job)
     }
     size_t end = MIN(s->count, st->point + POINTS_A_STEP);
     for (; st->point < end; st->point++) {
-        const struct query_point *p = &s->points[st->point];
-        if ((p->histogram != NULL) != (st->part == PART_HISTOGRAMS))
+        struct query_point p = query_point_at(s, st->point);
+        if ((p.histogram != NULL) != (st->part == PART_HISTOGRAMS))
             continue;
         if (st->part_begun)
             buf_append_char(out, ',');
@@ -203,7 +204,7 @@ static bool produce_single(struct api_job *job)
     struct query_state *st = job->state;
     const struct query_result *r = &st->result;
     if (r->kind == QUERY_SCALAR) {
-        put_point(&r->scalar, &job->out);
+        put_point(r->scalar, &job->out);
     } else {
         buf_append_char(&job->out, '[');
         api_encode_time(st->steps.start_ns, &job->out);

@@ -1,11 +1,10 @@
-/* search/metric_names, label_names and label_values: names for who types, as lines of JSON: batches of
- * results, then a line that says how it ended. */
+/* search/metric_names, label_names and label_values: names for who types, as lines of JSON: batches
+ * of results, then a line that says how it ended. */
 #include <stdlib.h>
 
 #include "api/job.h"
 #include "api/params.h"
 #include "api/prometheus/door_priv.h"
-#include "codec/number.h"
 #include "codec/number.h"
 #include "data/metric_batch.h"
 #include "lang/promql/promql.h"
@@ -76,8 +75,10 @@ static int read_whole(struct net_request *req, const char *name, const char *rul
 static int read_bool(struct net_request *req, const char *name, bool fallback, bool *out,
                      struct diag *diag)
 {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"},
-                             *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {
+                                                                                  "0",     "f",
+                                                                                  "F",     "false",
+                                                                                  "FALSE", "False"};
     struct slice text = net_request_param(req, name);
     *out = fallback;
     if (!text.len)
@@ -127,8 +128,8 @@ static int read_terms(struct net_request *req, struct search_state *st, size_t *
                 text_fuzzy_new(st->ignore_case ? lower(term, arena) : term);
     }
     if (*out_given > TERMS_MAX)
-        return diag_set(diag, ERR_INVALID,
-                        "too many search[] terms: got %zu, maximum is %d", *out_given, TERMS_MAX);
+        return diag_set(diag, ERR_INVALID, "too many search[] terms: got %zu, maximum is %d",
+                        *out_given, TERMS_MAX);
     return 0;
 }
 
@@ -142,8 +143,7 @@ static int read_order(struct net_request *req, struct search_state *st, size_t t
     if (dir.len && score)
         return diag_set(diag, ERR_INVALID, "sort_dir is not supported for sort_by=score");
     if (dir.len && !slice_eq_cstr(dir, "asc") && !slice_eq_cstr(dir, "dsc"))
-        return diag_set(diag, ERR_INVALID,
-                        "invalid sort_dir \"%.*s\": must be \"asc\" or \"dsc\"",
+        return diag_set(diag, ERR_INVALID, "invalid sort_dir \"%.*s\": must be \"asc\" or \"dsc\"",
                         SLICE_FMT(slice_first(dir, 100)));
     if (score && !terms)
         return diag_set(diag, ERR_INVALID, "sort_by=score requires search[] to be set");
@@ -254,8 +254,7 @@ static bool parse_selectors(struct api_job *job)
         for (size_t k = 0; k < set->count && !narrow; k++)
             narrow = !store_matcher_matches(&set->items[k], SLICE(""));
         if (!narrow) {
-            api_job_error(job, API_BAD_DATA,
-                          "match[] must contain at least one non-empty matcher");
+            api_job_error(job, API_BAD_DATA, "match[] must contain at least one non-empty matcher");
             return false;
         }
     }
@@ -286,8 +285,7 @@ static int search_set(struct api_job *job, size_t set, struct arena *scratch, st
         return err;
     struct found *all = arena_alloc(job->arena, (st->count + count + 1) * sizeof(*all));
     if (!all)
-        return diag_set(diag, ERR_NOMEM,
-                        "the list of names is larger than limits.query.memory");
+        return diag_set(diag, ERR_NOMEM, "the list of names is larger than limits.query.memory");
     if (st->count)
         memcpy(all, st->found, st->count * sizeof(*all));
     st->found = all;

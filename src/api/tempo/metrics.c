@@ -116,7 +116,7 @@ static void put_series(struct metrics_state *st, const struct query_series *s, s
     put_labels(s->labels, out);
     if (st->instant) {
         buf_append_cstr(out, ",\"value\":");
-        put_number(s->points[0].value, out);
+        put_number(query_point_at(s, 0).value, out);
         buf_append_cstr(out, ",\"promLabels\":");
         put_prom_labels(s->labels, out);
         buf_append_char(out, '}');
@@ -125,8 +125,8 @@ static void put_series(struct metrics_state *st, const struct query_series *s, s
     buf_append_cstr(out, ",\"samples\":[");
     for (size_t i = 0; i < s->count; i++) {
         buf_printf(out, "%s{\"timestampMs\":\"%lld\",\"value\":", i ? "," : "",
-                   (long long)(s->points[i].ts_ns / NS_PER_MS));
-        put_number(s->points[i].value, out);
+                   (long long)(query_point_at(s, i).ts_ns / NS_PER_MS));
+        put_number(query_point_at(s, i).value, out);
         buf_append_char(out, '}');
     }
     buf_append_char(out, ']');
