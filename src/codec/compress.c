@@ -259,11 +259,12 @@ struct codec_stream {
 
 struct codec_stream *codec_stream_new(enum codec_compression kind, int level)
 {
-    base_assert(kind == CODEC_GZIP || kind == CODEC_ZSTD);
+    base_assert(kind == CODEC_GZIP || kind == CODEC_DEFLATE || kind == CODEC_ZSTD);
     struct codec_stream *s = mem_calloc(1, sizeof(*s));
     s->kind = kind;
-    if (kind == CODEC_GZIP) {
-        int r = deflateInit2(&s->z, level ? level : 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+    if (kind != CODEC_ZSTD) {
+        int r = deflateInit2(&s->z, level ? level : 1, Z_DEFLATED,
+                             kind == CODEC_GZIP ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY);
         base_assert(r == Z_OK);
     } else {
         s->zstd = ZSTD_createCStream();
@@ -309,7 +310,7 @@ void codec_stream_free(struct codec_stream *s)
 {
     if (!s)
         return;
-    if (s->kind == CODEC_GZIP)
+    if (s->kind != CODEC_ZSTD)
         deflateEnd(&s->z);
     else
         ZSTD_freeCStream(s->zstd);

@@ -33,7 +33,7 @@ int codec_decompress(enum codec_compression kind, struct slice in, size_t out_ma
  */
 bool codec_zstd_decompress(struct slice in, char *out, size_t out_len);
 
-/* Streaming compression, gzip and zstd only. One thread at a time. */
+/* Streaming compression, gzip, deflate and zstd only. One thread at a time. */
 struct codec_stream;
 struct codec_stream *codec_stream_new(enum codec_compression kind, int level);
 /* Appends what is ready to `out`; `flush` makes everything given so far readable at the other end.

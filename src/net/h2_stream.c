@@ -302,8 +302,7 @@ void net__h2_send_head(struct net_request *req, int status, const char *type,
     if (type)
         nv[n++] = make_nv(SLICE("content-type"), slice_cstr(type));
     if (coding != CODEC_IDENTITY)
-        nv[n++] = make_nv(SLICE("content-encoding"),
-                          coding == CODEC_ZSTD ? SLICE("zstd") : SLICE("gzip"));
+        nv[n++] = make_nv(SLICE("content-encoding"), net__coding_name(coding));
     if (vary)
         nv[n++] = make_nv(SLICE("vary"), SLICE("accept-encoding"));
     if (length >= 0 && status != 204 && status != 304) {

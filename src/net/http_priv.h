@@ -169,6 +169,8 @@ void net__request_free(struct net_request *req);
 /* The first callback for a field: a header, or behind the body a trailer. */
 struct net__fields *net__request_fields(struct net_request *req);
 struct slice net__span_slice(const struct net_request *req, struct net__span span);
+/* As Content-Encoding has it: gzip, deflate or zstd. */
+struct slice net__coding_name(enum codec_compression coding);
 /* After the headers: splits the target, finds out about encodings. `method_name` outlives the
  * request. Returns 0 or an HTTP status with the reason in `why`. */
 int net__request_head_done(struct net_request *req, struct slice method_name, char *why,

@@ -123,10 +123,20 @@ static enum codec_compression negotiate(struct net_request *req, const char *typ
     struct slice accept = net_request_header(req, "accept-encoding");
     if (!accept.len || req->has_encoding_header || !type || !is_compressible(type))
         return CODEC_IDENTITY;
-    int zstd = quality(accept, SLICE("zstd")), gzip = quality(accept, SLICE("gzip"));
-    if (zstd > 0 && zstd >= gzip)
+    int zstd = quality(accept, SLICE("zstd")), gzip = quality(accept, SLICE("gzip")),
+        deflate = quality(accept, SLICE("deflate"));
+    if (zstd > 0 && zstd >= MAX(gzip, deflate))
         return CODEC_ZSTD;
-    return gzip > 0 ? CODEC_GZIP : CODEC_IDENTITY;
+    if (gzip > 0 && gzip >= deflate)
+        return CODEC_GZIP;
+    return deflate > 0 ? CODEC_DEFLATE : CODEC_IDENTITY;
+}
+
+struct slice net__coding_name(enum codec_compression coding)
+{
+    return coding == CODEC_ZSTD      ? SLICE("zstd")
+           : coding == CODEC_DEFLATE ? SLICE("deflate")
+                                     : SLICE("gzip");
 }
 
 void net__response_begun(struct net_request *req, int status)
@@ -161,7 +171,7 @@ static void send_head(struct net_request *req, int status, const char *type,
     if (type)
         buf_printf(&head, "Content-Type: %s\r\n", type);
     if (coding != CODEC_IDENTITY)
-        buf_printf(&head, "Content-Encoding: %s\r\n", coding == CODEC_ZSTD ? "zstd" : "gzip");
+        buf_printf(&head, "Content-Encoding: %.*s\r\n", SLICE_FMT(net__coding_name(coding)));
     if (vary)
         buf_append_cstr(&head, "Vary: Accept-Encoding\r\n");
     if (length >= 0 && status != 204 && status != 304)

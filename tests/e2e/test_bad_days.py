@@ -73,9 +73,9 @@ class BadDays(pt.Case):
                 ("-" * 300 + "m", {"time": NOW}, 400, "nested too deeply (200 levels"),
                 ("+".join(["m"] * 1100), {"time": NOW}, 400, "too many operators (1000"),
                 ("m{i=~'((x{1,100}){1,100}){1,100}'}", {"time": NOW}, 400, "too large"),
-                ("stddev_over_time(time()[2d:1s])", {**hour, "timeout": "200ms"}, 503,
+                ("stddev_over_time(vector(time())[2d:1s])", {**hour, "timeout": "200ms"}, 503,
                  "(limits.query.timeout)"),
-                ("quantile_over_time(0.5, time()[2d:1s])", {"time": NOW, "timeout": "1ms"}, 503,
+                ("quantile_over_time(0.5, vector(time())[2d:1s])", {"time": NOW, "timeout": "1ms"}, 503,
                  "(limits.query.timeout)")):
             with self.subTest(query[:60]):
                 answer = server.prom("query_range" if "step" in params else "query",
