@@ -56,7 +56,7 @@ class BadDays(pt.Case):
         server.write([({"__name__": "m", "i": str(i), "j": "a" * 40},
                        [((NOW - 3600 + k * 15) * 1000, i + k) for k in range(240)])
                       for i in range(500)])
-        hour = {"start": NOW - 3600, "end": NOW, "step": 1}
+        hour = {"start": NOW - 3600, "end": NOW, "step": 0.4}
         memory, samples = "(limits.query.memory)", "(limits.query.samples)"
         for query, params, status, words in (
                 ("m", {**hour, "step": 0.1}, 400, "11,000 points"),

@@ -138,7 +138,7 @@ class Multi(pt.Case):
 
     def slow(self, steps=2000):
         """One that takes a while, and longer by steps."""
-        return {"query": "quantile_over_time(0.5, (time())[6h:1s])", "step_ms": 1000,
+        return {"query": "quantile_over_time(0.5, vector(time())[6h:1s])", "step_ms": 1000,
                 "from": (self.end - steps) * 1000}
 
     def connect(self, queries, **headers):
