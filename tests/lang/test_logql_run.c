@@ -84,8 +84,9 @@ static void answer_numbers(const struct logql_expr *e, const struct question *q,
         buf_append_cstr(out, i ? "; " : "");
         put_labels(r.series[i].labels, out);
         for (size_t k = 0; k < r.series[i].count; k++) {
-            buf_printf(out, " %lld:", (long long)(r.series[i].points[k].ts_ns / NS_PER_SEC));
-            codec_append_double(out, r.series[i].points[k].value, CODEC_DOUBLE_PLAIN);
+            struct query_point at = query_point_at(&r.series[i], k);
+            buf_printf(out, " %lld:", (long long)(at.ts_ns / NS_PER_SEC));
+            codec_append_double(out, at.value, CODEC_DOUBLE_PLAIN);
         }
     }
 }
