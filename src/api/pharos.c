@@ -37,35 +37,62 @@ static void put_limit(void *arg, const struct api_limit_status *l)
 }
 
 struct ingest {
-    int64_t samples;
-    struct codec_json_writer *refused;
+    int64_t samples, lines, spans;
+    struct codec_json_writer *refused;  /* by the store's rules */
+    struct codec_json_writer *refusals; /* by any input, as their counters are called */
 };
+
+static struct slice reason_of(const struct counter *c)
+{
+    struct slice reason = slice_cstr(c->labels ? c->labels : "");
+    ptrdiff_t at = slice_find(reason, SLICE("reason=\""));
+    if (at < 0)
+        return slice_first(reason, 0);
+    reason = slice_from(reason, (size_t)at + 8);
+    ptrdiff_t end = slice_find_char(reason, '"');
+    return slice_first(reason, end < 0 ? 0 : (size_t)end);
+}
+
+/* What an input did not take. The store's own counters repeat what `ingest` counts. */
+static bool is_refusal(struct slice name)
+{
+    return slice_find(name, SLICE("_refused_")) >= 0 &&
+           !slice_starts_with(name, SLICE("pharos_store_"));
+}
 
 static void read_counter(const struct counter *c, void *ctx)
 {
     struct ingest *in = ctx;
-    if (slice_eq_cstr(slice_cstr(c->name), "pharos_ingest_samples_total"))
-        in->samples += counter_get(c);
-    if (!slice_eq_cstr(slice_cstr(c->name), "pharos_ingest_refused_samples_total") || !c->labels)
+    struct slice name = slice_cstr(c->name);
+    int64_t total = counter_get(c);
+    if (slice_eq_cstr(name, "pharos_ingest_samples_total"))
+        in->samples += total;
+    else if (slice_eq_cstr(name, "pharos_ingest_log_lines_total"))
+        in->lines += total;
+    else if (slice_eq_cstr(name, "pharos_ingest_spans_total"))
+        in->spans += total;
+    if (!is_refusal(name))
         return;
-    struct slice reason = slice_cstr(c->labels);
-    ptrdiff_t at = slice_find(reason, SLICE("reason=\""));
-    if (at < 0)
-        return;
-    reason = slice_from(reason, (size_t)at + 8);
-    ptrdiff_t end = slice_find_char(reason, '"');
-    codec_json_begin_object(in->refused);
-    codec_json_put_string(in->refused, "reason", slice_first(reason, end < 0 ? 0 : (size_t)end));
-    codec_json_put_int(in->refused, "total", counter_get(c));
-    codec_json_end_object(in->refused);
+    if (slice_eq_cstr(name, "pharos_ingest_refused_samples_total")) {
+        codec_json_begin_object(in->refused);
+        codec_json_put_string(in->refused, "reason", reason_of(c));
+        codec_json_put_int(in->refused, "total", total);
+        codec_json_end_object(in->refused);
+    }
+    codec_json_begin_object(in->refusals);
+    codec_json_put_string(in->refusals, "counter", name);
+    put_text(in->refusals, "help", c->help);
+    codec_json_put_string(in->refusals, "reason", reason_of(c));
+    codec_json_put_int(in->refusals, "total", total);
+    codec_json_end_object(in->refusals);
 }
 
 static void status_work(struct api_job *job)
 {
     struct api_host *host = job->api->host;
-    struct codec_json_writer w, refused;
-    struct buf refused_json = {0};
-    struct ingest ingest = {.refused = &refused};
+    struct codec_json_writer w, refused, refusals;
+    struct buf refused_json = {0}, refusals_json = {0};
+    struct ingest ingest = {.refused = &refused, .refusals = &refusals};
     int64_t now_ns = host->now_ns(host->ctx);
     struct store_source_stats stats = {0};
     struct diag health;
@@ -87,14 +114,21 @@ static void status_work(struct api_job *job)
     host->limits(host->ctx, put_limit, &w);
     codec_json_end_array(&w);
     codec_json_init(&refused, &refused_json);
+    codec_json_init(&refusals, &refusals_json);
     codec_json_begin_array(&refused);
+    codec_json_begin_array(&refusals);
     counter_each(read_counter, &ingest);
     codec_json_end_array(&refused);
+    codec_json_end_array(&refusals);
     codec_json_key(&w, SLICE("ingest"));
     codec_json_begin_object(&w);
     codec_json_put_int(&w, "samples_total", ingest.samples);
+    codec_json_put_int(&w, "log_lines_total", ingest.lines);
+    codec_json_put_int(&w, "spans_total", ingest.spans);
     codec_json_key(&w, SLICE("refused"));
     codec_json_raw(&w, buf_slice(&refused_json));
+    codec_json_key(&w, SLICE("refusals"));
+    codec_json_raw(&w, buf_slice(&refusals_json));
     int err = host->health(host->ctx, &health);
     codec_json_put_bool(&w, "accepting", err == 0);
     if (err)
@@ -113,6 +147,7 @@ static void status_work(struct api_job *job)
     codec_json_end_object(&w);
     codec_json_end_object(&w);
     buf_deinit(&refused_json);
+    buf_deinit(&refusals_json);
 }
 
 static void statsd_work(struct api_job *job)

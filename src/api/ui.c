@@ -91,8 +91,10 @@ void api__ui(struct api_call *call)
         size_t last = path.len;
         while (last && path.ptr[last - 1] != '/')
             last--;
-        if (slice_find_char(slice_from(path, last), '.') < 0)
-            a = find(SLICE("/index.html")); /* one of the UI's own pages */
+        /* One of the UI's own pages; names of services may have dots. */
+        if (slice_find_char(slice_from(path, last), '.') < 0 ||
+            slice_starts_with(path, SLICE("/service/")))
+            a = find(SLICE("/index.html"));
     }
     if (a)
         send(req, a);

@@ -57,4 +57,95 @@ export async function logs({ page, base, test, check, until, drawn }) {
     await page.waitForURL(/\/logs/);
     await until('lines in colour', async () => page.evaluate(() => { const c = document.querySelector('.lg-numbers canvas'); if (!c?.width) return false; const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height); let n = 0; for (let i = 0; i < data.length; i += 4) n += data[i + 3] > 60 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60; return n > 30; }));
   });
+  await test('fields of JSON and logfmt lines are counted, filtered and become columns', async () => {
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="cart"}' }] } });
+    await page.goto(`${base}/logs?from=now-30m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await until('lines', async () => (await lines()).length > 5);
+    await page.locator('.lg-field', { hasText: /^user/ }).click();
+    await page.locator('.lg-share button', { hasText: 'Column' }).click();
+    await until('the column', async () => (await page.locator('.log-col').allInnerTexts()).some((t) => /^u\d$/.test(t)));
+    const one = (await page.locator('.log-col').first().innerText()).trim();
+    await page.locator(`button[aria-label="Only user = ${one}"]`).first().click();
+    await until('one user', async () => { const t = await page.locator('.log-col').allInnerTexts(); return t.length > 0 && t.every((x) => x === one); });
+    check(JSON.parse(new URL(page.url()).searchParams.get('panes')).a.queries[0].expr === `{service_name="cart"} | json | user="${one}"`, page.url());
+    await page.locator('button', { hasText: 'Pretty' }).click();
+    await until('indented JSON', async () => (await lines()).some((l) => l.includes('\n  "msg"')));
+    await page.locator('button', { hasText: 'Pretty' }).click();
+  });
+  await test('a link to a line opens it, and its service is a click away', async () => {
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="payment"}' }] } });
+    await page.goto(`${base}/logs?from=now-30m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await until('lines', async () => (await lines()).length > 3);
+    const text = (await lines())[2];
+    await page.evaluate(() => { window.__copied = ''; navigator.clipboard.writeText = (t) => { window.__copied = t; return Promise.resolve(); }; });
+    await page.locator('.log-line').nth(2).click();
+    await page.locator('.log-actions button', { hasText: 'Link' }).click();
+    const link = await until('the link', () => page.evaluate(() => window.__copied));
+    await page.locator('.log-actions button', { hasText: 'Metrics of payment' }).click();
+    await page.waitForURL(/\/explore/);
+    await until('both panes', async () => (await page.locator('[data-pane]').count()) === 2 && (await page.locator('[data-pane="b"] .ex-queries').count()) === 1);
+    await page.goto(link);
+    await until('the line, open', async () => (await page.locator('.log.focus.open .log-text').allInnerTexts())[0] === text);
+  });
+  await test('the live view pauses, clears and goes on', async () => {
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="live"}' }] } });
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await page.locator('button', { hasText: 'Live' }).click();
+    await page.locator('.tag.good', { hasText: 'Live' }).waitFor({ timeout: 10000 });
+    await push('live', ['one']);
+    await until('the line', async () => (await lines()).includes('one'));
+    await page.locator('button', { hasText: 'Pause' }).click();
+    await push('live', ['two']);
+    await new Promise((r) => setTimeout(r, 1500));
+    check(!(await lines()).includes('two'), 'a paused view moves');
+    await page.locator('button', { hasText: 'Go on' }).click();
+    await until('the line that came meanwhile', async () => (await lines()).includes('two'));
+    await page.locator('button', { hasText: 'Clear' }).click();
+    await until('nothing', async () => (await lines()).length === 0);
+  });
+  await test('50,000 lines are scrolled through with few elements in the page', async () => {
+    const now = BigInt(Date.now()) * 1000000n;
+    for (let k = 0; k < 10; k++) {
+      const values = Array.from({ length: 5200 }, (_, i) => [String(now - BigInt(k * 5200 + i) * 1000000n), `level=info n=${k * 5200 + i} msg="a line among many"`]);
+      const r = await fetch(`${base}/loki/loki/api/v1/push`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ streams: [{ stream: { service_name: 'many' }, values }] }) });
+      check(r.ok, await r.text());
+    }
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="many"}' }] } });
+    await page.goto(`${base}/logs?from=now-15m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await until('lines', async () => (await lines()).length > 5);
+    const foot = () => page.locator('.lg-foot').innerText();
+    let most = 0;
+    await until('all of them', async () => {
+      await page.evaluate(() => { const el = document.querySelector('.logs'); el.scrollTo(0, el.scrollHeight); });
+      most = Math.max(most, await page.locator('.log').count());
+      return (await foot()).includes('50,000 lines');
+    }, 60);
+    for (const part of [0.1, 0.5, 0.9, 0]) {
+      await page.evaluate((f) => { const el = document.querySelector('.logs'); el.scrollTo(0, el.scrollHeight * f); }, part);
+      await until('the lines there', async () => (await lines()).length > 5);
+      most = Math.max(most, await page.locator('.log').count());
+    }
+    check(most < 120, `${most} lines were in the page at once`);
+    check((await page.evaluate(() => document.querySelectorAll('main *').length)) < 2500, 'the page holds too many elements');
+    await until('the newest line', async () => (await lines())[0]?.includes('n=0 '));
+  });
+  await test('the log explorer fits a phone', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="cart"}' }] } });
+    await page.goto(`${base}/logs?from=now-30m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await until('lines', async () => (await lines()).length > 3);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(wide <= 0, `it is ${wide} pixels too wide`);
+    await page.setViewportSize({ width: 1300, height: 1000 });
+  });
+  await test('what log and trace inputs refused stands on the status page, by reason', async () => {
+    const send = (path, body) => fetch(`${base}${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    await send('/loki/loki/api/v1/push', { streams: [{ stream: {}, values: [[String(Date.now() * 1e6), 'a line without labels']] }] });
+    const future = String(BigInt(Date.now() + 400 * 86400_000) * 1000000n);
+    await send('/loki/loki/api/v1/push', { streams: [{ stream: { service_name: 'late' }, values: [[future, 'from next year']] }] });
+    await send('/otlp/v1/traces', { resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: '00000000000000000000000000000000', spanId: '0000000000000000', name: 'nothing', startTimeUnixNano: '1', endTimeUnixNano: '2' }] }] }] });
+    await page.goto(`${base}/status?refresh=1s`);
+    const rows = () => page.locator('table.refused tbody tr').allInnerTexts();
+    await until('the reasons', async () => { const t = (await rows()).join('\n'); return /loki lines\s+missing_labels/.test(t) && /otlp\s+invalid_id/.test(t) && /too_new/.test(t); });
+  });
 }

@@ -12,6 +12,7 @@ import { explore } from './explore.mjs';
 import { forms } from './forms.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
+import { services } from './services.mjs';
 import { sendShop } from './telemetry.mjs';
 import { traces } from './traces.mjs';
 
@@ -21,7 +22,7 @@ const freePort = () => new Promise((done) => { const s = createServer(); s.liste
 const port = await freePort();
 const base = `http://127.0.0.1:${port}`;
 const rules = await alertsConfig(work);
-const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s'], { stdio: 'ignore' });
+const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.interval=1s', '--set', 'span_metrics.interval=1s'], { stdio: 'ignore' });
 
 // `UI_ONLY=logs,traces` runs these files alone, for a quick look while one works on them.
 const wanted = (process.env.UI_ONLY ?? '').split(',').filter(Boolean);
@@ -151,7 +152,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, forms, panels, explore, logs, traces, alerts };
+  const suites = { dashboards, forms, panels, explore, logs, traces, services, alerts };
   for (const [name, suite] of Object.entries(suites)) {
     if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
   }

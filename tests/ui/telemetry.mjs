@@ -40,6 +40,7 @@ export function shop({ count = 60, endMs = Date.now(), spanMs = 600_000, seed = 
     const total = 20 * slow + (buys ? 60 : 0);
     const root = one('front', name, '', 2, 0, total, { attributes: { 'http.request.method': buys ? 'POST' : 'GET', 'http.route': buys ? '/checkout' : '/products', 'http.response.status_code': fails && buys ? 500 : 200 }, status: fails && buys ? { code: 2, message: 'payment refused' } : {} });
     say('front', 1, 'INFO', `level=info method=${buys ? 'POST' : 'GET'} path=${buys ? '/checkout' : '/products'} dur=${total}ms`, root);
+    one('front', 'recommend', root, 1, 2, 4 * slow);
     const call = one('front', 'cart.Get', root, 3, 2, 8 * slow, { attributes: { 'rpc.system': 'grpc', 'server.address': 'cart' } });
     const cart = one('cart', 'cart.Get', call, 2, 3, 8 * slow - 2, { attributes: { 'cart.items': 1 + (i % 5) } });
     one('cart', 'SELECT carts', cart, 3, 4, 4 * slow, { attributes: { 'db.system': 'postgresql', 'db.query.text': 'SELECT * FROM carts WHERE id = $1', 'server.address': 'orders-db' } });
@@ -84,9 +85,9 @@ export async function sendBig(base, count, traceId, endMs = Date.now()) {
   const id = (n) => (n + 1).toString(16).padStart(16, '0');
   const start = endMs - 60_000;
   for (let from = 0; from < count; from += 5000) {
-    const spans = { front: [], back: [] };
+    const spans = { 'big-a': [], 'big-b': [] };
     for (let i = from; i < Math.min(count, from + 5000); i++) {
-      spans[i % 2 ? 'back' : 'front'].push({ traceId, spanId: id(i), parentSpanId: i ? id((i - 1) >> 1) : '', name: i === 3 ? EVIL : `step ${i}`, kind: 2, startTimeUnixNano: ns(start + i / 1000), endTimeUnixNano: ns(start + 30_000 - i / 1000), status: i === 5 ? { code: 2, message: 'it broke' } : {}, attributes: attributes({ 'http.route': `/r/${i}`, [i === 3 ? EVIL : 'n']: i === 3 ? EVIL : i }) });
+      spans[i % 2 ? 'big-b' : 'big-a'].push({ traceId, spanId: id(i), parentSpanId: i ? id((i - 1) >> 1) : '', name: i === 3 ? EVIL : `step ${i % 40}`, kind: 1, startTimeUnixNano: ns(start + i / 1000), endTimeUnixNano: ns(start + 30_000 - i / 1000), status: i === 5 ? { code: 2, message: 'it broke' } : {}, attributes: attributes({ 'http.route': `/r/${i}`, [i === 3 ? EVIL : 'n']: i === 3 ? EVIL : i }) });
     }
     await post(base, 'traces', traceBody(spans));
   }

@@ -63,4 +63,63 @@ export async function traces({ page, base, test, check, until, drawn, complaints
     await page.locator('.tr-row .tr-flip[aria-label="Close"]').first().click();
     await until('the root alone', async () => (await page.locator('.tr-row').count()) === 1);
   });
+  await test('a failed span shows its events, links, log lines and where to go on', async () => {
+    await page.goto(`${base}/traces?from=now-30m&to=now&refresh=&panes=${panes('{ resource.service.name = "payment" && status = error }')}`);
+    await page.locator('.tr-list tbody a').first().click();
+    await page.waitForURL(/\/trace\//);
+    await until('the spans', async () => (await page.locator('.tr-row').count()) > 5);
+    await until('lines of spans', async () => (await page.locator('.tr-dot').count()) > 2);
+    await page.locator('.tr-bar button', { hasText: 'Errors' }).click();
+    await until('failed spans alone', async () => { const n = await page.locator('.tr-row').count(); return n > 0 && n < 4; });
+    await page.locator('.tr-row', { hasText: 'payment' }).locator('.tr-name').last().click();
+    const details = page.locator('.tr-details');
+    await until('event, message and line', async () => { const t = await details.innerText(); return t.includes('exception.message') && t.includes('card declined') && t.includes('code=51'); });
+    check((await details.locator('a[href*="/trace/"]').count()) > 0, 'no linked trace');
+    check((await details.locator('a', { hasText: 'Metrics of payment' }).getAttribute('href')).includes('/service/payment'), 'no way to the metrics');
+    await page.locator('.tr-bar button', { hasText: 'Errors' }).click();
+    await page.locator('.tr-bar button', { hasText: 'Critical path' }).click();
+    const critical = await page.locator('.tr-row').count();
+    await page.locator('.tr-bar button', { hasText: 'Critical path' }).click();
+    check(critical > 0 && critical < (await page.locator('.tr-row').count()), 'the critical path is all of the trace');
+  });
+  await test('the waterfall is walked with keys and looked at closely', async () => {
+    await page.locator('.tr-rows').focus();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    check((await page.locator('.tr-row[aria-selected="true"]').count()) === 1, 'the arrow keys choose nothing');
+    const box = await page.locator('.tr-mini').boundingBox();
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 20, { steps: 4 });
+    await page.mouse.up();
+    await page.locator('button', { hasText: 'Whole trace' }).click();
+    check((await page.locator('button', { hasText: 'Whole trace' }).count()) === 0, 'the whole trace did not come back');
+  });
+  await test('a trace is also a flame graph and a map of its services', async () => {
+    await page.locator('[role=tab]', { hasText: 'Flame graph' }).click();
+    await page.locator('.fg-flame').waitFor();
+    await page.locator('[role=tab]', { hasText: 'Services' }).click();
+    await until('its services', async () => (await page.locator('.ng-node').count()) >= 3);
+    check((await page.locator('.ng-edge').count()) >= 2, 'no calls');
+  });
+  await test('a log line leads to its trace', async () => {
+    const logs = encodeURIComponent(JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="payment"} |= "declined"' }] } }));
+    await page.goto(`${base}/logs?from=now-30m&to=now&refresh=&panes=${logs}`);
+    await page.locator('.log-line').first().click();
+    await page.locator('.log-actions a', { hasText: 'Its trace' }).click();
+    await page.waitForURL(/\/trace\/[0-9a-f]{32}\?.*span=/);
+    await until('the span that logged it', async () => (await page.locator('.tr-details').innerText()).includes('payment.Charge'));
+  });
+  await test('the trace page fits a phone', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${base}/traces?from=now-30m&to=now&refresh=`);
+    await until('traces', async () => (await page.locator('.tr-list tbody tr').count()) > 5);
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check((await wide()) <= 0, `the search is ${await wide()} pixels too wide`);
+    await page.locator('.tr-list tbody a').first().click();
+    await until('the spans', async () => (await page.locator('.tr-row').count()) > 2);
+    check((await wide()) <= 0, `the trace is ${await wide()} pixels too wide`);
+    await page.setViewportSize({ width: 1300, height: 1000 });
+  });
 }

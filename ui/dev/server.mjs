@@ -47,7 +47,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 function serveDist(req, res) {
   const name = new URL(req.url, 'http://x').pathname;
   let file = path.join(root, 'dist', path.normalize(name));
-  if (!path.extname(name)) file = path.join(root, 'dist/index.html');
+  if (!path.extname(name) || name.startsWith('/service/')) file = path.join(root, 'dist/index.html');
   if (!existsSync(file)) {
     res.writeHead(404);
     return res.end();

@@ -47,6 +47,7 @@ export interface LiveOptions {
   /** A step asked for; coarsened when the range would exceed Prometheus' 11,000 points. */
   stepMs?: number;
   limit?: number;
+  exemplars?: boolean;
 }
 
 /**
@@ -86,7 +87,7 @@ export function useRanges(exprs: string[], o: LiveOptions): LiveRanges {
 
   useEffect(() => {
     if (!enabled) return;
-    const id = ids.join('\n');
+    const id = `${o.exemplars ? 'x' : ''}${ids.join('\n')}`;
     const want = `${id}|${grid.startMs}|${grid.endMs}|${step}`;
     if (doneTick.current === want && !r.forced) return;
     const f = flight.current;
@@ -101,7 +102,7 @@ export function useRanges(exprs: string[], o: LiveOptions): LiveRanges {
     flight.current = mine;
     setState((s) => (s.loading ? s : { ...s, loading: true }));
     void Promise.allSettled(
-      ids.map((e) => fetchRange(e, grid, { signal: abort.signal, forced: r.forced, limit: o.limit })),
+      ids.map((e) => fetchRange(e, grid, { signal: abort.signal, forced: r.forced, limit: o.limit, exemplars: o.exemplars })),
     ).then((rs) => {
       mine.done = true;
       if (abort.signal.aborted) return;
@@ -120,7 +121,7 @@ export function useRanges(exprs: string[], o: LiveOptions): LiveRanges {
         };
       });
     });
-  }, [enabled, r.tick, ids, grid.startMs, grid.endMs, step]);
+  }, [enabled, r.tick, ids, grid.startMs, grid.endMs, step, o.exemplars]);
 
   useEffect(() => () => flight.current?.abort.abort(), []);
   return state;

@@ -19,6 +19,14 @@ export interface Limit {
   help?: string;
 }
 
+/** What an input did not take, since the start. */
+export interface Refusal {
+  counter: string;
+  help: string;
+  reason: string;
+  total: number;
+}
+
 export interface Status {
   version: string;
   started_at: number;
@@ -27,7 +35,7 @@ export interface Status {
   data_dir?: string;
   doors?: Door[];
   limits?: Limit[];
-  ingest?: { samples_total?: number; refused?: { reason: string; total: number }[] };
+  ingest?: { samples_total?: number; log_lines_total?: number; spans_total?: number; refused?: { reason: string; total: number }[]; refusals?: Refusal[] };
   store?: { series?: number; parts?: number; disk_bytes?: number; wal_bytes?: number; oldest_ns?: number };
 }
 

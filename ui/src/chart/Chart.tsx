@@ -9,6 +9,7 @@ import type { Grid } from '../time/step';
 import { zoomOut } from '../time/state';
 import { alpha, color, type ColorName } from './colors';
 import { cursorSync, followTheme, followTouch, lonely, timeAxis, tzDate, unitIncrs, valueAxis, zoomToSelection } from './plot';
+import { drawPoints, followPoints, pointAt, type ChartPoint } from './points';
 import { plainValues, stackBands, stackValues } from './stack';
 import { showSeries, Tooltip } from './tooltip';
 
@@ -41,6 +42,8 @@ export interface ChartProps {
   onHover?: (idx: number | null) => void;
   /** The series to lift out of the others. */
   focus?: string | null;
+  /** Drawn over the lines. */
+  points?: ChartPoint[];
 }
 
 function xs(grid: Grid): number[] {
@@ -142,6 +145,7 @@ export function Chart(props: ChartProps) {
       bands: live().stack ? stackBands(live().series).map(([a, b]): uPlot.Band => ({ series: [a + 1, b + 1] })) : [],
       hooks: {
         setSelect: [zoomToSelection],
+        draw: [(u) => live().points?.length && drawPoints(u, live().points!)],
         setCursor: [
           (u) => {
             const p = live();
@@ -149,7 +153,10 @@ export function Chart(props: ChartProps) {
             const inside = u.cursor.left !== undefined && u.cursor.left >= 0;
             p.onHover?.(inside ? i : null);
             // `event` is only set where the pointer really is.
-            if (inside && i !== null && u.cursor.event) showSeries(tip, u, p, data.current, i);
+            const point = u.cursor.event && p.points?.length ? pointAt(u, p.points) : null;
+            u.over.style.cursor = point?.href ? 'pointer' : '';
+            if (point) tip.show(u, point.title, point.rows.map(([label, text]) => ({ color: color('amber'), label, text })));
+            else if (inside && i !== null && u.cursor.event) showSeries(tip, u, p, data.current, i);
             else tip.hide();
           },
         ],
@@ -166,6 +173,7 @@ export function Chart(props: ChartProps) {
     ro.observe(el);
 
     followTouch(u);
+    followPoints(u, () => live().points ?? []);
     const stop = followTheme(() => (plot.current === u ? u : null));
 
     return () => {
@@ -186,7 +194,7 @@ export function Chart(props: ChartProps) {
       u.setScale('x', { min: props.fromMs / 1000, max: props.toMs / 1000 });
     });
     if (u.height !== props.height) u.setSize({ width: u.width, height: props.height });
-  }, [props.grid, props.series, props.fromMs, props.toMs, props.height, id]);
+  }, [props.grid, props.series, props.fromMs, props.toMs, props.height, props.points, id]);
 
   useEffect(() => {
     const u = plot.current;

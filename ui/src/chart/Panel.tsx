@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
+import { exemplarPoints } from '../api/exemplars';
 import { legendText } from '../api/expr';
 import { useRange, useRanges, useVisible, type LiveRanges } from '../api/live';
 import type { Labels } from '../api/prom';
@@ -39,6 +40,8 @@ export interface PanelProps {
   sort?: (a: ChartSeries, b: ChartSeries) => number;
   /** At most so many series are drawn; the rest is said, not hidden. */
   limit?: number;
+  /** Exemplars are drawn, and lead to their traces. */
+  exemplars?: boolean;
   empty?: ComponentChildren;
   /** Leave the whole panel out while there is nothing in it. */
   hideEmpty?: boolean;
@@ -122,7 +125,7 @@ export function Panel(p: PanelProps) {
   const r = useRange();
   const live = useRanges(
     p.queries.map((q) => q.expr),
-    { maxPoints: 360, enabled: visible },
+    { maxPoints: 360, enabled: visible, exemplars: p.exemplars },
   );
   const [off, setOff] = useState<Set<string>>(new Set());
   const [focus, setFocus] = useState<string | null>(null);
@@ -133,6 +136,7 @@ export function Panel(p: PanelProps) {
     const s = toSeries(p.queries, live);
     return p.sort ? s.sort(p.sort) : s;
   }, [live.results, live.grid]);
+  const points = useMemo(() => (p.exemplars ? exemplarPoints(live.results, p.unit) : undefined), [live.results, p.exemplars]);
   const limit = p.limit ?? 40;
   const series = all.slice(0, limit).map((s) => (off.has(s.key) ? { ...s, hidden: true } : s));
 
@@ -189,6 +193,7 @@ export function Panel(p: PanelProps) {
             max={p.max}
             softMax={p.softMax}
             focus={focus}
+            points={points}
             onHover={(i) => {
               hover.value = i;
             }}

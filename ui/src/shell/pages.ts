@@ -77,6 +77,18 @@ export const PAGES: Page[] = [
     needs: 'tempo',
   },
   {
+    path: '/services',
+    title: 'Services',
+    icon: 'service',
+    key: 'v',
+    words: 'service map graph operations red rate errors latency',
+    time: true,
+    page: () => import('../pages/services/ServicesPage'),
+    lazy: true,
+    also: /^\/service\//,
+    needs: 'tempo',
+  },
+  {
     path: '/trace',
     title: 'Trace',
     icon: 'traces',

@@ -57,7 +57,7 @@ export function MetricPane(p: PaneProps) {
   const unitParam = view.unit ?? 'auto';
   const look = (patch: Partial<View>) => {
     const next: Record<string, unknown> = { ...view, ...patch };
-    for (const [k, v] of Object.entries(next)) if (v === undefined || v === false || v === '') delete next[k];
+    for (const [k, v] of Object.entries(next)) if (v === undefined || (v === false && k !== 'exemplars') || v === '') delete next[k];
     p.change({ view: next });
   };
 
@@ -84,10 +84,12 @@ export function MetricPane(p: PaneProps) {
   };
   const put = (expr: string) => patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr, hide: false } : q)));
 
+  // Their values lie on the scale of percentiles, and hardly on another.
+  const exemplars = view.exemplars ?? ran.some((q) => /histogram_(quantile|avg)\s*\(/.test(q.expr));
   const active = ran.filter((q) => !q.hide && q.expr.trim() !== '');
   const live = useRanges(
     active.map((q) => q.expr),
-    { maxPoints: 500, enabled: active.length > 0, stepMs, limit: SERIES_LIMIT },
+    { maxPoints: 500, enabled: active.length > 0, stepMs, limit: SERIES_LIMIT, exemplars },
   );
   const instant = useInstant(active, live.grid?.stepMs ?? 15_000, tab !== 'graph' && active.length > 0);
   const unit = unitParam === 'auto' ? (active.every((q) => guessUnit(q.expr) === guessUnit(active[0]!.expr)) && active[0] ? guessUnit(active[0].expr) : 'none') : unitParam;
@@ -246,6 +248,9 @@ export function MetricPane(p: PaneProps) {
                       Stacked
                     </button>
                   </div>
+                  <button type="button" class="btn small" aria-pressed={exemplars} title="Single measurements that lead to their traces" onClick={() => look({ exemplars: !exemplars })}>
+                    Exemplars
+                  </button>
                   <select aria-label="Unit" value={unitParam} onChange={(e) => look({ unit: e.currentTarget.value === 'auto' ? '' : e.currentTarget.value })}>
                     {UNITS.map(([id, text]) => (
                       <option key={id} value={id}>

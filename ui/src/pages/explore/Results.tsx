@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { exemplarPoints } from '../../api/exemplars';
 import { expandMacros, seriesText } from '../../api/expr';
 import { scrapeMs } from '../../api/interval';
 import { useLoad, useRange, type LiveRanges } from '../../api/live';
@@ -65,6 +66,7 @@ export function GraphView(p: { queries: Query[]; live: LiveRanges; unit: Unit; s
   }, [p.live.results, p.live.grid, several]);
   useEffect(() => setOff(new Set()), [p.queries.map((q) => q.expr).join('\n')]);
 
+  const points = useMemo(() => exemplarPoints(p.live.results, p.unit), [p.live.results, p.unit]);
   const series = (more ? all : all.slice(0, DRAWN)).map((s) => (off.has(s.key) ? { ...s, hidden: true } : s));
   const histograms = p.live.results.reduce((n, x) => n + (x?.histograms ?? 0), 0);
   const toggle = (key: string, only: boolean) =>
@@ -110,6 +112,7 @@ export function GraphView(p: { queries: Query[]; live: LiveRanges; unit: Unit; s
             height={380}
             stack={p.stack}
             focus={focus}
+            points={points}
             onHover={(i) => {
               hover.value = i;
             }}

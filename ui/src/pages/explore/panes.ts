@@ -25,6 +25,8 @@ export interface View {
   unit?: string;
   /** Queries are put together from parts instead of typed. */
   builder?: boolean;
+  /** Exemplars are drawn; when unset, over percentiles only. */
+  exemplars?: boolean;
   /** Columns of log lines beside the line. */
   columns?: string[];
 }
@@ -81,6 +83,7 @@ function readView(v: unknown): View {
   if (o['tab'] === 'table' || o['tab'] === 'json') out.tab = o['tab'];
   if (o['stack'] === true) out.stack = true;
   if (o['builder'] === true) out.builder = true;
+  if (typeof o['exemplars'] === 'boolean') out.exemplars = o['exemplars'];
   if (text(o['step'])) out.step = text(o['step'])!;
   if (text(o['unit'])) out.unit = text(o['unit'])!;
   if (Array.isArray(o['columns'])) {

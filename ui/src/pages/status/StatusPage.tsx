@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLoad } from '../../api/live';
 import { isAbort, prom, type Target } from '../../api/prom';
-import { fetchStatus, type Door, type Limit, type Status } from '../../api/status';
+import { fetchStatus, type Door, type Limit, type Refusal, type Status } from '../../api/status';
 import { Card, Failure, Panel } from '../../chart/Panel';
 import { format, formatAgo, formatSpan, type Unit } from '../../format/units';
 import { Icon } from '../../shell/icons';
@@ -260,28 +260,57 @@ function Limits({ limits }: { limits: Limit[] }) {
   );
 }
 
-function Refused({ refused }: { refused: { reason: string; total: number }[] }) {
-  const rows = refused.slice().sort((a, b) => b.total - a.total);
-  const some = rows.some((r) => r.total > 0);
+/** pharos_loki_refused_lines_total is what Loki's door refused: lines. */
+export function refusedBy(counter: string): { input: string; what: string } {
+  const m = /^pharos_(?:input_)?(\w+?)_(?:(\w+)_)?refused_(?:(\w+)_)?total$/.exec(counter);
+  if (!m) return { input: counter, what: '' };
+  return { input: m[1] === 'ingest' ? 'all inputs' : m[1]!.replace(/_/g, ' '), what: (m[2] ?? m[3] ?? '').replace(/_/g, ' ') };
+}
+
+function Refused({ list }: { list: Refusal[] }) {
+  const rows = list.filter((r) => r.total > 0).sort((a, b) => b.total - a.total);
   return (
-    <Card title="Refused since the start" help="Samples that were not taken in, by reason. Every one of them was answered with an error." class="w4">
+    <Card title="Refused since the start" help="Samples, log lines, spans and more that were not taken in, by input and reason. Where a protocol has answers, the sender was told." class="w4">
       {rows.length > 0 ? (
         <div class="table-scroll">
-          <table class="table">
+          <table class="table refused">
+            <thead>
+              <tr>
+                <th>Input</th>
+                <th>Reason</th>
+                <th class="num">Count</th>
+              </tr>
+            </thead>
             <tbody>
-              {rows.map((r) => (
-                <tr key={r.reason}>
-                  <td class="mono">{r.reason}</td>
-                  <td class={`num ${r.total > 0 ? 'bad' : 'dim'}`}>{format(r.total, 'locale')}</td>
-                </tr>
-              ))}
+              {rows.map((r) => {
+                const by = refusedBy(r.counter);
+                return (
+                  <tr key={`${r.counter}|${r.reason}`} title={`${r.help}\n${r.counter}`}>
+                    <td>
+                      {by.input} {by.what && <span class="dim">{by.what}</span>}
+                    </td>
+                    <td class="mono">{r.reason || '–'}</td>
+                    <td class="num bad">{format(r.total, 'locale')}</td>
+                  </tr>
+                );
+              })}
             </tbody>
           </table>
         </div>
-      ) : null}
-      {!some && <div class="empty">Nothing was refused.</div>}
+      ) : (
+        <div class="empty">Nothing was refused.</div>
+      )}
     </Card>
   );
+}
+
+/** Counters to draw: the one of all inputs, and those of single ones that have counted anything. */
+function refusedQueries(list: Refusal[]) {
+  const names = new Set(['pharos_ingest_refused_samples_total', ...list.filter((r) => r.total > 0).map((r) => r.counter)]);
+  return [...names].map((n) => {
+    const by = refusedBy(n);
+    return { expr: `sum by (reason) (rate(${n}[$__rate_interval])) > 0`, legend: by.input === 'all inputs' ? '{{reason}}' : `${by.input}: {{reason}}` };
+  });
 }
 
 function Pairs({ rows }: { rows: [string, ComponentChildren][] }) {
@@ -341,6 +370,7 @@ export default function StatusPage() {
     );
   }
   const st = s.store ?? {};
+  const refusals = s.ingest?.refusals ?? [];
   const oldest = st.oldest_ns ? st.oldest_ns / 1e6 : 0;
   return (
     <div class="page">
@@ -352,7 +382,7 @@ export default function StatusPage() {
       </div>
       {load.error && <Failure error={load.error} />}
       <div class="figures">
-        <Figure label="Samples taken in" value={format(s.ingest?.samples_total, 'short')} note="since the start" />
+        <Figure label="Samples taken in" value={format(s.ingest?.samples_total, 'short')} note={`${format(s.ingest?.log_lines_total ?? 0, 'short')} log lines, ${format(s.ingest?.spans_total ?? 0, 'short')} spans`} />
         <Figure label="Series" value={format(st.series, 'locale')} />
         <Figure label="On disk" value={format(st.disk_bytes, 'bytes')} note={st.parts !== undefined ? `${format(st.parts, 'locale')} part${st.parts === 1 ? '' : 's'}` : undefined} />
         <Figure label="Write-ahead log" value={format(st.wal_bytes, 'bytes')} />
@@ -381,10 +411,10 @@ export default function StatusPage() {
           unit="short"
           min={0}
           height={190}
-          queries={[{ expr: 'sum by (reason) (rate(pharos_ingest_refused_total[$__rate_interval]))', legend: '{{reason}}' }]}
+          queries={refusedQueries(refusals)}
           empty="Nothing was refused in this time range."
         />
-        <Refused refused={s.ingest?.refused ?? []} />
+        <Refused list={refusals} />
         <Targets />
         <Limits limits={s.limits ?? []} />
         <Build status={s} />

@@ -1,20 +1,50 @@
-// One trace, by the id in the address.
+// One trace, by the id in the address: as a waterfall, as a flame graph, as the calls between its services.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError } from '../../api/prom';
 import { fetchTrace } from '../../api/tempo';
+import { paletteColor } from '../../dashboard/field/color';
+import { FlameGraph } from '../../flame/FlameGraph';
+import { flameOfTrace } from '../../flame/model';
+import { format } from '../../format/units';
+import { NodeGraph } from '../../graph/NodeGraph';
 import { Icon } from '../../shell/icons';
-import { href, path } from '../../shell/router';
+import { current, href, path, setParams } from '../../shell/router';
+import { copyText } from '../../shell/toast';
 import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
+import { traceGraph } from '../../traces/calls';
 import { nsText } from '../../traces/text';
 import type { Trace } from '../../traces/trace';
 import { Waterfall } from '../../traces/Waterfall';
+import { download } from '../explore/csv';
+import { useBox } from '../services/useBox';
+import '../../dashboard/view/dashboard.css';
+
+const VIEWS: [string, string][] = [
+  ['waterfall', 'Waterfall'],
+  ['flame', 'Flame graph'],
+  ['services', 'Services'],
+];
+
+function Drawing({ trace, view, height }: { trace: Trace; view: string; height: number }) {
+  const { ref, width } = useBox();
+  const flame = useMemo(() => (view === 'flame' ? flameOfTrace(trace) : null), [trace, view]);
+  const graph = useMemo(() => (view === 'services' ? traceGraph(trace, (i) => paletteColor(i), (name) => href(`/service/${encodeURIComponent(name)}`)) : null), [trace, view]);
+  return (
+    <section class="card" ref={ref} style={{ minHeight: `${height}px` }}>
+      {width > 0 && flame && <FlameGraph flame={flame} text={(v) => format(v, 'ns')} width={width} height={height} label="Flame graph of the trace" />}
+      {width > 0 && graph && <NodeGraph nodes={graph.nodes} edges={graph.edges} width={width} height={height} label="Services of the trace" />}
+    </section>
+  );
+}
 
 function One({ id }: { id: string }) {
   const [trace, setTrace] = useState<Trace | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [height, setHeight] = useState(500);
+  const params = current.value.params;
+  const view = VIEWS.find(([v]) => v === params.get('view'))?.[0] ?? 'waterfall';
   useEffect(() => {
     const abort = new AbortController();
     setTrace(null);
@@ -26,7 +56,7 @@ function One({ id }: { id: string }) {
     return () => abort.abort();
   }, [id]);
   useEffect(() => {
-    const fit = () => setHeight(Math.max(260, innerHeight - 210));
+    const fit = () => setHeight(Math.max(260, innerHeight - 285));
     fit();
     addEventListener('resize', fit);
     return () => removeEventListener('resize', fit);
@@ -45,6 +75,24 @@ function One({ id }: { id: string }) {
             {trace.errors > 0 && <span class="bad">, {trace.errors} errors</span>}
           </span>
         )}
+        <span class="grow" />
+        {trace && (
+          <>
+            <div class="seg" role="tablist" aria-label="View">
+              {VIEWS.map(([v, name]) => (
+                <button type="button" role="tab" key={v} aria-selected={view === v} onClick={() => setParams({ view: v === 'waterfall' ? null : v })}>
+                  {name}
+                </button>
+              ))}
+            </div>
+            <button type="button" class="icon-btn" title="Copy the id of the trace" aria-label="Copy the id of the trace" onClick={() => void copyText(id, 'Trace id copied')}>
+              <Icon name="copy" />
+            </button>
+            <button type="button" class="icon-btn" title="Download the trace as JSON" aria-label="Download the trace as JSON" onClick={() => download(`trace-${id}.json`, JSON.stringify(trace, null, 1), 'application/json')}>
+              <Icon name="download" />
+            </button>
+          </>
+        )}
       </div>
       {error && (
         <div class="empty big" role="alert">
@@ -52,11 +100,13 @@ function One({ id }: { id: string }) {
           <p>{error instanceof ApiError && error.status === 404 ? `No trace ${id} is stored here.` : error.message}</p>
         </div>
       )}
-      {trace && (
+      {!trace && !error && <div class="skeleton" style={{ height: `${height}px` }} />}
+      {trace && view === 'waterfall' && (
         <section class="card">
-          <Waterfall trace={trace} traceId={id} height={height} />
+          <Waterfall trace={trace} traceId={id} height={height} focus={params.get('span') ?? ''} />
         </section>
       )}
+      {trace && view !== 'waterfall' && <Drawing trace={trace} view={view} height={height + 80} />}
     </div>
   );
 }
