@@ -49,7 +49,8 @@ static int template_query(void *ctx, struct slice text, int64_t ts_ns, struct ar
 {
     struct evaluation *e = ctx;
     (void)arena;
-    return alert__query_text(e->env, text, ts_ns, e->query_arena, &e->memory, out, diag);
+    struct alert__room room = {e->arena, e->query_arena, &e->memory};
+    return alert__query_text(e->env, e->language, text, ts_ns, &room, out, diag);
 }
 
 static struct slice expand(const struct alert_text *text, const struct alert_rule *rule,
@@ -351,6 +352,7 @@ out:
 void alert_group_restore(struct alert_group *g, const struct alert_env *env, int64_t now_ns,
                          int64_t tolerance_ns, int64_t grace_ns)
 {
+    struct alert_env own = alert__env_of(g, env);
     for (size_t i = 0; i < g->def->rule_count; i++) {
         const struct alert_rule *rule = &g->def->rules[i];
         if (!rule->is_alert || g->states[i].restored)
@@ -358,7 +360,7 @@ void alert_group_restore(struct alert_group *g, const struct alert_env *env, int
         pthread_mutex_lock(&g->lock);
         /* A short wait is not worth it: such alerts begin anew. */
         if (rule->hold_ns >= grace_ns)
-            restore_rule(g, env, i, now_ns, tolerance_ns, grace_ns);
+            restore_rule(g, &own, i, now_ns, tolerance_ns, grace_ns);
         g->states[i].restored = true;
         pthread_mutex_unlock(&g->lock);
     }

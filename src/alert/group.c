@@ -28,19 +28,16 @@ const char *alert_health_name(enum alert_health health)
 
 /* --- queries --- */
 
-int alert__query(const struct alert_env *env, const struct promql_expr *expr, int64_t ts_ns,
-                 struct arena *arena, struct budget *memory, struct query_result *out,
-                 struct diag *diag)
+int alert__query(const struct alert_env *env, const struct alert_language *language,
+                 const void *expr, int64_t ts_ns, const struct alert__room *room,
+                 struct query_result *out, struct diag *diag)
 {
     struct query_steps steps = {.start_ns = ts_ns, .end_ns = ts_ns, .instant = true};
     struct query_plan *plan = NULL;
-    int err = promql_plan(expr, &steps, &env->promql, arena, &plan, diag);
-    if (err)
-        return err;
     struct query_env qe = {.source = env->source,
                            .tenant = env->tenant,
                            .pool = env->pool,
-                           .memory = memory,
+                           .memory = room->memory,
                            .samples_max = env->samples_max,
                            .series_max = env->series_max,
                            .cancelled = env->cancelled,
@@ -48,12 +45,14 @@ int alert__query(const struct alert_env *env, const struct promql_expr *expr, in
                            .now_ctx = env->clock_ctx};
     if (env->timeout_ns && env->monotonic_ns)
         qe.deadline_ns = env->monotonic_ns(env->clock_ctx) + env->timeout_ns;
-    err = query_run(plan, &qe, arena, out, diag);
+    int err = language->plan(expr, env, &qe, &steps, room->plan, &plan, diag);
+    if (!err)
+        err = query_run(plan, &qe, room->result, out, diag);
     if (err)
         return err;
     if (out->kind == QUERY_SCALAR) {
-        struct query_series *one = ARENA_NEW(arena, struct query_series);
-        one->value = arena_dup(arena, &out->scalar.value, sizeof(out->scalar.value));
+        struct query_series *one = ARENA_NEW(room->plan, struct query_series);
+        one->value = arena_dup(room->plan, &out->scalar.value, sizeof(out->scalar.value));
         one->start_ns = out->scalar.ts_ns;
         one->count = 1;
         out->series = one;
@@ -65,22 +64,15 @@ int alert__query(const struct alert_env *env, const struct promql_expr *expr, in
     return 0;
 }
 
-int alert__query_text(const struct alert_env *env, struct slice text, int64_t ts_ns,
-                      struct arena *arena, struct budget *memory, struct query_result *out,
-                      struct diag *diag)
+int alert__query_text(const struct alert_env *env, const struct alert_language *language,
+                      struct slice text, int64_t ts_ns, const struct alert__room *room,
+                      struct query_result *out, struct diag *diag)
 {
-    struct promql_expr *expr = NULL;
-    int err = promql_parse(text, &env->promql, arena, &expr, diag);
-    if (err) {
-        struct buf words = {0};
-        promql_error_text(diag, &words);
-        diag_init(diag);
-        diag_set(diag, err, "%s", buf_cstr(&words));
-        buf_deinit(&words);
-        return err;
-    }
-    err = alert__query(env, expr, ts_ns, arena, memory, out, diag);
-    promql_expr_free(expr);
+    void *expr = NULL;
+    int err = language->parse(text, &env->promql, room->plan, &expr, diag);
+    if (!err)
+        err = alert__query(env, language, expr, ts_ns, room, out, diag);
+    language->free(expr);
     return err;
 }
 
@@ -182,8 +174,8 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     struct query_result result = {0};
     struct diag diag;
     diag_init(&diag);
-    int err =
-        alert__query(e->env, rule->expr, e->sample_ns, e->query_arena, &e->memory, &result, &diag);
+    struct alert__room room = {e->arena, e->query_arena, &e->memory};
+    int err = alert__query(e->env, e->language, rule->expr, e->sample_ns, &room, &result, &diag);
     if (!err)
         err = rule->is_alert ? alert__eval_alert(e, rule, state, &result, &diag)
                              : eval_record(e, rule, &result, &diag);
@@ -212,11 +204,22 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     store(e->env, e->batch);
 }
 
+struct alert_env alert__env_of(const struct alert_group *g, const struct alert_env *env)
+{
+    struct alert_env own = *env;
+    if (g->def->tenant.len)
+        own.tenant = g->def->tenant;
+    return own;
+}
+
 void alert_group_eval(struct alert_group *g, const struct alert_env *env, int64_t ts_ns,
                       alert_send_fn send, void *ctx)
 {
+    struct alert_env own = alert__env_of(g, env);
+    env = &own;
     struct evaluation e = {.group = g,
                            .env = env,
+                           .language = g->def->language,
                            .ts_ns = ts_ns,
                            .sample_ns = ts_ns - g->def->query_offset_ns,
                            .arena = arena_new(0, NULL),
@@ -253,7 +256,8 @@ void alert_group_eval(struct alert_group *g, const struct alert_env *env, int64_
 
 void alert_group_end_series(struct alert_group *g, const struct alert_env *env, int64_t ts_ns)
 {
-    struct data_metric_batch *batch = data_metric_batch_new(env->tenant);
+    struct alert_env own = alert__env_of(g, env);
+    struct data_metric_batch *batch = data_metric_batch_new(own.tenant);
     struct map_entry *entry;
     for (size_t i = 0; i < g->def->rule_count; i++) {
         for (size_t pos = 0;
@@ -262,7 +266,7 @@ void alert_group_end_series(struct alert_group *g, const struct alert_env *env, 
     }
     for (size_t i = 0; i < g->stale.len; i++)
         add_stale(batch, g->stale.items[i], ts_ns);
-    store(env, batch);
+    store(&own, batch);
     data_metric_batch_free(batch);
 }
 

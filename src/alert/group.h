@@ -11,10 +11,12 @@
 #include "base/map.h"
 #include "pipe/sink.h"
 #include "query/query.h"
+#include "store/events.h"
 
 /* What evaluation needs of the world. Outlives the groups; everything in it is thread-safe. */
 struct alert_env {
     struct store_source *source;
+    struct store_event_source *logs; /* what LogQL asks; may be NULL */
     struct pipe_sink *sink;
     struct task_pool *pool; /* of queries; may be NULL */
     struct slice tenant;
@@ -22,8 +24,9 @@ struct alert_env {
     struct budget *memory_total; /* of all queries; may be NULL */
     int64_t query_memory_bytes;  /* of one; 0 = no limit */
     size_t samples_max, series_max;
-    size_t alerts_max;  /* of one rule: limits.alerts; 0 = no limit */
-    int64_t timeout_ns; /* of one query; 0 = none */
+    uint64_t log_rows_max; /* lines that one query may look at; 0 = no limit */
+    size_t alerts_max;     /* of one rule: limits.alerts; 0 = no limit */
+    int64_t timeout_ns;    /* of one query; 0 = none */
     int64_t (*monotonic_ns)(void *ctx);
     void *clock_ctx;
     const _Atomic bool *cancelled; /* may be NULL */
@@ -88,13 +91,19 @@ void alert_group_restore(struct alert_group *g, const struct alert_env *env, int
 /* Writes staleness markers at ts_ns for everything the group wrote last. */
 void alert_group_end_series(struct alert_group *g, const struct alert_env *env, int64_t ts_ns);
 
-/* A query at one instant: a vector (a scalar becomes one without labels). In `arena`, which may be
- * charged to `memory`; memory may be NULL. */
-int alert__query(const struct alert_env *env, const struct promql_expr *expr, int64_t ts_ns,
-                 struct arena *arena, struct budget *memory, struct query_result *out,
-                 struct diag *diag);
-int alert__query_text(const struct alert_env *env, struct slice text, int64_t ts_ns,
-                      struct arena *arena, struct budget *memory, struct query_result *out,
-                      struct diag *diag);
+/* Where a query has its memory. */
+struct alert__room {
+    struct arena *plan;    /* of trees and plans; cannot be used up */
+    struct arena *result;  /* may be charged to `memory` */
+    struct budget *memory; /* may be NULL */
+};
+/* A query at one instant: a vector (a scalar becomes one without labels). *out refers to the room.
+ */
+int alert__query(const struct alert_env *env, const struct alert_language *language,
+                 const void *expr, int64_t ts_ns, const struct alert__room *room,
+                 struct query_result *out, struct diag *diag);
+int alert__query_text(const struct alert_env *env, const struct alert_language *language,
+                      struct slice text, int64_t ts_ns, const struct alert__room *room,
+                      struct query_result *out, struct diag *diag);
 
 #endif

@@ -9,13 +9,16 @@ struct evaluation {
     struct alert_group *group;
     const struct alert_env *env;
     int64_t ts_ns, sample_ns; /* sample_ns: without the query offset */
-    struct arena *arena;      /* of the rule in hand */
+    const struct alert_language *language;
+    struct arena *arena; /* of the rule in hand */
     struct budget memory;
     struct arena *query_arena; /* of its queries, charged to memory */
     struct data_metric_batch *batch;
     struct map *series; /* keys the rule in hand gave */
 };
 
+/* The environment with the group's tenant. */
+struct alert_env alert__env_of(const struct alert_group *g, const struct alert_env *env);
 /* Adds a sample of the rule in hand; false when the set was there already. */
 bool alert__put(struct evaluation *e, struct data_labels labels, double value,
                 const struct data_histogram *histogram);

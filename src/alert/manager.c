@@ -21,7 +21,7 @@ struct settings {
     int refs; /* under the manager's lock */
     struct alert_env env;
     struct data_labels external_labels;
-    char *external_url;
+    char *external_url, *logs_url;
 };
 
 /* What waits on the pool: a slot that is taken out meanwhile leaves it empty-handed. */
@@ -44,13 +44,15 @@ struct slot {
     int64_t end_ns; /* removed: when its series end */
 };
 
+typedef VEC(struct slot *) slot_list;
+
 struct alert_manager {
     struct alert_manager_env env;
     pthread_t thread;
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
-    VEC(struct slot *) slots;
-    VEC(struct slot *) ended; /* whose series still have to end */
+    slot_list slots;
+    slot_list ended; /* whose series still have to end */
     struct settings *settings;
     size_t tickets; /* on the pool */
     bool stopping, applied;
@@ -94,6 +96,7 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env = m->env.eval;
     out->external_labels = alert__pack(s->external_labels.items, s->external_labels.count);
     out->external_url = mem_strdup(s->external_url ? s->external_url : "");
+    out->logs_url = mem_strdup(s->logs_url ? s->logs_url : "");
     out->env.external_labels = out->external_labels;
     out->env.external_url = out->external_url;
     out->env.resend_delay_ns = s->resend_delay_ns;
@@ -101,6 +104,7 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env.query_memory_bytes = s->query_memory_bytes;
     out->env.samples_max = s->samples_max;
     out->env.series_max = s->series_max;
+    out->env.log_rows_max = s->log_rows_max;
     out->env.alerts_max = s->alerts_max;
     out->env.promql = s->promql;
     out->env.cancelled = &m->cancelled;
@@ -113,6 +117,7 @@ static void settings_release(struct settings *s)
         return;
     alert__unpack(&s->external_labels);
     mem_free(s->external_url);
+    mem_free(s->logs_url);
     mem_free(s);
 }
 
@@ -121,6 +126,7 @@ static void settings_release(struct settings *s)
 struct sending {
     struct alert_manager *manager;
     const struct settings *settings;
+    const struct alert_language *language;
     bool any;
 };
 
@@ -138,15 +144,26 @@ static void put_escaped(struct slice s, struct buf *out)
     }
 }
 
+/* Where a person sees what the rule asks for. */
+static void put_page(const struct sending *s, const struct alert_rule *rule, struct buf *out)
+{
+    if (s->language == &alert_logql) {
+        buf_printf(out, "%s?expr=", s->settings->logs_url);
+        put_escaped(rule->expr_text, out);
+        return;
+    }
+    buf_printf(out, "%s/graph?g0.expr=", s->settings->external_url);
+    put_escaped(rule->expr_text, out);
+    buf_append_cstr(out, "&g0.tab=1");
+}
+
 static void send(void *ctx, const struct alert_rule *rule, const struct alert_active *a)
 {
     struct sending *s = ctx;
     struct buf url = {0};
     if (!s->manager->env.notifier)
         return;
-    buf_printf(&url, "%s/graph?g0.expr=", s->settings->external_url);
-    put_escaped(rule->expr_text, &url);
-    buf_append_cstr(&url, "&g0.tab=1");
+    put_page(s, rule, &url);
     struct alert_notice notice = {.labels = a->labels,
                                   .annotations = a->annotations,
                                   .starts_ns = a->fired_ns,
@@ -167,7 +184,8 @@ static void slot_free(struct slot *s)
 /* The evaluation for s->next_ns. */
 static void evaluate(struct alert_manager *m, struct slot *s, const struct settings *settings)
 {
-    struct sending sending = {.manager = m, .settings = settings};
+    struct sending sending = {
+        .manager = m, .settings = settings, .language = s->group->def->language};
     alert_group_eval(s->group, &settings->env, s->next_ns, send, &sending);
     /* As Prometheus does, after the second evaluation: the first may see only half of the data. */
     if (s->restore && ++s->done >= 2) {
@@ -283,7 +301,8 @@ static struct slot *find(struct alert_manager *m, const struct alert_group_def *
 {
     for (size_t i = 0; i < m->slots.len; i++) {
         const struct alert_group_def *d = m->slots.items[i]->group->def;
-        if (slice_eq(d->name, def->name) && slice_eq(d->file, def->file))
+        if (slice_eq(d->name, def->name) && slice_eq(d->file, def->file) &&
+            d->language == def->language && slice_eq(d->tenant, def->tenant))
             return m->slots.items[i];
     }
     return NULL;
@@ -328,28 +347,42 @@ static struct slot *slot_new(struct alert_manager *m, struct alert_rules *rules,
     return s;
 }
 
-void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
-                         const struct alert_manager_settings *settings)
+/* Lock held: adds the groups' slots, old or new; returns how many rules they have. */
+static size_t take_in(struct alert_manager *m, struct alert_rules *rules, bool first,
+                      slot_list *next)
 {
-    VEC(struct slot *) next = {0};
     size_t rule_total = 0;
-    pthread_mutex_lock(&m->lock);
-    bool first = !m->applied;
-    m->applied = true;
-    settings_release(m->settings);
-    m->settings = settings_new(m, settings);
-    for (size_t i = 0; i < m->slots.len; i++)
-        m->slots.items[i]->kept = false;
-    for (size_t i = 0; rules && i < rules->group_count; i++) {
+    for (size_t i = 0; i < rules->group_count; i++) {
         const struct alert_group_def *def = &rules->groups[i];
         struct slot *was = find(m, def);
         rule_total += def->rule_count;
         if (was && slice_eq(was->group->def->identity, def->identity)) {
             was->kept = true;
-            vec_push(&next, was);
+            vec_push(next, was);
         } else {
-            vec_push(&next, slot_new(m, rules, def, was, first));
+            vec_push(next, slot_new(m, rules, def, was, first));
         }
+    }
+    return rule_total;
+}
+
+void alert_manager_apply(struct alert_manager *m, struct alert_rules *const *sets, size_t set_count,
+                         const struct alert_manager_settings *settings)
+{
+    slot_list next = {0};
+    size_t rule_total = 0;
+    pthread_mutex_lock(&m->lock);
+    bool first = !m->applied;
+    m->applied = true;
+    if (settings) {
+        settings_release(m->settings);
+        m->settings = settings_new(m, settings);
+    }
+    for (size_t i = 0; i < m->slots.len; i++)
+        m->slots.items[i]->kept = false;
+    for (size_t i = 0; i < set_count; i++) {
+        if (sets[i])
+            rule_total += take_in(m, sets[i], first, &next);
     }
     for (size_t i = 0; i < m->slots.len; i++) {
         struct slot *s = m->slots.items[i];
@@ -375,7 +408,8 @@ void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
     vec_free(&next);
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
-    alert_rules_free(rules);
+    for (size_t i = 0; i < set_count; i++)
+        alert_rules_free(sets[i]);
 }
 
 void alert_manager_free(struct alert_manager *m)

@@ -21,17 +21,20 @@ struct alert_manager *alert_manager_new(const struct alert_manager_env *env);
 /* What a reload may change. Texts are copied. */
 struct alert_manager_settings {
     struct data_labels external_labels;
-    const char *external_url;
+    const char *external_url; /* of the Prometheus door */
+    const char *logs_url;     /* of the page that takes LogQL in `expr` */
     int64_t resend_delay_ns;
     int64_t timeout_ns, query_memory_bytes;
     size_t samples_max, series_max, alerts_max;
+    uint64_t log_rows_max;
     struct promql_options promql;
 };
-/* Runs these rules from now on (takes the reference over; NULL = none). Groups that did not change
- * go on undisturbed, changed ones keep the state of their unchanged rules, and series of groups
- * that are gone end. The first call restores what was pending or firing before the restart. Waits
- * for evaluations of changed groups. Any thread; one caller at a time. */
-void alert_manager_apply(struct alert_manager *m, struct alert_rules *rules,
+/* Runs these rules from now on (takes the references over; NULL = none), with these settings (NULL:
+ * those before). Groups that did not change go on undisturbed, changed ones keep the state of their
+ * unchanged rules, and series of groups that are gone end. The first call, which has settings,
+ * restores what was pending or firing before the restart. Waits for evaluations of changed groups.
+ * Any thread; one caller at a time. */
+void alert_manager_apply(struct alert_manager *m, struct alert_rules *const *sets, size_t set_count,
                          const struct alert_manager_settings *settings);
 /* Returns when nothing is evaluated any more; frees. NULL is fine. */
 void alert_manager_free(struct alert_manager *m);

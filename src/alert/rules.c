@@ -181,12 +181,12 @@ static void read_expr(struct reader *r, const struct text_yaml *map, struct aler
         problem(r, map, "field 'expr' must be set in rule");
         return;
     }
-    if (promql_parse(s, &r->options->promql, r->arena, &rule->expr, &d)) {
-        promql_error_text(&d, &text);
-        problem(r, n, "could not parse expression: %s", buf_cstr(&text));
+    const struct alert_language *language = r->options->language;
+    if (language->parse(s, &r->options->promql, r->arena, &rule->expr, &d)) {
+        problem(r, n, "could not parse expression: %s", d.msg);
         rule->expr = NULL;
     } else {
-        promql_print(rule->expr, &text);
+        language->print(rule->expr, &text);
         rule->expr_text = arena_slice(r->arena, buf_slice(&text));
     }
     buf_deinit(&text);
@@ -282,6 +282,7 @@ static void read_group(struct reader *r, const struct text_yaml *map, struct ale
     }
     if (text_yaml_check_keys(map, "a rule group", known, &d))
         pass_on(r, &d);
+    g->tenant = r->options->tenant;
     g->file = arena_slice(r->arena, slice_cstr(r->file));
     g->name = r->group = read_text(r, map, "name");
     if (!g->name.len)
@@ -310,7 +311,8 @@ static void read_group(struct reader *r, const struct text_yaml *map, struct ale
     }
     r->rule_index = 0;
     struct buf identity = {0};
-    buf_printf(&identity, "%lld %lld ", (long long)g->interval_ns, (long long)g->query_offset_ns);
+    buf_printf(&identity, "%s %lld %lld ", g->language->name, (long long)g->interval_ns,
+               (long long)g->query_offset_ns);
     identify(map, &identity);
     g->identity = arena_slice(r->arena, buf_slice(&identity));
     buf_deinit(&identity);
@@ -320,7 +322,7 @@ void alert_groups_deinit(struct alert_group_def *groups, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < groups[i].rule_count; k++)
-            promql_expr_free(groups[i].rules[k].expr);
+            groups[i].language->free(groups[i].rules[k].expr);
     }
 }
 
@@ -336,6 +338,9 @@ size_t alert_rules_read(const char *file, const struct text_yaml *root,
     size_t before = out->len;
     struct diag d;
     diag_init(&d);
+    if (!own.language)
+        own.language = &alert_promql;
+    own.tenant = arena_slice(arena, own.tenant.ptr ? own.tenant : SLICE(""));
     if (!own.functions)
         own.functions = alert__functions(&own.function_count);
     if (text_yaml_check_keys(root, "a rule file", known, &d))
@@ -349,6 +354,7 @@ size_t alert_rules_read(const char *file, const struct text_yaml *root,
         struct alert_group_def *g = vec_add(out);
         bool added = true;
         r.group = SLICE("");
+        g->language = own.language;
         read_group(&r, groups->items[i], g);
         if (g->name.len)
             (void)map_put(names, g->name, &added);

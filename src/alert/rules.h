@@ -1,15 +1,16 @@
 /* Rule files as Prometheus reads them: groups of recording and alerting rules in YAML.
  * Specification: prometheus.io/docs/prometheus/latest/configuration/recording_rules/ and
- * .../alerting_rules/; messages are spelled as Prometheus' are. */
+ * .../alerting_rules/; messages are spelled as Prometheus' are. Loki's rule files are the same but
+ * for the language of their expressions. */
 #ifndef ALERT_RULES_H
 #define ALERT_RULES_H
 
 #include <stdatomic.h>
 
+#include "alert/language.h"
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/vec.h"
-#include "lang/promql/promql.h"
 #include "text/template/template.h"
 #include "text/yaml.h"
 
@@ -21,9 +22,9 @@ struct alert_text {
 
 struct alert_rule {
     bool is_alert;
-    struct slice name;      /* of the series, or of the alert */
-    struct slice expr_text; /* as it is printed */
-    struct promql_expr *expr;
+    struct slice name;                       /* of the series, or of the alert */
+    struct slice expr_text;                  /* as it is printed */
+    void *expr;                              /* a tree of the group's language */
     int64_t hold_ns, keep_firing_ns;         /* for, keep_firing_for */
     struct alert_text *labels, *annotations; /* by name; the group's labels among them */
     size_t label_count, annotation_count;
@@ -32,6 +33,8 @@ struct alert_rule {
 
 struct alert_group_def {
     struct slice name, file;
+    const struct alert_language *language;
+    struct slice tenant; /* whose data is asked and written; empty = that of the environment */
     int64_t interval_ns; /* given, or the default */
     int64_t query_offset_ns;
     int64_t limit; /* 0 = none */
@@ -52,6 +55,8 @@ struct alert_rules_options {
     int64_t interval_ns;     /* global.evaluation_interval; 0 = 1 m */
     int64_t query_offset_ns; /* global.rule_query_offset */
     struct promql_options promql;
+    const struct alert_language *language; /* of the expressions; NULL: PromQL */
+    struct slice tenant;
     const struct text_template_function *functions; /* of templates; NULL: Prometheus' */
     size_t function_count;
 };

@@ -572,7 +572,9 @@ static int check_expr(struct runner *r, struct unit_test *t, const struct text_y
     put_duration(eval_ns, &time);
     struct text_template_value v = text_template_string(expr);
     text_template_printf(SLICE("%q"), &v, 1, &quoted);
-    if (alert__query_text(&t->env, expr, t->start_ns + eval_ns, arena, NULL, &result, &d)) {
+    const struct alert__room room = {arena, arena, NULL};
+    if (alert__query_text(&t->env, &alert_promql, expr, t->start_ns + eval_ns, &room, &result,
+                          &d)) {
         buf_printf(r->out, "    expr: %s, time: %s, err: %s\n", buf_cstr(&quoted), buf_cstr(&time),
                    d.msg);
         r->failures++;

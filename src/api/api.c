@@ -117,7 +117,7 @@ bool api__tenant_read(struct net_request *req, struct slice *out)
 {
     struct slice id = net_request_header(req, "x-scope-orgid");
     bool good = id.len <= 150;
-    *out = id.len ? id : SLICE("default");
+    *out = id.len ? id : SLICE(API__DEFAULT_TENANT);
     for (size_t i = 0; i < id.len && good; i++) {
         char c = id.ptr[i];
         good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||

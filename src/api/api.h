@@ -7,6 +7,7 @@
 #define API_API_H
 
 #include "alert/notify.h"
+#include "alert/rule_store.h"
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/diag.h"
@@ -137,6 +138,12 @@ struct api_host {
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
     /* Groups of rules by file and name; their state stands still during the callback. */
     void (*rule_groups)(void *ctx, void (*each)(void *arg, const struct alert_group *g), void *arg);
+    /* Rule groups given over HTTP (alert/rule_store.h), in force when they return; block. */
+    int (*rule_list)(void *ctx, const struct alert_rule_place *place, struct buf *out,
+                     struct diag *diag);
+    int (*rule_put)(void *ctx, const struct alert_rule_place *place, const struct text_yaml *group,
+                    struct diag *diag);
+    int (*rule_delete)(void *ctx, const struct alert_rule_place *place, struct diag *diag);
     /* Alertmanagers in use, and those that relabelling dropped. */
     void (*alertmanagers)(void *ctx, alert_peer_fn each, void *arg);
     /* Changes a group of pushed metrics; blocks. ERR_INVALID: the push is bad. */

@@ -80,6 +80,7 @@ void api__put_duration(struct codec_json_writer *w, const char *key, int64_t ns)
 void api__ui(struct api_call *call);
 void api__respond_json(struct net_request *req, int status, struct slice body);
 
+#define API__DEFAULT_TENANT "default" /* whose data it is that names nobody */
 /* X-Scope-OrgID, or "default"; ptr NULL when it is no good: then 400 was answered. */
 struct slice api__tenant(struct net_request *req);
 /* Same without an answer: false when it is no good. */

@@ -389,6 +389,11 @@ static int sim_list(struct os *os, const char *path, void (*fn)(const char *name
         if (strncmp(p, path, len) == 0 && p[len] == '/' && !strchr(p + len + 1, '/'))
             vec_push(&names, mem_strdup(p + len + 1));
     }
+    for (size_t i = 0; i < sim->dirs.len; i++) {
+        const char *p = sim->dirs.items[i];
+        if (strncmp(p, path, len) == 0 && p[len] == '/' && !strchr(p + len + 1, '/'))
+            vec_push(&names, mem_strdup(p + len + 1));
+    }
     for (size_t i = 0; i < names.len; i++) {
         fn(names.items[i], ctx);
         mem_free(names.items[i]);

@@ -9,10 +9,10 @@
 #include "server/otlp.h"
 #include "server/rule_check.h"
 
-enum kind { KIND_PHAROS, KIND_PROMETHEUS, KIND_RULES };
+enum kind { KIND_PHAROS, KIND_PROMETHEUS, KIND_RULES, KIND_LOG_RULES };
 
 static const char *const kind_names[] = {"Pharos configuration", "Prometheus configuration",
-                                         "rule file"};
+                                         "rule file", "file of rules over logs"};
 
 static const char *const prometheus_keys[] = {
     "global",         "runtime",  "rule_files",   "scrape_config_files",
@@ -120,8 +120,9 @@ static int check_file(const char *path, int forced)
         err = text_yaml_parse(text, arena, &root, &diag);
         if (!err) {
             kind = forced >= 0 ? (enum kind)forced : recognise(path, root);
-            if (kind == KIND_RULES)
-                problems = server_rules_check(path, root, print);
+            if (kind == KIND_RULES || kind == KIND_LOG_RULES)
+                problems = server_rules_check(
+                    path, root, kind == KIND_RULES ? &alert_promql : &alert_logql, print);
             else if (kind == KIND_PROMETHEUS)
                 err = check_prometheus(path, root, &problems, &diag);
             else
@@ -143,12 +144,13 @@ int server_cmd_check(int argc, char **argv)
     int status = SERVER_EXIT_OK, files = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("Usage: pharos check [rules|config] FILE...\n\n"
+            printf("Usage: pharos check [rules|log-rules|config] FILE...\n\n"
                    "Reads pharos.yml, prometheus.yml and rule files (told apart by what is in "
                    "them) and prints\n`file:line:col: message` for what is wrong. Exit status 1 "
                    "when there was something.\n\n"
                    "As in promtool, `rules` says that the files are rule files, `config` that "
-                   "they are\nPrometheus configurations.\n");
+                   "they are\nPrometheus configurations. `log-rules` are rule files whose "
+                   "expressions are LogQL,\nwhich nothing in them says.\n");
             return SERVER_EXIT_OK;
         }
         if (argv[i][0] == '-' && argv[i][1]) {
@@ -156,10 +158,11 @@ int server_cmd_check(int argc, char **argv)
             return SERVER_EXIT_USAGE;
         }
     }
-    int forced = argc < 2                         ? -1
-                 : strcmp(argv[1], "rules") == 0  ? (int)KIND_RULES
-                 : strcmp(argv[1], "config") == 0 ? (int)KIND_PROMETHEUS
-                                                  : -1;
+    int forced = argc < 2                            ? -1
+                 : strcmp(argv[1], "rules") == 0     ? (int)KIND_RULES
+                 : strcmp(argv[1], "log-rules") == 0 ? (int)KIND_LOG_RULES
+                 : strcmp(argv[1], "config") == 0    ? (int)KIND_PROMETHEUS
+                                                     : -1;
     for (int i = forced < 0 ? 1 : 2; i < argc; i++, files++) {
         if (check_file(argv[i], forced))
             status = SERVER_EXIT_FAIL;

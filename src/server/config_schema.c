@@ -136,6 +136,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.query.queue", TEXT_CONF_INT, AT(query_queue), "1000", 0, 1000000, NULL, "queries waiting; more are answered 503", true, false},
 
     {"limits.alerts", TEXT_CONF_INT, AT(alerts_max), "100000", 0, 0, NULL, "alerts of one rule at a time; a rule with more fails; 0 = no limit", true, false},
+    {"limits.rules.namespace", TEXT_CONF_SIZE, AT(rule_namespace_bytes), "4MiB", 1024, INT64_MAX, NULL, "rule groups of one namespace, of those given over HTTP", true, false},
 
     {"promql.experimental", TEXT_CONF_CHOICE, AT(promql_experimental), "off", 0, 0, off_on, "functions and modifiers that Prometheus calls experimental", true, false},
     {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
@@ -160,6 +161,7 @@ const struct text_conf_field server_config_fields[] = {
 
     {"otlp", TEXT_CONF_NODE, AT(otlp), NULL, 0, 0, NULL, "how OpenTelemetry's metrics are named, as Prometheus' section otlp; without it that of prometheus.config_file holds. docs/otlp.md has the keys", true, false},
     {"rule_files", TEXT_CONF_NODE, AT(rule_files), NULL, 0, 0, NULL, "files of recording and alerting rules, as in prometheus.yml: a list of paths, relative ones from this file, a `*` in the last part", true, false},
+    {"log_rule_files", TEXT_CONF_NODE, AT(log_rule_files), NULL, 0, 0, NULL, "files of rules whose expressions are LogQL, as Loki's ruler reads them: a list of paths, relative ones from this file, a `*` in the last part", true, false},
     {"alerting", TEXT_CONF_NODE, AT(alerting), NULL, 0, 0, NULL, "Prometheus' section alerting: the Alertmanagers that alerts are posted to", true, false},
     {"rules.external_url", TEXT_CONF_STRING, AT(rules_external_url), "", 0, 0, NULL, "where people reach the Prometheus door, for links in alerts; empty = http://127.0.0.1:PORT of it", true, false},
     {"rules.resend_delay", TEXT_CONF_DURATION, AT(rules_resend_delay_ns), "1m", 0, INT64_MAX, NULL, "a firing alert is told again after this, as Prometheus' --rules.alert.resend-delay", true, false},

@@ -151,12 +151,37 @@ static size_t host_parts(void *ctx, struct arena *arena, struct store_part_view 
     return store_parts(s->store, arena, out);
 }
 
+static int not_ready(struct diag *diag)
+{
+    return diag_set(diag, ERR_AGAIN, "not ready yet");
+}
+
 static void host_rule_groups(void *ctx, void (*each)(void *arg, const struct alert_group *g),
                              void *arg)
 {
     struct server *s = ctx;
     if (s->rules)
         server_rules_each(s->rules, each, arg);
+}
+
+static int host_rule_list(void *ctx, const struct alert_rule_place *place, struct buf *out,
+                          struct diag *diag)
+{
+    struct server *s = ctx;
+    return s->rules ? server_rules_list(s->rules, place, out, diag) : not_ready(diag);
+}
+
+static int host_rule_put(void *ctx, const struct alert_rule_place *place,
+                         const struct text_yaml *group, struct diag *diag)
+{
+    struct server *s = ctx;
+    return s->rules ? server_rules_put(s->rules, place, group, diag) : not_ready(diag);
+}
+
+static int host_rule_delete(void *ctx, const struct alert_rule_place *place, struct diag *diag)
+{
+    struct server *s = ctx;
+    return s->rules ? server_rules_delete(s->rules, place, diag) : not_ready(diag);
 }
 
 static void host_alertmanagers(void *ctx, alert_peer_fn each, void *arg)
@@ -170,7 +195,7 @@ static int host_push(void *ctx, const struct api_push_request *req, struct diag 
 {
     struct server *s = ctx;
     if (!s->inputs)
-        return diag_set(diag, ERR_AGAIN, "not ready yet");
+        return not_ready(diag);
     return server_inputs_push(s->inputs, req, diag);
 }
 
@@ -178,7 +203,7 @@ static int host_push_wipe(void *ctx, struct slice tenant, struct diag *diag)
 {
     struct server *s = ctx;
     if (!s->inputs)
-        return diag_set(diag, ERR_AGAIN, "not ready yet");
+        return not_ready(diag);
     return server_inputs_push_wipe(s->inputs, tenant, diag);
 }
 
@@ -237,6 +262,9 @@ void server_host_init(struct server *s)
     s->host.targets = host_targets;
     s->host.scrape_pools = host_scrape_pools;
     s->host.target_metadata = host_target_metadata;
+    s->host.rule_list = host_rule_list;
+    s->host.rule_put = host_rule_put;
+    s->host.rule_delete = host_rule_delete;
     s->host.relabel_rules = host_relabel_rules;
     s->host.pool_yaml = host_pool_yaml;
     s->host.statsd = host_statsd;

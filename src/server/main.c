@@ -36,7 +36,7 @@ static const struct command {
      "collect, receive, store and answer (what `pharos` alone does)", server_cmd_serve},
     {"query", "[--start T --end T --step D] [--url URL] [--json] QUERY", "ask a running server",
      server_cmd_query},
-    {"check", "[rules|config] FILE...",
+    {"check", "[rules|log-rules|config] FILE...",
      "look for mistakes in pharos.yml, prometheus.yml and rule files", server_cmd_check},
     {"test", "rules [--run REGEX] FILE...", "run unit tests of rules, as promtool does",
      server_cmd_test},

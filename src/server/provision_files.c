@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/file.h"
 #include "server/provision_priv.h"
 
 #define FILE_BYTES_MAX ((uint64_t)64 << 20)
@@ -306,33 +307,11 @@ void provision__scan(struct server_provision *p, struct provider *pr)
 
 /* --- to the disk --- */
 
-/* Replaces or creates a file so that either the old or the new content is there. */
 static int write_file(struct os *os, const char *path, struct slice text, struct os_stat *st,
                       struct diag *diag)
 {
-    char tmp[PATH_LIMIT + 16], dir[PATH_LIMIT];
-    struct os_file *f;
-    snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-    snprintf(dir, sizeof(dir), "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
-    int err = os->ops->open(os, tmp, OS_WRITE | OS_CREATE | OS_TRUNC, &f, diag);
-    if (err)
-        return err;
-    err = os->ops->write_at(f, 0, text.ptr, text.len, diag);
-    if (!err)
-        err = os->ops->sync(f, diag);
-    os->ops->close(f);
-    if (!err)
-        err = os->ops->rename(os, tmp, path, diag);
-    if (!err)
-        err = os->ops->sync_dir(os, dir, diag);
-    if (!err)
-        err = os->ops->stat(os, path, st, diag);
-    if (err)
-        os->ops->unlink(os, tmp, NULL);
-    return err;
+    int err = os_file_replace(os, path, text, diag);
+    return err ? err : os->ops->stat(os, path, st, diag);
 }
 
 /* The folder's place below the provider's path, NULL when it has none. Under the lock. */

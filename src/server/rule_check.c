@@ -34,9 +34,11 @@ static size_t check_root(const char *path, const struct text_yaml *root,
 }
 
 size_t server_rules_check(const char *path, const struct text_yaml *root,
+                          const struct alert_language *language,
                           void (*report)(const struct diag *diag))
 {
-    const struct alert_rules_options options = {.promql = {.experimental = true}};
+    const struct alert_rules_options options = {.promql = {.experimental = true},
+                                                .language = language};
     return check_root(path, root, &options, report);
 }
 
@@ -62,6 +64,28 @@ static size_t check_file(const char *path, const struct alert_rules_options *opt
     return problems;
 }
 
+static size_t check_files(const struct slice *patterns, size_t count,
+                          const struct alert_rules_options *options,
+                          void (*report)(const struct diag *diag))
+{
+    struct arena *arena = arena_new(0, NULL);
+    alert_path_list paths = {0};
+    size_t problems = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct diag diag;
+        diag_init(&diag);
+        if (alert_rules_glob(patterns[i], NULL, arena, &paths, &diag)) {
+            report(&diag);
+            problems++;
+        }
+    }
+    for (size_t i = 0; i < paths.len; i++)
+        problems += check_file(paths.items[i], options, report);
+    vec_free(&paths);
+    arena_free(arena);
+    return problems;
+}
+
 size_t server_rules_check_config(const struct server_config *config,
                                  void (*report)(const struct diag *diag))
 {
@@ -69,9 +93,8 @@ size_t server_rules_check_config(const struct server_config *config,
     struct server_prometheus_yml yml;
     struct alert_rules_options options = {0};
     struct alert_notify_config *notify = NULL;
-    struct slice *patterns = NULL;
-    size_t count = 0, problems = 0;
-    alert_path_list paths = {0};
+    struct server_rule_patterns patterns;
+    size_t problems = 0;
     struct diag diag;
     diag_init(&diag);
     int err = server_prometheus_yml_read(config, true, arena, &yml, &diag);
@@ -81,21 +104,21 @@ size_t server_rules_check_config(const struct server_config *config,
     if (!err)
         err = server_rules_options(config, &yml, &options, &diag);
     if (!err)
-        err = server_rules_patterns(config, &yml, arena, &patterns, &count, &diag);
+        err = server_rules_patterns(config, &yml, arena, &patterns, &diag);
     if (!err)
         err = alert_notify_config_parse(&source, &notify, &diag);
-    for (size_t i = 0; !err && i < count; i++)
-        err = alert_rules_glob(patterns[i], NULL, arena, &paths, &diag);
     if (err) {
         if (!diag.file[0] && diag.line && yml.file)
             diag_set_file(&diag, yml.file);
         report(&diag);
         problems = 1;
     }
-    for (size_t i = 0; !err && i < paths.len; i++)
-        problems += check_file(paths.items[i], &options, report);
+    if (!err)
+        problems += check_files(patterns.promql, patterns.promql_count, &options, report);
+    options.language = &alert_logql;
+    if (!err)
+        problems += check_files(patterns.logql, patterns.logql_count, &options, report);
     alert_notify_config_free(notify);
-    vec_free(&paths);
     arena_free(arena);
     return problems;
 }

@@ -8,6 +8,7 @@
 
 /* Reports every problem; returns how many. `path` is for the messages. */
 size_t server_rules_check(const char *path, const struct text_yaml *root,
+                          const struct alert_language *language,
                           void (*report)(const struct diag *diag));
 /* The same for the files that a configuration names, and for its section alerting. */
 size_t server_rules_check_config(const struct server_config *config,

@@ -2,18 +2,25 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "input/scrape/scrape.h"
 #include "server/version.h"
 
 struct server_rules {
     struct server_rules_env env;
+    struct alert_rule_store *stored;
+    pthread_mutex_t lock;         /* of the store and of all below; changes come one at a time */
+    struct alert_rules *files[2]; /* of the configuration in force: PromQL's, LogQL's */
+    struct alert_rules_options options;
+    size_t namespace_bytes;
     struct alert_notifier *notifier;
     struct alert_manager *manager;
 };
 
 struct server_rules_next {
-    struct alert_rules *rules;
+    struct alert_rules *files[2]; /* PromQL's, LogQL's */
+    struct alert_rules_options options;
     struct alert_notify_config *notify;
     struct arena *arena;
     struct data_labels external_labels;
@@ -49,18 +56,22 @@ static int add_patterns(const struct text_yaml *list, const char *dir, struct ar
 
 int server_rules_patterns(const struct server_config *config,
                           const struct server_prometheus_yml *yml, struct arena *arena,
-                          struct slice **out, size_t *out_count, struct diag *diag)
+                          struct server_rule_patterns *out, struct diag *diag)
 {
     char dir[4096] = "";
-    *out = NULL;
-    *out_count = 0;
-    int err = add_patterns(yml->rule_files, yml->dir, arena, out, out_count, diag);
-    if (err || !yml->own_file)
+    *out = (struct server_rule_patterns){0};
+    int err =
+        add_patterns(yml->rule_files, yml->dir, arena, &out->promql, &out->promql_count, diag);
+    if (err)
         return err;
     const char *slash = config->file ? strrchr(config->file, '/') : NULL;
     if (slash)
         snprintf(dir, sizeof(dir), "%.*s", (int)(slash - config->file + 1), config->file);
-    err = add_patterns(config->rule_files, dir, arena, out, out_count, diag);
+    if (yml->own_file)
+        err = add_patterns(config->rule_files, dir, arena, &out->promql, &out->promql_count, diag);
+    if (!err)
+        err =
+            add_patterns(config->log_rule_files, dir, arena, &out->logql, &out->logql_count, diag);
     if (err && config->file)
         diag_set_file(diag, config->file);
     return err;
@@ -93,13 +104,12 @@ static int read_all(const struct server_config *config, struct server_rules_next
 {
     struct server_prometheus_yml yml;
     struct alert_rules_options options;
-    struct slice *patterns;
-    size_t count;
+    struct server_rule_patterns patterns;
     int err = server_prometheus_yml_read(config, true, arena, &yml, diag);
     if (!err)
         err = server_rules_options(config, &yml, &options, diag);
     if (!err)
-        err = server_rules_patterns(config, &yml, arena, &patterns, &count, diag);
+        err = server_rules_patterns(config, &yml, arena, &patterns, diag);
     struct alert_notify_source source = {.alerting = yml.alerting,
                                          .base_dir = yml.dir[0] ? yml.dir : NULL,
                                          .ignore_unsupported = yml.own_file};
@@ -108,7 +118,13 @@ static int read_all(const struct server_config *config, struct server_rules_next
     if (err && diag && !diag->file[0] && diag->line && yml.file)
         diag_set_file(diag, yml.file);
     if (!err)
-        err = alert_rules_load(patterns, count, NULL, &options, &next->rules, diag);
+        err = alert_rules_load(patterns.promql, patterns.promql_count, NULL, &options,
+                               &next->files[0], diag);
+    next->options = options;
+    options.language = &alert_logql;
+    if (!err)
+        err = alert_rules_load(patterns.logql, patterns.logql_count, NULL, &options,
+                               &next->files[1], diag);
     if (err)
         return err;
     /* The scraper reads the external labels of the same section. */
@@ -140,10 +156,26 @@ void server_rules_next_free(struct server_rules_next *next)
 {
     if (!next)
         return;
-    alert_rules_free(next->rules);
+    for (size_t i = 0; i < ARRAY_LEN(next->files); i++)
+        alert_rules_free(next->files[i]);
     alert_notify_config_free(next->notify);
     arena_free(next->arena);
     mem_free(next);
+}
+
+/* Lock held. */
+static void apply(struct server_rules *r, const struct alert_manager_settings *settings)
+{
+    struct alert_rules *sets[3] = {NULL};
+    struct diag diag;
+    char words[1200];
+    diag_init(&diag);
+    for (size_t i = 0; i < 2; i++)
+        sets[i] = alert_rules_ref(r->files[i]);
+    if (alert_rule_store_load(r->stored, &r->options, &sets[2], &diag))
+        LOG_ERROR("server", "stored rules cannot be read",
+                  LOG_STR("error", diag_str(&diag, words, sizeof(words))));
+    alert_manager_apply(r->manager, sets, ARRAY_LEN(sets), settings);
 }
 
 void server_rules_apply(struct server_rules *r, const struct server_config *config,
@@ -154,6 +186,8 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
     struct alert_manager_settings settings = {
         .external_labels = next->external_labels,
         .external_url = url,
+        .logs_url = r->env.logs_url,
+        .log_rows_max = (uint64_t)config->log_scan_rows,
         .resend_delay_ns = config->rules_resend_delay_ns,
         .timeout_ns = config->query_timeout_ns,
         .query_memory_bytes = config->query_memory,
@@ -168,8 +202,16 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
                               config->rules_notification_memory);
     alert_notifier_apply(r->notifier, next->notify, next->external_labels);
     next->notify = NULL;
-    alert_manager_apply(r->manager, next->rules, &settings);
-    next->rules = NULL;
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < ARRAY_LEN(r->files); i++) {
+        alert_rules_free(r->files[i]);
+        r->files[i] = next->files[i];
+        next->files[i] = NULL;
+    }
+    r->options = next->options;
+    r->namespace_bytes = (size_t)config->rule_namespace_bytes;
+    apply(r, &settings);
+    pthread_mutex_unlock(&r->lock);
     server_rules_next_free(next);
 }
 
@@ -184,7 +226,11 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
                                         struct server_rules_next *next)
 {
     struct server_rules *r = mem_calloc(1, sizeof(*r));
+    char dir[4200];
     r->env = *env;
+    snprintf(dir, sizeof(dir), "%s/rules", env->data_dir);
+    r->stored = alert_rule_store_new(env->os, dir);
+    pthread_mutex_init(&r->lock, NULL);
     struct alert_notifier_env ne = {.loop = net_loops_pick(env->loops),
                                     .os = env->os,
                                     .version = "Pharos/" SERVER_VERSION,
@@ -192,6 +238,7 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
                                     .queue_bytes_max = config->rules_notification_memory};
     r->notifier = alert_notifier_new(&ne);
     struct alert_manager_env me = {.eval = {.source = env->source,
+                                            .logs = env->logs,
                                             .sink = env->sink,
                                             .pool = env->pool,
                                             .tenant = SLICE("default"),
@@ -213,7 +260,42 @@ void server_rules_stop(struct server_rules *r)
         return;
     alert_manager_free(r->manager);
     alert_notifier_free(r->notifier);
+    alert_rule_store_free(r->stored);
+    for (size_t i = 0; i < ARRAY_LEN(r->files); i++)
+        alert_rules_free(r->files[i]);
+    pthread_mutex_destroy(&r->lock);
     mem_free(r);
+}
+
+int server_rules_list(struct server_rules *r, const struct alert_rule_place *place, struct buf *out,
+                      struct diag *diag)
+{
+    pthread_mutex_lock(&r->lock);
+    int err = alert_rule_store_list(r->stored, place, out, diag);
+    pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
+int server_rules_put(struct server_rules *r, const struct alert_rule_place *place,
+                     const struct text_yaml *group, struct diag *diag)
+{
+    pthread_mutex_lock(&r->lock);
+    int err = alert_rule_store_put(r->stored, place, group, &r->options, r->namespace_bytes, diag);
+    if (!err)
+        apply(r, NULL);
+    pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
+int server_rules_delete(struct server_rules *r, const struct alert_rule_place *place,
+                        struct diag *diag)
+{
+    pthread_mutex_lock(&r->lock);
+    int err = alert_rule_store_delete(r->stored, place, diag);
+    if (!err)
+        apply(r, NULL);
+    pthread_mutex_unlock(&r->lock);
+    return err;
 }
 
 void server_rules_each(struct server_rules *r, void (*each)(void *arg, const struct alert_group *g),

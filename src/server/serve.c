@@ -224,12 +224,18 @@ static int start(struct server *s, struct diag *diag)
                                                                                            : "",
              at ? at : server_doors_address(s->doors, SERVER_DOOR_MAIN),
              at ? "" : server_doors[SERVER_DOOR_PROMETHEUS].prefix);
+    snprintf(s->logs_url, sizeof(s->logs_url), "http%s://%s/logs",
+             server_doors_is_tls(s->doors, SERVER_DOOR_MAIN) ? "s" : "",
+             server_doors_address(s->doors, SERVER_DOOR_MAIN));
     struct server_rules_env rules = {.loops = s->loops,
                                      .pool = s->pool,
                                      .source = store_metrics(s->store),
+                                     .logs = store_events(s->store, DATA_EVENT_LOGS),
                                      .sink = &s->sink.sink,
                                      .os = s->os,
-                                     .external_url = s->external_url};
+                                     .data_dir = s->data_dir,
+                                     .external_url = s->external_url,
+                                     .logs_url = s->logs_url};
     s->first_rules = NULL;
     s->rules = server_rules_start(&rules, c, next);
     server_telemetry_start(s->telemetry);

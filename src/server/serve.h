@@ -38,7 +38,7 @@ struct server {
     struct server_telemetry *telemetry;
     pthread_mutex_t lock; /* of config; held while it is read by others than the main thread */
     struct server_config *config;
-    char hostname[256], cwd[4096], instance[300], data_dir[4096], external_url[340];
+    char hostname[256], cwd[4096], instance[300], data_dir[4096], external_url[340], logs_url[340];
 };
 
 /* host.c: answers what the endpoints ask (api/api.h). */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
+#include "os/file.h"
 
 #define MAGIC       "PHMANI\x02\0"
 #define MAGIC_1     "PHMANI\x01\0" /* without events */
@@ -203,11 +204,9 @@ int store_manifest_load(struct os *os, const char *dir, struct store_manifest *o
 
 int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m, struct diag *diag)
 {
-    char path[4200], temp[4300];
+    char path[4200];
     struct buf out = {0};
-    struct os_file *f;
     snprintf(path, sizeof(path), "%s/MANIFEST", dir);
-    snprintf(temp, sizeof(temp), "%s.new", path);
     buf_append(&out, MAGIC, 8);
     codec_append64(&out, HEAD_BYTES +
                              (4 + PART_WORDS * m->parts.len + 1 + 1 + DATA_EVENT_TABLE_COUNT + 1 +
@@ -240,20 +239,7 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     size_t copy = out.len;
     (void)buf_reserve(&out, copy);
     buf_append(&out, out.ptr, copy);
-    /* Always a file of its own: after a crash within the rename both names may lead to the manifest
-     * in force, which must not be cut. */
-    os->ops->unlink(os, temp, NULL);
-    int err = os->ops->open(os, temp, OS_READ | OS_WRITE | OS_CREATE | OS_EXCL, &f, diag);
-    if (!err) {
-        err = os->ops->write_at(f, 0, out.ptr, out.len, diag);
-        if (!err)
-            err = os->ops->sync(f, diag);
-        os->ops->close(f);
-    }
-    if (!err)
-        err = os->ops->rename(os, temp, path, diag);
-    if (!err)
-        err = os->ops->sync_dir(os, dir, diag);
+    int err = os_file_replace(os, path, buf_slice(&out), diag);
     if (!err)
         m->edit++;
     buf_deinit(&out);

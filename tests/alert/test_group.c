@@ -123,7 +123,8 @@ static void expect_gives(struct world *w, const char *expr, int64_t at_s, const 
     struct buf text = {0};
     struct diag d;
     diag_init(&d);
-    if (alert__query_text(&w->env, slice_cstr(expr), seconds(at_s), arena, NULL, &r, &d))
+    const struct alert__room room = {arena, arena, NULL};
+    if (alert__query_text(&w->env, &alert_promql, slice_cstr(expr), seconds(at_s), &room, &r, &d))
         fail_msg("%s: %s", expr, d.msg);
     for (size_t i = 0; i < r.series_count; i++)
         buf_printf(&text, "%s%g", i ? " " : "", query_point_at(&r.series[i], 0).value);

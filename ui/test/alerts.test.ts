@@ -4,7 +4,7 @@ import { count, linkify, parseStates, select, timeMs } from '../src/pages/alerts
 
 const rule = (name: string, more: Partial<Rule> = {}): Rule => ({ type: 'alerting', name, query: `${name}_q`, health: 'ok', evaluationTime: 0, lastEvaluation: '', state: 'inactive', alerts: [], ...more });
 const alert = (instance: string, state: Alert['state'], activeAt = '2026-01-01T00:00:00Z'): Alert => ({ labels: { alertname: 'A', instance }, annotations: { summary: `${instance} is away` }, state, activeAt });
-const group = (name: string, ...rules: Rule[]): RuleGroup => ({ name, file: `/etc/${name}.yml`, interval: 60, evaluationTime: 0, lastEvaluation: '', rules });
+const group = (name: string, ...rules: Rule[]): RuleGroup => ({ name, language: 'promql', file: `/etc/${name}.yml`, interval: 60, evaluationTime: 0, lastEvaluation: '', rules });
 
 const groups = [
   group('one', rule('Away', { state: 'firing', alerts: [alert('b', 'pending'), alert('a', 'firing'), alert('c', 'firing', '2026-02-01T00:00:00Z')] }), rule('Quiet')),

@@ -82,6 +82,10 @@ void loki__drilldown_limits(struct api_call *call);
 void loki__ready(struct api_call *call);
 void loki__config(struct api_call *call);
 void loki__rules(struct api_call *call);
+void loki__alerts(struct api_call *call);
+void loki__rule_list(struct api_call *call);
+void loki__rule_put(struct api_call *call);
+void loki__rule_delete(struct api_call *call);
 
 /* Registers the counters; frees what the api object keeps. */
 void loki__init(struct api *api);

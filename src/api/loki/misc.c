@@ -1,4 +1,4 @@
-/* What is small: format_query, buildinfo, drilldown-limits, readiness, configuration, rules. */
+/* What is small: format_query, buildinfo, drilldown-limits, readiness, configuration. */
 #include "api/loki/door_priv.h"
 
 struct format_state {
@@ -142,15 +142,4 @@ static void config_work(struct api_job *job)
 void loki__config(struct api_call *call)
 {
     api_job_start(api_job_new(call, config_work), false);
-}
-
-/* Rules are in files (rule_files), not behind this door. */
-void loki__rules(struct api_call *call)
-{
-    if (net_request_method(call->req) == NET_GET || net_request_method(call->req) == NET_HEAD)
-        api__plain_error(call->req, 404, "no rule groups found");
-    else
-        api__plain_error(call->req, 400,
-                         "rules are read from the files of the setting rule_files; this "
-                         "endpoint does not change them");
 }

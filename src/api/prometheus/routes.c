@@ -23,6 +23,13 @@ static const struct api_route prometheus_routes[] = {
     {API_GET, "/api/v1/scrape_pools/config", api__prom_scrape_pools_config},
     {API_GET, "/api/v1/rules", api__prom_rules},
     {API_GET, "/api/v1/alerts", api__prom_alerts},
+    /* Mimir's */
+    {API_GET, "/config/v1/rules", api__prom_rule_list},
+    {API_GET, "/config/v1/rules/:namespace", api__prom_rule_list},
+    {API_GET, "/config/v1/rules/:namespace/:group", api__prom_rule_list},
+    {API_POST, "/config/v1/rules/:namespace", api__prom_rule_put},
+    {API_DELETE, "/config/v1/rules/:namespace", api__prom_rule_delete},
+    {API_DELETE, "/config/v1/rules/:namespace/:group", api__prom_rule_delete},
     {API_GET, "/api/v1/alertmanagers", api__prom_alertmanagers},
     {API_GET, "/api/v1/status/config", api__prom_status_config},
     {API_GET, "/api/v1/status/flags", api__prom_status_flags},

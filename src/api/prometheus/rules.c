@@ -6,6 +6,8 @@
 #include "api/params.h"
 #include "api/prometheus/door_priv.h"
 #include "api/prometheus/encode.h"
+#include "api/prometheus/rules.h"
+#include "api/rule_config.h"
 #include "codec/number.h"
 #include "lang/promql/promql.h"
 #include "net/digest.h"
@@ -21,6 +23,8 @@ struct rules_request {
     struct selector *selectors;
     size_t selector_count;
     bool alerts, records, without_alerts;
+    const struct alert_language *language;
+    struct slice tenant;
     int64_t limit; /* groups; 0 = all */
     struct slice token;
 
@@ -269,13 +273,21 @@ static bool wanted(const struct rules_request *r, const struct alert_rule *rule)
            listed(r->names, r->name_count, rule->name) && selected(r, rule);
 }
 
+/* A group without a tenant of its own is the default one's. */
+static bool is_shown(const struct alert_group_def *def, const struct alert_language *language,
+                     struct slice tenant)
+{
+    return def->language == language &&
+           slice_eq(def->tenant.len ? def->tenant : SLICE(API__DEFAULT_TENANT), tenant);
+}
+
 static void put_group(void *arg, const struct alert_group *g)
 {
     struct rules_request *r = arg;
     const struct alert_group_def *def = g->def;
     struct codec_json_writer *w = &r->w;
     bool any = false;
-    if (r->next[0])
+    if (r->next[0] || !is_shown(def, r->language, r->tenant))
         return;
     if (r->token.len && !r->found) {
         char token[65];
@@ -343,11 +355,15 @@ static void rules_cleanup(struct api_job *job)
         promql_matchers_free(r->selectors[i].matchers, r->selectors[i].count);
 }
 
-void api__prom_rules(struct api_call *call)
+void api__rules(struct api_call *call, const struct alert_language *language)
 {
     struct rules_request *r = ARENA_NEW(net_request_arena(call->req), struct rules_request);
     struct diag diag;
     diag_init(&diag);
+    r->language = language;
+    r->tenant = api__tenant(call->req);
+    if (!r->tenant.ptr)
+        return;
     if (read_request(call->req, r, &diag)) {
         for (size_t i = 0; i < r->selector_count; i++)
             promql_matchers_free(r->selectors[i].matchers, r->selectors[i].count);
@@ -355,36 +371,80 @@ void api__prom_rules(struct api_call *call)
         return;
     }
     struct api_job *job = api_job_new(call, rules_work);
+    if (!job) {
+        for (size_t i = 0; i < r->selector_count; i++)
+            promql_matchers_free(r->selectors[i].matchers, r->selectors[i].count);
+        return;
+    }
     job->state = r;
     job->cleanup = rules_cleanup;
     api_job_start(job, false);
 }
 
+struct alerts_request {
+    const struct alert_language *language;
+    struct slice tenant;
+    struct codec_json_writer w;
+};
+
 static void put_alerts(void *arg, const struct alert_group *g)
 {
+    struct alerts_request *r = arg;
     for (size_t i = 0; i < g->def->rule_count; i++) {
-        if (g->def->rules[i].is_alert)
-            put_active(arg, &g->states[i]);
+        if (g->def->rules[i].is_alert && is_shown(g->def, r->language, r->tenant))
+            put_active(&r->w, &g->states[i]);
     }
 }
 
 static void alerts_work(struct api_job *job)
 {
     struct api_host *host = job->api->host;
-    struct codec_json_writer w;
-    api__begin(&w, &job->out);
-    codec_json_begin_object(&w);
-    codec_json_key(&w, SLICE("alerts"));
-    codec_json_begin_array(&w);
-    host->rule_groups(host->ctx, put_alerts, &w);
-    codec_json_end_array(&w);
-    codec_json_end_object(&w);
-    codec_json_end_object(&w);
+    struct alerts_request *r = job->state;
+    api__begin(&r->w, &job->out);
+    codec_json_begin_object(&r->w);
+    codec_json_key(&r->w, SLICE("alerts"));
+    codec_json_begin_array(&r->w);
+    host->rule_groups(host->ctx, put_alerts, r);
+    codec_json_end_array(&r->w);
+    codec_json_end_object(&r->w);
+    codec_json_end_object(&r->w);
+}
+
+void api__alerts(struct api_call *call, const struct alert_language *language)
+{
+    struct alerts_request *r = ARENA_NEW(net_request_arena(call->req), struct alerts_request);
+    r->language = language;
+    r->tenant = api__tenant(call->req);
+    struct api_job *job = r->tenant.ptr ? api_job_new(call, alerts_work) : NULL;
+    if (!job)
+        return;
+    job->state = r;
+    api_job_start(job, false);
+}
+
+void api__prom_rules(struct api_call *call)
+{
+    api__rules(call, &alert_promql);
 }
 
 void api__prom_alerts(struct api_call *call)
 {
-    api_job_start(api_job_new(call, alerts_work), false);
+    api__alerts(call, &alert_promql);
+}
+
+void api__prom_rule_list(struct api_call *call)
+{
+    api__rule_config_list(call, &alert_promql);
+}
+
+void api__prom_rule_put(struct api_call *call)
+{
+    api__rule_config_put(call, &alert_promql);
+}
+
+void api__prom_rule_delete(struct api_call *call)
+{
+    api__rule_config_delete(call, &alert_promql);
 }
 
 struct alertmanagers {

@@ -10,6 +10,7 @@
 #include "decode/remote_read.h"
 #include "decode/remote_write.h"
 #include "input/push/push_priv.h"
+#include "os/file.h"
 
 static const char magic[8] = "PHPUSH1\n";
 
@@ -131,23 +132,11 @@ static void file_name(const char *dir, const struct push__group *g, const char *
 
 int input__push_save(struct os *os, const char *dir, const struct push__group *g, struct diag *diag)
 {
-    char path[4352], temporary[4352];
-    struct os_file *file = NULL;
+    char path[4352];
     struct buf text = {0};
     file_name(dir, g, ".group", path, sizeof(path));
-    file_name(dir, g, ".tmp", temporary, sizeof(temporary));
     input__push_encode(g, &text);
-    int err = os->ops->open(os, temporary, OS_WRITE | OS_CREATE | OS_TRUNC, &file, diag);
-    if (!err)
-        err = os->ops->write_at(file, 0, text.ptr, text.len, diag);
-    if (!err)
-        err = os->ops->sync(file, diag);
-    if (file)
-        os->ops->close(file);
-    if (!err)
-        err = os->ops->rename(os, temporary, path, diag);
-    if (!err)
-        err = os->ops->sync_dir(os, dir, diag);
+    int err = os_file_replace(os, path, buf_slice(&text), diag);
     buf_deinit(&text);
     return err;
 }

@@ -1,4 +1,4 @@
-// Rules and alerts: the Prometheus door's rules, and Pharos' own summary of them.
+// Rules and alerts: the rules of the Prometheus and the Loki door, and Pharos' own summary of them.
 
 import { signal } from '@preact/signals';
 import { getJson, type Labels } from './prom';
@@ -31,6 +31,8 @@ export interface Rule {
 
 export interface RuleGroup {
   name: string;
+  /** Of the expressions; set here, by the door that shows the group. */
+  language: 'promql' | 'logql';
   file: string;
   interval: number;
   limit?: number;
@@ -58,7 +60,10 @@ export interface AlertsSummary {
 }
 
 export async function fetchRules(signal?: AbortSignal): Promise<RuleGroup[]> {
-  return (await getJson<{ data: { groups: RuleGroup[] } }>('prometheus/api/v1/rules', { signal })).data.groups;
+  const of = async (path: string, language: RuleGroup['language']) =>
+    (await getJson<{ data: { groups: RuleGroup[] } }>(path, { signal })).data.groups.map((g) => ({ ...g, language }));
+  const [metrics, logs] = await Promise.all([of('prometheus/api/v1/rules', 'promql'), of('loki/prometheus/api/v1/rules', 'logql')]);
+  return [...metrics, ...logs];
 }
 
 export function fetchAlertsSummary(signal?: AbortSignal): Promise<AlertsSummary> {

@@ -2,10 +2,10 @@
 // The filters and the opened rules are in the address: `state`, `q`, `rule`.
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { fetchAlertsSummary, fetchRules, firing, type Alert, type Alertmanager } from '../../api/alerts';
+import { fetchAlertsSummary, fetchRules, firing, type Alert, type Alertmanager, type RuleGroup } from '../../api/alerts';
 import { useLoad } from '../../api/live';
 import { toNumber, type Labels } from '../../api/prom';
-import { Card, exploreLink, Failure, panesParam } from '../../chart/Panel';
+import { Card, Failure, panesParam } from '../../chart/Panel';
 import { format, formatAgo, formatSpan } from '../../format/units';
 import { Icon } from '../../shell/icons';
 import { current, href, setParams } from '../../shell/router';
@@ -92,13 +92,13 @@ function valueText(v: string | undefined): string {
   return Number.isFinite(n) ? String(Number(n.toPrecision(6))) : (v ?? '–');
 }
 
-/** The expression from half an hour before the alert began. */
-function sinceLink(query: string, activeMs: number): string {
-  if (activeMs <= 0) return exploreLink([query]);
-  return href('/explore', { from: String(activeMs - 30 * 60_000), to: 'now', panes: panesParam([query]) });
+/** The page that shows an expression; from half an hour before the alert began. */
+function queryLink(query: string, language: RuleGroup['language'], activeMs = 0): string {
+  const range: Record<string, string> = activeMs > 0 ? { from: String(activeMs - 30 * 60_000), to: 'now' } : {};
+  return language === 'logql' ? href('/logs', { expr: query, ...range }) : href('/explore', { panes: panesParam([query]), ...range });
 }
 
-function AlertItem({ alert, query }: { alert: Alert; query: string }) {
+function AlertItem({ alert, query, language }: { alert: Alert; query: string; language: RuleGroup['language'] }) {
   const active = timeMs(alert.activeAt);
   const kept = timeMs(alert.keepFiringSince);
   return (
@@ -119,7 +119,7 @@ function AlertItem({ alert, query }: { alert: Alert; query: string }) {
             condition gone, kept firing: <When ms={kept} />
           </span>
         )}
-        <a data-link href={sinceLink(query, active)}>
+        <a data-link href={queryLink(query, language, active)}>
           Explore
         </a>
       </div>
@@ -128,7 +128,7 @@ function AlertItem({ alert, query }: { alert: Alert; query: string }) {
   );
 }
 
-function RuleRow({ shown, open, onToggle }: { shown: ShownRule; open: boolean; onToggle: () => void }) {
+function RuleRow({ shown, language, open, onToggle }: { shown: ShownRule; language: RuleGroup['language']; open: boolean; onToggle: () => void }) {
   const { rule, alerts } = shown;
   const [most, setMost] = useState(ALERTS_AT_ONCE);
   const state = ruleState(rule);
@@ -160,7 +160,7 @@ function RuleRow({ shown, open, onToggle }: { shown: ShownRule; open: boolean; o
             {rule.query}
           </pre>
           <div class="al-facts">
-            <a data-link href={exploreLink([rule.query])}>
+            <a data-link href={queryLink(rule.query, language)}>
               Explore
             </a>
             <button type="button" class="link" onClick={() => void copyText(new URL(href('/alerts', { rule: shown.key }), location.href).href, 'Link copied')}>
@@ -181,7 +181,7 @@ function RuleRow({ shown, open, onToggle }: { shown: ShownRule; open: boolean; o
           {alerts.length > 0 && (
             <ul class="al-alerts">
               {alerts.slice(0, most).map((a) => (
-                <AlertItem key={JSON.stringify(a.labels)} alert={a} query={rule.query} />
+                <AlertItem key={JSON.stringify(a.labels)} alert={a} query={rule.query} language={language} />
               ))}
             </ul>
           )}
@@ -218,10 +218,13 @@ function Group({ shown, most, isOpen, onToggle }: { shown: ShownGroup; most: num
         </span>
       }
     >
-      <p class="note mono al-file">{g.file}</p>
+      <p class="note mono al-file">
+        {g.file}
+        {g.language === 'logql' && ' · LogQL'}
+      </p>
       <ul>
         {shown.rules.slice(0, most).map((r) => (
-          <RuleRow key={r.key} shown={r} open={isOpen(r)} onToggle={() => onToggle(r)} />
+          <RuleRow key={r.key} shown={r} language={g.language} open={isOpen(r)} onToggle={() => onToggle(r)} />
         ))}
       </ul>
     </Card>
@@ -394,7 +397,7 @@ export default function AlertsPage() {
           {shown.map((g) => {
             const here = Math.min(room, g.rules.length);
             room -= here;
-            return here > 0 && <Group key={`${g.group.file}\n${g.group.name}`} shown={g} most={here} isOpen={isOpen} onToggle={toggle} />;
+            return here > 0 && <Group key={`${g.group.language}\n${g.group.file}\n${g.group.name}`} shown={g} most={here} isOpen={isOpen} onToggle={toggle} />;
           })}
           {total > most && (
             <button type="button" class="btn" onClick={() => setMost(most + RULES_AT_ONCE)}>
