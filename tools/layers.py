@@ -19,7 +19,7 @@ ONLY_IN = {
     "openssl/": {"net"}, "wslay/": {"net"},
     "zstd.h": {"codec"}, "lz4.h": {"codec"}, "libdeflate.h": {"codec"}, "zlib.h": {"codec"},
     "lzma.h": {"codec"}, "bzlib.h": {"codec"}, "snappy-c.h": {"codec"}, "brotli/": {"codec"},
-    "xxhash.h": {"base"}, "yaml.h": {"text"}, "pcre2.h": {"text"}, "sqlite3.h": {"store"},
+    "systemd/": {"input"}, "xxhash.h": {"base"}, "yaml.h": {"text"}, "pcre2.h": {"text"}, "sqlite3.h": {"store"},
     "cairo": {"api"},
 }
 

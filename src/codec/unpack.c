@@ -99,8 +99,7 @@ static bool begin(struct codec_unpack *u)
         u->zstd = ZSTD_createDStream();
         while (window < 31 && ((size_t)2 << window) <= u->memory_max)
             window++;
-        ok = u->zstd &&
-             !ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, window));
+        ok = u->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, window));
         break;
     }
     case CODEC_ARCHIVE_NONE: break;
@@ -123,7 +122,7 @@ static enum step step(struct codec_unpack *u, struct slice *in, char *to, size_t
         int err = inflate(&u->gzip, Z_NO_FLUSH);
         *in = slice_from(*in, before - u->gzip.avail_in);
         *room = u->gzip.avail_out;
-        return err == Z_STREAM_END               ? STEP_END
+        return err == Z_STREAM_END                 ? STEP_END
                : err == Z_OK || err == Z_BUF_ERROR ? STEP_OK
                : err == Z_MEM_ERROR                ? STEP_NOMEM
                                                    : STEP_BAD;
@@ -137,9 +136,9 @@ static enum step step(struct codec_unpack *u, struct slice *in, char *to, size_t
         *in = slice_from(*in, in->len - u->xz.avail_in);
         *room = u->xz.avail_out;
         return err == LZMA_STREAM_END                                ? STEP_END
-               : err == LZMA_OK || err == LZMA_BUF_ERROR               ? STEP_OK
+               : err == LZMA_OK || err == LZMA_BUF_ERROR             ? STEP_OK
                : err == LZMA_MEM_ERROR || err == LZMA_MEMLIMIT_ERROR ? STEP_NOMEM
-                                                                       : STEP_BAD;
+                                                                     : STEP_BAD;
     }
     case CODEC_ARCHIVE_BZIP2: {
         u->bzip2.next_in = (char *)(uintptr_t)in->ptr;

@@ -27,7 +27,7 @@ static unsigned line_rank(struct slice name)
 
 void decode_record_keep(struct decode_record *d, struct slice name, struct data_value value)
 {
-    if (d->keeps_none)
+    if (d->keeps_none || slice_starts_with(name, SLICE("@metadata.")))
         return;
     vec_push(&d->fields, data_event_batch_field(d->batch, DATA_SCOPE_ATTRIBUTE, name));
     vec_push(&d->values, value);

@@ -8,12 +8,13 @@
  *     row = decode_record_end(&r, raw, SLICE("my-service"));
  *
  * - Line: the first text of message, event.original, log.original, log, msg, short_message.
- * - Level: log.level, log.syslog.severity.name, event.severity_name, level, severity, lvl, as a word;
- *   else looked for in the line.
+ * - Level: log.level, log.syslog.severity.name, event.severity_name, level, severity, lvl, as a
+ * word; else looked for in the line.
  * - trace.id (trace_id) and span.id (span_id) in hexadecimal are the row's.
  * - Labels: what decode/record_names.c maps, in the names that the OTLP and Loki doors give them.
  * - service_name is service.name, else the best of other fields that name one, else the caller's.
- * - Everything else is an attribute with a dotted name; arrays are JSON text. */
+ * - Everything else is an attribute with a dotted name; arrays are JSON text. What is below
+ * @metadata is about the sending, and left out. */
 #ifndef DECODE_RECORD_H
 #define DECODE_RECORD_H
 
@@ -27,8 +28,8 @@ enum decode_record_times {
     /* @timestamp, in ISO 8601 or milliseconds since 1970, whose other contents are an error;
      * `timestamp` where it can be read */
     DECODE_RECORD_TIME_ELASTIC,
-    /* the first that can be read of @timestamp, timestamp, time, ts, t, datetime, date: ISO 8601, or
-     * since 1970 in a unit that its size tells */
+    /* the first that can be read of @timestamp, timestamp, time, ts, t, datetime, date: ISO 8601,
+     * or since 1970 in a unit that its size tells */
     DECODE_RECORD_TIME_ANY,
     DECODE_RECORD_TIME_NONE /* the caller knows it */
 };
@@ -37,14 +38,14 @@ enum decode_record_times {
  * of batches, one after the other. */
 struct decode_record {
     enum decode_record_times times;
-    bool keeps_none; /* fields that have no other meaning are left out */
+    bool keeps_none;  /* fields that have no other meaning are left out */
     int32_t offset_s; /* of times that name no zone, in TIME_ANY */
 
     /* What the fields said so far; the caller may look, and change it. */
     struct data_labels_builder labels; /* of the stream; texts live as long as the batch */
     int64_t ts_ns;
-    unsigned ts_rank; /* lower is better */
-    bool has_time;    /* a field said it */
+    unsigned ts_rank;      /* lower is better */
+    bool has_time;         /* a field said it */
     struct slice bad_time; /* ptr not NULL: an @timestamp that is none */
     struct slice line;     /* ptr NULL: none yet */
     enum data_event_level level;

@@ -77,9 +77,8 @@ size_t decode_timestamp_bsd(struct slice s, int64_t now_ns, int32_t offset_s, in
         year = year_for(now_ns, offset_s, month, day, of_day);
     if (day > decode_timestamp_month_days(year, month))
         return 0;
-    *out_ns =
-        (decode_timestamp_days(year, month, day) * 86400 + of_day - offset_s) * NS_PER_SEC +
-        fraction;
+    *out_ns = (decode_timestamp_days(year, month, day) * 86400 + of_day - offset_s) * NS_PER_SEC +
+              fraction;
     return at;
 }
 
@@ -167,7 +166,7 @@ static size_t take_ctime(struct slice s, int32_t offset_s, int64_t *out_ns)
         !take_clock(s, &at, &clock) || !is_char(s, at, ' '))
         return 0;
     return join(four(s, at + 1), month_of(slice_from(s, 4)), day, clock, offset_s, out_ns) ? at + 5
-                                                                                          : 0;
+                                                                                           : 0;
 }
 
 /* "I0102 15:04:05.000000", as klog and glog have it. */

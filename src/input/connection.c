@@ -6,12 +6,14 @@
 #include "net/url.h"
 
 /* A batch on its way to the disk. */
-struct sent {
+struct input_sent {
     struct input_connection *conn;
     input_stored_fn done;
     void *ctx;
+    bool is_settled;
     int err;
     size_t refused;
+    struct input_sent *next; /* handed over after it */
 };
 
 void *input_connection_open(struct net_stream *stream, size_t size,
@@ -42,41 +44,57 @@ void input_connection_close(struct net_stream *stream)
     unref(c);
 }
 
+/* Fates are told in the order that batches were handed over in. */
 static void stored(void *ctx)
 {
-    struct sent *s = ctx;
+    struct input_sent *s = ctx;
     struct input_connection *c = s->conn;
-    c->waiting--;
-    if (s->done)
-        s->done(c, s->err, s->refused, s->ctx);
+    s->is_settled = true;
+    c->refs++; /* while this looks at it */
+    while ((s = c->first) && s->is_settled) {
+        c->first = s->next;
+        c->waiting--;
+        if (s->done)
+            s->done(c, s->err, s->refused, s->ctx);
+        mem_free(s);
+        unref(c);
+    }
     if (c->stream && c->paused && c->waiting < INPUT_CONNECTION_WAITING) {
         c->paused = false;
         net_stream_resume(c->stream);
     }
     unref(c);
-    mem_free(s);
 }
 
 static void on_ack(void *ctx, int err, const struct pipe_result *result)
 {
-    struct sent *s = ctx;
+    struct input_sent *s = ctx;
     s->err = err;
     s->refused = result ? pipe_result_refused(result) : 0;
     net_loop_post(s->conn->loop, stored, s);
 }
 
-static struct sent *begin(struct input_connection *c, input_stored_fn done, void *ctx)
+static struct input_sent *begin(struct input_connection *c, input_stored_fn done, void *ctx)
 {
-    struct sent *s = mem_calloc(1, sizeof(*s));
+    struct input_sent *s = mem_calloc(1, sizeof(*s));
     s->conn = c;
     s->done = done;
     s->ctx = ctx;
+    if (!c->first)
+        c->last = &c->first;
+    *c->last = s;
+    c->last = &s->next;
     c->refs++;
     if (++c->waiting >= INPUT_CONNECTION_WAITING && c->stream && !c->paused) {
         c->paused = true;
         net_stream_pause(c->stream);
     }
     return s;
+}
+
+bool input_connection_is_waiting(const struct input_connection *c)
+{
+    return c->waiting > 0;
 }
 
 void input_connection_logs(struct input_connection *c, struct pipe_sink *sink,

@@ -13,18 +13,22 @@
 
 #define INPUT_CONNECTION_WAITING 4
 
+struct input_sent;
+
 /* Outlives its stream while batches wait. */
 struct input_connection {
     struct net_stream *stream; /* NULL when it is gone */
+    bool is_broken;            /* the listener's: nothing is acknowledged any more */
     /* Private. */
     struct net_loop *loop;
     int refs, waiting;
     bool paused;
+    struct input_sent *first, **last; /* batches under way */
     void (*deinit)(struct input_connection *c);
 };
 
-/* A batch's fate: err 0 = durable. `refused`: rows or samples that the sink did not take. The
- * stream may be gone. */
+/* A batch's fate, in the order that they were handed over: err 0 = durable. `refused`: rows or
+ * samples that the sink did not take. The stream may be gone. */
 typedef void (*input_stored_fn)(struct input_connection *c, int err, size_t refused, void *ctx);
 
 /* Makes zeroed state of `size` bytes for a stream (net_stream_state). `deinit` (may be NULL) frees
@@ -39,6 +43,9 @@ void input_connection_logs(struct input_connection *c, struct pipe_sink *sink,
 void input_connection_metrics(struct input_connection *c, struct pipe_sink *sink,
                               const struct data_metric_batch *batch, input_stored_fn done,
                               void *ctx);
+
+/* Some batch's fate is not known yet. */
+bool input_connection_is_waiting(const struct input_connection *c);
 
 /* Starts UDP on the host of `listen` (host:port) and the port that TCP got. `udp` is completed. */
 int input_udp_beside(struct net_loops *loops, const char *listen, uint16_t port,

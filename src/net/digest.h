@@ -6,5 +6,7 @@
 
 /* SHA-256 (FIPS 180-4). */
 void net_sha256(struct slice data, uint8_t out[32]);
+/* SHA-512 (FIPS 180-4). */
+void net_sha512(struct slice data, uint8_t out[64]);
 
 #endif

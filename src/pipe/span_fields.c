@@ -20,9 +20,9 @@ enum {
     SLOTS_FIXED
 };
 static const char *const fixed_slots[SLOTS_FIXED] = {
-    "peer.service",      "server.address", "network.peer.address", "network.peer.port",
-    "db.namespace",      "db.name",        "db.system.name",       "db.system",
-    "zipkin.shared",     "service.name",   "service.namespace",    "service.instance.id"};
+    "peer.service",  "server.address", "network.peer.address", "network.peer.port",
+    "db.namespace",  "db.name",        "db.system.name",       "db.system",
+    "zipkin.shared", "service.name",   "service.namespace",    "service.instance.id"};
 
 /* --- names --- */
 
@@ -64,9 +64,9 @@ static int read_list(struct pipe__span_names *n, const char *setting, const char
  * in front, as Tempo does. */
 static struct slice label_of(struct pipe__span_names *n, struct slice name)
 {
-    static const char *const taken[] = {"service", "service_name", "span_name", "span_kind",
-                                        "status_code", "job", "instance", "le",
-                                        "metric_overflow", "otel_metric_overflow"};
+    static const char *const taken[] = {
+        "service", "service_name", "span_name", "span_kind",       "status_code",
+        "job",     "instance",     "le",        "metric_overflow", "otel_metric_overflow"};
     struct buf out = {0};
     data_event_name_sanitize(name, &out);
     bool is_taken = false;
@@ -114,8 +114,8 @@ int pipe__span_names_new(const struct pipe_span_metrics_config *c, struct pipe__
         err = read_list(n, "service_graph.dimensions", c->graph_dimensions, n->graph_dimensions,
                         &n->graph_dimension_count, diag);
     if (!err)
-        err = read_labels(n, "service_graph.dimensions", c->graph_dimensions, n->graph_labels,
-                          diag);
+        err =
+            read_labels(n, "service_graph.dimensions", c->graph_dimensions, n->graph_labels, diag);
     if (!err)
         err = read_list(n, "service_graph.peer_attributes", c->peer_attributes, n->peers,
                         &n->peer_count, diag);
@@ -204,10 +204,10 @@ static void read_resource(struct pipe__span_walk *w, const struct data_event_row
                 w->of_resource[slot - 1] = text_of(a->value, w->arena);
         }
     }
-    struct slice name = w->of_resource[SLOT_SERVICE], space = w->of_resource[SLOT_SERVICE_NAMESPACE];
-    w->job = space.len
-                 ? arena_printf(w->arena, "%.*s/%.*s", SLICE_FMT(space), SLICE_FMT(name))
-                 : name;
+    struct slice name = w->of_resource[SLOT_SERVICE],
+                 space = w->of_resource[SLOT_SERVICE_NAMESPACE];
+    w->job =
+        space.len ? arena_printf(w->arena, "%.*s/%.*s", SLICE_FMT(space), SLICE_FMT(name)) : name;
     w->instance = w->of_resource[SLOT_INSTANCE];
 }
 
@@ -219,7 +219,9 @@ static size_t wire(size_t len)
 
 static size_t wire_attribute(struct slice name, struct data_value v)
 {
-    size_t value = data_value_has_text(v.kind) ? wire(v.text.len) : v.kind == DATA_VALUE_DOUBLE ? 9 : 3;
+    size_t value = data_value_has_text(v.kind)   ? wire(v.text.len)
+                   : v.kind == DATA_VALUE_DOUBLE ? 9
+                                                 : 3;
     return wire(wire(name.len) + wire(value));
 }
 
@@ -262,7 +264,9 @@ static bool read_fixed(struct pipe__span_walk *w, const struct data_event_row *r
         case DATA_EVENT_SPAN_ID: out->span_id = a->value.text; break;
         case DATA_EVENT_PARENT_ID: out->parent_id = a->value.text; break;
         case DATA_EVENT_NAME: out->name = a->value.text; break;
-        case DATA_EVENT_KIND: out->kind = a->value.i < 0 || a->value.i > 5 ? 0 : (int)a->value.i; break;
+        case DATA_EVENT_KIND:
+            out->kind = a->value.i < 0 || a->value.i > 5 ? 0 : (int)a->value.i;
+            break;
         case DATA_EVENT_STATUS:
             out->status = a->value.i < 0 || a->value.i > 2 ? 0 : (int)a->value.i;
             break;
@@ -286,8 +290,8 @@ static size_t size_children(const struct data_event_batch *b, const struct data_
     size_t size = 0;
     for (uint32_t i = 0; i < row->child_count; i++) {
         const struct data_event_child *c = &b->children.items[row->first_child + i];
-        size_t own = c->kind == DATA_CHILD_EVENT ? 9 + wire(c->name.len)
-                                                 : 28 + wire(c->trace_state.len);
+        size_t own =
+            c->kind == DATA_CHILD_EVENT ? 9 + wire(c->name.len) : 28 + wire(c->trace_state.len);
         for (uint32_t k = 0; k < c->count; k++) {
             const struct data_event_attr *a = &b->child_attrs.items[c->first + k];
             own += wire_attribute(b->fields.items[a->field].name, a->value);

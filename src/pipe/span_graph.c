@@ -159,8 +159,7 @@ static struct waiting *waiting_new(const struct pipe__span_graph *g,
     size_t text = side->tenant.len + side->service.len + side->peer.len;
     for (size_t i = 0; i < g->dimension_count; i++)
         text += side->dimensions[i].len;
-    struct waiting *w =
-        mem_alloc(sizeof(*w) + g->dimension_count * sizeof(struct slice) + text);
+    struct waiting *w = mem_alloc(sizeof(*w) + g->dimension_count * sizeof(struct slice) + text);
     *w = (struct waiting){.key = key,
                           .since_ns = now_ns,
                           .is_client = side->is_client,
@@ -201,8 +200,7 @@ static void count_call(struct pipe__span_graph *g, const struct call *c, int64_t
             values[FIXED_VALUES + g->dimension_count + i] = c->server_dimensions[i];
     }
     bool overflow;
-    struct pipe__tally_row *row =
-        pipe__tally_lock(g->tally, c->tenant, values, now_ns, &overflow);
+    struct pipe__tally_row *row = pipe__tally_lock(g->tally, c->tenant, values, now_ns, &overflow);
     if (overflow)
         pipe__span_count(row ? PIPE__SPAN_OVERFLOW : PIPE__SPAN_LOST);
     if (!row)
@@ -267,8 +265,7 @@ static void count_pair(struct pipe__span_graph *g, const struct waiting *w,
 }
 
 /* True when the call is known without another side. */
-static bool is_alone(struct pipe__span_graph *g, const struct pipe__span_side *side,
-                     int64_t now_ns)
+static bool is_alone(struct pipe__span_graph *g, const struct pipe__span_side *side, int64_t now_ns)
 {
     struct call c = {.tenant = side->tenant,
                      .failed = side->failed,
@@ -308,8 +305,8 @@ void pipe__span_graph_take(struct pipe__span_graph *g, const struct pipe__span_s
     char id[24];
     memcpy(id, side->trace_id.ptr, 16);
     memcpy(id + 16, side->call_id.ptr, 8);
-    struct hash128 key = hash128(id, sizeof(id)), tenant = hash128(side->tenant.ptr,
-                                                                   side->tenant.len);
+    struct hash128 key = hash128(id, sizeof(id)),
+                   tenant = hash128(side->tenant.ptr, side->tenant.len);
     key.lo ^= tenant.lo;
     key.hi ^= tenant.hi;
     struct shard *s = &g->shards[key.lo % SHARDS];

@@ -19,7 +19,7 @@ enum { TEMPO, OTEL };
 
 static const double tempo_bounds[] = {0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
                                       0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384};
-static const double otel_bounds[] = {2,   4,   6,   8,    10,   50,   100,  200,
+static const double otel_bounds[] = {2,   4,   6,    8,    10,   50,   100,   200,
                                      400, 800, 1000, 1400, 2000, 5000, 10000, 15000};
 
 static struct counter counts[PIPE__SPAN_COUNTS] = {
@@ -58,7 +58,7 @@ struct pipe_span_metrics {
     struct pipe__span_names *names;
     struct budget series;
     struct slice label_names[2][FIXED_VALUES + PIPE_SPAN_DIMENSIONS];
-    struct pipe__tally *calls; /* NULL: off */
+    struct pipe__tally *calls;    /* NULL: off */
     struct pipe__span_info *info; /* NULL: off */
     struct pipe__span_graph *graph;
     unsigned round;
@@ -80,16 +80,17 @@ static struct pipe__tally *new_calls(struct pipe_span_metrics *m)
         {SLICE_INIT("service_name"), SLICE_INIT("span_name"), SLICE_INIT("span_kind"),
          SLICE_INIT("status_code"), SLICE_INIT("job"), SLICE_INIT("instance")}};
     const struct pipe_span_metrics_config *config = &m->config;
-    bool tempo = config->names != PIPE_SPAN_NAMES_OTEL, otel = config->names != PIPE_SPAN_NAMES_TEMPO;
+    bool tempo = config->names != PIPE_SPAN_NAMES_OTEL,
+         otel = config->names != PIPE_SPAN_NAMES_TEMPO;
     size_t dimensions = m->names->dimension_count;
-    struct pipe__tally_config c = {.label_count = FIXED_VALUES + dimensions,
-                                   .overflow_label = {SLICE("metric_overflow"),
-                                                      SLICE("otel_metric_overflow")},
-                                   .counter_count = 2,
-                                   .classic = config->histograms != PIPE_SPAN_NATIVE,
-                                   .native = config->histograms != PIPE_SPAN_CLASSIC,
-                                   .series = &m->series,
-                                   .idle_ns = config->idle_ns};
+    struct pipe__tally_config c = {
+        .label_count = FIXED_VALUES + dimensions,
+        .overflow_label = {SLICE("metric_overflow"), SLICE("otel_metric_overflow")},
+        .counter_count = 2,
+        .classic = config->histograms != PIPE_SPAN_NATIVE,
+        .native = config->histograms != PIPE_SPAN_CLASSIC,
+        .series = &m->series,
+        .idle_ns = config->idle_ns};
     for (size_t set = 0; set < 2; set++) {
         memcpy(m->label_names[set], fixed[set], sizeof(fixed[set]));
         for (size_t i = 0; i < dimensions; i++)
@@ -101,28 +102,41 @@ static struct pipe__tally *new_calls(struct pipe_span_metrics *m)
         uint8_t h = (uint8_t)c.histogram_count++;
         c.histograms[h].bounds = tempo_bounds;
         c.histograms[h].bound_count = ARRAY_LEN(tempo_bounds);
-        *out++ = (struct pipe__tally_output){
-            SLICE("traces_spanmetrics_calls_total"), SLICE(""),
-            SLICE("Spans, by service, name, kind and status."), PIPE__TALLY_COUNTER, COUNT_CALLS,
-            TEMPO};
-        *out++ = (struct pipe__tally_output){
-            SLICE("traces_spanmetrics_latency"), SLICE(""),
-            SLICE("How long spans took, in seconds."), PIPE__TALLY_HISTOGRAM, h, TEMPO};
-        *out++ = (struct pipe__tally_output){SLICE("traces_spanmetrics_size_total"), SLICE(""),
+        *out++ = (struct pipe__tally_output){SLICE("traces_spanmetrics_calls_total"),
+                                             SLICE(""),
+                                             SLICE("Spans, by service, name, kind and status."),
+                                             PIPE__TALLY_COUNTER,
+                                             COUNT_CALLS,
+                                             TEMPO};
+        *out++ = (struct pipe__tally_output){SLICE("traces_spanmetrics_latency"),
+                                             SLICE(""),
+                                             SLICE("How long spans took, in seconds."),
+                                             PIPE__TALLY_HISTOGRAM,
+                                             h,
+                                             TEMPO};
+        *out++ = (struct pipe__tally_output){SLICE("traces_spanmetrics_size_total"),
+                                             SLICE(""),
                                              SLICE("Bytes of spans, as OTLP in protobuf."),
-                                             PIPE__TALLY_COUNTER, COUNT_BYTES, TEMPO};
+                                             PIPE__TALLY_COUNTER,
+                                             COUNT_BYTES,
+                                             TEMPO};
     }
     if (otel) {
         uint8_t h = (uint8_t)c.histogram_count++;
         c.histograms[h].bounds = otel_bounds;
         c.histograms[h].bound_count = ARRAY_LEN(otel_bounds);
-        *out++ = (struct pipe__tally_output){
-            SLICE("traces_span_metrics_calls_total"), SLICE(""),
-            SLICE("Spans, by service, name, kind and status."), PIPE__TALLY_COUNTER, COUNT_CALLS,
-            OTEL};
+        *out++ = (struct pipe__tally_output){SLICE("traces_span_metrics_calls_total"),
+                                             SLICE(""),
+                                             SLICE("Spans, by service, name, kind and status."),
+                                             PIPE__TALLY_COUNTER,
+                                             COUNT_CALLS,
+                                             OTEL};
         *out++ = (struct pipe__tally_output){SLICE("traces_span_metrics_duration_milliseconds"),
-                                             SLICE("milliseconds"), SLICE("How long spans took."),
-                                             PIPE__TALLY_HISTOGRAM, h, OTEL};
+                                             SLICE("milliseconds"),
+                                             SLICE("How long spans took."),
+                                             PIPE__TALLY_HISTOGRAM,
+                                             h,
+                                             OTEL};
     }
     c.output_count = (size_t)(out - c.outputs);
     return pipe__tally_new(&c);
@@ -134,18 +148,16 @@ static const struct slice kind_names[] = {
     SLICE_INIT("SPAN_KIND_UNSPECIFIED"), SLICE_INIT("SPAN_KIND_INTERNAL"),
     SLICE_INIT("SPAN_KIND_SERVER"),      SLICE_INIT("SPAN_KIND_CLIENT"),
     SLICE_INIT("SPAN_KIND_PRODUCER"),    SLICE_INIT("SPAN_KIND_CONSUMER")};
-static const struct slice status_names[] = {SLICE_INIT("STATUS_CODE_UNSET"),
-                                            SLICE_INIT("STATUS_CODE_OK"),
-                                            SLICE_INIT("STATUS_CODE_ERROR")};
+static const struct slice status_names[] = {
+    SLICE_INIT("STATUS_CODE_UNSET"), SLICE_INIT("STATUS_CODE_OK"), SLICE_INIT("STATUS_CODE_ERROR")};
 
 static void count_span(struct pipe_span_metrics *m, const struct pipe__span_fields *f,
                        int64_t now_ns)
 {
-    struct slice values[FIXED_VALUES + PIPE_SPAN_DIMENSIONS] = {
-        [SERVICE] = f->service,
-        [SPAN_NAME] = f->name,
-        [SPAN_KIND] = kind_names[f->kind],
-        [STATUS] = status_names[f->status]};
+    struct slice values[FIXED_VALUES + PIPE_SPAN_DIMENSIONS] = {[SERVICE] = f->service,
+                                                                [SPAN_NAME] = f->name,
+                                                                [SPAN_KIND] = kind_names[f->kind],
+                                                                [STATUS] = status_names[f->status]};
     bool overflow;
     if (m->config.target_info) {
         values[JOB] = f->job;
@@ -153,8 +165,7 @@ static void count_span(struct pipe_span_metrics *m, const struct pipe__span_fiel
     }
     for (size_t i = 0; i < m->names->dimension_count; i++)
         values[FIXED_VALUES + i] = f->dimensions[i];
-    struct pipe__tally_row *row =
-        pipe__tally_lock(m->calls, f->tenant, values, now_ns, &overflow);
+    struct pipe__tally_row *row = pipe__tally_lock(m->calls, f->tenant, values, now_ns, &overflow);
     if (overflow)
         pipe__span_count(row ? PIPE__SPAN_OVERFLOW : PIPE__SPAN_LOST);
     if (!row)
@@ -262,8 +273,8 @@ static void take_spans(struct pipe_sink *sink, const struct data_event_batch *ba
     let_go(h);
 }
 
-static void pass_logs(struct pipe_sink *sink, const struct data_event_batch *batch,
-                      pipe_ack_fn ack, void *ctx)
+static void pass_logs(struct pipe_sink *sink, const struct data_event_batch *batch, pipe_ack_fn ack,
+                      void *ctx)
 {
     struct pipe_span_metrics *m = (struct pipe_span_metrics *)sink;
     m->next->logs(m->next, batch, ack, ctx);

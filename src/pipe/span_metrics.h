@@ -26,18 +26,19 @@ enum pipe_span_names { PIPE_SPAN_NAMES_TEMPO, PIPE_SPAN_NAMES_OTEL, PIPE_SPAN_NA
 enum pipe_span_histograms { PIPE_SPAN_CLASSIC, PIPE_SPAN_NATIVE, PIPE_SPAN_CLASSIC_AND_NATIVE };
 
 struct pipe_span_metrics_config {
-    bool calls, graph;           /* what is counted */
-    enum pipe_span_names names;  /* of calls */
+    bool calls, graph;          /* what is counted */
+    enum pipe_span_names names; /* of calls */
     enum pipe_span_histograms histograms;
     /* Attributes of resource or span, comma-separated, that become labels. */
     const char *dimensions, *graph_dimensions;
-    /* Attributes that name what a client calls when that sends no spans, first one that is there. */
+    /* Attributes that name what a client calls when that sends no spans, first one that is there.
+     */
     const char *peer_attributes;
-    bool target_info;    /* traces_target_info, and labels job and instance of calls */
-    int64_t series_max;  /* of all metrics; what is beyond is counted as overflow */
-    int64_t idle_ns;     /* a series whose row nothing is added to for this long ends */
-    int64_t wait_ns;     /* how long one side of a call waits for the other */
-    int64_t edges_max;   /* sides waiting; the oldest give way */
+    bool target_info;   /* traces_target_info, and labels job and instance of calls */
+    int64_t series_max; /* of all metrics; what is beyond is counted as overflow */
+    int64_t idle_ns;    /* a series whose row nothing is added to for this long ends */
+    int64_t wait_ns;    /* how long one side of a call waits for the other */
+    int64_t edges_max;  /* sides waiting; the oldest give way */
     int64_t (*now_ns)(void *ctx);
     void *ctx;
 };

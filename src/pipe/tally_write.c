@@ -117,10 +117,10 @@ static void begin_batch(struct pipe__tally_writer *w, const struct pipe__tally_r
         return;
     for (size_t i = 0; i < w->config->output_count; i++) {
         const struct pipe__tally_output *o = &w->config->outputs[i];
-        data_metric_batch_add_metadata(
-            w->batch, o->name,
-            o->type == PIPE__TALLY_COUNTER ? DATA_METRIC_COUNTER : DATA_METRIC_HISTOGRAM, o->unit,
-            o->help);
+        data_metric_batch_add_metadata(w->batch, o->name,
+                                       o->type == PIPE__TALLY_COUNTER ? DATA_METRIC_COUNTER
+                                                                      : DATA_METRIC_HISTOGRAM,
+                                       o->unit, o->help);
     }
 }
 
@@ -131,11 +131,10 @@ static uint32_t add_series(struct pipe__tally_writer *w, const struct pipe__tall
     size_t count = 0;
     const struct place *p = w->names->places[set];
     for (size_t i = 0; i < w->names->place_count[set]; i++) {
-        struct slice value = p[i].at == AT_NAME ? name
-                             : p[i].at == AT_LE ? le
-                             : p[i].at == AT_OVERFLOW
-                                 ? row->is_overflow ? SLICE("true") : SLICE("")
-                                 : row->values[p[i].at];
+        struct slice value = p[i].at == AT_NAME       ? name
+                             : p[i].at == AT_LE       ? le
+                             : p[i].at == AT_OVERFLOW ? row->is_overflow ? SLICE("true") : SLICE("")
+                                                      : row->values[p[i].at];
         if (value.len)
             labels[count++] = (struct data_label){p[i].name, value};
     }
@@ -185,14 +184,14 @@ static void put_classic(struct pipe__tally_writer *w, const struct pipe__tally_r
                high = k < bounds ? w->config->histograms[o->index].bounds[k] : INFINITY;
         sum += h->counts[k];
         uint32_t series = put_counter(w, row, o->label_set, w->names->outputs[i].bucket,
-                                      w->names->le[o->index][k], (double)sum,
-                                      !h->is_written, ends);
+                                      w->names->le[o->index][k], (double)sum, !h->is_written, ends);
         for (size_t e = 0; e < ARRAY_LEN(h->kept); e++) {
             if (h->kept[e].ts_ns && h->kept[e].value > low && h->kept[e].value <= high)
                 put_exemplar(w, series, &h->kept[e]);
         }
     }
-    put_counter(w, row, o->label_set, w->names->outputs[i].sum, SLICE(""), h->sum, !h->is_written, ends);
+    put_counter(w, row, o->label_set, w->names->outputs[i].sum, SLICE(""), h->sum, !h->is_written,
+                ends);
     put_counter(w, row, o->label_set, w->names->outputs[i].count, SLICE(""), (double)h->count,
                 !h->is_written, ends);
 }
@@ -218,8 +217,7 @@ static struct data_histogram *native_of(struct pipe__tally_writer *w,
             continue;
         int32_t at = n->first + (int32_t)i, gap = at - end;
         if (!out->positive_span_count || gap > 2) {
-            out->positive_spans[out->positive_span_count++] =
-                (struct data_histogram_span){gap, 0};
+            out->positive_spans[out->positive_span_count++] = (struct data_histogram_span){gap, 0};
             gap = 0;
         }
         struct data_histogram_span *span = &out->positive_spans[out->positive_span_count - 1];
@@ -265,8 +263,7 @@ void pipe__tally_writer_put(struct pipe__tally_writer *w, struct pipe__tally_row
         if (o->type == PIPE__TALLY_COUNTER)
             put_counter(w, row, o->label_set, o->name, SLICE(""), row->counters[o->index],
                         row->is_new, ends);
-        if (o->type != PIPE__TALLY_HISTOGRAM ||
-            (o->when_used && !row->histograms[o->index].count))
+        if (o->type != PIPE__TALLY_HISTOGRAM || (o->when_used && !row->histograms[o->index].count))
             continue;
         if (w->config->classic)
             put_classic(w, row, i, ends);

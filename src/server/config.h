@@ -74,7 +74,10 @@ struct server_config {
     struct pipe_span_metrics_config span_metrics; /* but for its clock */
     int64_t span_metrics_interval_ns;
     const char *graphite_schemas_file, *graphite_aggregation_file; /* "" = none */
-    const struct text_yaml *log_files;
+    int64_t gelf_message_bytes, gelf_chunk_memory, forward_message_bytes, lumberjack_frame_bytes;
+    const char *forward_shared_key; /* "" = nobody is asked */
+
+    const struct text_yaml *log_files, *journal;
     int64_t files_open, files_count, files_poll_ns, files_scan_ns;
     bool files_watch;
 

@@ -32,6 +32,9 @@ const struct server_door server_doors[SERVER_DOOR_COUNT] = {
     [SERVER_DOOR_GRAPHITE_HTTP] = {"graphite_http", 8080, "/graphite", "render, find, tags, events", true, &api_door_graphite},
     [SERVER_DOOR_ELASTIC] = {"elastic", 9200, "/elastic", "bulk and what Beats, Logstash and clients ask on connecting", true, &api_door_elastic},
     [SERVER_DOOR_SYSLOG] = {"syslog", 1514, NULL, "RFC 5424 and RFC 3164, UDP and TCP", true, NULL, true},
+    [SERVER_DOOR_GELF] = {"gelf", 12201, NULL, "GELF, UDP and TCP", true, NULL, true},
+    [SERVER_DOOR_FORWARD] = {"forward", 24224, NULL, "Fluentd's forward protocol", true, NULL, true},
+    [SERVER_DOOR_LUMBERJACK] = {"lumberjack", 5044, NULL, "Lumberjack, as Beats speak it to Logstash", true, NULL, true},
 };
 /* clang-format on */
 

@@ -22,8 +22,9 @@ int server_graphite_schemas(const struct server_config *config, struct graphite_
     int64_t keep = graphite_schemas_keep_max(*out);
     if (!err && config->retention_metrics_ns != INT64_MAX &&
         keep > config->retention_metrics_ns / NS_PER_SEC)
-        LOG_WARN("graphite", "the rules keep points for longer than the store does",
-                 LOG_STR("file", files[0]), LOG_INT("keep_days", keep / 86400),
-                 LOG_INT("retention.metrics_days", config->retention_metrics_ns / NS_PER_SEC / 86400));
+        LOG_WARN(
+            "graphite", "the rules keep points for longer than the store does",
+            LOG_STR("file", files[0]), LOG_INT("keep_days", keep / 86400),
+            LOG_INT("retention.metrics_days", config->retention_metrics_ns / NS_PER_SEC / 86400));
     return err;
 }

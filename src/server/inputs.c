@@ -6,13 +6,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "input/carbon/carbon.h"
-#include "input/files/files.h"
 #include "input/host/host.h"
 #include "input/jaeger/jaeger.h"
 #include "input/push/push.h"
 #include "input/scrape/scrape.h"
 #include "input/statsd/statsd.h"
-#include "input/syslog/syslog.h"
+#include "server/log_inputs.h"
 #include "server/prometheus_yml.h"
 #include "server/version.h"
 
@@ -25,10 +24,8 @@ struct server_inputs {
     struct input_host *host;        /* NULL: not collected */
     struct input_statsd *statsd;    /* NULL: not received */
     struct input_carbon *carbon[2]; /* NULL: their doors are closed */
-    struct input_syslog *syslog;    /* NULL: its door is closed */
+    struct server_log_inputs *logs;
     struct input_jaeger *jaeger[2]; /* compact, binary; NULL: their doors are closed */
-    struct input_files *files;      /* NULL: there are none to follow */
-    char *files_dir, *hostname;
 };
 
 static int64_t clock_ns(void *ctx)
@@ -57,15 +54,6 @@ static int parse_scrape(const struct server_config *config, bool strict,
     return err;
 }
 
-static int parse_files(const struct server_config *config, struct input_files_config **out,
-                       struct diag *diag)
-{
-    int err = input_files_config_parse(config->log_files, out, diag);
-    if (err && diag && !diag->file[0] && config->file)
-        diag_set_file(diag, config->file);
-    return err;
-}
-
 int server_inputs_check(const struct server_config *config, struct diag *diag)
 {
     struct input_scrape_config *scrape = NULL;
@@ -82,9 +70,8 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     if (!err)
         err = output_config_parse(config->outputs, &outputs, diag);
     output_config_free(outputs);
-    struct input_files_config *files = NULL;
-    if (!err && !(err = parse_files(config, &files, diag)))
-        input_files_config_free(files);
+    if (!err)
+        err = server_log_inputs_check(config, diag);
     return err;
 }
 
@@ -181,48 +168,6 @@ static void start_jaeger(struct server_inputs *in, const struct server_config *c
     }
 }
 
-static void start_syslog(struct server_inputs *in, const struct server_config *config,
-                         struct server_doors *doors)
-{
-    const struct server_door_config *door = &config->doors[SERVER_DOOR_SYSLOG];
-    struct net_tls_config tls = {door->tls_cert_file, door->tls_key_file,
-                                 door->tls_client_ca_file[0] ? door->tls_client_ca_file : NULL};
-    struct input_syslog_config c = {.name = server_doors[SERVER_DOOR_SYSLOG].name,
-                                    .listen = door->listen,
-                                    .tls = door->tls_cert_file[0] ? &tls : NULL,
-                                    .message_bytes_max = (size_t)config->line_bytes_max,
-                                    .zone = config->syslog_zone};
-    struct diag why;
-    if (!server_doors_wants(config, SERVER_DOOR_SYSLOG))
-        return;
-    diag_init(&why);
-    if (input_syslog_start(&in->env, &c, &in->syslog, &why)) {
-        server_doors_set(doors, SERVER_DOOR_SYSLOG, API_DOOR_FAILED, c.listen, why.msg);
-        return;
-    }
-    server_doors_opened(doors, SERVER_DOOR_SYSLOG, c.listen, input_syslog_port(in->syslog));
-}
-
-/* Takes `parsed` over. */
-static int start_files(struct server_inputs *in, const struct server_config *config,
-                       struct input_files_config *parsed, struct diag *diag)
-{
-    struct input_files_settings s = {.dir = in->files_dir,
-                                     .hostname = in->hostname,
-                                     .line_bytes_max = (size_t)config->line_bytes_max,
-                                     .future_ns = config->future_ns,
-                                     .open_max = (size_t)config->files_open,
-                                     .files_max = (size_t)config->files_count,
-                                     .watch = config->files_watch,
-                                     .poll_ns = config->files_poll_ns,
-                                     .scan_ns = config->files_scan_ns};
-    if (!input_files_config_count(parsed)) {
-        input_files_config_free(parsed);
-        return 0;
-    }
-    return input_files_start(&in->env, &s, parsed, &in->files, diag);
-}
-
 int server_inputs_start(const struct server_inputs_env *env, const struct server_config *config,
                         struct server_inputs **out, struct diag *diag)
 {
@@ -263,13 +208,9 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
                          env->os);
     }
     start_carbon(in, config, env->doors);
-    start_syslog(in, config, env->doors);
     start_jaeger(in, config, env->doors);
-    struct input_files_config *files = NULL;
-    snprintf(dir, sizeof(dir), "%s/files", env->data_dir);
-    in->files_dir = mem_strdup(dir);
-    in->hostname = mem_strdup(env->hostname);
-    if ((err = parse_files(config, &files, diag)) || (err = start_files(in, config, files, diag))) {
+    if ((err = server_log_inputs_start(&in->env, config, env->data_dir, env->hostname, env->doors,
+                                       &in->logs, diag))) {
         server_inputs_stop(in);
         return err;
     }
@@ -282,21 +223,13 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
 {
     struct input_scrape_config *scrape = NULL;
     int err = parse_scrape(config, false, &scrape, diag);
-    struct input_files_config *files = NULL;
     if (err)
         return err;
-    err = parse_files(config, &files, diag);
-    if (!err && in->statsd)
+    if (in->statsd)
         err = input_statsd_reload(in->statsd, &config->statsd, diag);
+    if (!err)
+        err = server_log_inputs_reload(in->logs, config, diag);
     if (err) {
-        input_scrape_config_free(scrape);
-        input_files_config_free(files);
-        return err;
-    }
-    /* Positions are kept, so that the new one goes on where the old one ends. */
-    input_files_stop(in->files);
-    in->files = NULL;
-    if ((err = start_files(in, config, files, diag))) {
         input_scrape_config_free(scrape);
         return err;
     }
@@ -304,12 +237,6 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
     input_push_set_interval(in->push, config->push_interval_ns);
     if (in->host)
         input_host_set_interval(in->host, config->host_interval_ns);
-    struct diag why;
-    diag_init(&why);
-    if (in->syslog && config->doors[SERVER_DOOR_SYSLOG].tls_cert_file[0] &&
-        input_syslog_reload_tls(in->syslog, &why))
-        LOG_ERROR("server", "certificates not reloaded, the old ones stay in use",
-                  LOG_STR("door", "syslog"), LOG_STR("error", why.msg));
     return 0;
 }
 
@@ -320,12 +247,9 @@ void server_inputs_stop(struct server_inputs *in)
     input_statsd_stop(in->statsd);
     for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
         input_carbon_stop(in->carbon[i]);
-    input_syslog_stop(in->syslog);
+    server_log_inputs_stop(in->logs);
     for (size_t i = 0; i < ARRAY_LEN(in->jaeger); i++)
         input_jaeger_stop(in->jaeger[i]);
-    input_files_stop(in->files);
-    mem_free(in->files_dir);
-    mem_free(in->hostname);
     input_host_stop(in->host);
     input_host_free(in->host);
     input_push_stop(in->push);

@@ -39,7 +39,7 @@ static bool class_has(struct slice class, char c)
 {
     size_t i = 1;
     bool not = class.ptr[1] == '!' || class.ptr[1] == '^', found = false;
-    i += not;
+    i += not ;
     for (bool first = true; i + 1 < class.len; first = false) {
         unsigned char lo = (unsigned char)class.ptr[i], hi;
         if (lo == ']' && !first)
@@ -56,7 +56,7 @@ static bool class_has(struct slice class, char c)
         found |= (unsigned char)c >= lo && (unsigned char)c <= hi;
         i++;
     }
-    return found != not;
+    return found != not ;
 }
 
 static bool is_deep(struct slice p, size_t at)
@@ -142,8 +142,7 @@ static bool match(struct slice p, size_t pi, struct slice s, size_t si, bool bel
             return false;
         if (p.ptr[pi] == '[') {
             size_t end = class_end(p, pi);
-            if (!end || s.ptr[si] == '/' ||
-                !class_has(slice_make(p.ptr + pi, end - pi), s.ptr[si]))
+            if (!end || s.ptr[si] == '/' || !class_has(slice_make(p.ptr + pi, end - pi), s.ptr[si]))
                 return false;
             pi = end;
             si++;

@@ -21,8 +21,8 @@ static void pack(enum codec_archive kind, struct slice text, struct buf *out)
         char *to = buf_reserve(out, room);
         size_t at = 0;
         assert_int_equal(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL,
-                                                 (const uint8_t *)text.ptr, text.len,
-                                                 (uint8_t *)to, &at, room),
+                                                 (const uint8_t *)text.ptr, text.len, (uint8_t *)to,
+                                                 &at, room),
                          LZMA_OK);
         out->len += at;
         break;

@@ -31,7 +31,7 @@ BIN = os.environ.get("PHAROS_BIN", str(ROOT / "build" / "pharos"))
 START_S = 30
 # Doors besides the main and the prometheus one: closed unless a test opens them.
 OTHER_DOORS = ("otlp", "otlp_grpc", "statsd", "loki", "graphite", "graphite_pickle",
-               "graphite_http", "elastic", "syslog", "tempo", "zipkin", "jaeger",
+               "graphite_http", "elastic", "syslog", "gelf", "forward", "lumberjack", "tempo", "zipkin", "jaeger",
                "jaeger_grpc", "jaeger_collector", "jaeger_collector_grpc", "jaeger_compact", "jaeger_binary")
 
 

@@ -157,7 +157,8 @@ static void span(struct fixture *f, const char *service, unsigned id, unsigned p
 {
     struct data_event_batch *b = f->batch;
     struct data_label label = {SLICE("service_name"), slice_cstr(service)};
-    char trace_id[16] = {[15] = 1}, span_id[8] = {[7] = (char)id}, parent_id[8] = {[7] = (char)parent};
+    char trace_id[16] = {[15] = 1}, span_id[8] = {[7] = (char)id},
+         parent_id[8] = {[7] = (char)parent};
     uint32_t stream = data_event_batch_add_stream(b, (struct data_labels){&label, 1});
     uint32_t row = data_event_batch_add_row(b, stream, start_ns);
     b->rows.items[row].resource = b->rows.items[row].scope = DATA_EVENT_NONE;
@@ -216,7 +217,8 @@ static void expect(struct fixture *f, const char *name, double value)
         fail_msg("no series %s", name);
         return;
     }
-    if (!(fabs(s->last - value) <= 1e-12 * fabs(value) || (data_is_stale(s->last) && data_is_stale(value))))
+    if (!(fabs(s->last - value) <= 1e-12 * fabs(value) ||
+          (data_is_stale(s->last) && data_is_stale(value))))
         fail_msg("%s is %g, not %g", name, s->last, value);
 }
 
@@ -238,11 +240,24 @@ static void test_calls(void **state)
     expect(f, "default/traces_spanmetrics_calls_total{" OP("shop", "INTERNAL", "ERROR"), 1);
     expect(f, "default/traces_spanmetrics_latency_count{" OP("shop", "INTERNAL", "UNSET"), 3);
     expect(f, "default/traces_spanmetrics_latency_sum{" OP("shop", "INTERNAL", "UNSET"), 0.018);
-    expect(f, "default/traces_spanmetrics_latency_bucket{le=\"0.004\", " OP("shop", "INTERNAL", "UNSET"), 1);
-    expect(f, "default/traces_spanmetrics_latency_bucket{le=\"0.008\", " OP("shop", "INTERNAL", "UNSET"), 2);
-    expect(f, "default/traces_spanmetrics_latency_bucket{le=\"16.384\", " OP("shop", "INTERNAL", "ERROR"), 0);
-    expect(f, "default/traces_spanmetrics_latency_bucket{le=\"+Inf\", " OP("shop", "INTERNAL", "ERROR"), 1);
-    const struct seen *s = find(f, "default/traces_spanmetrics_calls_total{" OP("shop", "INTERNAL", "UNSET"));
+    expect(
+        f,
+        "default/traces_spanmetrics_latency_bucket{le=\"0.004\", " OP("shop", "INTERNAL", "UNSET"),
+        1);
+    expect(
+        f,
+        "default/traces_spanmetrics_latency_bucket{le=\"0.008\", " OP("shop", "INTERNAL", "UNSET"),
+        2);
+    expect(
+        f,
+        "default/traces_spanmetrics_latency_bucket{le=\"16.384\", " OP("shop", "INTERNAL", "ERROR"),
+        0);
+    expect(
+        f,
+        "default/traces_spanmetrics_latency_bucket{le=\"+Inf\", " OP("shop", "INTERNAL", "ERROR"),
+        1);
+    const struct seen *s =
+        find(f, "default/traces_spanmetrics_calls_total{" OP("shop", "INTERNAL", "UNSET"));
     /* It began with 0 just before its first span, so that this counts. */
     assert_true(s->first == 0);
     assert_int_equal(s->first_ns, 1000 * S - NS_PER_MS);
@@ -318,13 +333,28 @@ static void test_dimensions_and_names(void **state)
     attribute(f, "code", data_value_int(200));
     send(f);
     write_at(f, 1001 * S);
-    expect(f, "default/traces_spanmetrics_calls_total{__service=\"own\", code=\"200\", http_method=\"GET\", " OP("shop", "SERVER", "UNSET"), 1);
-    expect(f, "default/traces_span_metrics_calls_total{__service=\"own\", code=\"200\", http_method=\"GET\", "
-              "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", status_code=\"STATUS_CODE_UNSET\"}", 1);
-    expect(f, "default/traces_span_metrics_duration_milliseconds_bucket{__service=\"own\", code=\"200\", http_method=\"GET\", le=\"8\", "
-              "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", status_code=\"STATUS_CODE_UNSET\"}", 1);
-    expect(f, "default/traces_span_metrics_duration_milliseconds_sum{__service=\"own\", code=\"200\", http_method=\"GET\", "
-              "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", status_code=\"STATUS_CODE_UNSET\"}", 7);
+    expect(f,
+           "default/traces_spanmetrics_calls_total{__service=\"own\", code=\"200\", "
+           "http_method=\"GET\", " OP("shop", "SERVER", "UNSET"),
+           1);
+    expect(f,
+           "default/traces_span_metrics_calls_total{__service=\"own\", code=\"200\", "
+           "http_method=\"GET\", "
+           "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", "
+           "status_code=\"STATUS_CODE_UNSET\"}",
+           1);
+    expect(f,
+           "default/traces_span_metrics_duration_milliseconds_bucket{__service=\"own\", "
+           "code=\"200\", http_method=\"GET\", le=\"8\", "
+           "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", "
+           "status_code=\"STATUS_CODE_UNSET\"}",
+           1);
+    expect(f,
+           "default/traces_span_metrics_duration_milliseconds_sum{__service=\"own\", code=\"200\", "
+           "http_method=\"GET\", "
+           "service_name=\"shop\", span_kind=\"SPAN_KIND_SERVER\", span_name=\"op\", "
+           "status_code=\"STATUS_CODE_UNSET\"}",
+           7);
     /* What cannot be configured says which setting it is. */
     struct diag diag;
     diag_init(&diag);
@@ -376,7 +406,8 @@ static void test_native(void **state)
     span(f, "shop", 1, 9, INTERNAL, 0, 0);
     send(f);
     write_at(f, 1001 * S);
-    const struct seen *s = find(f, "default/traces_spanmetrics_latency{" OP("shop", "INTERNAL", "UNSET"));
+    const struct seen *s =
+        find(f, "default/traces_spanmetrics_latency{" OP("shop", "INTERNAL", "UNSET"));
     assert_non_null(s);
     assert_non_null(s->histogram);
     const struct data_histogram *h = s->histogram;
@@ -390,7 +421,8 @@ static void test_native(void **state)
     double half = data_histogram_quantile(h, 0.5, &buckets, &(bool){false});
     assert_true(half > 1e-3 && half < 1e-1);
     vec_free(&buckets);
-    assert_null(find(f, "default/traces_spanmetrics_latency_count{" OP("shop", "INTERNAL", "UNSET")));
+    assert_null(
+        find(f, "default/traces_spanmetrics_latency_count{" OP("shop", "INTERNAL", "UNSET")));
 }
 
 #define EDGE(client, type, server) "client=\"" client "\"" type ", server=\"" server "\"}"
@@ -413,12 +445,26 @@ static void test_pairs(void **state)
     send(f);
     write_at(f, 1001 * S);
     expect(f, TOTAL "client=\"shop\", client_zone=\"a\", server=\"stock\", server_zone=\"b\"}", 1);
-    expect(f, "default/traces_service_graph_request_failed_total{client=\"shop\", client_zone=\"a\", server=\"stock\", server_zone=\"b\"}", 1);
-    expect(f, "default/traces_service_graph_request_server_seconds_bucket{client=\"shop\", client_zone=\"a\", le=\"0.4\", server=\"stock\", server_zone=\"b\"}", 1);
-    expect(f, "default/traces_service_graph_request_client_seconds_bucket{client=\"shop\", client_zone=\"a\", le=\"0.4\", server=\"stock\", server_zone=\"b\"}", 0);
+    expect(f,
+           "default/traces_service_graph_request_failed_total{client=\"shop\", client_zone=\"a\", "
+           "server=\"stock\", server_zone=\"b\"}",
+           1);
+    expect(f,
+           "default/traces_service_graph_request_server_seconds_bucket{client=\"shop\", "
+           "client_zone=\"a\", le=\"0.4\", server=\"stock\", server_zone=\"b\"}",
+           1);
+    expect(f,
+           "default/traces_service_graph_request_client_seconds_bucket{client=\"shop\", "
+           "client_zone=\"a\", le=\"0.4\", server=\"stock\", server_zone=\"b\"}",
+           0);
     expect(f, TOTAL EDGE("shop", ", connection_type=\"messaging_system\"", "mailer"), 1);
-    expect(f, "default/traces_service_graph_request_messaging_system_seconds_sum{" EDGE("shop", ", connection_type=\"messaging_system\"", "mailer"), 3);
-    assert_null(find(f, "default/traces_service_graph_request_messaging_system_seconds_sum{client=\"shop\", client_zone=\"a\", server=\"stock\", server_zone=\"b\"}"));
+    expect(f,
+           "default/traces_service_graph_request_messaging_system_seconds_sum{" EDGE(
+               "shop", ", connection_type=\"messaging_system\"", "mailer"),
+           3);
+    assert_null(find(
+        f, "default/traces_service_graph_request_messaging_system_seconds_sum{client=\"shop\", "
+           "client_zone=\"a\", server=\"stock\", server_zone=\"b\"}"));
 }
 
 static void test_alone(void **state)
@@ -433,7 +479,7 @@ static void test_alone(void **state)
     attribute(f, "network.peer.port", data_value_int(5432));
     span(f, "shop", 4, 1, CLIENT, 0, S);
     text(f, "peer.service", "stripe");
-    span(f, "shop", 5, 1, CLIENT, 0, S); /* to nobody knows where */
+    span(f, "shop", 5, 1, CLIENT, 0, S);  /* to nobody knows where */
     span(f, "shop", 6, 77, SERVER, 0, S); /* from whom nobody knows */
     send(f);
     write_at(f, 1009 * S);
@@ -472,7 +518,8 @@ static void test_edges_limit(void **state)
     }
     send(f);
     write_at(f, 1001 * S); /* their wait was cut short, but they count */
-    const struct seen *s = find(f, TOTAL EDGE("shop", ", connection_type=\"virtual_node\"", "stripe"));
+    const struct seen *s =
+        find(f, TOTAL EDGE("shop", ", connection_type=\"virtual_node\"", "stripe"));
     assert_non_null(s);
     assert_true(s->last >= 83 && s->last < 99);
     write_at(f, 1011 * S);
@@ -515,10 +562,19 @@ static void test_target_info(void **state)
     b->rows.items[0].stream = data_event_batch_add_stream(b, (struct data_labels){labels, 4});
     send(f);
     write_at(f, 1001 * S);
-    expect(f, "default/traces_target_info{host_name=\"h1\", instance=\"i1\", job=\"web/shop\", k8s_pod_name=\"p1\"}", 1);
-    expect(f, "default/traces_spanmetrics_calls_total{instance=\"i1\", job=\"web/shop\", " OP("shop", "INTERNAL", "UNSET"), 1);
+    expect(f,
+           "default/traces_target_info{host_name=\"h1\", instance=\"i1\", job=\"web/shop\", "
+           "k8s_pod_name=\"p1\"}",
+           1);
+    expect(f,
+           "default/traces_spanmetrics_calls_total{instance=\"i1\", job=\"web/shop\", " OP(
+               "shop", "INTERNAL", "UNSET"),
+           1);
     write_at(f, 2000 * S);
-    expect(f, "default/traces_target_info{host_name=\"h1\", instance=\"i1\", job=\"web/shop\", k8s_pod_name=\"p1\"}", data_stale_nan());
+    expect(f,
+           "default/traces_target_info{host_name=\"h1\", instance=\"i1\", job=\"web/shop\", "
+           "k8s_pod_name=\"p1\"}",
+           data_stale_nan());
 }
 
 static void test_many_rows(void **state)
@@ -537,7 +593,9 @@ static void test_many_rows(void **state)
     write_at(f, 1001 * S);
     for (int i = 0; i < 1000; i++) {
         char name[200];
-        snprintf(name, sizeof(name), "default/traces_spanmetrics_calls_total{n=\"%d\", " OP("shop", "INTERNAL", "UNSET"), i);
+        snprintf(
+            name, sizeof(name),
+            "default/traces_spanmetrics_calls_total{n=\"%d\", " OP("shop", "INTERNAL", "UNSET"), i);
         expect(f, name, 3);
     }
     /* Half of them end, the others are found all the same. */
@@ -556,7 +614,9 @@ static void test_many_rows(void **state)
     write_at(f, 2001 * S);
     for (int i = 0; i < 1000; i++) {
         char name[200];
-        snprintf(name, sizeof(name), "default/traces_spanmetrics_calls_total{n=\"%d\", " OP("shop", "INTERNAL", "UNSET"), i);
+        snprintf(
+            name, sizeof(name),
+            "default/traces_spanmetrics_calls_total{n=\"%d\", " OP("shop", "INTERNAL", "UNSET"), i);
         expect(f, name, i % 2 ? data_stale_nan() : 5);
     }
 }

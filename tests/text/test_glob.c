@@ -58,11 +58,16 @@ static void test_below(void **state)
         const char *glob, *dir;
         bool may;
     } rows[] = {
-        {"/var/log/*.log", "/var/log", true},   {"/var/log/*.log", "/var", true},
-        {"/var/log/*.log", "/", true},          {"/var/log/*.log", "/va", false},
-        {"/var/log/*.log", "/var/log/a", false}, {"/var/*/x.log", "/var/a", true},
-        {"/var/*/x.log", "/var/a/b", false},    {"/var/**/x.log", "/var/a/b/c", true},
-        {"/{a,b}/x", "/b", true},               {"/{a,b}/x", "/c", false},
+        {"/var/log/*.log", "/var/log", true},
+        {"/var/log/*.log", "/var", true},
+        {"/var/log/*.log", "/", true},
+        {"/var/log/*.log", "/va", false},
+        {"/var/log/*.log", "/var/log/a", false},
+        {"/var/*/x.log", "/var/a", true},
+        {"/var/*/x.log", "/var/a/b", false},
+        {"/var/**/x.log", "/var/a/b/c", true},
+        {"/{a,b}/x", "/b", true},
+        {"/{a,b}/x", "/c", false},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

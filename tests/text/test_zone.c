@@ -75,7 +75,8 @@ static void local_times(void **state)
 
 static void bad_names(void **state)
 {
-    static const char *const names[] = {"Nowhere", "../../etc/passwd", "/etc/passwd", "Europe", "-x"};
+    static const char *const names[] = {"Nowhere", "../../etc/passwd", "/etc/passwd", "Europe",
+                                        "-x"};
     struct text_zone *z;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct diag d;

@@ -1,10 +1,11 @@
 /* /apis: dashboards and folders as Kubernetes-style resources, as grafanactl, Terraform's newer
  * resources and kubectl speak to Grafana from version 12 on. Conventions:
- * kubernetes.io/docs/reference/using-api/api-concepts/; annotations are Grafana's (grafana.app/...).
+ * kubernetes.io/docs/reference/using-api/api-concepts/; annotations are Grafana's
+ * (grafana.app/...).
  *
- * A dashboard is served in the version asked for when it is kept in a form of that version: the classic
- * JSON is the spec of v0alpha1, v1beta1 and v1, a v2 resource that of its own version. In any other
- * the item says so in status.conversion, as Grafana's does when it cannot convert. */
+ * A dashboard is served in the version asked for when it is kept in a form of that version: the
+ * classic JSON is the spec of v0alpha1, v1beta1 and v1, a v2 resource that of its own version. In
+ * any other the item says so in status.conversion, as Grafana's does when it cannot convert. */
 #include <stdlib.h>
 
 #include "api/grafana/grafana_priv.h"
@@ -122,9 +123,8 @@ static void apis_resources(struct grafana *g)
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", SLICE("APIResourceList"));
     codec_json_put_string(&g->w, "apiVersion", SLICE("v1"));
-    codec_json_put_string(
-        &g->w, "groupVersion",
-        arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
+    codec_json_put_string(&g->w, "groupVersion",
+                          arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
     codec_json_key(&g->w, SLICE("resources"));
     codec_json_begin_array(&g->w);
     codec_json_begin_object(&g->w);
@@ -188,18 +188,18 @@ static struct slice user_of(struct grafana *g, struct slice login)
 
 static void put_metadata(struct grafana *g, const struct group *group, const struct about *a)
 {
-    struct slice seed = arena_printf(g->arena, "%s/%.*s/%lld", group->name, SLICE_FMT(a->name),
-                                     (long long)a->id);
+    struct slice seed =
+        arena_printf(g->arena, "%s/%.*s/%lld", group->name, SLICE_FMT(a->name), (long long)a->id);
     struct hash128 h = hash128(seed.ptr, seed.len);
     codec_json_key(&g->w, SLICE("metadata"));
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "name", a->name);
     codec_json_put_string(&g->w, "namespace", SLICE(NAMESPACE));
-    codec_json_put_string(
-        &g->w, "uid",
-        arena_printf(g->arena, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(h.hi >> 32),
-                     (unsigned)(h.hi >> 16 & 0xffff), (unsigned)(h.hi & 0xffff),
-                     (unsigned)(h.lo >> 48), (unsigned long long)(h.lo & 0xffffffffffff)));
+    codec_json_put_string(&g->w, "uid",
+                          arena_printf(g->arena, "%08x-%04x-%04x-%04x-%012llx",
+                                       (unsigned)(h.hi >> 32), (unsigned)(h.hi >> 16 & 0xffff),
+                                       (unsigned)(h.hi & 0xffff), (unsigned)(h.lo >> 48),
+                                       (unsigned long long)(h.lo & 0xffffffffffff)));
     codec_json_put_string(&g->w, "resourceVersion",
                           arena_printf(g->arena, "%lld", (long long)a->version));
     codec_json_put_int(&g->w, "generation", a->version);
@@ -232,9 +232,8 @@ static void begin_resource(struct grafana *g, const struct group *group, struct 
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", slice_cstr(group->kind));
-    codec_json_put_string(
-        &g->w, "apiVersion",
-        arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
+    codec_json_put_string(&g->w, "apiVersion",
+                          arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
 }
 
 /* "kind", "apiVersion" and "items" of a list, the array open. */
@@ -243,14 +242,13 @@ static void begin_list(struct grafana *g, const struct group *group, struct slic
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", arena_printf(g->arena, "%sList", group->kind));
-    codec_json_put_string(
-        &g->w, "apiVersion",
-        arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
+    codec_json_put_string(&g->w, "apiVersion",
+                          arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)));
     codec_json_key(&g->w, SLICE("metadata"));
     codec_json_begin_object(&g->w);
-    codec_json_put_string(&g->w, "resourceVersion",
-                          arena_printf(g->arena, "%llu",
-                                       (unsigned long long)store_catalog_generation(g->catalog)));
+    codec_json_put_string(
+        &g->w, "resourceVersion",
+        arena_printf(g->arena, "%llu", (unsigned long long)store_catalog_generation(g->catalog)));
     if (next.len)
         codec_json_put_string(&g->w, "continue", next);
     codec_json_end_object(&g->w);
@@ -306,16 +304,18 @@ static bool read_given(struct grafana *g, const struct group *group, struct slic
                  want = arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)),
                  generated = grafana__string(metadata, "generateName"),
                  resource_version = grafana__string(metadata, "resourceVersion");
-    *out = (struct given){.name = grafana__string(metadata, "name"),
-                          .folder = grafana__folder_uid(grafana__string(notes, "grafana.app/folder")),
-                          .message = grafana__string(notes, "grafana.app/message"),
-                          .version = -1,
-                          .dry_run = slice_eq_cstr(grafana__param(g, "dryRun"), "All")};
+    *out =
+        (struct given){.name = grafana__string(metadata, "name"),
+                       .folder = grafana__folder_uid(grafana__string(notes, "grafana.app/folder")),
+                       .message = grafana__string(notes, "grafana.app/message"),
+                       .version = -1,
+                       .dry_run = slice_eq_cstr(grafana__param(g, "dryRun"), "All")};
     if (!slice_eq(api_version, want) || !slice_eq_cstr(kind, group->kind)) {
-        grafana__fail(g, 400, NULL,
-                      "the body is apiVersion \"%.*s\", kind \"%.*s\"; at this path it is \"%.*s\", "
-                      "\"%s\"",
-                      SLICE_FMT(api_version), SLICE_FMT(kind), SLICE_FMT(want), group->kind);
+        grafana__fail(
+            g, 400, NULL,
+            "the body is apiVersion \"%.*s\", kind \"%.*s\"; at this path it is \"%.*s\", "
+            "\"%s\"",
+            SLICE_FMT(api_version), SLICE_FMT(kind), SLICE_FMT(want), group->kind);
         return false;
     }
     if (!spec || spec->kind != CODEC_JSON_OBJECT) {
@@ -428,10 +428,10 @@ static void put_unconverted(struct grafana *g, const struct store_dashboard *d,
     codec_json_begin_object(&g->w);
     codec_json_put_bool(&g->w, "failed", true);
     codec_json_put_string(&g->w, "storedVersion", stored);
-    codec_json_put_string(
-        &g->w, "error",
-        arena_printf(g->arena, "kept as %.*s and not converted to %.*s: ask for it as that",
-                     SLICE_FMT(stored), SLICE_FMT(version)));
+    codec_json_put_string(&g->w, "error",
+                          arena_printf(g->arena,
+                                       "kept as %.*s and not converted to %.*s: ask for it as that",
+                                       SLICE_FMT(stored), SLICE_FMT(version)));
     codec_json_end_object(&g->w);
     codec_json_end_object(&g->w);
 }
@@ -546,9 +546,9 @@ static void save_dashboard(struct grafana *g, const struct given *given, struct 
     if (!err && !slice_trim(doc.title).len)
         err = diag_set(&g->diag, ERR_INVALID, "spec.title is missing");
     if (!err && given->name.len && !store_uid_valid(given->name))
-        err = diag_set(&g->diag, ERR_INVALID,
-                       "metadata.name has 1 to %d of the characters a-z A-Z 0-9 - _",
-                       STORE_UID_MAX);
+        err =
+            diag_set(&g->diag, ERR_INVALID,
+                     "metadata.name has 1 to %d of the characters a-z A-Z 0-9 - _", STORE_UID_MAX);
     if (err) {
         grafana__fail_err(g, err);
         return;
@@ -732,8 +732,8 @@ static void apis_folder_create(struct grafana *g)
     if (!check_place(g, FOLDERS, &version) || !read_given(g, FOLDERS, version, &given))
         return;
     struct store_folder_save save = {.uid = given.name,
-                                     .title = grafana__string(codec_json_get(g->body, "spec"),
-                                                              "title"),
+                                     .title =
+                                         grafana__string(codec_json_get(g->body, "spec"), "title"),
                                      .parent_uid = given.folder,
                                      .login = g->login,
                                      .create = true};
@@ -767,8 +767,8 @@ static void apis_folder_update(struct grafana *g)
     if (!slice_eq(given.folder, f.parent_uid) && !save_folder(g, &move, &f))
         return;
     struct store_folder_save save = {.uid = given.name,
-                                     .title = grafana__string(codec_json_get(g->body, "spec"),
-                                                              "title"),
+                                     .title =
+                                         grafana__string(codec_json_get(g->body, "spec"), "title"),
                                      .parent_uid = given.folder,
                                      .login = g->login,
                                      .overwrite = true};
@@ -781,8 +781,8 @@ static void apis_folder_delete(struct grafana *g)
     struct slice version, name = grafana__arg(g, 2);
     if (!check_place(g, FOLDERS, &version))
         return;
-    int err = store_folder_delete(g->catalog, name, grafana__before_commit, g->job->api->host,
-                                  &g->diag);
+    int err =
+        store_folder_delete(g->catalog, name, grafana__before_commit, g->job->api->host, &g->diag);
     if (err)
         fail_store(g, FOLDERS, name, err);
     else

@@ -269,6 +269,8 @@ void decode_logfile_line(struct decode_logfile *f, const struct decode_logfile_r
                          uint64_t end)
 {
     struct decode_container_line c = {.ts_ns = 0};
+    if (!begin && !rules->encoding && slice_starts_with(raw, SLICE("\xef\xbb\xbf")))
+        raw = slice_from(raw, 3); /* a byte order mark */
     size_t max = rules->record_bytes_max;
     size_t raw_max = max * decode_logfile_newline_bytes(rules->encoding);
     out->lines++;
