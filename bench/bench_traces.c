@@ -53,7 +53,6 @@ struct maker {
     int64_t ts;
 };
 
-
 static size_t trace_size(void)
 {
     uint64_t r = rnd() % 1000;

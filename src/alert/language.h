@@ -1,5 +1,5 @@
-/* The languages that rules are written in. A language parses an expression, prints it, and lowers it
- * to a plan; all else of a rule is the same for every one. */
+/* The languages that rules are written in. A language parses an expression, prints it, and lowers
+ * it to a plan; all else of a rule is the same for every one. */
 #ifndef ALERT_LANGUAGE_H
 #define ALERT_LANGUAGE_H
 
@@ -13,8 +13,8 @@ struct alert_env;
 
 struct alert_language {
     const char *name;
-    /* *out is the tree; it may refer to `arena`, which cannot be used up. The diag's message says all,
-     * with the place in the language's own words. */
+    /* *out is the tree; it may refer to `arena`, which cannot be used up. The diag's message says
+     * all, with the place in the language's own words. */
     int (*parse)(struct slice text, const struct promql_options *promql, struct arena *arena,
                  void **out, struct diag *diag);
     void (*print)(const void *tree, struct buf *out);

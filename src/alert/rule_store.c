@@ -9,8 +9,9 @@
 #include "os/file.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20)
-#define NAME_BYTES_MAX 80 /* of a tenant or namespace: percent-encoded, 240 of the 255 a file may have */
-#define SUFFIX         ".yml"
+#define NAME_BYTES_MAX                                                                             \
+    80 /* of a tenant or namespace: percent-encoded, 240 of the 255 a file may have */
+#define SUFFIX ".yml"
 
 struct alert_rule_store {
     struct os *os;
@@ -253,8 +254,7 @@ int alert_rule_store_put(struct alert_rule_store *s, const struct alert_rule_pla
                          size_t bytes_max, struct diag *diag)
 {
     struct arena *arena = arena_new(0, NULL);
-    struct text_yaml *groups = NULL,
-                     *own = group ? arena_dup(arena, group, sizeof(*group)) : NULL;
+    struct text_yaml *groups = NULL, *own = group ? arena_dup(arena, group, sizeof(*group)) : NULL;
     struct buf dir = {0}, path = {0};
     int err = check_name("namespace", place->name_space, diag);
     if (!err)
@@ -456,7 +456,8 @@ int alert_rule_store_load(struct alert_rule_store *s, const struct alert_rules_o
         l.options.language = languages[i];
         err = load_language(&l, diag);
     }
-    l.rules->groups = arena_dup(l.rules->arena, l.groups.items, l.groups.len * sizeof(*l.groups.items));
+    l.rules->groups =
+        arena_dup(l.rules->arena, l.groups.items, l.groups.len * sizeof(*l.groups.items));
     l.rules->group_count = l.groups.len;
     vec_free(&l.groups);
     arena_free(l.scratch);

@@ -1,6 +1,6 @@
-/* Rule groups that were given over HTTP, as Loki's and Mimir's rulers keep them: by language, tenant
- * and namespace, each namespace one file of groups below the data directory, so that people can read
- * them. A write is whole or not there, and durable when it returns. */
+/* Rule groups that were given over HTTP, as Loki's and Mimir's rulers keep them: by language,
+ * tenant and namespace, each namespace one file of groups below the data directory, so that people
+ * can read them. A write is whole or not there, and durable when it returns. */
 #ifndef ALERT_RULE_STORE_H
 #define ALERT_RULE_STORE_H
 

@@ -1,5 +1,5 @@
-/* Rule groups changed over HTTP, as Loki's and Mimir's rulers take them: YAML in, YAML out, errors as
- * plain text. Facts: grafana.com/docs/loki/latest/reference/loki-http-api/#ruler and Mimir's
+/* Rule groups changed over HTTP, as Loki's and Mimir's rulers take them: YAML in, YAML out, errors
+ * as plain text. Facts: grafana.com/docs/loki/latest/reference/loki-http-api/#ruler and Mimir's
  * /config/v1/rules. Each door says which language its groups are in. */
 #ifndef API_RULE_CONFIG_H
 #define API_RULE_CONFIG_H

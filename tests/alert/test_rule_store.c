@@ -37,9 +37,10 @@ static int put_count(struct alert_rule_store *s, const char *tenant, const char 
     struct buf text = {0};
     struct diag diag;
     diag_init(&diag);
-    buf_printf(&text,
-               "name: %s\nrules:\n- record: lines\n  expr: 'sum(count_over_time({a=\"b\"}[%dm]))'\n",
-               group, minutes);
+    buf_printf(
+        &text,
+        "name: %s\nrules:\n- record: lines\n  expr: 'sum(count_over_time({a=\"b\"}[%dm]))'\n",
+        group, minutes);
     int err = put(s, at(tenant, name_space, ""), buf_cstr(&text), &diag);
     buf_deinit(&text);
     return err;
@@ -178,8 +179,8 @@ static void test_damage(void **state)
     os_sim_free(sim);
 }
 
-/* The machine goes off at each change of the disk in turn: afterwards the old rules are there, or the
- * new ones. */
+/* The machine goes off at each change of the disk in turn: afterwards the old rules are there, or
+ * the new ones. */
 static void test_crash(void **state)
 {
     (void)state;

@@ -8,18 +8,12 @@
  * any other the item says so in status.conversion, as Grafana's does when it cannot convert. */
 #include <stdlib.h>
 
-#include "api/grafana/grafana_priv.h"
+#include "api/grafana/apis_priv.h"
 #include "base/hash.h"
-#include "net/url.h"
 
 #define NAMESPACE "default"
 
-struct group {
-    const char *name, *resource, *singular, *kind;
-    const char *versions[7]; /* the preferred one first */
-};
-
-static const struct group groups[] = {
+const struct apis_group apis__groups[APIS_GROUP_COUNT] = {
     {"dashboard.grafana.app",
      "dashboards",
      "dashboard",
@@ -27,10 +21,8 @@ static const struct group groups[] = {
      {"v1", "v1beta1", "v0alpha1", "v2", "v2beta1", "v2alpha1", NULL}},
     {"folder.grafana.app", "folders", "folder", "Folder", {"v1", "v1beta1", "v0alpha1", NULL}},
 };
-#define DASHBOARDS (&groups[0])
-#define FOLDERS    (&groups[1])
 
-static bool has_version(const struct group *group, struct slice version)
+static bool has_version(const struct apis_group *group, struct slice version)
 {
     for (size_t i = 0; group->versions[i]; i++) {
         if (slice_eq_cstr(version, group->versions[i]))
@@ -41,7 +33,8 @@ static bool has_version(const struct group *group, struct slice version)
 
 /* --- discovery --- */
 
-static void put_group_version(struct grafana *g, const struct group *group, const char *version)
+static void put_group_version(struct grafana *g, const struct apis_group *group,
+                              const char *version)
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "groupVersion",
@@ -50,7 +43,7 @@ static void put_group_version(struct grafana *g, const struct group *group, cons
     codec_json_end_object(&g->w);
 }
 
-static void put_group(struct grafana *g, const struct group *group, bool alone)
+static void put_group(struct grafana *g, const struct apis_group *group, bool alone)
 {
     codec_json_begin_object(&g->w);
     if (alone) {
@@ -68,11 +61,11 @@ static void put_group(struct grafana *g, const struct group *group, bool alone)
     codec_json_end_object(&g->w);
 }
 
-static const struct group *find_group(struct grafana *g, struct slice name)
+static const struct apis_group *find_group(struct grafana *g, struct slice name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-        if (slice_eq_cstr(name, groups[i].name))
-            return &groups[i];
+    for (size_t i = 0; i < APIS_GROUP_COUNT; i++) {
+        if (slice_eq_cstr(name, apis__groups[i].name))
+            return &apis__groups[i];
     }
     grafana__fail(g, 404, NULL, "there is no API group %.*s here", SLICE_FMT(name));
     return NULL;
@@ -96,15 +89,15 @@ static void apis_groups(struct grafana *g)
     codec_json_put_string(&g->w, "apiVersion", SLICE("v1"));
     codec_json_key(&g->w, SLICE("groups"));
     codec_json_begin_array(&g->w);
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        put_group(g, &groups[i], false);
+    for (size_t i = 0; i < APIS_GROUP_COUNT; i++)
+        put_group(g, &apis__groups[i], false);
     codec_json_end_array(&g->w);
     codec_json_end_object(&g->w);
 }
 
 static void apis_group(struct grafana *g)
 {
-    const struct group *group = find_group(g, grafana__arg(g, 0));
+    const struct apis_group *group = find_group(g, grafana__arg(g, 0));
     if (group)
         put_group(g, group, true);
 }
@@ -112,7 +105,7 @@ static void apis_group(struct grafana *g)
 static void apis_resources(struct grafana *g)
 {
     static const char *const verbs[] = {"create", "delete", "get", "list", "update"};
-    const struct group *group = find_group(g, grafana__arg(g, 0));
+    const struct apis_group *group = find_group(g, grafana__arg(g, 0));
     struct slice version = grafana__arg(g, 1);
     if (!group)
         return;
@@ -145,7 +138,7 @@ static void apis_resources(struct grafana *g)
 /* --- what all resources share --- */
 
 /* version and namespace of the path, in that order; false when it answered. */
-static bool check_place(struct grafana *g, const struct group *group, struct slice *version)
+bool apis__check_place(struct grafana *g, const struct apis_group *group, struct slice *version)
 {
     struct slice space = grafana__arg(g, 1);
     *version = grafana__arg(g, 0);
@@ -169,12 +162,6 @@ static bool check_place(struct grafana *g, const struct group *group, struct sli
     return true;
 }
 
-/* What is told of any resource in its metadata. */
-struct about {
-    struct slice name, folder, created_by, updated_by, origin;
-    int64_t id, version, created_ns, updated_ns;
-};
-
 static void put_annotation(struct grafana *g, const char *key, struct slice value)
 {
     if (value.len)
@@ -186,7 +173,8 @@ static struct slice user_of(struct grafana *g, struct slice login)
     return login.len ? arena_printf(g->arena, "user:%.*s", SLICE_FMT(login)) : SLICE("");
 }
 
-static void put_metadata(struct grafana *g, const struct group *group, const struct about *a)
+void apis__put_metadata(struct grafana *g, const struct apis_group *group,
+                        const struct apis_about *a)
 {
     struct slice seed =
         arena_printf(g->arena, "%s/%.*s/%lld", group->name, SLICE_FMT(a->name), (long long)a->id);
@@ -228,7 +216,7 @@ static void put_metadata(struct grafana *g, const struct group *group, const str
     codec_json_end_object(&g->w);
 }
 
-static void begin_resource(struct grafana *g, const struct group *group, struct slice version)
+void apis__begin_resource(struct grafana *g, const struct apis_group *group, struct slice version)
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", slice_cstr(group->kind));
@@ -237,8 +225,8 @@ static void begin_resource(struct grafana *g, const struct group *group, struct 
 }
 
 /* "kind", "apiVersion" and "items" of a list, the array open. */
-static void begin_list(struct grafana *g, const struct group *group, struct slice version,
-                       struct slice next)
+void apis__begin_list(struct grafana *g, const struct apis_group *group, struct slice version,
+                      struct slice next)
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", arena_printf(g->arena, "%sList", group->kind));
@@ -256,7 +244,7 @@ static void begin_list(struct grafana *g, const struct group *group, struct slic
     codec_json_begin_array(&g->w);
 }
 
-static void end_list(struct grafana *g)
+void apis__end_list(struct grafana *g)
 {
     codec_json_end_array(&g->w);
     codec_json_end_object(&g->w);
@@ -268,8 +256,8 @@ static int by_uid(const void *a, const void *b)
 }
 
 /* The names on the page asked for by limit and continue, which is the last name before it. */
-static size_t take_page(struct grafana *g, struct slice *names, size_t count, size_t *out_first,
-                        struct slice *out_next)
+size_t apis__take_page(struct grafana *g, struct slice *names, size_t count, size_t *out_first,
+                       struct slice *out_next)
 {
     struct slice after = grafana__param(g, "continue");
     size_t limit = (size_t)MAX(grafana__param_int(g, "limit", 0), 0), first = 0;
@@ -285,16 +273,9 @@ static size_t take_page(struct grafana *g, struct slice *names, size_t count, si
     return limit;
 }
 
-/* What a create or an update says of the resource. */
-struct given {
-    struct slice name, folder, message;
-    int64_t version; /* -1: not said */
-    bool dry_run;
-};
-
 /* The body's metadata; false when it answered. */
-static bool read_given(struct grafana *g, const struct group *group, struct slice version,
-                       struct given *out)
+bool apis__read_given(struct grafana *g, const struct apis_group *group, struct slice version,
+                      struct apis_given *out)
 {
     const struct codec_json *metadata = codec_json_get(g->body, "metadata"),
                             *notes = codec_json_get(metadata, "annotations"),
@@ -304,12 +285,12 @@ static bool read_given(struct grafana *g, const struct group *group, struct slic
                  want = arena_printf(g->arena, "%s/%.*s", group->name, SLICE_FMT(version)),
                  generated = grafana__string(metadata, "generateName"),
                  resource_version = grafana__string(metadata, "resourceVersion");
-    *out =
-        (struct given){.name = grafana__string(metadata, "name"),
-                       .folder = grafana__folder_uid(grafana__string(notes, "grafana.app/folder")),
-                       .message = grafana__string(notes, "grafana.app/message"),
-                       .version = -1,
-                       .dry_run = slice_eq_cstr(grafana__param(g, "dryRun"), "All")};
+    *out = (struct apis_given){
+        .name = grafana__string(metadata, "name"),
+        .folder = grafana__folder_uid(grafana__string(notes, "grafana.app/folder")),
+        .message = grafana__string(notes, "grafana.app/message"),
+        .version = -1,
+        .dry_run = slice_eq_cstr(grafana__param(g, "dryRun"), "All")};
     if (!slice_eq(api_version, want) || !slice_eq_cstr(kind, group->kind)) {
         grafana__fail(
             g, 400, NULL,
@@ -338,14 +319,14 @@ static bool read_given(struct grafana *g, const struct group *group, struct slic
     return true;
 }
 
-static void fail_exists(struct grafana *g, const struct group *group, struct slice name)
+void apis__fail_exists(struct grafana *g, const struct apis_group *group, struct slice name)
 {
     grafana__fail(g, 409, "AlreadyExists", "%s.%s \"%.*s\" already exists", group->resource,
                   group->name, SLICE_FMT(name));
 }
 
-static void fail_stale(struct grafana *g, const struct group *group, const struct given *given,
-                       int64_t version)
+void apis__fail_stale(struct grafana *g, const struct apis_group *group,
+                      const struct apis_given *given, int64_t version)
 {
     grafana__fail(g, 409, "Conflict",
                   "%s.%s \"%.*s\" was changed meanwhile: its resourceVersion is %lld, not that of "
@@ -354,7 +335,7 @@ static void fail_stale(struct grafana *g, const struct group *group, const struc
 }
 
 /* An error of the catalogue, in the codes of Kubernetes. */
-static void fail_store(struct grafana *g, const struct group *group, struct slice name, int err)
+void apis__fail_store(struct grafana *g, const struct apis_group *group, struct slice name, int err)
 {
     if (err == ERR_NOT_FOUND)
         grafana__fail(g, 404, NULL, "%s.%s \"%.*s\" not found", group->resource, group->name,
@@ -367,7 +348,7 @@ static void fail_store(struct grafana *g, const struct group *group, struct slic
         grafana__fail_err(g, err);
 }
 
-static void put_deleted(struct grafana *g, const struct group *group, struct slice name)
+void apis__put_deleted(struct grafana *g, const struct apis_group *group, struct slice name)
 {
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "kind", SLICE("Status"));
@@ -385,230 +366,8 @@ static void put_deleted(struct grafana *g, const struct group *group, struct sli
     codec_json_end_object(&g->w);
 }
 
-/* --- dashboards --- */
-
-static bool is_classic(struct slice version)
-{
-    return slice_starts_with(version, SLICE("v0")) || slice_starts_with(version, SLICE("v1"));
-}
-
-/* The classic JSON without what the metadata says. */
-static void put_classic_spec(struct grafana *g, struct slice body)
-{
-    static const char *const left_out[] = {"id", "uid", "version"};
-    struct grafana_member *m;
-    size_t count = 0;
-    codec_json_begin_object(&g->w);
-    if (!grafana__members(body, g->arena, &m, &count, NULL)) {
-        for (size_t i = 0; i < count; i++) {
-            bool out = false;
-            for (size_t k = 0; k < ARRAY_LEN(left_out); k++)
-                out |= slice_eq_cstr(m[i].key, left_out[k]);
-            if (out)
-                continue;
-            codec_json_key(&g->w, m[i].key);
-            codec_json_raw(&g->w, m[i].value);
-        }
-    }
-    codec_json_end_object(&g->w);
-}
-
-static void put_unconverted(struct grafana *g, const struct store_dashboard *d,
-                            struct slice version)
-{
-    struct slice stored = d->api_version;
-    ptrdiff_t slash = slice_find_char(stored, '/');
-    stored = !stored.len ? SLICE("v1") : slice_from(stored, slash < 0 ? 0 : (size_t)slash + 1);
-    codec_json_begin_object(&g->w);
-    codec_json_put_string(&g->w, "title", d->title);
-    codec_json_end_object(&g->w);
-    codec_json_key(&g->w, SLICE("status"));
-    codec_json_begin_object(&g->w);
-    codec_json_key(&g->w, SLICE("conversion"));
-    codec_json_begin_object(&g->w);
-    codec_json_put_bool(&g->w, "failed", true);
-    codec_json_put_string(&g->w, "storedVersion", stored);
-    codec_json_put_string(&g->w, "error",
-                          arena_printf(g->arena,
-                                       "kept as %.*s and not converted to %.*s: ask for it as that",
-                                       SLICE_FMT(stored), SLICE_FMT(version)));
-    codec_json_end_object(&g->w);
-    codec_json_end_object(&g->w);
-}
-
-static void put_dashboard(struct grafana *g, const struct store_dashboard *d, struct slice version,
-                          bool with_access)
-{
-    const struct about about = {.name = d->uid,
-                                .folder = d->folder_uid,
-                                .created_by = d->created_by,
-                                .updated_by = d->updated_by,
-                                .origin = d->origin,
-                                .id = d->id,
-                                .version = d->version,
-                                .created_ns = d->created_ns,
-                                .updated_ns = d->updated_ns};
-    struct slice whole = arena_printf(g->arena, "%s/%.*s", DASHBOARDS->name, SLICE_FMT(version));
-    begin_resource(g, DASHBOARDS, version);
-    put_metadata(g, DASHBOARDS, &about);
-    codec_json_key(&g->w, SLICE("spec"));
-    if (!d->api_version.len && is_classic(version)) {
-        put_classic_spec(g, d->body);
-    } else if (slice_eq(d->api_version, whole)) {
-        struct slice spec = grafana__raw(d->body, "spec", g->arena);
-        codec_json_raw(&g->w, spec.ptr ? spec : SLICE("{}"));
-    } else {
-        put_unconverted(g, d, version);
-    }
-    if (with_access) {
-        struct buf url = {0};
-        buf_printf(&url, "/d/%.*s/", SLICE_FMT(d->uid));
-        net_url_encode(d->slug, &url);
-        codec_json_key(&g->w, SLICE("access"));
-        codec_json_begin_object(&g->w);
-        codec_json_put_string(&g->w, "slug", d->slug);
-        codec_json_put_string(&g->w, "url", buf_slice(&url));
-        codec_json_put_bool(&g->w, "canSave", !d->read_only);
-        codec_json_put_bool(&g->w, "canEdit", !d->read_only);
-        codec_json_put_bool(&g->w, "canAdmin", !d->read_only);
-        codec_json_put_bool(&g->w, "canDelete", !d->read_only);
-        codec_json_put_bool(&g->w, "canStar", true);
-        codec_json_end_object(&g->w);
-        buf_deinit(&url);
-    }
-    codec_json_end_object(&g->w);
-}
-
-static void apis_dashboard_list(struct grafana *g)
-{
-    struct slice version, next;
-    struct store_dashboard *all, d;
-    size_t count, first, n = 0;
-    if (!check_place(g, DASHBOARDS, &version))
-        return;
-    int err = store_dashboard_list(g->catalog, g->login, g->arena, &all, &count, &g->diag);
-    struct slice *names = err ? NULL : ARENA_ARRAY(g->arena, struct slice, count + 1);
-    if (!err && !names)
-        err = ERR_NOMEM;
-    for (size_t i = 0; !err && i < count; i++) {
-        if (!all[i].hidden)
-            names[n++] = all[i].uid;
-    }
-    if (err) {
-        grafana__fail_err(g, err);
-        return;
-    }
-    n = take_page(g, names, n, &first, &next);
-    begin_list(g, DASHBOARDS, version, next);
-    for (size_t i = first; i < first + n; i++) {
-        /* One that went meanwhile is left out. */
-        err = store_dashboard_get(g->catalog, names[i], 0, g->login, g->arena, &d, &g->diag);
-        if (err && err != ERR_NOT_FOUND) {
-            grafana__fail_err(g, err);
-            return;
-        }
-        if (!err)
-            put_dashboard(g, &d, version, false);
-    }
-    end_list(g);
-}
-
-static void get_dashboard(struct grafana *g, bool with_access)
-{
-    struct slice version, name = grafana__arg(g, 2);
-    struct store_dashboard d;
-    if (!check_place(g, DASHBOARDS, &version))
-        return;
-    int err = store_dashboard_get(g->catalog, name, 0, g->login, g->arena, &d, &g->diag);
-    if (err)
-        fail_store(g, DASHBOARDS, name, err);
-    else
-        put_dashboard(g, &d, version, with_access);
-}
-
-static void apis_dashboard_get(struct grafana *g)
-{
-    get_dashboard(g, false);
-}
-
-static void apis_dashboard_dto(struct grafana *g)
-{
-    get_dashboard(g, true);
-}
-
-/* Saves the body; `before` is NULL for a new one. */
-static void save_dashboard(struct grafana *g, const struct given *given, struct slice version,
-                           const struct store_dashboard *before)
-{
-    struct grafana_document doc;
-    struct store_dashboard d;
-    int err = grafana__document(g->body, g->text, g->arena, &doc, &g->diag);
-    if (!err && !slice_trim(doc.title).len)
-        err = diag_set(&g->diag, ERR_INVALID, "spec.title is missing");
-    if (!err && given->name.len && !store_uid_valid(given->name))
-        err =
-            diag_set(&g->diag, ERR_INVALID,
-                     "metadata.name has 1 to %d of the characters a-z A-Z 0-9 - _", STORE_UID_MAX);
-    if (err) {
-        grafana__fail_err(g, err);
-        return;
-    }
-    struct store_dashboard_save save = {.id = before ? before->id : 0,
-                                        .uid = given->name,
-                                        .title = doc.title,
-                                        .version = before ? before->version : 0,
-                                        .folder_uid = given->folder,
-                                        .api_version = doc.api_version,
-                                        .body = doc.body,
-                                        .message = given->message,
-                                        .login = g->login,
-                                        .tags = doc.tags,
-                                        .tag_count = doc.tag_count,
-                                        .before_commit = grafana__before_commit,
-                                        .ctx = g->job->api->host};
-    if (given->dry_run) {
-        d = (struct store_dashboard){.uid = given->name,
-                                     .title = doc.title,
-                                     .folder_uid = given->folder,
-                                     .api_version = doc.api_version,
-                                     .created_by = g->login,
-                                     .updated_by = g->login,
-                                     .origin = SLICE(""),
-                                     .id = save.id,
-                                     .version = save.version,
-                                     .body = doc.body};
-        put_dashboard(g, &d, version, false);
-        return;
-    }
-    err = store_dashboard_save(g->catalog, &save, g->arena, &d, &g->diag);
-    if (err == ERR_NOT_FOUND)
-        grafana__fail(g, 400, NULL, "there is no folder \"%.*s\" (grafana.app/folder)",
-                      SLICE_FMT(given->folder));
-    else if (err)
-        fail_store(g, DASHBOARDS, given->name, err);
-    if (err)
-        return;
-    d.body = doc.body;
-    g->job->status = before ? 200 : 201;
-    put_dashboard(g, &d, version, false);
-}
-
-static void apis_dashboard_create(struct grafana *g)
-{
-    struct slice version;
-    struct given given;
-    struct store_dashboard d;
-    if (!check_place(g, DASHBOARDS, &version) || !read_given(g, DASHBOARDS, version, &given))
-        return;
-    if (given.name.len &&
-        !store_dashboard_get(g->catalog, given.name, 0, g->login, g->arena, &d, NULL))
-        fail_exists(g, DASHBOARDS, given.name);
-    else
-        save_dashboard(g, &given, version, NULL);
-}
-
 /* The name of the path, which the body's must be; false when it answered. */
-static bool check_name(struct grafana *g, struct given *given)
+bool apis__check_name(struct grafana *g, struct apis_given *given)
 {
     struct slice name = grafana__arg(g, 2);
     if (given->name.len && !slice_eq(given->name, name)) {
@@ -620,187 +379,7 @@ static bool check_name(struct grafana *g, struct given *given)
     return true;
 }
 
-static void apis_dashboard_update(struct grafana *g)
-{
-    struct slice version;
-    struct given given;
-    struct store_dashboard d;
-    if (!check_place(g, DASHBOARDS, &version) || !read_given(g, DASHBOARDS, version, &given) ||
-        !check_name(g, &given))
-        return;
-    int err = store_dashboard_get(g->catalog, given.name, 0, g->login, g->arena, &d, &g->diag);
-    if (err)
-        fail_store(g, DASHBOARDS, given.name, err);
-    else if (given.version != -1 && given.version != d.version)
-        fail_stale(g, DASHBOARDS, &given, d.version);
-    else
-        save_dashboard(g, &given, version, &d);
-}
-
-static void apis_dashboard_delete(struct grafana *g)
-{
-    struct slice version, name = grafana__arg(g, 2);
-    if (!check_place(g, DASHBOARDS, &version))
-        return;
-    int err = store_dashboard_delete(g->catalog, name, false, grafana__before_commit,
-                                     g->job->api->host, &g->diag);
-    if (err)
-        fail_store(g, DASHBOARDS, name, err);
-    else
-        put_deleted(g, DASHBOARDS, name);
-}
-
-/* --- folders --- */
-
-static void put_folder(struct grafana *g, const struct store_folder *f, struct slice version)
-{
-    const struct about about = {.name = f->uid,
-                                .folder = f->parent_uid,
-                                .created_by = f->created_by,
-                                .updated_by = f->updated_by,
-                                .origin = f->origin,
-                                .id = f->id,
-                                .version = f->version,
-                                .created_ns = f->created_ns,
-                                .updated_ns = f->updated_ns};
-    begin_resource(g, FOLDERS, version);
-    put_metadata(g, FOLDERS, &about);
-    codec_json_key(&g->w, SLICE("spec"));
-    codec_json_begin_object(&g->w);
-    codec_json_put_string(&g->w, "title", f->title);
-    codec_json_end_object(&g->w);
-    codec_json_end_object(&g->w);
-}
-
-static void apis_folder_list(struct grafana *g)
-{
-    struct slice version, next;
-    struct store_folder *all;
-    size_t count, first;
-    if (!check_place(g, FOLDERS, &version))
-        return;
-    int err = store_folder_list(g->catalog, g->arena, &all, &count, &g->diag);
-    struct slice *names = err ? NULL : ARENA_ARRAY(g->arena, struct slice, count + 1);
-    if (err || !names) {
-        grafana__fail_err(g, err ? err : ERR_NOMEM);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        names[i] = all[i].uid;
-    size_t n = take_page(g, names, count, &first, &next);
-    begin_list(g, FOLDERS, version, next);
-    for (size_t i = first; i < first + n; i++) {
-        for (size_t k = 0; k < count; k++) {
-            if (slice_eq(all[k].uid, names[i]))
-                put_folder(g, &all[k], version);
-        }
-    }
-    end_list(g);
-}
-
-static void apis_folder_get(struct grafana *g)
-{
-    struct slice version, name = grafana__arg(g, 2);
-    struct store_folder f;
-    if (!check_place(g, FOLDERS, &version))
-        return;
-    int err = store_folder_get(g->catalog, name, 0, g->arena, &f, &g->diag);
-    if (err)
-        fail_store(g, FOLDERS, name, err);
-    else
-        put_folder(g, &f, version);
-}
-
-/* Saves; true when it did, then *out is the folder. */
-static bool save_folder(struct grafana *g, const struct store_folder_save *save,
-                        struct store_folder *out)
-{
-    int err = store_folder_save(g->catalog, save, g->arena, out, &g->diag);
-    if (err == ERR_NOT_FOUND)
-        grafana__fail(g, 400, NULL, "there is no folder \"%.*s\" (grafana.app/folder)",
-                      SLICE_FMT(save->parent_uid));
-    else if (err)
-        fail_store(g, FOLDERS, save->uid, err);
-    return !err;
-}
-
-static void apis_folder_create(struct grafana *g)
-{
-    struct slice version;
-    struct given given;
-    struct store_folder f;
-    if (!check_place(g, FOLDERS, &version) || !read_given(g, FOLDERS, version, &given))
-        return;
-    struct store_folder_save save = {.uid = given.name,
-                                     .title =
-                                         grafana__string(codec_json_get(g->body, "spec"), "title"),
-                                     .parent_uid = given.folder,
-                                     .login = g->login,
-                                     .create = true};
-    if (given.name.len && !store_folder_get(g->catalog, given.name, 0, g->arena, &f, NULL)) {
-        fail_exists(g, FOLDERS, given.name);
-    } else if (save_folder(g, &save, &f)) {
-        g->job->status = 201;
-        put_folder(g, &f, version);
-    }
-}
-
-static void apis_folder_update(struct grafana *g)
-{
-    struct slice version;
-    struct given given;
-    struct store_folder f;
-    if (!check_place(g, FOLDERS, &version) || !read_given(g, FOLDERS, version, &given) ||
-        !check_name(g, &given))
-        return;
-    int err = store_folder_get(g->catalog, given.name, 0, g->arena, &f, &g->diag);
-    if (err) {
-        fail_store(g, FOLDERS, given.name, err);
-        return;
-    }
-    if (given.version != -1 && given.version != f.version) {
-        fail_stale(g, FOLDERS, &given, f.version);
-        return;
-    }
-    struct store_folder_save move = {
-        .uid = given.name, .parent_uid = given.folder, .login = g->login, .move = true};
-    if (!slice_eq(given.folder, f.parent_uid) && !save_folder(g, &move, &f))
-        return;
-    struct store_folder_save save = {.uid = given.name,
-                                     .title =
-                                         grafana__string(codec_json_get(g->body, "spec"), "title"),
-                                     .parent_uid = given.folder,
-                                     .login = g->login,
-                                     .overwrite = true};
-    if (save_folder(g, &save, &f))
-        put_folder(g, &f, version);
-}
-
-static void apis_folder_delete(struct grafana *g)
-{
-    struct slice version, name = grafana__arg(g, 2);
-    if (!check_place(g, FOLDERS, &version))
-        return;
-    int err =
-        store_folder_delete(g->catalog, name, grafana__before_commit, g->job->api->host, &g->diag);
-    if (err)
-        fail_store(g, FOLDERS, name, err);
-    else
-        put_deleted(g, FOLDERS, name);
-}
-
 GRAFANA_HANDLER(apis_core)
 GRAFANA_HANDLER(apis_groups)
 GRAFANA_HANDLER(apis_group)
 GRAFANA_HANDLER(apis_resources)
-GRAFANA_HANDLER(apis_dashboard_list)
-GRAFANA_HANDLER(apis_dashboard_get)
-GRAFANA_HANDLER(apis_dashboard_dto)
-GRAFANA_HANDLER(apis_dashboard_create)
-GRAFANA_HANDLER(apis_dashboard_update)
-GRAFANA_HANDLER(apis_dashboard_delete)
-GRAFANA_HANDLER(apis_folder_list)
-GRAFANA_HANDLER(apis_folder_get)
-GRAFANA_HANDLER(apis_folder_create)
-GRAFANA_HANDLER(apis_folder_update)
-GRAFANA_HANDLER(apis_folder_delete)

@@ -1,6 +1,6 @@
 /* The ruler: groups of LogQL rules. */
-#include "api/loki/door_priv.h"
 #include "api/prometheus/rules.h"
+#include "api/loki/door_priv.h"
 #include "api/rule_config.h"
 
 void loki__rule_list(struct api_call *call)
