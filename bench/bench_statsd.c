@@ -78,6 +78,8 @@ static struct input_statsd *open_statsd(struct pipe_sink *sink)
 {
     struct input_env env = {.os = os_real(), .sink = sink};
     struct input_statsd_config c = {.flush_interval_ns = 10 * NS_PER_SEC,
+                                    .flush_counts = true,
+                                    .sanitize = true,
                                     .names_max = 100000000,
                                     .line_bytes_max = 4096,
                                     .memory_max = INT64_C(1) << 32,

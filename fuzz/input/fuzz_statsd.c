@@ -43,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         choice >> 2 & 1 ? INPUT_STATSD_BOTH : INPUT_STATSD_LABELS,
                                     .legacy_namespace = choice >> 3 & 1,
                                     .flush_interval_ns = NS_PER_SEC,
+                                    .flush_counts = true,
+                                    .sanitize = !(choice & 32),
                                     .expire_ns = 2 * NS_PER_SEC,
                                     .names_max = 100,
                                     .line_bytes_max = 1000,

@@ -117,7 +117,9 @@ static int check_file(const char *path, int forced)
     diag_init(&diag);
     int err = server_read_file(path, (size_t)64 << 20, arena, &text, &diag);
     if (!err) {
-        err = text_yaml_parse(text, arena, &root, &diag);
+        bool is_js = slice_ends_with(slice_cstr(path), SLICE(".js"));
+        if (!is_js)
+            err = text_yaml_parse(text, arena, &root, &diag);
         if (!err) {
             kind = forced >= 0 ? (enum kind)forced : recognise(path, root);
             if (kind == KIND_RULES || kind == KIND_LOG_RULES)

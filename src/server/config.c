@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "net/url.h"
+#include "server/statsd_js.h"
 #include "text/go_time.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
@@ -187,14 +188,56 @@ static bool names_key(struct slice assignment, const char *key)
     return eq > 0 && slice_eq_cstr(slice_trim(slice_first(assignment, (size_t)eq)), key);
 }
 
+static bool is_js(const char *name)
+{
+    return name && slice_ends_with(slice_cstr(name), SLICE(".js"));
+}
+
+/* Everything over the defaults, last one wins: the Node daemon's file, the own file, the
+ * environment, --set. */
+static int apply_all(struct server_config *c, const char *js_name, struct slice js,
+                     const struct server_config_source *source, struct diag *diag)
+{
+    const struct text_conf_field *fields = server_config_fields;
+    size_t count = server_config_field_count;
+    int err = 0;
+    text_conf_defaults(fields, count, c, c->arena);
+    if (js_name)
+        err = server_statsd_js_apply(js_name, js, c, diag);
+    if (err)
+        return err;
+    if (c->root && (err = text_conf_apply_yaml(fields, count, c, c->root, c->arena, diag))) {
+        diag_set_file(diag, c->file);
+        return err;
+    }
+    if (source && source->environment)
+        err = text_conf_apply_env(fields, count, c, "PHAROS_", source->environment, ignored_env,
+                                  c->arena, diag);
+    if (!err && source && source->data)
+        c->data = arena_strdup(c->arena, source->data);
+    for (size_t i = 0; !err && source && i < source->set_count; i++)
+        err = text_conf_apply_set(fields, count, c, slice_cstr(source->sets[i]), c->arena, diag);
+    return err;
+}
+
+static bool chose_main_listen(const struct server_config *c,
+                              const struct server_config_source *source)
+{
+    bool chosen = node_of(c, "main.listen") != NULL;
+    for (char *const *e = source ? source->environment : NULL; e && *e; e++)
+        chosen |= strncmp(*e, "PHAROS_MAIN_LISTEN=", 19) == 0;
+    for (size_t i = 0; source && i < source->set_count; i++)
+        chosen |= names_key(slice_cstr(source->sets[i]), "main.listen");
+    return chosen;
+}
+
 int server_config_parse(const char *name, struct slice text,
                         const struct server_config_source *source, struct server_config **out,
                         struct diag *diag)
 {
     struct diag own;
     struct server_config *c = mem_calloc(1, sizeof(*c));
-    const struct text_conf_field *fields = server_config_fields;
-    size_t count = server_config_field_count;
+    struct slice js = {0};
     int err = 0;
     if (!diag) {
         diag = &own;
@@ -204,32 +247,25 @@ int server_config_parse(const char *name, struct slice text,
     c->arena = arena_new(0, NULL);
     c->file = name ? arena_strdup(c->arena, name) : NULL;
     c->text = arena_slice(c->arena, text);
-    text_conf_defaults(fields, count, c, c->arena);
-    if (c->text.len) {
-        err = text_yaml_parse(c->text, c->arena, &c->root, diag);
-        if (!err)
-            err = text_conf_apply_yaml(fields, count, c, c->root, c->arena, diag);
-        if (err) {
+    if (is_js(name)) {
+        err = apply_all(c, name, c->text, source, diag);
+    } else {
+        if (c->text.len && (err = text_yaml_parse(c->text, c->arena, &c->root, diag)))
             diag_set_file(diag, name);
-            goto out;
+        if (!err)
+            err = apply_all(c, NULL, js, source, diag);
+        if (!err && c->statsd_config_file[0]) {
+            const char *path = c->statsd_config_file;
+            err = server_read_file(path, CONFIG_BYTES_MAX, c->arena, &js, diag);
+            if (!err)
+                err = apply_all(c, path, js, source, diag);
+            if (err)
+                diag_wrap(diag, "statsd.config_file");
         }
     }
-    c->main_listen_set = node_of(c, "main.listen") != NULL;
-    if (source && source->environment) {
-        err = text_conf_apply_env(fields, count, c, "PHAROS_", source->environment, ignored_env,
-                                  c->arena, diag);
-        for (char *const *e = source->environment; *e; e++)
-            c->main_listen_set |= strncmp(*e, "PHAROS_MAIN_LISTEN=", 19) == 0;
-    }
-    if (!err && source && source->data)
-        c->data = arena_strdup(c->arena, source->data);
-    for (size_t i = 0; !err && source && i < source->set_count; i++) {
-        err = text_conf_apply_set(fields, count, c, slice_cstr(source->sets[i]), c->arena, diag);
-        c->main_listen_set |= names_key(slice_cstr(source->sets[i]), "main.listen");
-    }
+    c->main_listen_set = chose_main_listen(c, source);
     if (!err)
         err = check(c, diag);
-out:
     if (err) {
         server_config_free(c);
         return err;

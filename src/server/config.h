@@ -67,6 +67,7 @@ struct server_config {
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;
 
+    const char *statsd_config_file;    /* of the Node daemon; "": none */
     struct input_statsd_config statsd; /* but for `listen`: doors.statsd.listen */
 
     const char *syslog_zone;

@@ -12,6 +12,7 @@ static const char *const off_on[] = {"off", "on", NULL};
 static const char *const durabilities[] = {"group", "os", NULL};
 static const char *const statsd_parsers[] = {"strict", "node", NULL};
 static const char *const statsd_names[] = {"labels", "graphite", "both", NULL};
+static const char *const statsd_deletes[] = {"auto", "on", "off", NULL};
 static const char *const statsd_gauge_signs[] = {"delta", "absolute", NULL};
 static const char *const span_names[] = {"tempo", "otel", "both", NULL};
 static const char *const span_histograms[] = {"classic", "native", "both", NULL};
@@ -189,13 +190,29 @@ const struct text_conf_field server_config_fields[] = {
     {"rules.notification_memory", TEXT_CONF_SIZE, AT(rules_notification_memory), "64MiB", 65536, INT64_MAX, NULL, "memory of the alerts waiting to be posted; the oldest give way", true, false},
 
     {"outputs", TEXT_CONF_NODE, AT(outputs), NULL, 0, 0, NULL, "other systems that get metrics as well: a name for each, below it type, url and more (docs/outputs.md)", true, false},
+    {"statsd.config_file", TEXT_CONF_STRING, AT(statsd_config_file), "", 0, 0, NULL, "a config.js of the Node daemon or its proxy whose settings hold where nothing else is said; plain data, nothing is run", false, false},
     {"statsd.parser", TEXT_CONF_CHOICE, AT(statsd.parser), "strict", 0, 0, statsd_parsers, "strict refuses what no dialect defines; node takes what the Node daemon takes, oddities included", false, false},
     {"statsd.names", TEXT_CONF_CHOICE, AT(statsd.names), "labels", 0, 0, statsd_names, "how StatsD's metrics are stored: labels (Prometheus series that add up), graphite (the Node daemon's namespaces, an interval at a time), or both", false, false},
     {"statsd.flush_interval", TEXT_CONF_DURATION, AT(statsd.flush_interval_ns), "10s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how long samples are added up before they are stored", false, false},
     {"statsd.expire", TEXT_CONF_DURATION, AT(statsd.expire_ns), "5m", 0, INT64_MAX, NULL, "a name that nobody sends for this long ends; 0 = never, as with the Node daemon", false, false},
     {"statsd.delete_idle", TEXT_CONF_BOOL, AT(statsd.delete_idle), "false", 0, 0, NULL, "graphite names: what got nothing in an interval is left out at once instead of repeated (deleteIdleStats)", false, false},
+    {"statsd.delete_counters", TEXT_CONF_CHOICE, AT(statsd.delete_counters), "auto", 0, 0, statsd_deletes, "the same for counters alone; auto: as delete_idle says (deleteCounters)", false, false},
+    {"statsd.delete_timers", TEXT_CONF_CHOICE, AT(statsd.delete_timers), "auto", 0, 0, statsd_deletes, "for timers (deleteTimers)", false, false},
+    {"statsd.delete_sets", TEXT_CONF_CHOICE, AT(statsd.delete_sets), "auto", 0, 0, statsd_deletes, "for sets (deleteSets)", false, false},
+    {"statsd.delete_gauges", TEXT_CONF_CHOICE, AT(statsd.delete_gauges), "auto", 0, 0, statsd_deletes, "for gauges (deleteGauges)", false, false},
+    {"statsd.gauges_max_ttl", TEXT_CONF_INT, AT(statsd.gauges_max_ttl), "1", 1, INT32_MAX, NULL, "flushes a gauge that is deleted when idle is shown from its last sample on (gaugesMaxTTL)", false, false},
     {"statsd.gauge_sign", TEXT_CONF_CHOICE, AT(statsd.gauge_sign), "delta", 0, 0, statsd_gauge_signs, "what +n and -n do to a gauge: change it, or (absolute, as DogStatsD's agent) be its value; =-n is always a value", false, false},
     {"statsd.percentiles", TEXT_CONF_STRING, AT(statsd.percentiles), "90", 0, 0, NULL, "graphite names: of timers, comma-separated; negative ones from the top (percentThreshold)", false, false},
+    {"statsd.timer_metrics", TEXT_CONF_STRING, AT(statsd.timer_metrics), "", 0, 0, NULL, "graphite names: which statistics of timers, comma-separated, as in count, median, upper_percent, histogram; empty: all (calculatedTimerMetrics)", false, false},
+    {"statsd.histogram", TEXT_CONF_NODE, AT(statsd.histogram), NULL, 0, 0, NULL, "graphite names: bins of timers, a list of {metric: part of the name, bins: [1, 10, inf]}; the first that fits (histogram)", false, false},
+    {"statsd.overrides", TEXT_CONF_NODE, AT(statsd.overrides), NULL, 0, 0, NULL, "graphite names: a list of {match: api.*} with percentiles, timer_metrics, bins, delete_idle, gauges_max_ttl or expire of its own; the first that fits", false, false},
+    {"statsd.flush_counts", TEXT_CONF_BOOL, AT(statsd.flush_counts), "true", 0, 0, NULL, "graphite names: the sum of an interval beside the rate of counters (flush_counts)", false, false},
+    {"statsd.sanitize", TEXT_CONF_BOOL, AT(statsd.sanitize), "true", 0, 0, NULL, "statsd.parser node: names lose what is not [a-zA-Z0-9_.;=-] as they come, not only in Graphite's names (keyNameSanitize)", false, false},
+    {"statsd.key_flush.interval", TEXT_CONF_DURATION, AT(statsd.key_flush_interval_ns), "0", 0, INT64_MAX, NULL, "how often the busiest names are logged; 0 = never (keyFlush)", false, false},
+    {"statsd.key_flush.percent", TEXT_CONF_INT, AT(statsd.key_flush_percent), "100", 1, 100, NULL, "of all names, the busiest", false, false},
+    {"statsd.key_flush.log", TEXT_CONF_STRING, AT(statsd.key_flush_log), "", 0, 0, NULL, "a file they are appended to; empty: standard output", false, false},
+    {"statsd.proxy.nodes", TEXT_CONF_STRING, AT(statsd.proxy_nodes), "", 0, 0, NULL, "StatsD daemons, host:port:adminport, comma-separated: each name goes on to one of them, chosen as the Node daemon's proxy does, and nothing is added up here", false, false},
+    {"statsd.proxy.check_interval", TEXT_CONF_DURATION, AT(statsd.proxy_check_interval_ns), "10s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how often their admin ports are asked for their health", false, false},
     {"statsd.mapping_file", TEXT_CONF_STRING, AT(statsd.mapping_file), "", 0, 0, NULL, "a mapping file of statsd_exporter, for labels", true, false},
     {"statsd.repeat_to", TEXT_CONF_STRING, AT(statsd.repeat_to), "", 0, 0, NULL, "other StatsD daemons that get every packet as well, over UDP: host:port, comma-separated (the Node daemon's repeater)", false, false},
     {"statsd.unix_datagram", TEXT_CONF_STRING, AT(statsd.unix_datagram), "", 0, 0, NULL, "path of a Unix datagram socket to receive on as well, as DogStatsD's agent has one", false, false},

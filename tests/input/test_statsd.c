@@ -257,6 +257,8 @@ static void keep_logs(struct pipe_sink *sink, const struct data_event_batch *b, 
 static struct input_statsd_config plain_config(void)
 {
     return (struct input_statsd_config){.flush_interval_ns = 10 * NS_PER_SEC,
+                                        .flush_counts = true,
+                                        .sanitize = true,
                                         .expire_ns = 300 * NS_PER_SEC,
                                         .names_max = 1000,
                                         .line_bytes_max = 4096,

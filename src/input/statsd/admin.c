@@ -350,6 +350,15 @@ static void print_config(struct input_statsd *s, struct buf *out)
         c->global_suffix);
 }
 
+/* The Node daemon's proxy has its own commands. */
+static void print_status(struct input_statsd *s, struct buf *out)
+{
+    int64_t now = s->env.os->ops->now_ns(s->env.os);
+    buf_printf(out, "uptime: %lld\nnodes: ", (long long)((now - s->started_ns) / NS_PER_SEC));
+    statsd__proxy_names(s->proxy, out);
+    buf_append_char(out, '\n');
+}
+
 static void health(struct input_statsd *s, struct slice rest, struct buf *out)
 {
     struct slice word = {0};
@@ -368,7 +377,11 @@ bool input_statsd_command(struct input_statsd *s, struct slice line, struct buf 
     if (!rest.ptr)
         rest.ptr = "";
     slice_split(&rest, ' ', &command);
-    if (slice_eq(command, SLICE("help")))
+    if (s->proxy && slice_eq(command, SLICE("help")))
+        buf_append_cstr(out, "Commands: config, health, status, quit\n\n");
+    else if (s->proxy && slice_eq(command, SLICE("status")))
+        print_status(s, out);
+    else if (slice_eq(command, SLICE("help")))
         buf_append_cstr(out, "Commands: stats, counters, timers, gauges, delcounters, deltimers, "
                              "delgauges, health, config, quit\n\n");
     else if (slice_eq(command, SLICE("config")))

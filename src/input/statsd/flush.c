@@ -82,6 +82,8 @@ static void take_shard(struct input_statsd *s, struct statsd_shard *shard, int64
         e->seen_flush = (uint32_t)s->flushes;
         e->is_found = true;
         e->last_samples = slot->samples;
+        if (s->config.key_flush_interval_ns)
+            statsd__key_flush_count(s, e, slot->samples);
         resolve(s, shard, e);
         if (!slot->only_timed) {
             if (e->series && labels)
@@ -191,6 +193,8 @@ void statsd__flush(struct input_statsd *s, int64_t ts_ns)
         for (size_t i = 0; i < s->shard_count; i++)
             sweep(s, &s->shards[i], idle);
     }
+    if (s->config.key_flush_interval_ns)
+        statsd__key_flush_write(s, ts_ns);
     s->last_flush_ns = ts_ns;
     s->flush_took_ns = s->env.os->ops->monotonic_ns(s->env.os) - begun;
     pthread_mutex_unlock(&s->lock);

@@ -34,6 +34,7 @@ static const struct {
     [STATSD_NAME_LIMIT] = {"name_limit", "a new name over limits.statsd.names"},
     [STATSD_MEMORY] = {"memory", "values of timers and sets hold limits.statsd.memory already"},
     [STATSD_DROPPED] = {"dropped", "the mapping file says action: drop"},
+    [STATSD_NO_NODE] = {"no_node", "none of statsd.proxy.nodes is up"},
 };
 
 const char *statsd_reason_name(enum statsd_reason reason)

@@ -53,6 +53,7 @@ enum statsd_reason {
     STATSD_NAME_LIMIT,
     STATSD_MEMORY,
     STATSD_DROPPED, /* by the mapping file */
+    STATSD_NO_NODE, /* of the proxy: no daemon is up */
     STATSD_REASON_COUNT
 };
 /* "bad_value", ... for counters and the API. */
@@ -74,6 +75,7 @@ struct statsd_sample {
 
 struct statsd_parser {
     bool is_node;
+    bool keep_names;      /* node: not sanitised (keyNameSanitize false) */
     bool gauges_absolute; /* strict: "-5|g" is minus five, as DogStatsD's agent has it */
     /* STATSD_OK, or why the sample is not taken. */
     enum statsd_reason (*on_sample)(void *ctx, const struct statsd_sample *sample);

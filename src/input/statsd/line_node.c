@@ -91,8 +91,16 @@ static bool parse_rate(struct slice text, double *out)
     return js_number(slice_make(text.ptr + 1, n - 1), out) && n > 1;
 }
 
+static void append_name(struct statsd_parser *p, struct slice name, struct buf *out)
+{
+    if (p->keep_names)
+        buf_append_slice(out, name);
+    else
+        statsd__wash(name, out);
+}
+
 /* ";tag=value" for each: the first ';' of a tag is '_', its first ':' is '='. */
-static void append_tags(struct buf *out, struct slice tags)
+static void append_tags(struct statsd_parser *p, struct buf *out, struct slice tags)
 {
     struct slice tag;
     struct buf one = {0};
@@ -106,7 +114,7 @@ static void append_tags(struct buf *out, struct slice tags)
         if (c)
             *c = '=';
         buf_append_char(out, ';');
-        statsd__wash(buf_slice(&one), out);
+        append_name(p, buf_slice(&one), out);
     }
     buf_deinit(&one);
 }
@@ -157,9 +165,9 @@ void statsd__node_line(struct statsd_parser *p, struct slice line)
     }
     slice_split(&body, ':', &key);
     buf_clear(&p->scratch);
-    statsd__wash(key, &p->scratch);
+    append_name(p, key, &p->scratch);
     if (tags.len)
-        append_tags(&p->scratch, tags);
+        append_tags(p, &p->scratch, tags);
     s.name = p->scratch.len ? buf_slice(&p->scratch) : SLICE("");
     if (!body.ptr) { /* no colon at all */
         p->on_refused(p->ctx, STATSD_BAD_LINE, line);

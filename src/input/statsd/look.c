@@ -183,6 +183,10 @@ void input_statsd_look(struct input_statsd *s, struct codec_json_writer *w)
     codec_json_put_int(w, "waiting_bytes", s->limits.memory);
     put_listeners(s, w);
     put_refusals(s, w);
+    if (s->proxy) {
+        codec_json_key(w, SLICE("proxy"));
+        statsd__proxy_look(s->proxy, w);
+    }
     pthread_mutex_lock(&s->lock);
     codec_json_put_int(w, "series", (int64_t)s->series.len);
     codec_json_put_int(w, "paths", (int64_t)s->paths.len);

@@ -57,6 +57,7 @@ void statsd__paths_resolve(struct input_statsd *s, struct statsd_entry *e)
         at->value.ptr = path;
         path->key = slice_from(at->key, 1);
         path->kind = (uint8_t) class;
+        path->options = statsd__options_of(s->options, path->key);
         if (class == STATSD_TIMER)
             path->values = mem_calloc(1, sizeof(*path->values));
         if (class == STATSD_SET)
@@ -154,7 +155,11 @@ static void emit_named(struct emitting *e, const char *prefix, const char *secon
     add_part(&e->name, slice_cstr(second));
     if (e->name.len)
         buf_append_char(&e->name, '.');
-    buf_append_slice(&e->name, tags < 0 ? key : slice_first(key, (size_t)tags));
+    struct slice name = tags < 0 ? key : slice_first(key, (size_t)tags);
+    if (e->s->config.sanitize)
+        buf_append_slice(&e->name, name);
+    else
+        statsd__wash(name, &e->name); /* Graphite's back end does it then */
     add_part(&e->name, stat);
     add_part(&e->name, slice_cstr(e->s->config.global_suffix));
     if (tags >= 0)
@@ -168,10 +173,12 @@ static void emit_counter(struct emitting *e, struct slice key, double value)
     double rate = value / ((double)c->flush_interval_ns / 1e9);
     if (c->legacy_namespace) {
         emit_named(e, "stats", "", key, SLICE(""), rate);
-        emit_named(e, "stats_counts", "", key, SLICE(""), value);
+        if (c->flush_counts)
+            emit_named(e, "stats_counts", "", key, SLICE(""), value);
     } else {
         emit_named(e, c->global_prefix, c->prefix_counter, key, SLICE("rate"), rate);
-        emit_named(e, c->global_prefix, c->prefix_counter, key, SLICE("count"), value);
+        if (c->flush_counts)
+            emit_named(e, c->global_prefix, c->prefix_counter, key, SLICE("count"), value);
     }
 }
 
@@ -198,8 +205,7 @@ static void emit_timer(struct emitting *e, struct statsd_path *path)
     if (v->values.len)
         qsort(v->values.items, v->values.len, sizeof(double), by_value);
     statsd__timing(v->values.items, v->values.len, v->count,
-                   (double)s->config.flush_interval_ns / 1e9, s->percentiles, s->percentile_count,
-                   emit_stat, e);
+                   (double)s->config.flush_interval_ns / 1e9, path->options, emit_stat, e);
     vec_free(&v->values);
     v->count = 0;
 }
@@ -269,15 +275,25 @@ void statsd__path_end(struct input_statsd *s, struct statsd_path *path)
     statsd__path_unref(path);
 }
 
+/* Idle for as long as its options let it be shown. */
+static bool is_over(struct statsd_path *path, int64_t ts_ns)
+{
+    const struct statsd_options *o = path->options;
+    path->idle = path->is_touched ? 0 : path->idle + 1;
+    if (path->is_touched)
+        return false;
+    return (o->delete_idle[path->kind] &&
+            path->idle >= (path->kind == STATSD_GAUGE ? o->gauge_flushes : 1)) ||
+           (o->expire_ns && ts_ns - path->seen_ns >= o->expire_ns);
+}
+
 void statsd__paths_emit(struct input_statsd *s, int64_t ts_ns)
 {
     struct emitting e = {.s = s, .ts_ns = ts_ns};
     size_t kept = 0;
     for (size_t i = 0; i < s->paths.len; i++) {
         struct statsd_path *path = s->paths.items[i];
-        if (!path->is_touched &&
-            (s->config.delete_idle ||
-             (s->config.expire_ns && ts_ns - path->seen_ns >= s->config.expire_ns))) {
+        if (is_over(path, ts_ns)) {
             statsd__path_end(s, path);
             continue;
         }

@@ -105,6 +105,8 @@ static void turn_end(struct turn *t, int64_t packets)
     struct input_statsd *s = t->feed.s;
     int64_t lines = p->lines - t->lines, samples = p->samples - t->samples,
             rates = p->rates_out_of_range - t->rates;
+    if (s->proxy)
+        statsd__proxy_flush(s->proxy, (size_t)(t->feed.shard - s->shards));
     pthread_mutex_unlock(&t->feed.shard->lock);
     counter_add(&counters[LINES], lines);
     counter_add(&counters[SAMPLES], samples);
@@ -144,6 +146,21 @@ static void repeat_stream(struct input_statsd *s, struct slice bytes)
     }
 }
 
+/* One packet, added up or sent on. */
+static void take_packet(struct turn *t, struct slice packet)
+{
+    struct input_statsd *s = t->feed.s;
+    if (!s->proxy) {
+        statsd_parse(t->parser, packet);
+        return;
+    }
+    size_t homeless;
+    t->parser->lines += (int64_t)statsd__proxy_lines(s->proxy, (size_t)(t->feed.shard - s->shards),
+                                                     packet, &homeless);
+    for (size_t i = 0; i < homeless; i++)
+        on_refused(&t->feed, STATSD_NO_NODE, packet);
+}
+
 static void on_datagrams(size_t socket, const struct net_datagram *d, size_t count, void *ctx)
 {
     struct input_statsd *s = ctx;
@@ -154,7 +171,7 @@ static void on_datagrams(size_t socket, const struct net_datagram *d, size_t cou
         if (d[i].cut)
             on_refused(&t.feed, STATSD_TOO_LONG, d[i].bytes);
         else if (d[i].bytes.len)
-            statsd_parse(t.parser, d[i].bytes);
+            take_packet(&t, d[i].bytes);
     }
     turn_end(&t, (int64_t)count);
     for (size_t i = 0; s->repeat_count && i < count; i++)
@@ -165,7 +182,7 @@ void input_statsd_feed(struct input_statsd *s, size_t shard, struct slice packet
 {
     struct turn t;
     turn_begin(&t, s, shard % s->shard_count, peer);
-    statsd_parse(t.parser, packet);
+    take_packet(&t, packet);
     turn_end(&t, 1);
 }
 
@@ -272,26 +289,6 @@ static void stop_timer(void *arg)
 
 /* --- settings --- */
 
-static int parse_percentiles(struct input_statsd *s, struct diag *diag)
-{
-    struct slice rest = slice_cstr(s->config.percentiles), item;
-    size_t max = 1;
-    for (size_t i = 0; i < rest.len; i++)
-        max += rest.ptr[i] == ',';
-    s->percentiles = ARENA_ARRAY(s->arena, double, max);
-    while (rest.len && slice_split(&rest, ',', &item)) {
-        double p;
-        item = slice_trim(item);
-        if (!codec_text_to_double(item, &p, NULL) || !(fabs(p) > 0 && fabs(p) <= 100))
-            return diag_set(diag, ERR_INVALID,
-                            "statsd.percentiles: \"%.*s\" is no percentile: numbers from -100 to "
-                            "100 without 0 are expected, separated by commas, as in 90, 99.9, -10",
-                            SLICE_FMT(item));
-        s->percentiles[s->percentile_count++] = p;
-    }
-    return 0;
-}
-
 static int open_repeaters(struct input_statsd *s, struct diag *diag)
 {
     struct slice rest = slice_cstr(s->config.repeat_to), item;
@@ -349,7 +346,8 @@ static void copy_strings(struct input_statsd *s)
         &s->config.unix_stream,   &s->config.percentiles,   &s->config.repeat_to,
         &s->config.mapping_file,  &s->config.global_prefix, &s->config.prefix_counter,
         &s->config.prefix_timer,  &s->config.prefix_gauge,  &s->config.prefix_set,
-        &s->config.global_suffix, &s->config.prefix_stats};
+        &s->config.global_suffix, &s->config.prefix_stats,  &s->config.key_flush_log,
+        &s->config.proxy_nodes};
     for (size_t i = 0; i < ARRAY_LEN(strings); i++)
         *strings[i] = arena_strdup(s->arena, *strings[i] ? *strings[i] : "");
 }
@@ -361,23 +359,26 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     *out = NULL;
     s->env = *env;
     s->config = *config;
+    s->config.histogram = s->config.overrides = NULL; /* not to be kept */
     s->arena = arena_new(0, NULL);
     copy_strings(s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->timer_lock, NULL);
     pthread_cond_init(&s->timer_idle, NULL);
-    s->limits =
-        (struct statsd_limits){.names_max = (size_t)config->names_max,
-                               .name_bytes_max = (size_t)MIN(config->line_bytes_max, UINT16_MAX),
-                               .memory_max = config->memory_max,
-                               .keep_values = statsd__wants(s, INPUT_STATSD_AS_PATHS),
-                               .is_node = config->parser == INPUT_STATSD_NODE};
+    s->limits = (struct statsd_limits){
+        .names_max = (size_t)config->names_max,
+        .name_bytes_max = (size_t)MIN(config->line_bytes_max, UINT16_MAX),
+        .memory_max = config->memory_max,
+        .keep_values = statsd__wants(s, INPUT_STATSD_AS_PATHS),
+        .is_node = config->parser == INPUT_STATSD_NODE,
+        .is_washed = config->parser == INPUT_STATSD_NODE && config->sanitize};
     s->shard_count = env->loops ? net_loops_count(env->loops) : 1;
     s->shards = mem_calloc(s->shard_count, sizeof(*s->shards));
     s->parsers = mem_calloc(s->shard_count, sizeof(*s->parsers));
     for (size_t i = 0; i < s->shard_count; i++) {
         statsd__shard_init(&s->shards[i], &s->limits);
         s->parsers[i] = (struct statsd_parser){.is_node = s->limits.is_node,
+                                               .keep_names = !config->sanitize,
                                                .gauges_absolute = config->gauge_sign == 1,
                                                .on_sample = on_sample,
                                                .on_event = on_event,
@@ -391,11 +392,14 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     s->started_ns = s->last_flush_ns = wall_ns(s);
     s->last_message_ns = s->started_ns;
     register_counters();
-    int err = parse_percentiles(s, diag);
+    int err = statsd__options_new(config, s->arena, &s->options, diag);
     if (!err)
         err = open_repeaters(s, diag);
     if (!err)
         err = read_mapping(s->config.mapping_file, s, &s->mapping, diag);
+    if (!err && s->config.proxy_nodes[0])
+        err = statsd__proxy_new(env, s->config.proxy_nodes, config->proxy_check_interval_ns,
+                                s->shard_count, &s->proxy, diag);
     if (err) {
         input_statsd_stop(s);
         return err;
@@ -472,6 +476,8 @@ int input_statsd_start(struct input_statsd *s, struct diag *diag)
         close_all(s);
         return err;
     }
+    if (s->proxy)
+        statsd__proxy_start(s->proxy);
     s->timer_loop = net_loops_at(s->env.loops, 0);
     net_loop_post(s->timer_loop, start_timer, s);
     return 0;
@@ -515,6 +521,8 @@ void input_statsd_stop(struct input_statsd *s)
         return;
     close_all(s);
     stop_flushing(s);
+    statsd__proxy_free(s->proxy);
+    statsd__key_flush_free(s);
     for (size_t i = 0; i < s->shard_count; i++) {
         struct statsd_shard *shard = &s->shards[i];
         for (size_t k = 0; k < shard->cap; k++) { /* let go before the views go */

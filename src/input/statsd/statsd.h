@@ -8,6 +8,11 @@
 #include "input/input.h"
 
 enum input_statsd_parser { INPUT_STATSD_STRICT, INPUT_STATSD_NODE };
+enum input_statsd_delete {
+    INPUT_STATSD_DELETE_AUTO,
+    INPUT_STATSD_DELETE_ON,
+    INPUT_STATSD_DELETE_OFF
+};
 enum input_statsd_view { INPUT_STATSD_AS_LABELS, INPUT_STATSD_AS_PATHS, INPUT_STATSD_VIEWS };
 enum input_statsd_names { INPUT_STATSD_LABELS, INPUT_STATSD_GRAPHITE, INPUT_STATSD_BOTH };
 
@@ -28,6 +33,20 @@ struct input_statsd_config {
     const char *mapping_file;     /* of statsd_exporter; "": none */
     bool legacy_namespace;        /* stats.X and stats_counts.X, as the Node daemon does */
     bool delete_idle;             /* idle names are left out at once instead of repeated */
+    /* Of the Graphite namespaces, each an enum input_statsd_delete. */
+    int delete_counters, delete_timers, delete_sets, delete_gauges;
+    int64_t gauges_max_ttl;    /* flushes a deleted gauge is shown after its last sample */
+    bool flush_counts;         /* the interval's sum of counters beside its rate */
+    bool sanitize;             /* the Node parser washes names as they come */
+    const char *timer_metrics; /* "count, upper_percent"; "": all */
+    const struct text_yaml *histogram, *overrides; /* read by input_statsd_new; NULL: none */
+    int64_t key_flush_interval_ns;                 /* the busiest names go into a log; 0 = never */
+    int64_t key_flush_percent;
+    const char *key_flush_log; /* a file; "": standard output */
+    /* Packets go on to one of these daemons, by name, and nothing is added up here:
+     * "host:port:adminport, ..."; "": no proxy. */
+    const char *proxy_nodes;
+    int64_t proxy_check_interval_ns;
     /* Who else gets what a flush makes of a view (enum input_statsd_view), whether or not it is
      * stored; NULL: nobody. Called by the flush. */
     void (*forward)(void *ctx, int view, const struct data_metric_batch *batch);

@@ -9,6 +9,8 @@
 #include "input/statsd/identity.h"
 #include "input/statsd/index.h"
 #include "input/statsd/mapping.h"
+#include "input/statsd/options.h"
+#include "input/statsd/proxy.h"
 #include "input/statsd/statsd.h"
 #include "input/statsd/table.h"
 #include "net/stream.h"
@@ -54,6 +56,8 @@ struct statsd_path {
     uint8_t kind;
     bool is_dead, is_touched, is_deleted;
     uint32_t refs;
+    uint32_t idle; /* flushes since the last sample */
+    const struct statsd_options *options;
     int64_t seen_ns;
     double value; /* counters: of this interval; gauges: current */
     struct statsd_values *values;
@@ -68,8 +72,10 @@ struct input_statsd {
     struct input_env env;
     struct input_statsd_config config; /* strings in `arena` */
     struct arena *arena;
-    double *percentiles;
-    size_t percentile_count;
+    struct statsd_option_set *options;
+    struct statsd_proxy *proxy; /* NULL: names are added up here */
+    struct map *key_counts;     /* samples of names since key_flushed_ns; NULL: not counted */
+    int64_t key_flushed_ns;
     struct statsd_limits limits;
     struct statsd_shard *shards; /* one a loop */
     struct statsd_parser *parsers;
@@ -147,12 +153,19 @@ void statsd__batch_send(struct input_statsd *s);
 /* --- timing.c: statistics of a timer's values, as the Node daemon has them --- */
 /* `values` is sorted; calls `each` with "upper_90" and the like, in its order. */
 void statsd__timing(double *values, size_t count, double weight, double interval_s,
-                    const double *percentiles, size_t percentile_count,
+                    const struct statsd_options *options,
                     void (*each)(void *ctx, struct slice name, double value), void *ctx);
 
 /* --- events.c: DogStatsD's events and service checks --- */
 /* Adds a row, or says why not. */
 enum statsd_reason statsd__event(struct slice line, int64_t now_ns, struct data_event_batch *batch);
+
+/* --- key_flush.c: the busiest names into a log, as the Node daemon's keyFlush --- */
+void statsd__key_flush_count(struct input_statsd *s, const struct statsd_entry *e,
+                             uint32_t samples);
+/* Writes when it is time; the flush's end. */
+void statsd__key_flush_write(struct input_statsd *s, int64_t ts_ns);
+void statsd__key_flush_free(struct input_statsd *s);
 
 /* --- admin.c --- */
 int statsd__admin_start(struct input_statsd *s, struct diag *diag);

@@ -128,7 +128,7 @@ static enum statsd_reason check_name(const struct statsd_limits *limits,
 {
     if (sample->name.len + sample->tail.len > limits->name_bytes_max)
         return STATSD_TOO_LONG;
-    if (limits->is_node)
+    if (limits->is_washed)
         return STATSD_OK;
     for (size_t i = 0; i < sample->name.len; i++) {
         if ((unsigned char)sample->name.ptr[i] < ' ' || sample->name.ptr[i] == 0x7f)
@@ -142,7 +142,7 @@ static enum statsd_reason check_name(const struct statsd_limits *limits,
     }
     if (!codec_utf8_valid(sample->tail))
         return STATSD_BAD_TAG;
-    if (slice_find(sample->tail, SLICE("|#")) >= 0) {
+    if (!limits->is_node && slice_find(sample->tail, SLICE("|#")) >= 0) {
         struct slice n = sample->name;
         if (slice_find_char(n, '#') >= 0 || slice_find_char(n, ',') >= 0 ||
             (slice_find_char(n, '[') >= 0 && slice_find_char(n, ']') >= 0))

@@ -83,7 +83,8 @@ struct statsd_limits {
     size_t names_max, name_bytes_max;
     int64_t memory_max;       /* of values and set members that wait for a flush */
     _Atomic bool keep_values; /* for exact percentiles; else many are folded into a sketch */
-    bool is_node;             /* names are washed already: no checks */
+    bool is_node;             /* names are the Node daemon's */
+    bool is_washed;           /* and sanitised already: no checks */
     _Atomic size_t names;
     _Atomic int64_t memory;
 };

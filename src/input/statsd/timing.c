@@ -7,6 +7,7 @@
 #include "input/statsd/statsd_priv.h"
 
 struct out {
+    const struct statsd_options *options;
     void (*each)(void *ctx, struct slice name, double value);
     void *ctx;
 };
@@ -28,14 +29,31 @@ static void put(const struct out *o, const char *stat, const char *threshold, do
 {
     char name[CODEC_DOUBLE_TEXT_MAX + 32];
     int n = snprintf(name, sizeof(name), threshold ? "%s_%s" : "%s", stat, threshold);
-    o->each(o->ctx, slice_make(name, MIN((size_t)n, sizeof(name) - 1)), v);
+    struct slice whole = slice_make(name, MIN((size_t)n, sizeof(name) - 1));
+    if (statsd__options_want(o->options, whole))
+        o->each(o->ctx, whole, v);
+}
+
+/* How many values are in each bin; those above the last bound are in none. */
+static void put_bins(const struct out *o, const double *values, size_t count)
+{
+    size_t at = 0;
+    for (size_t k = 0; k < o->options->bin_count; k++) {
+        const struct statsd_bin *bin = &o->options->bins[k];
+        char name[CODEC_DOUBLE_TEXT_MAX + 16];
+        size_t before = at;
+        while (at < count && (isinf(bin->bound) || values[at] < bin->bound))
+            at++;
+        snprintf(name, sizeof(name), "histogram.%.*s", SLICE_FMT(bin->name));
+        put(o, name, NULL, (double)(at - before));
+    }
 }
 
 void statsd__timing(double *values, size_t count, double weight, double interval_s,
-                    const double *percentiles, size_t percentile_count,
+                    const struct statsd_options *options,
                     void (*each)(void *ctx, struct slice name, double value), void *ctx)
 {
-    struct out o = {each, ctx};
+    struct out o = {options, each, ctx};
     if (!count) {
         put(&o, "count", NULL, 0);
         put(&o, "count_ps", NULL, 0);
@@ -47,8 +65,8 @@ void statsd__timing(double *values, size_t count, double weight, double interval
         squares += values[i] * values[i];
     }
     double mean = sum / (double)count;
-    for (size_t k = 0; k < percentile_count; k++) {
-        double p = percentiles[k], part = 0, part_squares = 0;
+    for (size_t k = 0; k < options->percentile_count; k++) {
+        double p = options->percentiles[k], part = 0, part_squares = 0;
         size_t n = count, from = 0;
         char name[CODEC_DOUBLE_TEXT_MAX + 8];
         if (count > 1) {
@@ -81,4 +99,5 @@ void statsd__timing(double *values, size_t count, double weight, double interval
     put(&o, "sum_squares", NULL, squares);
     put(&o, "mean", NULL, mean);
     put(&o, "median", NULL, count % 2 ? values[mid] : (values[mid - 1] + values[mid]) / 2);
+    put_bins(&o, values, count);
 }
