@@ -407,8 +407,9 @@ static int read_value(struct js *p, struct text_yaml **out)
             err = read_value(p, out);
         if (!err)
             err = skip(p);
-        if (!err && (p->at == p->end || *p->at++ != ')'))
+        if (!err && (p->at == p->end || *p->at != ')'))
             err = fail(p, p->at, "a closing parenthesis is missing");
+        p->at += !err;
     } else if (c == '"' || c == '\'' || c == '`') {
         node->quoted = true;
         err = read_string(p, &node->value);

@@ -1,5 +1,7 @@
 """StatsD's door: lines over UDP, TCP and Unix sockets into series, logs and the status of the door."""
+import random
 import socket
+import time
 
 import pharos_test as pt
 
@@ -108,6 +110,93 @@ class StatsD(pt.Case):
             self.assertGreater(self.one.metric("pharos_statsd_repeated_packets_total"), 3)
         done = pt.run("check", self.file("bad.yml", "statsd:\n  repeat_to: nonsense\n"))
         self.assertIn("statsd.repeat_to", done.stdout + done.stderr)
+
+    def refused(self, reason):
+        return self.one.metric("pharos_statsd_refused_total", f'reason="{reason}"') or 0
+
+    def test_who_sends(self):
+        self.open()
+        self.udp("a:1|c\na:2|c\nbad")
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(b"a:1|c\n")
+            self.wait_value("a", 4)
+            rows = {r["kind"]: r for r in self.status()["senders"]}
+        self.assertEqual((rows["UDP"]["address"], rows["UDP"]["points"], rows["UDP"]["refused"]), ("127.0.0.1", 2, 1))
+        self.assertEqual((rows["stream"]["address"], rows["stream"]["points"]), ("127.0.0.1", 1))
+        self.udp("a:1|c")
+        pt.wait_for("the sum", lambda: {r["kind"]: r for r in self.status()["senders"]}["UDP"]["points"] == 3)
+
+    def test_percentiles_over_hosts_and_time(self):
+        self.open()
+        values = {"a": range(1, 201), "b": range(500, 900, 2)}
+        for host, times in values.items():
+            for at in range(0, 200, 50):
+                self.udp("\n".join(f"lat:{v}|ms|#host:{host}" for v in times[at:at + 50]))
+                time.sleep(0.1)
+        self.wait_value("sum(histogram_count(lat))", 400)
+        whole = sorted(v for times in values.values() for v in times)
+        for q in (0.1, 0.3, 0.8, 0.99):
+            exact = whole[int(q * (len(whole) - 1))] / 1000
+            found = self.value(f"histogram_quantile({q}, sum(lat))")
+            self.assertAlmostEqual(found, exact, delta=exact * 0.03, msg=f"{q}")
+
+    # --- bad input: counted, bounded, and whoever sends it goes on ---
+
+    def test_datagrams_as_large_as_they_get(self):
+        self.open()
+        lines = "\n".join(["large:1|c"] * 6550)
+        self.udp(lines)
+        self.wait_value("large", 6550)
+        self.udp("n" * 65000 + ":1|c\nafter:1|c")
+        self.wait_value("after", 1)
+        self.assertEqual(self.refused("too_long"), 1)
+
+    def test_rubbish(self):
+        self.open()
+        noise = random.Random(7)
+        packet = "page.views:12|c|@0.5|#a:b,c:d\nqueue:+3|g\nlat:1:2:3|ms\n_e{2,2}:ab|cd|t:error\n_sc|x|1|m:y"
+        sent = 0
+        for i in range(600):
+            if i < len(packet):  # cut off anywhere
+                bad = packet[:i].encode()
+            else:
+                bad = noise.randbytes(noise.randrange(1, 300))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.sendto(bad, ("127.0.0.1", self.port))
+            sent += 1
+        self.udp("fine:1|c")
+        self.wait_value("fine", 1)
+        look = self.status()
+        self.assertEqual(look["packets"], sent + 1)
+        self.assertGreater(sum(r["total"] for r in look["refused"]), 500)
+
+    def test_numbers_that_are_none(self):
+        self.open()
+        bad = ["NaN", "nan", "inf", "-inf", "Infinity", "0x10", "1e999", "1,5", "--1", "1_0", "", " "]
+        self.udp("\n".join(f"x:{v}|{t}" for v in bad for t in ("c", "g", "ms")))
+        self.udp("x:1|c|@NaN\nx:1|c|@x\nx:-1|ms\ngood:1|c\r\ngood:1|c\r\n")
+        self.wait_value("good", 2)
+        self.assertEqual(self.refused("bad_value") + self.refused("no_value"), 36)
+        self.assertEqual((self.refused("bad_rate"), self.refused("negative_time")), (2, 1))
+        self.assertEqual(self.one.query("x"), [])
+
+    def test_a_connection_survives_what_is_bad(self):
+        self.open()
+        slow = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(50)]
+        for s in slow:
+            self.addCleanup(s.close)
+            s.sendall(b"slow:1")  # and nothing more for now
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            for part in (b"half", b":", b"1|", b"c\r", b"\nbad\n:::|||\n\0\xff\n", b"x" * 200000, b"\nhalf:1|c\n"):
+                s.sendall(part)
+                time.sleep(0.02)
+            self.wait_value("half", 2)
+            self.assertGreaterEqual(self.refused("too_long"), 1)
+            s.sendall(b"half:1|c\n")
+            self.wait_value("half", 3)
+        for s in slow:
+            s.sendall(b"|c\n")
+        self.wait_value("slow", 50)
 
     def test_check_reads_the_mapping_file(self):
         bad = self.file("map.yml", "mappings:\n- match: a.b*\n  name: x\n")

@@ -250,6 +250,41 @@ static enum statsd_reason take_several(struct statsd_parser *p, struct slice nam
     return first;
 }
 
+/* What most lines are: whole digits and a type, at most tags behind it. In one walk; whatever is
+ * else leaves the sample as it was. */
+static inline bool is_plain(const char *at, const char *end, struct statsd_sample *s)
+{
+    const char *first = at;
+    uint64_t digits = 0;
+    enum statsd_kind kind;
+    while (at < end && (unsigned char)(*at - '0') < 10)
+        digits = digits * 10 + (unsigned char)(*at++ - '0');
+    if (at == first || at - first > 15 || end - at < 2 || *at != '|')
+        return false;
+    switch (at[1]) {
+    case 'c': kind = STATSD_COUNTER; break;
+    case 'g': kind = STATSD_GAUGE; break;
+    case 'h': kind = STATSD_HISTOGRAM; break;
+    case 'd': kind = STATSD_DISTRIBUTION; break;
+    case 'm':
+        if (end - at < 3 || at[2] != 's')
+            return false;
+        kind = STATSD_TIMER;
+        at++;
+        break;
+    default: return false;
+    }
+    at += 2;
+    if (at < end) {
+        if (end - at < 2 || at[0] != '|' || at[1] != '#' || find(at + 2, end, '|'))
+            return false;
+        s->tail = slice_make(at, (size_t)(end - at));
+    }
+    s->kind = kind;
+    s->value = (double)digits;
+    return true;
+}
+
 static enum statsd_reason parse_line(struct statsd_parser *p, const char *at, const char *end)
 {
     if (BASE_UNLIKELY(*at == '_') && p->on_event) {
@@ -264,6 +299,10 @@ static enum statsd_reason parse_line(struct statsd_parser *p, const char *at, co
         return STATSD_NO_NAME;
     struct statsd_sample s = {.weight = 1, .name = {at, (size_t)(colon - at)}};
     const char *value = colon + 1;
+    if (BASE_LIKELY(is_plain(value, end, &s))) {
+        p->samples++;
+        return p->on_sample(p->ctx, &s);
+    }
     const char *bar = find(value, end, '|');
     if (!bar)
         return value == end ? STATSD_NO_VALUE : STATSD_NO_TYPE;

@@ -3,8 +3,9 @@
 
 #include "input/statsd/statsd_priv.h"
 
-#define NAMES_SHOWN  100
-#define CELLS_A_TURN 4096
+#define NAMES_SHOWN   100
+#define CELLS_A_TURN  4096
+#define SENDERS_SHOWN 50
 
 static const char *const kind_names[STATSD_KIND_COUNT] = {[STATSD_COUNTER] = "counter",
                                                           [STATSD_GAUGE] = "gauge",
@@ -183,6 +184,16 @@ void input_statsd_look(struct input_statsd *s, struct codec_json_writer *w)
     codec_json_put_int(w, "waiting_bytes", s->limits.memory);
     put_listeners(s, w);
     put_refusals(s, w);
+    codec_json_key(w, SLICE("senders"));
+    codec_json_begin_array(w);
+    for (size_t i = 0; i < s->shard_count; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        statsd__tally_flush(s, &s->shards[i]);
+        pthread_mutex_unlock(&s->shards[i].lock);
+    }
+    input_senders_look(s->udp_senders, "UDP", SENDERS_SHOWN, w);
+    input_senders_look(s->tcp_senders, "stream", SENDERS_SHOWN, w);
+    codec_json_end_array(w);
     if (s->proxy) {
         codec_json_key(w, SLICE("proxy"));
         statsd__proxy_look(s->proxy, w);

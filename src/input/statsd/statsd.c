@@ -54,6 +54,7 @@ struct feed {
     const char *peer;                  /* NULL: of the datagram */
     const struct net_datagram *packet; /* NULL: a stream */
     struct data_event_batch *events;   /* NULL: none yet */
+    int64_t refused;                   /* lines, of all packets of the turn */
 };
 
 static int64_t wall_ns(struct input_statsd *s)
@@ -75,6 +76,7 @@ static void on_refused(void *ctx, enum statsd_reason reason, struct slice line)
         net_datagram_peer(f->packet, text, sizeof(text));
         peer = text;
     }
+    f->refused++;
     statsd__shard_refuse(f->shard, reason, line, peer, wall_ns(f->s));
     counter_add(&refused[reason], 1);
     f->s->bad_lines += reason != STATSD_DROPPED;
@@ -84,7 +86,7 @@ static void on_refused(void *ctx, enum statsd_reason reason, struct slice line)
 struct turn {
     struct feed feed;
     struct statsd_parser *parser;
-    int64_t lines, samples, rates;
+    int64_t lines, samples, rates, wall_ns;
 };
 
 static void turn_begin(struct turn *t, struct input_statsd *s, size_t shard, const char *peer)
@@ -93,6 +95,7 @@ static void turn_begin(struct turn *t, struct input_statsd *s, size_t shard, con
     t->parser = &s->parsers[shard];
     pthread_mutex_lock(&t->feed.shard->lock);
     t->feed.shard->now_ns = s->env.os->ops->monotonic_ns(s->env.os);
+    t->feed.shard->wall_ns = t->wall_ns = wall_ns(s);
     t->parser->ctx = &t->feed;
     t->lines = t->parser->lines;
     t->samples = t->parser->samples;
@@ -113,7 +116,7 @@ static void turn_end(struct turn *t, int64_t packets)
     if (rates)
         counter_add(&counters[RATES], rates);
     atomic_fetch_add_explicit(&s->packets, packets, memory_order_relaxed);
-    s->last_message_ns = wall_ns(s);
+    s->last_message_ns = t->wall_ns;
     if (t->feed.events) {
         counter_add(&counters[EVENTS], (int64_t)t->feed.events->rows.len);
         s->env.sink->logs(s->env.sink, t->feed.events, NULL, NULL);
@@ -167,11 +170,14 @@ static void on_datagrams(size_t socket, const struct net_datagram *d, size_t cou
     struct turn t;
     turn_begin(&t, s, socket % s->shard_count, NULL);
     for (size_t i = 0; i < count; i++) {
+        int64_t before = t.parser->lines, bad = t.feed.refused;
         t.feed.packet = &d[i];
         if (d[i].cut)
             on_refused(&t.feed, STATSD_TOO_LONG, d[i].bytes);
         else if (d[i].bytes.len)
             take_packet(&t, d[i].bytes);
+        bad = t.feed.refused - bad;
+        statsd__tally(s, t.feed.shard, d[i].from, MAX(t.parser->lines - before - bad, 0), bad);
     }
     turn_end(&t, (int64_t)count);
     for (size_t i = 0; s->repeat_count && i < count; i++)
@@ -183,7 +189,9 @@ void input_statsd_feed(struct input_statsd *s, size_t shard, struct slice packet
     struct turn t;
     turn_begin(&t, s, shard % s->shard_count, peer);
     take_packet(&t, packet);
+    int64_t good = MAX(t.parser->lines - t.lines - t.feed.refused, 0);
     turn_end(&t, 1);
+    input_senders_add(s->tcp_senders, peer, good, t.feed.refused, t.wall_ns);
 }
 
 static size_t shard_of(struct input_statsd *s, struct net_stream *stream)
@@ -386,6 +394,8 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     }
     s->series_index.is = statsd__series_is;
     s->path_map = map_new();
+    s->udp_senders = input_senders_new(0);
+    s->tcp_senders = input_senders_new(0);
     for (int view = 0; view < INPUT_STATSD_VIEWS; view++)
         s->batches[view] = data_metric_batch_new(SLICE("default"));
     s->batch = s->batches[INPUT_STATSD_AS_LABELS];
@@ -544,6 +554,8 @@ void input_statsd_stop(struct input_statsd *s)
     mem_free(s->families.cells);
     mem_free(s->series_index.cells);
     map_free(s->path_map);
+    input_senders_free(s->udp_senders);
+    input_senders_free(s->tcp_senders);
     mem_free(s->shards);
     mem_free(s->parsers);
     pthread_mutex_destroy(&s->lock);

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "codec/utf8.h"
 #include "data/event_batch.h"
+#include "input/senders.h"
 #include "input/statsd/identity.h"
 #include "input/statsd/index.h"
 #include "input/statsd/mapping.h"
@@ -73,6 +74,7 @@ struct input_statsd {
     struct input_statsd_config config; /* strings in `arena` */
     struct arena *arena;
     struct statsd_option_set *options;
+    struct input_senders *udp_senders, *tcp_senders;
     struct statsd_proxy *proxy; /* NULL: names are added up here */
     struct map *key_counts;     /* samples of names since key_flushed_ns; NULL: not counted */
     int64_t key_flushed_ns;
@@ -166,6 +168,13 @@ void statsd__key_flush_count(struct input_statsd *s, const struct statsd_entry *
 /* Writes when it is time; the flush's end. */
 void statsd__key_flush_write(struct input_statsd *s, int64_t ts_ns);
 void statsd__key_flush_free(struct input_statsd *s);
+
+/* --- tally.c: who sends how much --- */
+/* A datagram's; the shard's lock held. */
+void statsd__tally(struct input_statsd *s, struct statsd_shard *shard, const struct sockaddr *from,
+                   int64_t samples, int64_t refused);
+/* Hands over what a shard has; its lock held. */
+void statsd__tally_flush(struct input_statsd *s, struct statsd_shard *shard);
 
 /* --- admin.c --- */
 int statsd__admin_start(struct input_statsd *s, struct diag *diag);

@@ -89,8 +89,18 @@ struct statsd_limits {
     _Atomic int64_t memory;
 };
 
+#define STATSD_TALLIES 64
+
+/* Packets of one address since they were last handed over to the table of senders. */
+struct statsd_tally {
+    uint8_t len; /* of the address: 4 or 16; 0 = free */
+    uint8_t address[16];
+    int64_t samples, refused, last_ns;
+};
+
 struct statsd_shard {
-    pthread_mutex_t lock; /* of everything below */
+    pthread_mutex_t lock;                        /* of everything below */
+    struct statsd_tally tallies[STATSD_TALLIES]; /* of datagrams, by their address' hash */
     struct statsd_limits *limits;
     struct {
         uint64_t hash;
@@ -101,6 +111,7 @@ struct statsd_shard {
     statsd_entry_list touched[2];
     statsd_timed_list timed[2];
     int64_t now_ns; /* monotonic, of the batch at work */
+    int64_t wall_ns;
     struct statsd_refusal refusals[STATSD_REASON_COUNT];
     int64_t by_kind[STATSD_KIND_COUNT];
 };

@@ -11,6 +11,7 @@ import { Icon } from '../../shell/icons';
 import { Snippet } from '../../shell/Snippet';
 import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
+import { Outputs } from './Outputs';
 import { doorSnippets } from './snippets';
 import './status.css';
 
@@ -416,6 +417,7 @@ export default function StatusPage() {
         />
         <Refused list={refusals} />
         <Targets />
+        <Outputs />
         <Limits limits={s.limits ?? []} />
         <Build status={s} />
       </div>
