@@ -166,9 +166,10 @@ static void put_numbers(struct world *w, const char *query, const struct query_s
         for (size_t k = 0; k < r.series[i].labels.count; k++)
             buf_printf(out, "%.*s=%.*s ", SLICE_FMT(r.series[i].labels.items[k].name),
                        SLICE_FMT(r.series[i].labels.items[k].value));
-        for (size_t k = 0; k < r.series[i].count; k++)
-            buf_printf(out, "%lld:%.10g ", (long long)r.series[i].points[k].ts_ns,
-                       r.series[i].points[k].value);
+        for (size_t k = 0; k < r.series[i].count; k++) {
+            struct query_point p = query_point_at(&r.series[i], k);
+            buf_printf(out, "%lld:%.10g ", (long long)p.ts_ns, p.value);
+        }
     }
     *out_rows = stats.scan.rows_scanned;
     logql_expr_free(e);

@@ -3,15 +3,16 @@
  * address needs the place or somebody looks. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "input/statsd/statsd_priv.h"
 
 static void hand_over(struct input_statsd *s, struct statsd_tally *t)
 {
-    char peer[INET6_ADDRSTRLEN + 8] = "unix";
+    char host[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN + 8] = "unix";
     if (t->len > 1) {
-        inet_ntop(t->len == 4 ? AF_INET : AF_INET6, t->address, peer, INET6_ADDRSTRLEN);
-        strcat(peer, ":0"); /* its port is of no interest */
+        inet_ntop(t->len == 4 ? AF_INET : AF_INET6, t->address, host, sizeof(host));
+        snprintf(peer, sizeof(peer), "%s:0", host); /* its port is of no interest */
     }
     input_senders_add(s->udp_senders, peer, t->samples, t->refused, t->last_ns);
     t->len = 0;
