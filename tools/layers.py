@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 # Each library is called from one place only.
 ONLY_IN = {
     "uv.h": {"net"}, "llhttp.h": {"net"}, "nghttp2/nghttp2.h": {"net"}, "curl/curl.h": {"net"},
-    "openssl/": {"net"}, "wslay/": {"net"},
+    "resolv.h": {"net"}, "openssl/": {"net"}, "wslay/": {"net"},
     "zstd.h": {"codec"}, "lz4.h": {"codec"}, "libdeflate.h": {"codec"}, "zlib.h": {"codec"},
     "lzma.h": {"codec"}, "bzlib.h": {"codec"}, "snappy-c.h": {"codec"}, "brotli/": {"codec"},
     "systemd/": {"input"}, "xxhash.h": {"base"}, "yaml.h": {"text"}, "pcre2.h": {"text"}, "sqlite3.h": {"store"},

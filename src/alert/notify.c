@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/json_write.h"
-#include "input/scrape/peers.h"
+#include "discovery/peers.h"
 #include "net/http_client.h"
 #include "pipe/relabel.h"
 #include "text/duration.h"
@@ -39,7 +39,7 @@ static struct counter discovered = {.name = "pharos_notifications_alertmanagers_
 struct alert_notify_config {
     struct arena *arena;
     struct pipe_relabel relabel; /* alert_relabel_configs */
-    VEC(struct input_peers *) peers;
+    VEC(struct discovery_peers *) peers;
 };
 
 struct waiting {
@@ -72,7 +72,7 @@ struct alert_notifier {
     bool stopping, stopped;
     /* Where the Alertmanagers were when last looked for, one arena for all of it. */
     struct arena *view_arena;
-    struct input_peers_view *views;
+    struct discovery_peers_view *views;
     int64_t looked_ns;
     VEC(struct delivery) deliveries; /* of addresses that are in the views */
 };
@@ -84,7 +84,7 @@ void alert_notify_config_free(struct alert_notify_config *c)
     if (!c)
         return;
     for (size_t i = 0; i < c->peers.len; i++)
-        input_peers_free(c->peers.items[i]);
+        discovery_peers_free(c->peers.items[i]);
     vec_free(&c->peers);
     pipe_relabel_deinit(&c->relabel);
     arena_free(c->arena);
@@ -106,10 +106,10 @@ static int parse(const struct alert_notify_source *source, struct alert_notify_c
     if (!err && !text_yaml_is_null(list) && list->kind != TEXT_YAML_LIST)
         err = text_yaml_error(list, diag, ERR_INVALID, "alertmanagers takes a list");
     for (size_t i = 0; !err && !text_yaml_is_null(list) && i < list->count; i++) {
-        struct input_peers_source one = {list->items[i], source->base_dir,
-                                         source->ignore_unsupported};
-        struct input_peers *peers;
-        err = input_peers_new(&one, &peers, diag);
+        struct discovery_peers_source one = {list->items[i], source->base_dir,
+                                             source->ignore_unsupported};
+        struct discovery_peers *peers;
+        err = discovery_peers_new(&one, &peers, diag);
         if (!err)
             vec_push(&c->peers, peers);
     }
@@ -319,7 +319,7 @@ static bool in_views(const struct alert_notifier *n, const struct delivery *d)
 {
     if (!n->config || !n->views || d->entry >= n->config->peers.len)
         return false;
-    const struct input_peers_view *v = &n->views[d->entry];
+    const struct discovery_peers_view *v = &n->views[d->entry];
     for (size_t k = 0; k < v->url_count; k++) {
         if (slice_eq_cstr(v->urls[k], d->url))
             return true;
@@ -420,9 +420,9 @@ static void look(struct alert_notifier *n)
         return;
     arena_free(n->view_arena);
     n->view_arena = arena_new(0, NULL);
-    n->views = ARENA_ARRAY(n->view_arena, struct input_peers_view, n->config->peers.len + 1);
+    n->views = ARENA_ARRAY(n->view_arena, struct discovery_peers_view, n->config->peers.len + 1);
     for (size_t i = 0; i < n->config->peers.len; i++) {
-        input_peers_look(n->config->peers.items[i], n->env.os, n->view_arena, &n->views[i]);
+        discovery_peers_look(n->config->peers.items[i], n->env.os, n->view_arena, &n->views[i]);
         count += n->views[i].url_count;
     }
     n->looked_ns = now_ns;
@@ -433,7 +433,7 @@ static void look(struct alert_notifier *n)
 static void post_to(struct alert_notifier *n, size_t entry, struct slice url,
                     const struct buf *body, size_t count)
 {
-    const struct input_peers *peers = n->config->peers.items[entry];
+    const struct discovery_peers *peers = n->config->peers.items[entry];
     const struct net_client_header headers[] = {
         {SLICE_INIT("Content-Type"), SLICE_INIT("application/json")},
         {SLICE_INIT("User-Agent"), slice_cstr(n->env.version)}};
@@ -450,7 +450,7 @@ static void post_to(struct alert_notifier *n, size_t entry, struct slice url,
     p->url = mem_strdup(req.url);
     p->entry = entry;
     p->count = count;
-    if (input_peers_request(peers, n->env.os, arena, &req, &diag)) {
+    if (discovery_peers_request(peers, n->env.os, arena, &req, &diag)) {
         LOG_WARN("alert", "an Alertmanager cannot be asked", LOG_STR("alertmanager", p->url),
                  LOG_STR("error", diag.msg));
         counter_add(&errors, (int64_t)count);
@@ -474,9 +474,9 @@ static void send_batch(struct alert_notifier *n)
         n->batch_taken = false;
         look(n);
         for (size_t i = 0; n->config && i < n->config->peers.len; i++) {
-            const struct input_peers *peers = n->config->peers.items[i];
+            const struct discovery_peers *peers = n->config->peers.items[i];
             struct buf body = {0};
-            size_t encoded = encode(n, input_peers_payload_relabel(peers), count, &body);
+            size_t encoded = encode(n, discovery_peers_payload_relabel(peers), count, &body);
             for (size_t k = 0; encoded && k < n->views[i].url_count; k++)
                 post_to(n, i, n->views[i].urls[k], &body, encoded);
             buf_deinit(&body);
@@ -537,11 +537,49 @@ struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env)
     return n;
 }
 
+/* Discovery lives on the loop: there the old one ends and the new one begins. */
+struct swap {
+    struct alert_notifier *notifier;
+    struct alert_notify_config *old;
+};
+
+static void stop_discovery(struct alert_notify_config *c)
+{
+    for (size_t i = 0; c && i < c->peers.len; i++)
+        discovery_peers_stop(c->peers.items[i]);
+}
+
+static void on_discovered(void *ctx)
+{
+    struct alert_notifier *n = ctx;
+    pthread_mutex_lock(&n->lock);
+    n->looked_ns = INT64_MIN / 2; /* the next look is a fresh one */
+    pthread_mutex_unlock(&n->lock);
+}
+
+static void swap_on_loop(void *ctx)
+{
+    struct swap *s = ctx;
+    struct alert_notifier *n = s->notifier;
+    stop_discovery(s->old);
+    alert_notify_config_free(s->old);
+    mem_free(s);
+    /* Only this thread frees a configuration that was in force. */
+    pthread_mutex_lock(&n->lock);
+    struct alert_notify_config *c = n->stopping ? NULL : n->config;
+    pthread_mutex_unlock(&n->lock);
+    for (size_t i = 0; c && n->client && i < c->peers.len; i++)
+        discovery_peers_start(c->peers.items[i], n->env.os, n->env.loop, n->client, on_discovered,
+                              n);
+}
+
 void alert_notifier_apply(struct alert_notifier *n, struct alert_notify_config *config,
                           struct data_labels external_labels)
 {
+    struct swap *swap = mem_calloc(1, sizeof(*swap));
     pthread_mutex_lock(&n->lock);
-    struct alert_notify_config *old = n->config;
+    swap->notifier = n;
+    swap->old = n->config;
     n->config = config;
     alert__unpack(&n->external_labels);
     n->external_labels = alert__pack(external_labels.items, external_labels.count);
@@ -550,7 +588,7 @@ void alert_notifier_apply(struct alert_notifier *n, struct alert_notify_config *
     n->views = NULL;
     look(n);
     pthread_mutex_unlock(&n->lock);
-    alert_notify_config_free(old);
+    net_loop_post(n->env.loop, swap_on_loop, swap);
 }
 
 void alert_notifier_set_limits(struct alert_notifier *n, int64_t queue_max, int64_t queue_bytes_max)
@@ -564,6 +602,10 @@ void alert_notifier_set_limits(struct alert_notifier *n, int64_t queue_max, int6
 static void end_on_loop(void *ctx)
 {
     struct alert_notifier *n = ctx;
+    pthread_mutex_lock(&n->lock);
+    struct alert_notify_config *c = n->config;
+    pthread_mutex_unlock(&n->lock);
+    stop_discovery(c);
     net_client_free(n->client); /* calls in flight see ERR_CANCELLED */
     n->client = NULL;
     pthread_mutex_lock(&n->lock);

@@ -109,7 +109,7 @@ static const struct feature scrape_features[] = {{"extra_scrape_metrics", ON},
 
 static const struct feature discoveries[] = {
     {"aws", OFF},        {"azure", OFF},       {"consul", OFF},      {"digitalocean", OFF},
-    {"dns", OFF},        {"docker", OFF},      {"dockerswarm", OFF}, {"ec2", OFF},
+    {"dns", ON},         {"docker", OFF},      {"dockerswarm", OFF}, {"ec2", OFF},
     {"ecs", OFF},        {"elasticache", OFF}, {"eureka", OFF},      {"file", ON},
     {"gce", OFF},        {"hetzner", OFF},     {"http", ON},         {"ionos", OFF},
     {"kubernetes", OFF}, {"kuma", OFF},        {"lightsail", OFF},   {"linode", OFF},

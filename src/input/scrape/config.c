@@ -1,182 +1,20 @@
-#include "input/scrape/config_priv.h"
+#include "input/scrape/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "codec/number.h"
-#include "codec/utf8.h"
 #include "decode/prom_text.h"
 #include "text/duration.h"
 
-#define FILE_SD_REFRESH_NS (300 * NS_PER_SEC)
-#define HTTP_SD_REFRESH_NS (60 * NS_PER_SEC)
-
-/* --- target groups --- */
-
-static int read_labels(const struct text_yaml *map, struct arena *arena, struct data_labels *out,
-                       struct diag *diag)
-{
-    if (!map)
-        return 0;
-    if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, diag, ERR_INVALID, "labels are a map of names to values");
-    struct data_labels_builder b = {0};
-    int err = 0;
-    for (size_t i = 0; !err && i < map->count; i++) {
-        struct slice name = arena_slice(arena, map->keys[i]->value), value;
-        err = text_yaml_string(map->items[i], &value, diag);
-        if (!err && (!name.len || !codec_utf8_valid(name) || !codec_utf8_valid(value)))
-            err = text_yaml_error(map->keys[i], diag, ERR_INVALID,
-                                  "\"%.*s\" is not a valid label name", SLICE_FMT(name));
-        if (!err)
-            data_labels_builder_set(&b, name, arena_slice(arena, value));
-    }
-    struct data_labels labels;
-    if (!err)
-        err = data_labels_builder_finish(&b, &labels, diag);
-    if (!err)
-        *out = data_labels_copy(arena, labels);
-    data_labels_builder_deinit(&b);
-    return err;
-}
-
-int input__scrape_groups_yaml(const struct text_yaml *list, struct arena *arena,
-                              struct slice source, const struct input__scrape_group **out,
-                              size_t *out_count, struct diag *diag)
-{
-    static const char *const keys[] = {"targets", "labels", NULL};
-    *out = NULL;
-    *out_count = 0;
-    if (text_yaml_is_null(list))
-        return 0;
-    if (list->kind != TEXT_YAML_LIST)
-        return text_yaml_error(list, diag, ERR_INVALID,
-                               "a list of target groups ({targets: [...], labels: {...}}) is "
-                               "expected");
-    struct input__scrape_group *groups =
-        ARENA_ARRAY(arena, struct input__scrape_group, list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct text_yaml *map = list->items[i];
-        if (map->kind != TEXT_YAML_MAP)
-            return text_yaml_error(map, diag, ERR_INVALID,
-                                   "a target group is a map with targets and labels");
-        TRY(text_yaml_check_keys(map, "a target group", keys, diag));
-        const struct text_yaml *targets = input__conf_given(map, "targets");
-        groups[i].source = arena_printf(arena, "%.*s:%zu", SLICE_FMT(source), i);
-        if (targets && targets->kind != TEXT_YAML_LIST)
-            return text_yaml_error(targets, diag, ERR_INVALID,
-                                   "targets takes a list: [\"host:9100\"]");
-        struct slice *addresses = ARENA_ARRAY(arena, struct slice, targets ? targets->count : 0);
-        for (size_t k = 0; targets && k < targets->count; k++) {
-            TRY(text_yaml_string(targets->items[k], &addresses[k], diag));
-            addresses[k] = arena_slice(arena, addresses[k]);
-            if (slice_find_char(addresses[k], '/') >= 0)
-                return text_yaml_error(targets->items[k], diag, ERR_INVALID,
-                                       "\"%.*s\" is not a valid hostname: write host:port, the "
-                                       "scheme and path are settings of their own",
-                                       SLICE_FMT(addresses[k]));
-        }
-        groups[i].targets = addresses;
-        groups[i].target_count = targets ? targets->count : 0;
-        TRY(read_labels(input__conf_given(map, "labels"), arena, &groups[i].labels, diag));
-    }
-    *out = groups;
-    *out_count = list->count;
-    return 0;
-}
-
-/* --- http_config --- */
-
-/* --- discovery --- */
-
-static bool is_sd_pattern(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *star = strchr(path, '*');
-    bool kind = slice_ends_with(slice_cstr(name), SLICE(".json")) ||
-                slice_ends_with(slice_cstr(name), SLICE(".yml")) ||
-                slice_ends_with(slice_cstr(name), SLICE(".yaml"));
-    return kind && (!star || (star >= name && !strchr(star + 1, '*')));
-}
-
-static int read_file_sd(struct input__conf *p, const struct text_yaml *map,
-                        struct input__scrape_file_sd *sd)
-{
-    static const char *const keys[] = {"files", "refresh_interval", NULL};
-    if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "a file_sd_config is a map with files");
-    TRY(text_yaml_check_keys(map, "file_sd_configs", keys, p->diag));
-    const struct text_yaml *files = input__conf_given(map, "files");
-    if (!files || files->kind != TEXT_YAML_LIST || !files->count)
-        return text_yaml_error(files ? files : map, p->diag, ERR_INVALID,
-                               "file service discovery config must contain at least one path name");
-    sd->patterns = ARENA_ARRAY(p->arena, const char *, files->count);
-    sd->pattern_count = files->count;
-    for (size_t i = 0; i < files->count; i++) {
-        struct slice s;
-        TRY(text_yaml_string(files->items[i], &s, p->diag));
-        const char *path = arena_slice(p->arena, s).ptr;
-        if (!is_sd_pattern(path))
-            return text_yaml_error(files->items[i], p->diag, ERR_INVALID,
-                                   "path name \"%s\" is not valid for file discovery: it must end "
-                                   "in .json, .yml or .yaml, with at most one * in its last part",
-                                   path);
-        if (path[0] != '/' && p->source->base_dir)
-            path = arena_printf(p->arena, "%s/%s", p->source->base_dir, path).ptr;
-        sd->patterns[i] = path;
-    }
-    sd->refresh_ns = FILE_SD_REFRESH_NS;
-    return input__conf_duration(p, map, "refresh_interval", &sd->refresh_ns);
-}
-
-static int read_http_sd(struct input__conf *p, const struct text_yaml *map,
-                        struct input__scrape_http_sd *sd)
-{
-    static const char *const keys[] = {"url", "refresh_interval", HTTP_KEYS, NULL};
-    if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "an http_sd_config is a map with a url");
-    TRY(text_yaml_check_keys(map, "http_sd_configs", keys, p->diag));
-    TRY(input__conf_cstr(p, map, "url", &sd->url));
-    if (!sd->url || (strncmp(sd->url, "http://", 7) != 0 && strncmp(sd->url, "https://", 8) != 0))
-        return text_yaml_error(map, p->diag, ERR_INVALID,
-                               "http_sd_configs needs a url that begins with http:// or https://");
-    sd->refresh_ns = HTTP_SD_REFRESH_NS;
-    TRY(input__conf_duration(p, map, "refresh_interval", &sd->refresh_ns));
-    if (sd->refresh_ns <= 0)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "refresh_interval must be above 0");
-    TRY(input__conf_unbuilt(p, map, "oauth2", "of discovery only"));
-    int err = input__conf_http(p, map, &sd->http);
-    sd->http.oauth2 = NULL;
-    return err;
-}
-
-int input__conf_discovery(struct input__conf *p, const struct text_yaml *map,
-                          struct input__scrape_job *j)
-{
-    const struct text_yaml *list = input__conf_given(map, "static_configs");
-    TRY(input__scrape_groups_yaml(list, p->arena, arena_printf(p->arena, "static"), &j->groups,
-                                  &j->group_count, p->diag));
-    list = input__conf_given(map, "file_sd_configs");
-    if (list && list->kind != TEXT_YAML_LIST)
-        return text_yaml_error(list, p->diag, ERR_INVALID, "file_sd_configs takes a list");
-    struct input__scrape_file_sd *files =
-        ARENA_ARRAY(p->arena, struct input__scrape_file_sd, list ? list->count : 0);
-    j->file_sd = files;
-    j->file_sd_count = list ? list->count : 0;
-    for (size_t i = 0; i < j->file_sd_count; i++)
-        TRY(read_file_sd(p, list->items[i], &files[i]));
-    list = input__conf_given(map, "http_sd_configs");
-    if (list && list->kind != TEXT_YAML_LIST)
-        return text_yaml_error(list, p->diag, ERR_INVALID, "http_sd_configs takes a list");
-    struct input__scrape_http_sd *urls =
-        ARENA_ARRAY(p->arena, struct input__scrape_http_sd, list ? list->count : 0);
-    j->http_sd = urls;
-    j->http_sd_count = list ? list->count : 0;
-    for (size_t i = 0; i < j->http_sd_count; i++)
-        TRY(read_http_sd(p, list->items[i], &urls[i]));
-    return 0;
-}
+struct input__conf {
+    struct discovery_conf c;
+    const struct input_scrape_source *source;
+    struct input_scrape_config *config;
+    struct input__scrape_job defaults; /* from global */
+};
 
 /* --- jobs and global --- */
 
@@ -189,25 +27,25 @@ static int read_protocols(struct input__conf *p, const struct text_yaml *list,
     if (!list)
         return 0;
     if (list->kind != TEXT_YAML_LIST || !list->count)
-        return text_yaml_error(list, p->diag, ERR_INVALID,
+        return text_yaml_error(list, p->c.diag, ERR_INVALID,
                                "scrape_protocols takes a list of at least one protocol");
     j->protocol_count = 0;
     for (size_t i = 0; i < list->count; i++) {
         struct slice s;
-        TRY(text_yaml_string(list->items[i], &s, p->diag));
+        TRY(text_yaml_string(list->items[i], &s, p->c.diag));
         if (!decode_text_media_type(s)) {
             const char *near = text_nearest(s, known);
             return text_yaml_error(
-                list->items[i], p->diag, ERR_INVALID, "unknown scrape protocol \"%.*s\"%s%s%s",
+                list->items[i], p->c.diag, ERR_INVALID, "unknown scrape protocol \"%.*s\"%s%s%s",
                 SLICE_FMT(s), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
         for (size_t k = 0; k < j->protocol_count; k++) {
             if (slice_eq(j->protocols[k], s))
-                return text_yaml_error(list->items[i], p->diag, ERR_INVALID,
+                return text_yaml_error(list->items[i], p->c.diag, ERR_INVALID,
                                        "duplicated protocol \"%.*s\" in scrape_protocols",
                                        SLICE_FMT(s));
         }
-        j->protocols[j->protocol_count++] = arena_slice(p->arena, s);
+        j->protocols[j->protocol_count++] = arena_slice(p->c.arena, s);
     }
     return 0;
 }
@@ -237,7 +75,7 @@ static void make_accept(struct input__conf *p, struct input__scrape_job *j)
         buf_printf(&accept, ";q=0.%d,", weight--);
     }
     buf_printf(&accept, "*/*;q=0.%d", weight);
-    j->accept = arena_strdup(p->arena, buf_cstr(&accept));
+    j->accept = arena_strdup(p->c.arena, buf_cstr(&accept));
     buf_deinit(&accept);
 }
 
@@ -245,14 +83,14 @@ static int read_names(struct input__conf *p, const struct text_yaml *map,
                       struct input__scrape_job *j)
 {
     static const char *const escapings[] = {"allow-utf-8", "underscores", "dots", "values"};
-    const struct text_yaml *n = input__conf_given(map, "metric_name_validation_scheme");
+    const struct text_yaml *n = discovery_conf_given(map, "metric_name_validation_scheme");
     if (n) {
         j->legacy_names = slice_eq_cstr(n->value, "legacy");
         if (!j->legacy_names && !slice_eq_cstr(n->value, "utf8"))
-            return text_yaml_error(n, p->diag, ERR_INVALID,
+            return text_yaml_error(n, p->c.diag, ERR_INVALID,
                                    "metric_name_validation_scheme is utf8 or legacy");
     }
-    n = input__conf_given(map, "metric_name_escaping_scheme");
+    n = discovery_conf_given(map, "metric_name_escaping_scheme");
     if (!n)
         return 0;
     j->escaping = NULL;
@@ -261,11 +99,11 @@ static int read_names(struct input__conf *p, const struct text_yaml *map,
             j->escaping = escapings[i];
     }
     if (!j->escaping)
-        return text_yaml_error(n, p->diag, ERR_INVALID,
+        return text_yaml_error(n, p->c.diag, ERR_INVALID,
                                "metric_name_escaping_scheme is allow-utf-8, underscores, dots or "
                                "values");
     if (j->legacy_names && j->escaping == escapings[0])
-        return text_yaml_error(n, p->diag, ERR_INVALID,
+        return text_yaml_error(n, p->c.diag, ERR_INVALID,
                                "utf8 metric names requested but validation scheme is not set to "
                                "utf8");
     return 0;
@@ -275,20 +113,22 @@ static int read_names(struct input__conf *p, const struct text_yaml *map,
 static int read_common(struct input__conf *p, const struct text_yaml *map,
                        struct input__scrape_job *j)
 {
-    TRY(input__conf_size(p, map, "body_size_limit", &j->body_size_limit));
-    TRY(input__conf_count(p, map, "sample_limit", &j->sample_limit));
-    TRY(input__conf_count(p, map, "label_limit", &j->label_limit));
-    TRY(input__conf_count(p, map, "label_name_length_limit", &j->label_name_length_limit));
-    TRY(input__conf_count(p, map, "label_value_length_limit", &j->label_value_length_limit));
-    TRY(input__conf_count(p, map, "target_limit", &j->target_limit));
-    TRY(input__conf_count(p, map, "keep_dropped_targets", &j->keep_dropped_targets));
-    TRY(input__conf_bool(p, map, "extra_scrape_metrics", &j->extra_metrics));
-    TRY(input__conf_unbuilt(p, map, "scrape_failure_log_file",
-                            "failures are in the log and on the targets page"));
-    TRY(read_protocols(p, input__conf_given(map, "scrape_protocols"), j));
-    TRY(input__conf_bool(p, map, "scrape_native_histograms", &j->histograms.native));
-    TRY(input__conf_bool(p, map, "always_scrape_classic_histograms", &j->histograms.classic_too));
-    TRY(input__conf_bool(p, map, "convert_classic_histograms_to_nhcb", &j->histograms.custom));
+    TRY(discovery_conf_size(&p->c, map, "body_size_limit", &j->body_size_limit));
+    TRY(discovery_conf_count(&p->c, map, "sample_limit", &j->sample_limit));
+    TRY(discovery_conf_count(&p->c, map, "label_limit", &j->label_limit));
+    TRY(discovery_conf_count(&p->c, map, "label_name_length_limit", &j->label_name_length_limit));
+    TRY(discovery_conf_count(&p->c, map, "label_value_length_limit", &j->label_value_length_limit));
+    TRY(discovery_conf_count(&p->c, map, "target_limit", &j->target_limit));
+    TRY(discovery_conf_count(&p->c, map, "keep_dropped_targets", &j->keep_dropped_targets));
+    TRY(discovery_conf_bool(&p->c, map, "extra_scrape_metrics", &j->extra_metrics));
+    TRY(discovery_conf_unbuilt(&p->c, map, "scrape_failure_log_file",
+                               "failures are in the log and on the targets page"));
+    TRY(read_protocols(p, discovery_conf_given(map, "scrape_protocols"), j));
+    TRY(discovery_conf_bool(&p->c, map, "scrape_native_histograms", &j->histograms.native));
+    TRY(discovery_conf_bool(&p->c, map, "always_scrape_classic_histograms",
+                            &j->histograms.classic_too));
+    TRY(discovery_conf_bool(&p->c, map, "convert_classic_histograms_to_nhcb",
+                            &j->histograms.custom));
     TRY(read_names(p, map, j));
     make_accept(p, j);
     return 0;
@@ -337,7 +177,7 @@ static struct slice expand_environment(struct input__conf *p, struct slice s)
                      LOG_STR("name", name));
         i = end + braces - 1;
     }
-    struct slice done = arena_slice(p->arena, buf_slice(&out));
+    struct slice done = arena_slice(p->c.arena, buf_slice(&out));
     buf_deinit(&out);
     return done;
 }
@@ -352,22 +192,23 @@ static int read_global(struct input__conf *p, const struct text_yaml *map)
     d->timeout_ns = 10 * NS_PER_SEC;
     p->config->evaluation_interval_ns = 60 * NS_PER_SEC;
     if (map && map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "global is a map of settings");
+        return text_yaml_error(map, p->c.diag, ERR_INVALID, "global is a map of settings");
     if (map)
-        TRY(text_yaml_check_keys(map, "global", keys, p->diag));
-    TRY(input__conf_duration(p, map, "scrape_interval", &d->interval_ns));
-    bool has_timeout = input__conf_given(map, "scrape_timeout") != NULL;
-    TRY(input__conf_duration(p, map, "scrape_timeout", &d->timeout_ns));
+        TRY(text_yaml_check_keys(map, "global", keys, p->c.diag));
+    TRY(discovery_conf_duration(&p->c, map, "scrape_interval", &d->interval_ns));
+    bool has_timeout = discovery_conf_given(map, "scrape_timeout") != NULL;
+    TRY(discovery_conf_duration(&p->c, map, "scrape_timeout", &d->timeout_ns));
     if (has_timeout && d->timeout_ns > d->interval_ns)
-        return text_yaml_error(input__conf_given(map, "scrape_timeout"), p->diag, ERR_INVALID,
+        return text_yaml_error(discovery_conf_given(map, "scrape_timeout"), p->c.diag, ERR_INVALID,
                                "global scrape timeout greater than scrape interval");
     if (!d->interval_ns)
         d->interval_ns = 60 * NS_PER_SEC;
     if (!has_timeout || !d->timeout_ns)
         d->timeout_ns = MIN(10 * NS_PER_SEC, d->interval_ns);
-    TRY(input__conf_duration(p, map, "evaluation_interval", &p->config->evaluation_interval_ns));
-    TRY(read_labels(input__conf_given(map, "external_labels"), p->arena,
-                    &p->config->external_labels, p->diag));
+    TRY(discovery_conf_duration(&p->c, map, "evaluation_interval",
+                                &p->config->evaluation_interval_ns));
+    TRY(discovery_labels_yaml(discovery_conf_given(map, "external_labels"), p->c.arena,
+                              &p->config->external_labels, p->c.diag));
     struct data_label *labels = (struct data_label *)(uintptr_t)p->config->external_labels.items;
     for (size_t i = 0; i < p->config->external_labels.count; i++)
         labels[i].value = expand_environment(p, labels[i].value);
@@ -380,22 +221,22 @@ static int read_params(struct input__conf *p, const struct text_yaml *map,
     if (!map)
         return 0;
     if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID,
+        return text_yaml_error(map, p->c.diag, ERR_INVALID,
                                "params maps a name to a list of values: {module: [http_2xx]}");
     size_t count = 0;
     for (size_t i = 0; i < map->count; i++) {
         if (map->items[i]->kind != TEXT_YAML_LIST)
-            return text_yaml_error(map->items[i], p->diag, ERR_INVALID,
+            return text_yaml_error(map->items[i], p->c.diag, ERR_INVALID,
                                    "a parameter takes a list of values");
         count += map->items[i]->count;
     }
-    struct input__scrape_param *params = ARENA_ARRAY(p->arena, struct input__scrape_param, count);
+    struct input__scrape_param *params = ARENA_ARRAY(p->c.arena, struct input__scrape_param, count);
     for (size_t i = 0; i < map->count; i++) {
         for (size_t k = 0; k < map->items[i]->count; k++) {
             struct input__scrape_param *to = &params[j->param_count++];
-            to->name = arena_slice(p->arena, map->keys[i]->value);
-            TRY(text_yaml_string(map->items[i]->items[k], &to->value, p->diag));
-            to->value = arena_slice(p->arena, to->value);
+            to->name = arena_slice(p->c.arena, map->keys[i]->value);
+            TRY(text_yaml_string(map->items[i]->items[k], &to->value, p->c.diag));
+            to->value = arena_slice(p->c.arena, to->value);
         }
     }
     j->params = params;
@@ -441,25 +282,8 @@ static const char *const job_keys[] = {COMMON_KEYS,
                                        "openmetrics_strict",
                                        "relabel_configs",
                                        "metric_relabel_configs",
-                                       "static_configs",
-                                       "file_sd_configs",
-                                       "http_sd_configs",
+                                       DISCOVERY_KEYS,
                                        NULL};
-
-const char *const input__unbuilt_sd[] = {
-    "azure_sd_configs",       "consul_sd_configs",    "digitalocean_sd_configs",
-    "dns_sd_configs",         "docker_sd_configs",    "dockerswarm_sd_configs",
-    "aws_sd_configs",         "ec2_sd_configs",       "ecs_sd_configs",
-    "elasticache_sd_configs", "eureka_sd_configs",    "gce_sd_configs",
-    "hetzner_sd_configs",     "ionos_sd_configs",     "kubernetes_sd_configs",
-    "kuma_sd_configs",        "lightsail_sd_configs", "linode_sd_configs",
-    "marathon_sd_configs",    "msk_sd_configs",       "nerve_sd_configs",
-    "nomad_sd_configs",       "oci_sd_configs",       "openstack_sd_configs",
-    "outscale_sd_configs",    "ovhcloud_sd_configs",  "puppetdb_sd_configs",
-    "rds_sd_configs",         "scaleway_sd_configs",  "serverset_sd_configs",
-    "stackit_sd_configs",     "triton_sd_configs",    "uyuni_sd_configs",
-    "vultr_sd_configs"};
-const size_t input__unbuilt_sd_count = ARRAY_LEN(input__unbuilt_sd);
 
 static int read_job(struct input__conf *p, const struct text_yaml *map, struct input__scrape_job *j)
 {
@@ -468,28 +292,26 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
     j->scheme = SLICE("http");
     j->honor_timestamps = j->compression = j->strict_openmetrics = true;
     if (map->kind != TEXT_YAML_MAP)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "a scrape_config is a map of settings");
-    const char *keys[ARRAY_LEN(job_keys) + ARRAY_LEN(input__unbuilt_sd)];
+        return text_yaml_error(map, p->c.diag, ERR_INVALID, "a scrape_config is a map of settings");
+    const char *keys[ARRAY_LEN(job_keys) + 64] = {0};
+    base_assert(discovery_unbuilt_count < 64);
     memcpy(keys, job_keys, sizeof(job_keys));
-    memcpy(keys + ARRAY_LEN(job_keys) - 1, input__unbuilt_sd, sizeof(input__unbuilt_sd));
-    keys[ARRAY_LEN(keys) - 1] = NULL;
-    TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->diag));
-    for (size_t i = 0; i < ARRAY_LEN(input__unbuilt_sd); i++)
-        TRY(input__conf_unbuilt(p, map, input__unbuilt_sd[i],
-                                "use file_sd_configs or http_sd_configs"));
-    TRY(input__conf_text(p, map, "job_name", &j->name));
+    memcpy(keys + ARRAY_LEN(job_keys) - 1, discovery_unbuilt,
+           discovery_unbuilt_count * sizeof(*discovery_unbuilt));
+    TRY(text_yaml_check_keys(map, "a scrape_config", keys, p->c.diag));
+    TRY(discovery_conf_text(&p->c, map, "job_name", &j->name));
     if (!j->name.len)
-        return text_yaml_error(map, p->diag, ERR_INVALID, "job_name is empty");
+        return text_yaml_error(map, p->c.diag, ERR_INVALID, "job_name is empty");
     TRY(read_common(p, map, j));
-    const struct text_yaml *interval = input__conf_given(map, "scrape_interval"),
-                           *timeout = input__conf_given(map, "scrape_timeout");
-    TRY(input__conf_duration(p, map, "scrape_interval", &j->interval_ns));
+    const struct text_yaml *interval = discovery_conf_given(map, "scrape_interval"),
+                           *timeout = discovery_conf_given(map, "scrape_timeout");
+    TRY(discovery_conf_duration(&p->c, map, "scrape_interval", &j->interval_ns));
     if (!j->interval_ns)
         j->interval_ns = p->defaults.interval_ns;
     j->timeout_ns = 0;
-    TRY(input__conf_duration(p, map, "scrape_timeout", &j->timeout_ns));
+    TRY(discovery_conf_duration(&p->c, map, "scrape_timeout", &j->timeout_ns));
     if (j->timeout_ns > j->interval_ns)
-        return text_yaml_error(timeout ? timeout : interval, p->diag, ERR_INVALID,
+        return text_yaml_error(timeout ? timeout : interval, p->c.diag, ERR_INVALID,
                                "scrape timeout greater than scrape interval for scrape config with "
                                "job name \"%.*s\"",
                                SLICE_FMT(j->name));
@@ -497,37 +319,38 @@ static int read_job(struct input__conf *p, const struct text_yaml *map, struct i
         j->timeout_ns = MIN(p->defaults.timeout_ns, j->interval_ns);
     struct buf text = {0};
     text_duration_print(j->interval_ns, &text);
-    j->interval_text = arena_slice(p->arena, buf_slice(&text));
+    j->interval_text = arena_slice(p->c.arena, buf_slice(&text));
     buf_clear(&text);
     text_duration_print(j->timeout_ns, &text);
-    j->timeout_text = arena_slice(p->arena, buf_slice(&text));
+    j->timeout_text = arena_slice(p->c.arena, buf_slice(&text));
     buf_clear(&text);
     print_tree(p->source->global, &text);
     print_tree(map, &text);
-    j->identity = arena_slice(p->arena, buf_slice(&text));
+    j->identity = arena_slice(p->c.arena, buf_slice(&text));
     buf_clear(&text);
     text_yaml_print(map, 0, true, &text);
-    j->yaml = arena_slice(p->arena, buf_slice(&text));
+    j->yaml = arena_slice(p->c.arena, buf_slice(&text));
     buf_deinit(&text);
-    TRY(input__conf_text(p, map, "metrics_path", &j->metrics_path));
-    TRY(input__conf_text(p, map, "scheme", &j->scheme));
-    TRY(input__conf_bool(p, map, "honor_labels", &j->honor_labels));
-    TRY(input__conf_bool(p, map, "honor_timestamps", &j->honor_timestamps));
-    TRY(input__conf_bool(p, map, "track_timestamps_staleness", &j->track_timestamps_staleness));
-    TRY(input__conf_bool(p, map, "enable_compression", &j->compression));
-    TRY(input__conf_bool(p, map, "openmetrics_strict", &j->strict_openmetrics));
-    TRY(input__conf_cstr(p, map, "fallback_scrape_protocol", &j->fallback_protocol));
+    TRY(discovery_conf_text(&p->c, map, "metrics_path", &j->metrics_path));
+    TRY(discovery_conf_text(&p->c, map, "scheme", &j->scheme));
+    TRY(discovery_conf_bool(&p->c, map, "honor_labels", &j->honor_labels));
+    TRY(discovery_conf_bool(&p->c, map, "honor_timestamps", &j->honor_timestamps));
+    TRY(discovery_conf_bool(&p->c, map, "track_timestamps_staleness",
+                            &j->track_timestamps_staleness));
+    TRY(discovery_conf_bool(&p->c, map, "enable_compression", &j->compression));
+    TRY(discovery_conf_bool(&p->c, map, "openmetrics_strict", &j->strict_openmetrics));
+    TRY(discovery_conf_cstr(&p->c, map, "fallback_scrape_protocol", &j->fallback_protocol));
     if (j->fallback_protocol && !decode_text_media_type(slice_cstr(j->fallback_protocol)))
-        return text_yaml_error(input__conf_given(map, "fallback_scrape_protocol"), p->diag,
+        return text_yaml_error(discovery_conf_given(map, "fallback_scrape_protocol"), p->c.diag,
                                ERR_INVALID, "invalid fallback_scrape_protocol \"%s\"",
                                j->fallback_protocol);
-    TRY(read_params(p, input__conf_given(map, "params"), j));
-    TRY(input__conf_http(p, map, &j->http));
-    TRY(input__conf_discovery(p, map, j));
-    TRY(pipe_relabel_parse(input__conf_given(map, "relabel_configs"), p->arena, &j->relabel,
-                           p->diag));
-    return pipe_relabel_parse(input__conf_given(map, "metric_relabel_configs"), p->arena,
-                              &j->metric_relabel, p->diag);
+    TRY(read_params(p, discovery_conf_given(map, "params"), j));
+    TRY(discovery_conf_http(&p->c, map, &j->http));
+    TRY(discovery_config_read(&p->c, map, &j->discovery));
+    TRY(pipe_relabel_parse(discovery_conf_given(map, "relabel_configs"), p->c.arena, &j->relabel,
+                           p->c.diag));
+    return pipe_relabel_parse(discovery_conf_given(map, "metric_relabel_configs"), p->c.arena,
+                              &j->metric_relabel, p->c.diag);
 }
 
 static int parse(struct input__conf *p)
@@ -537,14 +360,14 @@ static int parse(struct input__conf *p)
     if (text_yaml_is_null(list))
         return 0;
     if (list->kind != TEXT_YAML_LIST)
-        return text_yaml_error(list, p->diag, ERR_INVALID, "scrape_configs takes a list");
-    p->config->jobs = ARENA_ARRAY(p->arena, struct input__scrape_job, list->count);
+        return text_yaml_error(list, p->c.diag, ERR_INVALID, "scrape_configs takes a list");
+    p->config->jobs = ARENA_ARRAY(p->c.arena, struct input__scrape_job, list->count);
     for (size_t i = 0; i < list->count; i++) {
         p->config->job_count = i + 1;
         TRY(read_job(p, list->items[i], &p->config->jobs[i]));
         for (size_t k = 0; k < i; k++) {
             if (slice_eq(p->config->jobs[k].name, p->config->jobs[i].name))
-                return text_yaml_error(list->items[i], p->diag, ERR_INVALID,
+                return text_yaml_error(list->items[i], p->c.diag, ERR_INVALID,
                                        "found multiple scrape configs with job name \"%.*s\"",
                                        SLICE_FMT(p->config->jobs[i].name));
         }
@@ -560,7 +383,12 @@ int input_scrape_config_parse(const struct input_scrape_source *source,
     diag_init(&inner);
     c->arena = arena_new(0, NULL);
     atomic_init(&c->refs, 1);
-    struct input__conf p = {.source = source, .arena = c->arena, .config = c, .diag = &inner};
+    struct input__conf p = {.c = {.base_dir = source->base_dir,
+                                  .ignore_unsupported = source->ignore_unsupported,
+                                  .arena = c->arena,
+                                  .diag = &inner},
+                            .source = source,
+                            .config = c};
     int err = parse(&p);
     if (err) {
         if (source->file)

@@ -105,7 +105,7 @@ static int read_times(const struct data_labels_builder *b, struct populated *out
 }
 
 enum populate input__populate(const struct input__scrape_job *job,
-                              const struct input__scrape_group *group, struct slice address,
+                              const struct discovery_group *group, struct slice address,
                               struct arena *arena, struct populated *out, struct diag *diag)
 {
     enum populate got = POPULATE_BAD;

@@ -14,7 +14,7 @@ struct oauth {
     struct oauth *next;
     struct worker *worker;
     struct input_scrape_config *config; /* counted: keeps `from` */
-    const struct input__scrape_oauth2 *from;
+    const struct discovery_oauth2 *from;
     char *token;
     int64_t expires_ns; /* of the monotonic clock; INT64_MAX = the server did not say */
     bool in_body;       /* the server wants the credentials there, not in a header */
@@ -133,12 +133,12 @@ static void on_answer(const struct net_client_response *resp, void *ctx)
 
 static int ask(struct oauth *o, struct diag *diag)
 {
-    const struct input__scrape_oauth2 *from = o->from;
+    const struct discovery_oauth2 *from = o->from;
     struct buf secret = {0}, body = {0}, id = {0}, password = {0};
     int err = 0;
     if (from->client_secret_file)
-        err = input__read_file(o->worker->scrape->env.os, from->client_secret_file,
-                               SECRET_BYTES_MAX, &secret, diag);
+        err = discovery_read_file(o->worker->scrape->env.os, from->client_secret_file,
+                                  SECRET_BYTES_MAX, &secret, diag);
     else
         buf_append_cstr(&secret, from->client_secret ? from->client_secret : "");
     if (err)

@@ -96,8 +96,9 @@ static void drop(struct sync *y, struct data_labels discovered)
         vec_push(&y->dropped, data_labels_copy(y->dropped_arena, discovered));
 }
 
-static void add_group(struct sync *y, const struct input__scrape_group *g)
+static void add_group(void *arg, const struct discovery_group *g)
 {
+    struct sync *y = arg;
     for (size_t i = 0; i < g->target_count; i++) {
         struct fresh f = {0};
         struct diag diag;
@@ -131,12 +132,6 @@ static void add_group(struct sync *y, const struct input__scrape_group *g)
     }
 }
 
-static void collect(struct sync *y, const struct group_set *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        add_group(y, &set->groups[i]);
-}
-
 /* Some target to be has the same visible labels: its series go on. */
 static bool goes_on(const struct sync *y, const struct target *t)
 {
@@ -154,14 +149,9 @@ void input__pool_sync(struct pool *pool)
                      .arena = arena_new(0, NULL),
                      .keys = map_new(),
                      .dropped_arena = arena_new(0, NULL)};
-    for (size_t i = 0; i < pool->providers.len; i++) {
-        struct provider *pr = pool->providers.items[i];
-        collect(&y, &pr->set);
-        for (size_t k = 0; k < pr->files.len; k++)
-            collect(&y, &pr->files.items[k].set);
-        if (pr->last_error[0])
-            memcpy(y.last_error, pr->last_error, sizeof(y.last_error));
-    }
+    discovery_each(pool->discovery, add_group, &y);
+    if (!y.last_error[0])
+        discovery_error(pool->discovery, y.last_error, sizeof(y.last_error));
     if (y.last_error[0] && strcmp(y.last_error, pool->last_error) != 0)
         LOG_WARN("input", "not every target can be scraped", LOG_SLICE("job", pool->job->name),
                  LOG_STR("error", y.last_error));
@@ -231,43 +221,37 @@ static struct pool *new_pool(struct input_scrape *s)
     return p;
 }
 
-static void drop_providers(struct pool *p)
+static void on_groups(void *ctx)
 {
-    for (size_t i = 0; i < p->providers.len; i++)
-        input__provider_free(p->providers.items[i]);
-    vec_free(&p->providers);
+    input__pool_sync(ctx);
 }
 
-/* A provider of the old configuration that asks the same place: what it knows stays known. */
-static void inherit(struct pool *old, struct provider *pr)
+static void on_asked(void *ctx)
 {
-    for (size_t i = 0; old && pr->kind == PROVIDER_HTTP && i < old->providers.len; i++) {
-        struct provider *o = old->providers.items[i];
-        if (o->kind == PROVIDER_HTTP && strcmp(o->http_sd->url, pr->http_sd->url) == 0) {
-            pr->set = o->set;
-            o->set = (struct group_set){0};
-            return;
-        }
-    }
+    struct pool *p = ctx;
+    expect(p->scrape, 1);
 }
 
-static void make_providers(struct pool *p, struct pool *old)
+static void on_answered(void *ctx)
 {
-    const struct input__scrape_job *job = p->job;
-    struct provider *pr = input__provider_new(p, PROVIDER_STATIC);
-    pr->set = (struct group_set){.groups = job->groups, .count = job->group_count};
-    vec_push(&p->providers, pr);
-    for (size_t i = 0; i < job->file_sd_count; i++) {
-        pr = input__provider_new(p, PROVIDER_FILE);
-        pr->file_sd = &job->file_sd[i];
-        vec_push(&p->providers, pr);
-    }
-    for (size_t i = 0; i < job->http_sd_count; i++) {
-        pr = input__provider_new(p, PROVIDER_HTTP);
-        pr->http_sd = &job->http_sd[i];
-        inherit(old, pr);
-        vec_push(&p->providers, pr);
-    }
+    struct pool *p = ctx;
+    input__scrape_arrived(p->scrape);
+}
+
+static void make_discovery(struct pool *p, struct pool *old)
+{
+    struct input_scrape *s = p->scrape;
+    const struct discovery_env env = {.os = s->env.os,
+                                      .loop = s->home,
+                                      .client = s->client,
+                                      .version = s->env.version,
+                                      .manual = s->manual,
+                                      .ctx = p,
+                                      .changed = on_groups,
+                                      .begun = on_asked,
+                                      .ended = on_answered};
+    p->discovery = discovery_new(&p->job->discovery, &env);
+    discovery_inherit(p->discovery, old ? old->discovery : NULL);
 }
 
 /* --- applying a configuration --- */
@@ -288,7 +272,7 @@ static struct pool *find_pool(struct input_scrape *s, struct slice name)
 
 static void free_pool(struct pool *p)
 {
-    drop_providers(p);
+    discovery_free(p->discovery);
     vec_free(&p->targets);
     vec_free(&p->dropped);
     arena_free(p->dropped_arena);
@@ -311,7 +295,7 @@ static void apply_on_home(void *ctx)
         struct pool *p = new_pool(s), *old = find_pool(s, c->jobs[i].name);
         p->config = input__scrape_config_ref(c);
         p->job = &c->jobs[i];
-        make_providers(p, old);
+        make_discovery(p, old);
         if (old) { /* the targets move over; sync sorts out which may stay */
             pthread_mutex_lock(&s->lock);
             p->targets.items = old->targets.items;
@@ -338,11 +322,9 @@ static void apply_on_home(void *ctx)
     vec_free(&before);
     for (size_t i = 0; i < s->pools.len; i++) {
         struct pool *p = s->pools.items[i];
-        for (size_t k = 0; k < p->providers.len; k++)
-            input__provider_refresh(p->providers.items[k], false);
+        discovery_refresh(p->discovery, false);
         input__pool_sync(p);
-        for (size_t k = 0; k < p->providers.len; k++)
-            input__provider_start(p->providers.items[k]);
+        discovery_start(p->discovery);
     }
     input_scrape_config_free(c);
 }
@@ -571,10 +553,8 @@ void input_scrape_set_manual(struct input_scrape *s)
 static void refresh_on_home(void *ctx)
 {
     struct input_scrape *s = ctx;
-    for (size_t i = 0; i < s->pools.len; i++) {
-        for (size_t k = 0; k < s->pools.items[i]->providers.len; k++)
-            input__provider_refresh(s->pools.items[i]->providers.items[k], true);
-    }
+    for (size_t i = 0; i < s->pools.len; i++)
+        discovery_refresh(s->pools.items[i]->discovery, true);
     input__scrape_arrived(s);
 }
 

@@ -6,44 +6,14 @@
 
 #include "base/map.h"
 #include "decode/prom_text.h"
+#include "discovery/discovery.h"
 #include "input/scrape/config.h"
-
-/* --- discovery (discovery.c); home loop only --- */
-
-enum provider_kind { PROVIDER_STATIC, PROVIDER_FILE, PROVIDER_HTTP };
-
-/* The groups one file, answer or static list holds. */
-struct group_set {
-    struct arena *arena; /* NULL: in the configuration */
-    const struct input__scrape_group *groups;
-    size_t count;
-};
-
-struct sd_file {
-    char *path;
-    int64_t mtime_ns;
-    uint64_t size;
-    bool seen, failed;
-    struct group_set set;
-};
-
-struct provider {
-    struct pool *pool;
-    enum provider_kind kind;
-    const struct input__scrape_file_sd *file_sd;
-    const struct input__scrape_http_sd *http_sd;
-    struct group_set set;         /* static and http */
-    VEC(struct sd_file) files;    /* file */
-    struct net_timer *timer;      /* http and file */
-    struct net_client_call *call; /* http, in flight */
-    char last_error[512];
-};
 
 struct pool {
     struct input_scrape *scrape;
     struct input_scrape_config *config; /* counted */
     const struct input__scrape_job *job;
-    VEC(struct provider *) providers;
+    struct discovery *discovery; /* home loop only */
     /* below: written on the home loop under scrape->lock, read by views under it */
     VEC(struct target *) targets;
     struct arena *dropped_arena;
@@ -51,22 +21,6 @@ struct pool {
     size_t dropped_count;
     char last_error[512];
 };
-
-struct provider *input__provider_new(struct pool *pool, enum provider_kind kind);
-void input__provider_free(struct provider *pr);
-/* Looks at the files (now) or asks the server (later). Calls input__pool_sync when groups changed
- * and `sync`. */
-void input__provider_refresh(struct provider *pr, bool sync);
-/* Starts the timers. */
-void input__provider_start(struct provider *pr);
-int input__read_file(struct os *os, const char *path, size_t max, struct buf *out,
-                     struct diag *diag);
-/* The groups of a target file, YAML or JSON by its name; out->arena is the caller's to free. */
-int input__load_groups(struct os *os, const char *path, struct group_set *out, struct diag *diag);
-/* Fills credentials into a request; text lives in `arena`. */
-int input__http_request(struct os *os, const struct input__scrape_http *http, struct arena *arena,
-                        struct net_client_request *req, struct slice *auth_header,
-                        struct diag *diag);
 
 /* --- labels (labels.c) --- */
 
@@ -82,7 +36,7 @@ struct populated {
 };
 
 enum populate input__populate(const struct input__scrape_job *job,
-                              const struct input__scrape_group *group, struct slice address,
+                              const struct discovery_group *group, struct slice address,
                               struct arena *arena, struct populated *out, struct diag *diag);
 /* Puts the target's labels on a scraped set as honor_labels says. */
 void input__label_sample(struct data_labels scraped, struct data_labels target, bool honor,

@@ -569,7 +569,7 @@ static void fetch(struct target *t, struct slice token)
         .accept_compressed = job->compression,
         .timeout_ns = t->what.timeout_ns,
         .response_bytes_max = job->body_size_limit ? (size_t)job->body_size_limit : BODY_BYTES_MAX};
-    if (input__http_request(os, &job->http, w->arena, &req, &auth, &diag)) {
+    if (discovery_http_request(os, &job->http, w->arena, &req, &auth, &diag)) {
         finish(t, NULL, &diag);
         return;
     }

@@ -1,11 +1,12 @@
 /* How to reach a server: credentials, certificates, proxies, headers. */
 #include <string.h>
 
-#include "input/scrape/config_priv.h"
+#include "base/vec.h"
+#include "discovery/conf.h"
 #include "net/url.h"
 
-static int read_basic_auth(struct input__conf *p, const struct text_yaml *n,
-                           struct input__scrape_http *h)
+static int read_basic_auth(struct discovery_conf *p, const struct text_yaml *n,
+                           struct discovery_http *h)
 {
     static const char *const keys[] = {"username", "username_file", "password", "password_file",
                                        NULL};
@@ -15,10 +16,10 @@ static int read_basic_auth(struct input__conf *p, const struct text_yaml *n,
         return text_yaml_error(n, p->diag, ERR_INVALID, "basic_auth is a map");
     TRY(text_yaml_check_keys(n, "basic_auth", keys, p->diag));
     h->username = "";
-    TRY(input__conf_cstr(p, n, "username", &h->username));
-    TRY(input__conf_path(p, n, "username_file", &h->username_file));
-    TRY(input__conf_cstr(p, n, "password", &h->password));
-    TRY(input__conf_path(p, n, "password_file", &h->password_file));
+    TRY(discovery_conf_cstr(p, n, "username", &h->username));
+    TRY(discovery_conf_path(p, n, "username_file", &h->username_file));
+    TRY(discovery_conf_cstr(p, n, "password", &h->password));
+    TRY(discovery_conf_path(p, n, "password_file", &h->password_file));
     if (h->username[0] && h->username_file)
         return text_yaml_error(n, p->diag, ERR_INVALID,
                                "at most one of basic_auth username & username_file must be "
@@ -30,14 +31,14 @@ static int read_basic_auth(struct input__conf *p, const struct text_yaml *n,
     return 0;
 }
 
-static int read_authorization(struct input__conf *p, const struct text_yaml *map,
-                              struct input__scrape_http *h)
+static int read_authorization(struct discovery_conf *p, const struct text_yaml *map,
+                              struct discovery_http *h)
 {
     static const char *const keys[] = {"type", "credentials", "credentials_file", NULL};
-    const struct text_yaml *n = input__conf_given(map, "authorization");
+    const struct text_yaml *n = discovery_conf_given(map, "authorization");
     const char *token = NULL, *token_file = NULL;
-    TRY(input__conf_cstr(p, map, "bearer_token", &token));
-    TRY(input__conf_path(p, map, "bearer_token_file", &token_file));
+    TRY(discovery_conf_cstr(p, map, "bearer_token", &token));
+    TRY(discovery_conf_path(p, map, "bearer_token_file", &token_file));
     if (!n) {
         h->auth_type = token || token_file ? "Bearer" : NULL;
         h->credentials = token;
@@ -56,9 +57,9 @@ static int read_authorization(struct input__conf *p, const struct text_yaml *map
                                "authorization is not compatible with bearer_token & "
                                "bearer_token_file");
     h->auth_type = "Bearer";
-    TRY(input__conf_cstr(p, n, "type", &h->auth_type));
-    TRY(input__conf_cstr(p, n, "credentials", &h->credentials));
-    TRY(input__conf_path(p, n, "credentials_file", &h->credentials_file));
+    TRY(discovery_conf_cstr(p, n, "type", &h->auth_type));
+    TRY(discovery_conf_cstr(p, n, "credentials", &h->credentials));
+    TRY(discovery_conf_path(p, n, "credentials_file", &h->credentials_file));
     if (h->credentials && h->credentials_file)
         return text_yaml_error(n, p->diag, ERR_INVALID,
                                "at most one of authorization credentials & credentials_file must "
@@ -70,11 +71,11 @@ static int read_authorization(struct input__conf *p, const struct text_yaml *map
     return 0;
 }
 
-static int read_tls_version(struct input__conf *p, const struct text_yaml *map, const char *key,
+static int read_tls_version(struct discovery_conf *p, const struct text_yaml *map, const char *key,
                             int *out)
 {
     static const char *const names[] = {"TLS10", "TLS11", "TLS12", "TLS13"};
-    const struct text_yaml *n = input__conf_given(map, key);
+    const struct text_yaml *n = discovery_conf_given(map, key);
     for (size_t i = 0; n && i < ARRAY_LEN(names); i++) {
         if (slice_eq_cstr(n->value, names[i]))
             *out = 10 + (int)i;
@@ -85,7 +86,7 @@ static int read_tls_version(struct input__conf *p, const struct text_yaml *map, 
                       : 0;
 }
 
-static int read_tls(struct input__conf *p, const struct text_yaml *n, struct net_client_tls *tls,
+static int read_tls(struct discovery_conf *p, const struct text_yaml *n, struct net_client_tls *tls,
                     bool *has_tls)
 {
     static const char *const keys[] = {
@@ -99,16 +100,16 @@ static int read_tls(struct input__conf *p, const struct text_yaml *n, struct net
         return text_yaml_error(n, p->diag, ERR_INVALID, "tls_config is a map");
     TRY(text_yaml_check_keys(n, "tls_config", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(unbuilt); i++)
-        TRY(input__conf_unbuilt(p, n, unbuilt[i],
-                                i < 3 ? "give the certificate or key as a file" : ""));
+        TRY(discovery_conf_unbuilt(p, n, unbuilt[i],
+                                   i < 3 ? "give the certificate or key as a file" : ""));
     *has_tls = true;
-    TRY(input__conf_path(p, n, "ca_file", &tls->ca_file));
-    TRY(input__conf_path(p, n, "cert_file", &tls->cert_file));
-    TRY(input__conf_path(p, n, "key_file", &tls->key_file));
-    TRY(input__conf_cstr(p, n, "server_name", &tls->server_name));
+    TRY(discovery_conf_path(p, n, "ca_file", &tls->ca_file));
+    TRY(discovery_conf_path(p, n, "cert_file", &tls->cert_file));
+    TRY(discovery_conf_path(p, n, "key_file", &tls->key_file));
+    TRY(discovery_conf_cstr(p, n, "server_name", &tls->server_name));
     TRY(read_tls_version(p, n, "min_version", &tls->min_version));
     TRY(read_tls_version(p, n, "max_version", &tls->max_version));
-    TRY(input__conf_bool(p, n, "insecure_skip_verify", &tls->insecure_skip_verify));
+    TRY(discovery_conf_bool(p, n, "insecure_skip_verify", &tls->insecure_skip_verify));
     if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
         return text_yaml_error(n, p->diag, ERR_INVALID,
                                "tls_config.max_version must be greater than or equal to "
@@ -129,11 +130,11 @@ static void add_form(struct buf *out, struct slice name, struct slice value)
     net_url_encode(value, out);
 }
 
-static int read_oauth2_form(struct input__conf *p, const struct text_yaml *map,
-                            struct input__scrape_oauth2 *o)
+static int read_oauth2_form(struct discovery_conf *p, const struct text_yaml *map,
+                            struct discovery_oauth2 *o)
 {
-    const struct text_yaml *scopes = input__conf_given(map, "scopes"),
-                           *more = input__conf_given(map, "endpoint_params");
+    const struct text_yaml *scopes = discovery_conf_given(map, "scopes"),
+                           *more = discovery_conf_given(map, "endpoint_params");
     struct buf form = {0}, scope = {0};
     struct slice text;
     int err = 0;
@@ -161,8 +162,8 @@ static int read_oauth2_form(struct input__conf *p, const struct text_yaml *map,
     return err;
 }
 
-static int read_oauth2(struct input__conf *p, const struct text_yaml *map,
-                       struct input__scrape_http *h)
+static int read_oauth2(struct discovery_conf *p, const struct text_yaml *map,
+                       struct discovery_http *h)
 {
     static const char *const keys[] = {"client_id",
                                        "client_secret",
@@ -184,16 +185,16 @@ static int read_oauth2(struct input__conf *p, const struct text_yaml *map,
         return 0;
     if (map->kind != TEXT_YAML_MAP)
         return text_yaml_error(map, p->diag, ERR_INVALID, "oauth2 is a map");
-    struct input__scrape_oauth2 *o = ARENA_NEW(p->arena, struct input__scrape_oauth2);
+    struct discovery_oauth2 *o = ARENA_NEW(p->arena, struct discovery_oauth2);
     TRY(text_yaml_check_keys(map, "oauth2", keys, p->diag));
     for (size_t i = 0; i < ARRAY_LEN(unbuilt); i++)
-        TRY(input__conf_unbuilt(p, map, unbuilt[i], ""));
-    TRY(input__conf_cstr(p, map, "client_id", &o->client_id));
-    TRY(input__conf_cstr(p, map, "client_secret", &o->client_secret));
-    TRY(input__conf_path(p, map, "client_secret_file", &o->client_secret_file));
-    TRY(input__conf_cstr(p, map, "token_url", &o->token_url));
-    TRY(input__conf_cstr(p, map, "proxy_url", &o->proxy_url));
-    TRY(read_tls(p, input__conf_given(map, "tls_config"), &o->tls, &o->has_tls));
+        TRY(discovery_conf_unbuilt(p, map, unbuilt[i], ""));
+    TRY(discovery_conf_cstr(p, map, "client_id", &o->client_id));
+    TRY(discovery_conf_cstr(p, map, "client_secret", &o->client_secret));
+    TRY(discovery_conf_path(p, map, "client_secret_file", &o->client_secret_file));
+    TRY(discovery_conf_cstr(p, map, "token_url", &o->token_url));
+    TRY(discovery_conf_cstr(p, map, "proxy_url", &o->proxy_url));
+    TRY(read_tls(p, discovery_conf_given(map, "tls_config"), &o->tls, &o->has_tls));
     TRY(read_oauth2_form(p, map, o));
     if (!o->client_id || !o->client_id[0])
         return text_yaml_error(map, p->diag, ERR_INVALID, "oauth2 client_id must be configured");
@@ -207,8 +208,8 @@ static int read_oauth2(struct input__conf *p, const struct text_yaml *map,
     return 0;
 }
 
-static int read_headers(struct input__conf *p, const struct text_yaml *map,
-                        struct input__scrape_http *h)
+static int read_headers(struct discovery_conf *p, const struct text_yaml *map,
+                        struct discovery_http *h)
 {
     static const char *const keys[] = {"values", "secrets", "files", NULL};
     VEC(struct net_client_header) all = {0};
@@ -224,9 +225,9 @@ static int read_headers(struct input__conf *p, const struct text_yaml *map,
                   ? text_yaml_error(n, p->diag, ERR_INVALID, "{values: [...]} is expected")
                   : text_yaml_check_keys(n, "http_headers", keys, p->diag);
         if (!err)
-            err = input__conf_unbuilt(p, n, "files", "");
+            err = discovery_conf_unbuilt(p, n, "files", "");
         for (int k = 0; !err && k < 2; k++) {
-            const struct text_yaml *list = input__conf_given(n, keys[k]);
+            const struct text_yaml *list = discovery_conf_given(n, keys[k]);
             if (list && list->kind != TEXT_YAML_LIST)
                 err = text_yaml_error(list, p->diag, ERR_INVALID, "%s takes a list", keys[k]);
             for (size_t v = 0; !err && list && v < list->count; v++) {
@@ -249,28 +250,29 @@ static int read_headers(struct input__conf *p, const struct text_yaml *map,
     return err;
 }
 
-int input__conf_http(struct input__conf *p, const struct text_yaml *map,
-                     struct input__scrape_http *h)
+int discovery_conf_http(struct discovery_conf *p, const struct text_yaml *map,
+                        struct discovery_http *h)
 {
     bool flag = false;
     h->follow_redirects = true;
-    TRY(read_basic_auth(p, input__conf_given(map, "basic_auth"), h));
+    TRY(read_basic_auth(p, discovery_conf_given(map, "basic_auth"), h));
     TRY(read_authorization(p, map, h));
-    TRY(read_oauth2(p, input__conf_given(map, "oauth2"), h));
+    TRY(read_oauth2(p, discovery_conf_given(map, "oauth2"), h));
     if ((h->username != NULL) + (h->auth_type != NULL) + (h->oauth2 != NULL) > 1)
         return text_yaml_error(map, p->diag, ERR_INVALID,
                                "at most one of basic_auth, oauth2, bearer_token & authorization "
                                "must be configured");
-    TRY(read_tls(p, input__conf_given(map, "tls_config"), &h->tls, &h->has_tls));
-    TRY(read_headers(p, input__conf_given(map, "http_headers"), h));
-    TRY(input__conf_cstr(p, map, "proxy_url", &h->proxy_url));
-    TRY(input__conf_bool(p, map, "follow_redirects", &h->follow_redirects));
-    TRY(input__conf_bool(p, map, "enable_http2", &flag)); /* HTTP/1.1 is always right */
-    TRY(input__conf_unbuilt(p, map, "no_proxy", ""));
-    TRY(input__conf_unbuilt(p, map, "proxy_connect_header", ""));
+    TRY(read_tls(p, discovery_conf_given(map, "tls_config"), &h->tls, &h->has_tls));
+    TRY(read_headers(p, discovery_conf_given(map, "http_headers"), h));
+    TRY(discovery_conf_cstr(p, map, "proxy_url", &h->proxy_url));
+    TRY(discovery_conf_bool(p, map, "follow_redirects", &h->follow_redirects));
+    TRY(discovery_conf_bool(p, map, "enable_http2", &flag)); /* HTTP/1.1 is always right */
+    TRY(discovery_conf_unbuilt(p, map, "no_proxy", ""));
+    TRY(discovery_conf_unbuilt(p, map, "proxy_connect_header", ""));
     flag = false;
-    TRY(input__conf_bool(p, map, "proxy_from_environment", &flag));
+    TRY(discovery_conf_bool(p, map, "proxy_from_environment", &flag));
     if (flag)
-        TRY(input__conf_unbuilt(p, map, "proxy_from_environment", "name the proxy in proxy_url"));
+        TRY(discovery_conf_unbuilt(p, map, "proxy_from_environment",
+                                   "name the proxy in proxy_url"));
     return 0;
 }
