@@ -77,9 +77,9 @@ static void a_whole_file(void **state)
     assert_string_equal(a->accept, "application/vnd.google.protobuf;proto=io.prometheus.client."
                                    "MetricFamily;encoding=delimited;q=0.6,"
                                    "text/plain;version=0.0.4;q=0.5,*/*;q=0.4");
-    assert_int_equal(a->groups[0].target_count, 2);
-    assert_string_equal(a->file_sd[0].patterns[0], "/etc/prometheus/foo/*.slow.json");
-    assert_string_equal(a->file_sd[0].patterns[1], "/abs/single.yml");
+    assert_int_equal(a->discovery.groups[0].target_count, 2);
+    assert_string_equal(a->discovery.file_sd[0].patterns[0], "/etc/prometheus/foo/*.slow.json");
+    assert_string_equal(a->discovery.file_sd[0].patterns[1], "/abs/single.yml");
     assert_string_equal(a->http.credentials_file, "/etc/prometheus/valid_token_file");
     assert_int_equal(b->interval_ns, 50 * NS_PER_SEC);
     assert_int_equal(b->timeout_ns, 5 * NS_PER_SEC);
@@ -87,7 +87,7 @@ static void a_whole_file(void **state)
     assert_int_equal(b->param_count, 2);
     assert_string_equal(b->http.tls.cert_file, "/etc/prometheus/valid_cert_file");
     assert_int_equal(b->http.header_count, 1);
-    assert_int_equal(b->http_sd[0].refresh_ns, 7 * NS_PER_SEC);
+    assert_int_equal(b->discovery.http_sd[0].refresh_ns, 7 * NS_PER_SEC);
     assert_int_equal(b->relabel.count, 1);
     input_scrape_config_free(c);
 }
@@ -152,7 +152,7 @@ static void unbuilt_parts_can_be_left_out(void **state)
                            "static_configs: [{targets: [b]}]}]",
                            true, &c, &diag),
                      0);
-    assert_int_equal(c->jobs[0].group_count, 1);
+    assert_int_equal(c->jobs[0].discovery.group_count, 1);
     input_scrape_config_free(c);
 }
 
