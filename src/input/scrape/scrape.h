@@ -1,4 +1,5 @@
-/* Prometheus scraping: scrape_configs as in prometheus.yml, with static, file and HTTP discovery.
+/* Prometheus scraping: scrape_configs as in prometheus.yml, with the discovery of the
+ * room of that name.
  * Specification: prometheus.io/docs/prometheus/latest/configuration/configuration/.
  *
  * A configuration is parsed into one immutable object; applying another keeps every target running
