@@ -84,8 +84,9 @@ static bool take(struct net_dns_query *q, const ns_msg *msg, const ns_rr *rr)
     if (len <= skip ||
         dn_expand(ns_msg_base(*msg), ns_msg_end(*msg), data + skip, text, NS_MAXDNAME) < 0)
         return false;
-    strcat(text, "."); /* as the records have it */
-    add_record(q, text, skip == 6 ? data[4] << 8 | data[5] : 0);
+    char dotted[NS_MAXDNAME + 2]; /* as the records have it */
+    snprintf(dotted, sizeof(dotted), "%s.", text);
+    add_record(q, dotted, skip == 6 ? data[4] << 8 | data[5] : 0);
     return true;
 }
 
