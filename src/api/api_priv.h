@@ -14,6 +14,7 @@ struct api_job;
 struct api__otlp_kit;
 struct graphite_index;
 struct api__loki_deletion;
+struct elastic_ids;
 
 struct api {
     struct store_source *source;
@@ -24,6 +25,7 @@ struct api {
     struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
     struct pipe_kits *write_kits, *loki_kits, *elastic_kits;
+    struct elastic_ids *elastic_ids;
     struct budget queries_memory;
     struct query_cache *cache;       /* answers of range queries */
     struct graphite_index *graphite; /* the tree of paths */

@@ -161,6 +161,24 @@ class Bulk(Case):
         self.assertEqual(json.loads(line), doc)
         self.assertEqual(labels["system_cpu_cores"], "4")
 
+    def test_repeated_ids(self):
+        def send(*ids, action="create", text="good"):
+            lines = []
+            for i in ids:
+                lines += [{action: {"_id": i}}, {"message": f"{text} {i}"}]
+            got = self.bulk(*lines, path="/dup/_bulk")
+            return [next(iter(i.values())) for i in got["items"]]
+        self.assertEqual([i["status"] for i in send("a", "b", "a")], [201, 201, 409])
+        again = send("b", "c")
+        self.assertEqual([i["status"] for i in again], [409, 201])
+        self.assertEqual(again[0]["error"]["type"], "version_conflict_engine_exception")
+        self.assertEqual([i["status"] for i in send("d", text="x" * 2000)], [400])  # not stored:
+        self.assertEqual([i["status"] for i in send("d")], [201])
+        self.assertEqual([i["status"] for i in send("a", action="index", text="once more")], [201])
+        self.assertEqual(self.ask("PUT", "/dup/_create/a", b'{"message":"x"}', 409).json()["status"], 409)
+        self.assertEqual(set(self.lines('{index="dup"}')), {"good a", "good b", "good c", "good d", "once more a"})
+        self.assertEqual(self.pharos.metric("pharos_elastic_refused_documents_total", "repeated"), 3)
+
     def test_one_document(self):
         got = self.ask("PUT", "/i/_doc/9", b'{"message":"nine"}', 201).json()
         self.assertEqual((got["_id"], got["result"]), ("9", "created"))

@@ -4,10 +4,12 @@
 #include <stdio.h>
 
 #include "api/elastic/door_priv.h"
+#include "api/elastic/ids.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "decode/elastic/bulk.h"
 
+#define IDS_MAX      1000000             /* documents whose ids are known; 16 to 43 bytes each */
 #define INLINE_BYTES ((size_t)128 << 10) /* larger bodies are decoded on a worker */
 
 #define REQUESTS(result)                                                                           \
@@ -28,6 +30,7 @@ static struct counter refused[DECODE_ELASTIC_REFUSED_COUNT] = {
     [DECODE_ELASTIC_BAD_JSON] = REFUSED("bad_json"),
     [DECODE_ELASTIC_BAD_TIME] = REFUSED("bad_timestamp"),
     [DECODE_ELASTIC_BAD_INDEX] = REFUSED("bad_index"),
+    [DECODE_ELASTIC_REPEATED] = REFUSED("repeated"),
     [DECODE_ELASTIC_BAD_ACTION] = REFUSED("bad_action"),
 };
 static struct counter volume[] = {
@@ -63,6 +66,7 @@ static const struct {
 void elastic__init(struct api *api)
 {
     api->elastic_kits = pipe_kits_new(PIPE_KIT_LOGS, 0, NULL);
+    api->elastic_ids = elastic_ids_new(IDS_MAX);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(volume, ARRAY_LEN(volume));
@@ -71,6 +75,7 @@ void elastic__init(struct api *api)
 void elastic__free(struct api *api)
 {
     pipe_kits_free(api->elastic_kits);
+    elastic_ids_free(api->elastic_ids);
 }
 
 struct bulk {
@@ -229,9 +234,29 @@ static void respond(struct bulk *b)
     buf_deinit(&out);
 }
 
+/* Ids of documents that were not stored may come again. */
+static void release_ids(struct bulk *b)
+{
+    for (size_t i = 0; i < b->result.items.len; i++) {
+        const struct decode_elastic_item *item = &b->result.items.items[i];
+        bool refused_row =
+            !b->store_err && item->status < 300 && b->row_refusals && b->row_refusals[item->row];
+        if (item->is_claimed &&
+            (b->decode_err || b->store_err || item->status >= 300 || refused_row))
+            elastic_ids_release(b->api->elastic_ids, b->tenant, item->index, item->id);
+    }
+}
+
+static bool claim(void *ctx, struct slice index, struct slice id)
+{
+    struct bulk *b = ctx;
+    return elastic_ids_claim(b->api->elastic_ids, b->tenant, index, id);
+}
+
 static void answer(void *ctx)
 {
     struct bulk *b = ctx;
+    release_ids(b);
     for (int i = 0; i < DECODE_ELASTIC_REFUSED_COUNT; i++)
         counter_add(&refused[i], (int64_t)b->result.refused[i]);
     counter_add(&volume[0], (int64_t)b->result.documents);
@@ -315,6 +340,8 @@ static struct bulk *new_bulk(struct api_call *call, struct slice index)
     b->in.received_ns = api->host->now_ns(api->host->ctx);
     b->in.seed = (uint64_t)b->in.received_ns ^ atomic_fetch_add(&count, 1) << 48;
     b->in.arena = net_request_arena(req);
+    b->in.claim = claim;
+    b->in.claim_ctx = b;
     return b;
 }
 

@@ -1,6 +1,8 @@
 /* The lines of a bulk body: an action, and the document that goes with it. */
 #include "decode/elastic/bulk.h"
 
+#include <stdio.h>
+
 #include "base/hash.h"
 #include "codec/utf8.h"
 #include "decode/elastic/bulk_priv.h"
@@ -16,7 +18,8 @@ const char *decode_elastic_action_name(enum decode_elastic_action action)
 
 const char *decode_elastic_refusal_name(enum decode_elastic_refusal reason)
 {
-    static const char *const names[] = {"bad_json", "bad_timestamp", "bad_index", "bad_action"};
+    static const char *const names[] = {"bad_json", "bad_timestamp", "bad_index", "repeated",
+                                        "bad_action"};
     return names[reason];
 }
 
@@ -76,6 +79,18 @@ static void take_document(struct decode__elastic *d, struct decode_elastic_item 
     if (bad) {
         refuse(d, item, DECODE_ELASTIC_BAD_INDEX, "invalid_index_name_exception", bad);
         return;
+    }
+    if (item->action == DECODE_ELASTIC_CREATE && given.ptr && d->req->claim) {
+        item->is_claimed = d->req->claim(d->req->claim_ctx, item->index, given);
+        if (!item->is_claimed) {
+            char words[400];
+            snprintf(words, sizeof(words),
+                     "[%.*s]: version conflict, document already exists (current version [1])",
+                     SLICE_FMT(slice_first(given, 300)));
+            refuse(d, item, DECODE_ELASTIC_REPEATED, "version_conflict_engine_exception", words);
+            item->status = 409;
+            return;
+        }
     }
     if (decode__elastic_row(d, source, item->index, given, &item->row, &reason, &why)) {
         refuse(d, item, reason, "document_parsing_exception", why.msg);

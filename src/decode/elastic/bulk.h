@@ -27,6 +27,7 @@ enum decode_elastic_refusal {
     DECODE_ELASTIC_BAD_JSON,   /* the source is no JSON object */
     DECODE_ELASTIC_BAD_TIME,   /* @timestamp cannot be read */
     DECODE_ELASTIC_BAD_INDEX,  /* no index, or a name that is none */
+    DECODE_ELASTIC_REPEATED,   /* create, with an id that is known */
     DECODE_ELASTIC_BAD_ACTION, /* update and delete: events do not change */
     DECODE_ELASTIC_REFUSED_COUNT
 };
@@ -37,6 +38,7 @@ struct decode_elastic_item {
     int status;             /* 201, or 4xx */
     uint32_t row;           /* in the batch when status is 201 */
     struct slice index, id; /* id: the sender's or a made one */
+    bool is_claimed;        /* by the request's `claim` */
     const char *error_type; /* when refused */
     struct slice reason;
 };
@@ -47,6 +49,10 @@ struct decode_elastic_request {
     int64_t received_ns; /* now */
     uint64_t seed;       /* of the ids that are made; another one each time */
     struct arena *arena; /* of what the result points to */
+    /* Of documents that `create` sends with an id: false when that was taken before, which is a
+     * 409. May be NULL. */
+    bool (*claim)(void *ctx, struct slice index, struct slice id);
+    void *claim_ctx;
 };
 
 struct decode_elastic_result {

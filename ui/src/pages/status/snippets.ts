@@ -74,6 +74,15 @@ const SOCKET: Record<string, Maker> = {
     { title: 'rsyslog', text: `*.* action(type="omfwd" target="${host}" port="${port}" protocol="tcp" Template="RSYSLOG_SyslogProtocol23Format")` },
     { title: 'Shell', text: `logger --server ${host} --port ${port} --tcp --rfc5424 "hello"` },
   ],
+  gelf: ({ host, port }) => [
+    { title: 'Docker', text: `docker run --log-driver gelf --log-opt gelf-address=udp://${host}:${port} IMAGE` },
+    { title: 'Shell', text: `echo -n '{"version":"1.1","host":"me","short_message":"hello"}' | nc -u -w1 ${host} ${port}` },
+  ],
+  forward: ({ host, port }) => [
+    { title: 'Fluent Bit', text: `[OUTPUT]\n    Name  forward\n    Match *\n    Host  ${host}\n    Port  ${port}` },
+    { title: 'Docker', text: `docker run --log-driver fluentd --log-opt fluentd-address=${host}:${port} IMAGE` },
+  ],
+  lumberjack: ({ host, port }) => [{ title: 'filebeat.yml', text: `output.logstash:\n  hosts: ["${host}:${port}"]` }],
 };
 
 /** Door names may carry a variant: `otlp-grpc`, `statsd_tcp`, `graphite.pickle`. */
