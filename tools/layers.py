@@ -69,7 +69,9 @@ def symbols(archive, flag):
 
 
 def check_symbols(allow, bad):
-    for build in ("build-asan", "build"):
+    # The build made last: another may be of older sources.
+    for build in sorted(("build-asan", "build"), reverse=True, key=lambda b: max(
+            (p.stat().st_mtime for p in (ROOT / b / "src").rglob("lib*.a")), default=0)):
         libs = {r: p for r in allow
                 for p in [next((ROOT / build / "src").rglob(f"lib{r}.a"), None)] if p}
         if libs:
