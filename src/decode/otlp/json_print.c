@@ -19,8 +19,7 @@ struct print {
     bool failed;
 };
 
-static void put_message(struct print *p, const struct decode__otlp_message *m,
-                        struct slice message);
+static void put_message(struct print *p, const struct codec_proto_message *m, struct slice message);
 
 static void put_quoted_int(struct print *p, int64_t v)
 {
@@ -45,9 +44,9 @@ static void put_double(struct print *p, double v)
         buf_append_cstr(p->out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-static void put_enum(struct print *p, const struct decode__otlp_field *f, uint64_t v)
+static void put_enum(struct print *p, const struct codec_proto_field *f, uint64_t v)
 {
-    for (const struct decode__otlp_enum_name *n = f->names; p->mapping && n && n->name; n++) {
+    for (const struct codec_proto_enum_name *n = f->names; p->mapping && n && n->name; n++) {
         if (n->value == v) {
             codec_json_append_string(p->out, slice_cstr(n->name));
             return;
@@ -57,17 +56,17 @@ static void put_enum(struct print *p, const struct decode__otlp_field *f, uint64
 }
 
 /* `v`: the field's number as it came. */
-static void put_number(struct print *p, const struct decode__otlp_field *f, uint64_t v)
+static void put_number(struct print *p, const struct codec_proto_field *f, uint64_t v)
 {
     switch (f->kind) {
-    case DECODE__OTLP_JSON_BOOL: buf_append_cstr(p->out, v ? "true" : "false"); return;
-    case DECODE__OTLP_JSON_INT: put_quoted_int(p, (int64_t)v); return;
-    case DECODE__OTLP_JSON_SINT: codec_append_int(p->out, codec_unzigzag(v)); return;
-    case DECODE__OTLP_JSON_ENUM: put_enum(p, f, v); return;
-    case DECODE__OTLP_JSON_FIXED64: put_quoted_uint(p, v); return;
-    case DECODE__OTLP_JSON_SFIXED64: put_quoted_int(p, (int64_t)v); return;
-    case DECODE__OTLP_JSON_DOUBLE: put_double(p, codec_bits_double(v)); return;
-    case DECODE__OTLP_JSON_UINT: /* counts of buckets have 64 bits, all others 32 */
+    case CODEC_PROTO_BOOL: buf_append_cstr(p->out, v ? "true" : "false"); return;
+    case CODEC_PROTO_INT: put_quoted_int(p, (int64_t)v); return;
+    case CODEC_PROTO_SINT: codec_append_int(p->out, codec_unzigzag(v)); return;
+    case CODEC_PROTO_ENUM: put_enum(p, f, v); return;
+    case CODEC_PROTO_FIXED64: put_quoted_uint(p, v); return;
+    case CODEC_PROTO_SFIXED64: put_quoted_int(p, (int64_t)v); return;
+    case CODEC_PROTO_DOUBLE: put_double(p, codec_bits_double(v)); return;
+    case CODEC_PROTO_UINT: /* counts of buckets have 64 bits, all others 32 */
         if (f->repeated) {
             put_quoted_uint(p, v);
             return;
@@ -78,18 +77,18 @@ static void put_number(struct print *p, const struct decode__otlp_field *f, uint
     }
 }
 
-static bool is_number(const struct decode__otlp_field *f)
+static bool is_number(const struct codec_proto_field *f)
 {
-    return f->kind != DECODE__OTLP_JSON_MESSAGE && f->kind != DECODE__OTLP_JSON_STRING &&
-           f->kind != DECODE__OTLP_JSON_HEX && f->kind != DECODE__OTLP_JSON_BASE64;
+    return f->kind != CODEC_PROTO_MESSAGE && f->kind != CODEC_PROTO_STRING &&
+           f->kind != CODEC_PROTO_HEX && f->kind != CODEC_PROTO_BASE64;
 }
 
-static void put_bytes(struct print *p, const struct decode__otlp_field *f, struct slice bytes)
+static void put_bytes(struct print *p, const struct codec_proto_field *f, struct slice bytes)
 {
     switch (f->kind) {
-    case DECODE__OTLP_JSON_MESSAGE: put_message(p, f->message, bytes); return;
-    case DECODE__OTLP_JSON_STRING: codec_json_append_string(p->out, bytes); return;
-    case DECODE__OTLP_JSON_HEX:
+    case CODEC_PROTO_MESSAGE: put_message(p, f->message, bytes); return;
+    case CODEC_PROTO_STRING: codec_json_append_string(p->out, bytes); return;
+    case CODEC_PROTO_HEX:
         buf_append_char(p->out, '"');
         if (p->mapping)
             codec_base64_append(p->out, bytes, CODEC_BASE64_STANDARD);
@@ -113,10 +112,10 @@ static void put_comma(struct print *p, bool *more)
 }
 
 /* Packed numbers, the items of an array. */
-static void put_packed(struct print *p, const struct decode__otlp_field *f, struct slice rest,
+static void put_packed(struct print *p, const struct codec_proto_field *f, struct slice rest,
                        bool *more)
 {
-    bool is_varint = f->kind == DECODE__OTLP_JSON_UINT;
+    bool is_varint = f->kind == CODEC_PROTO_UINT;
     while (rest.len && !p->failed) {
         uint64_t v = 0;
         if (is_varint) {
@@ -134,7 +133,7 @@ static void put_packed(struct print *p, const struct decode__otlp_field *f, stru
     }
 }
 
-static void put_field(struct print *p, const struct decode__otlp_field *f, struct slice message,
+static void put_field(struct print *p, const struct codec_proto_field *f, struct slice message,
                       bool *more)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
@@ -182,7 +181,7 @@ static void put_field(struct print *p, const struct decode__otlp_field *f, struc
         put_bytes(p, f, last.bytes);
 }
 
-static void put_message(struct print *p, const struct decode__otlp_message *m, struct slice message)
+static void put_message(struct print *p, const struct codec_proto_message *m, struct slice message)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field g;
@@ -197,7 +196,7 @@ static void put_message(struct print *p, const struct decode__otlp_message *m, s
     p->failed |= r.failed;
     p->depth++;
     buf_append_char(p->out, '{');
-    for (const struct decode__otlp_field *f = m->fields; f->name && !p->failed; f++) {
+    for (const struct codec_proto_field *f = m->fields; f->name && !p->failed; f++) {
         if (there >> f->number & 1)
             put_field(p, f, message, &more);
     }
