@@ -33,7 +33,7 @@ size_t pipe_result_refused(const struct pipe_result *r); /* sum */
 
 /* Called exactly once when the batch's fate is durable (err 0) or it failed as a whole
  * (ERR_NOSPACE: disk full, ERR_IO, ERR_NOMEM: overloaded, try again). Any thread; never inside
- * the call to the sink itself unless err != 0. */
+ * the call to the sink itself unless err != 0, or nothing of the batch was left to store. */
 typedef void (*pipe_ack_fn)(void *ctx, int err, const struct pipe_result *result);
 
 struct pipe_sink {

@@ -74,6 +74,7 @@ struct server_config {
 
     struct pipe_span_metrics_config span_metrics; /* but for its clock */
     int64_t span_metrics_interval_ns;
+    int64_t repeated_spans;
     const char *graphite_schemas_file, *graphite_aggregation_file; /* "" = none */
     int64_t gelf_message_bytes, gelf_chunk_memory, forward_message_bytes, lumberjack_frame_bytes;
     const char *forward_shared_key; /* "" = nobody is asked */

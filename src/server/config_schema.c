@@ -129,6 +129,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.statsd.names", TEXT_CONF_INT, AT(statsd.names_max), "1000000", 1, INT64_MAX, NULL, "names with their tags and type; samples of new ones beyond are refused, the others go on", false, false},
     {"limits.statsd.line_size", TEXT_CONF_SIZE, AT(statsd.line_bytes_max), "4KiB", 16, 65535, NULL, "of a name with its tags; longer ones are refused", false, false},
     {"limits.statsd.memory", TEXT_CONF_SIZE, AT(statsd.memory_max), "256MiB", 1 << 16, INT64_MAX, NULL, "values of timers and members of sets that wait for a flush; more are refused", false, false},
+    {"limits.repeated_spans", TEXT_CONF_INT, AT(repeated_spans), "1000000", 0, 100000000, NULL, "spans remembered, so that one that is sent again unchanged is neither stored nor counted twice; 0 = none", false, false},
     {"limits.span_metrics.series", TEXT_CONF_INT, AT(span_metrics.series_max), "500000", 1, INT64_MAX, NULL, "series made from spans, service graph included; what new ones would count is counted in one series with the label metric_overflow", false, false},
     {"limits.service_graph.edges", TEXT_CONF_INT, AT(span_metrics.edges_max), "100000", 1, INT64_MAX, NULL, "calls of which only one side's span is there; the oldest give way", false, false},
     {"limits.otlp.delta_series", TEXT_CONF_INT, AT(delta_series), "1000000", 1, INT64_MAX, NULL, "series of delta temporality whose running sums are in memory; new ones beyond are refused", false, false},

@@ -169,7 +169,7 @@ static int start(struct server *s, struct diag *diag)
     struct api_config api = {.source = store_metrics(s->store),
                              .spans = store_events(s->store, DATA_EVENT_SPANS),
                              .logs = store_events(s->store, DATA_EVENT_LOGS),
-                             .sink = server_span_metrics_sink(s->span_metrics, &s->sink.sink),
+                             .sink = server_span_metrics_sink(s->span_metrics),
                              .pool = s->pool,
                              .catalog = s->catalog,
                              .host = &s->host};
@@ -208,8 +208,7 @@ static int start(struct server *s, struct diag *diag)
         return err;
     struct server_inputs_env env = {.loops = s->loops,
                                     .pool = s->pool,
-                                    .sink =
-                                        server_span_metrics_sink(s->span_metrics, &s->sink.sink),
+                                    .sink = server_span_metrics_sink(s->span_metrics),
                                     .statsd_sink = &s->statsd_sink.sink,
                                     .outputs = s->outputs,
                                     .os = s->os,

@@ -26,7 +26,7 @@ struct server {
     struct store_catalog *catalog; /* NULL: could not be opened */
     struct output_set *outputs;
     struct server_sink sink;
-    struct server_span_metrics *span_metrics; /* before the sink; NULL: off */
+    struct server_span_metrics *span_metrics; /* before the sink */
     struct server_sink statsd_sink; /* the store alone: outputs take StatsD's views by name */
     struct api *api;
     struct api_host host;

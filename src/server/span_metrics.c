@@ -4,9 +4,12 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "pipe/repeats.h"
 
 struct server_span_metrics {
-    struct pipe_span_metrics *metrics;
+    struct pipe_repeats *repeats;      /* NULL: off */
+    struct pipe_span_metrics *metrics; /* behind it; NULL: off */
+    struct pipe_sink *sink;
     int64_t interval_ns;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -19,21 +22,27 @@ struct server_span_metrics *server_span_metrics_new(const struct server_config *
                                                     int64_t (*now_ns)(void *ctx), void *ctx)
 {
     struct pipe_span_metrics_config c = config->span_metrics;
-    if (!c.calls && !c.graph)
-        return NULL;
     struct server_span_metrics *m = mem_calloc(1, sizeof(*m));
-    c.now_ns = now_ns;
-    c.ctx = ctx;
-    m->metrics = pipe_span_metrics_new(&c, next);
+    m->sink = next;
+    if (c.calls || c.graph) {
+        c.now_ns = now_ns;
+        c.ctx = ctx;
+        m->metrics = pipe_span_metrics_new(&c, next);
+        m->sink = pipe_span_metrics_sink(m->metrics);
+    }
+    if (config->repeated_spans) {
+        m->repeats = pipe_repeats_new((size_t)config->repeated_spans, m->sink);
+        m->sink = pipe_repeats_sink(m->repeats);
+    }
     m->interval_ns = config->span_metrics_interval_ns;
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->wake, NULL);
     return m;
 }
 
-struct pipe_sink *server_span_metrics_sink(struct server_span_metrics *m, struct pipe_sink *next)
+struct pipe_sink *server_span_metrics_sink(struct server_span_metrics *m)
 {
-    return m ? pipe_span_metrics_sink(m->metrics) : next;
+    return m->sink;
 }
 
 static void *thread_main(void *arg)
@@ -60,7 +69,7 @@ static void *thread_main(void *arg)
 
 void server_span_metrics_start(struct server_span_metrics *m)
 {
-    if (m)
+    if (m && m->metrics)
         m->started = !pthread_create(&m->thread, NULL, thread_main, m);
 }
 
@@ -80,6 +89,7 @@ void server_span_metrics_free(struct server_span_metrics *m)
 {
     if (!m)
         return;
+    pipe_repeats_free(m->repeats);
     pipe_span_metrics_free(m->metrics);
     pthread_cond_destroy(&m->wake);
     pthread_mutex_destroy(&m->lock);

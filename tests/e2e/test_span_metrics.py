@@ -109,6 +109,26 @@ class Test(pt.Case):
                     and float(server.query(query)[0]["value"][1]) > 9.5)
         self.assertLess(float(server.query(query)[0]["value"][1]), 20)
 
+    def test_sent_again(self):
+        """A sender that heard no answer sends once more: nothing counts twice, whoever counts."""
+        server = self.begin()
+        spans = [span(1, "GET /", 2), span(2, "a", 1, 1), span(3, "b", 1, 1)]
+        body = [resource("shop", *spans[:2])]
+        for _ in range(3):
+            self.send(server, body)
+        body = [resource("shop", *spans)]
+        self.send(server, body)
+        self.wait(server, "traces_spanmetrics_calls_total == 1", 3)
+        self.assertEqual(server.metric("pharos_ingest_repeated_spans_total"), 6)
+        self.assertEqual(server.metric("pharos_ingest_spans_total"), 3)
+        (one,) = server.get("/tempo/api/metrics/query?q=" + "{}|count_over_time()").json()["series"]
+        self.assertEqual(one["value"], 3)
+        server.stop()
+        off = self.server("limits.repeated_spans=0", data=self.work / "other", start=True)
+        for _ in range(2):
+            self.send(off, body)
+        self.assertEqual(off.metric("pharos_ingest_spans_total"), 6)
+
     def test_settings(self):
         server = self.begin("span_metrics.enabled=false", "service_graph.enabled=false")
         self.send(server)
