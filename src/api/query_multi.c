@@ -23,7 +23,8 @@
 #define WAITING_BYTES ((size_t)16 << 20) /* answers that the peer has not taken */
 #define NOBODY        SIZE_MAX
 
-static const struct api_language *const languages[] = {&api_language_promql, &api_language_logql};
+static const struct api_language *const languages[] = {&api_language_promql, &api_language_logql,
+                                                       &api_language_traceql};
 
 size_t api_language_count(void)
 {
@@ -154,6 +155,8 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
     struct api_query q = {.api = m->api,
                           .tenant = m->tenant,
                           .text = it->text,
+                          .from_ns = it->from_ns,
+                          .to_ns = it->to_ns,
                           .limit = it->limit,
                           .explain = it->explain,
                           .exemplars = it->exemplars,

@@ -12,8 +12,9 @@ struct api_query {
     struct api *api;
     struct slice tenant, text;
     struct query_steps steps;
-    size_t limit; /* series (or rows) of the answer; 0 = all */
-    bool explain; /* no answer but the plan */
+    int64_t from_ns, to_ns; /* as asked for */
+    size_t limit;           /* series (or rows) of the answer; 0 = all */
+    bool explain;           /* no answer but the plan */
     bool exemplars;
     bool stats;
     struct api_limits limits;
@@ -35,6 +36,7 @@ struct api_language {
 
 extern const struct api_language api_language_promql;
 extern const struct api_language api_language_logql;
+extern const struct api_language api_language_traceql;
 /* The result itself, in q->arena, for answers in other shapes. Sets q->error as a language does. */
 int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag);
 /* NULL when there is none of that name. */

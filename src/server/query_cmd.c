@@ -1,39 +1,52 @@
 /* pharos query: asks a running server over HTTP and prints a table. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "codec/json_dom.h"
-#include "codec/number.h"
 #include "lang/logql/logql.h"
+#include "lang/traceql/traceql.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "server/commands.h"
+#include "server/query_print.h"
 #include "text/duration.h"
+
+enum shape { SHAPE_PROMETHEUS, SHAPE_LOKI, SHAPE_TEMPO, SHAPE_GRAPHITE };
+
+/* A language, and the door that is asked. */
+static const struct language {
+    const char *name, *base; /* below the main door */
+    enum shape shape;
+    void (*print)(const struct codec_json *root);
+} languages[] = {{"promql", "/prometheus", SHAPE_PROMETHEUS, server_print_prometheus},
+                 {"logql", "/loki", SHAPE_LOKI, server_print_prometheus},
+                 {"traceql", "/tempo", SHAPE_TEMPO, server_print_tempo},
+                 {"graphite", "/graphite", SHAPE_GRAPHITE, server_print_graphite}};
 
 struct args {
     const char *query, *lang, *start, *end, *time, *step, *limit, *url, *user, *token;
-    bool json, logql;
+    const struct language *language;
+    bool json;
 };
 
 static void print_help(void)
 {
-    printf("Usage: pharos query [options] QUERY\n\n"
-           "Asks a running server and prints a table: at one moment, or over a time when --start "
-           "is given.\n\n"
-           "  --lang promql     language of the query: promql, or logql for log lines and what is\n"
-           "                    counted of them\n"
-           "  --time T          the moment; default now\n"
-           "  --start T         begin; times are RFC 3339, seconds since 1970, or like -1h\n"
-           "  --end T           end; default now\n"
-           "  --step D          distance of points (30s); default a 250th of the time\n"
-           "  --limit N         log lines at most, newest first; default 100\n"
-           "  --url URL         a server's Prometheus (or Loki) API; default $PHAROS_URL or\n"
-           "                    http://127.0.0.1:3000/prometheus (/loki)\n"
-           "  --user NAME:PASS  basic authentication\n"
-           "  --token TOKEN     bearer token\n"
-           "  --json            the server's answer as it is\n");
+    printf(
+        "Usage: pharos query [options] QUERY\n\n"
+        "Asks a running server and prints a table: at one moment, or over a time when --start "
+        "is given.\n\n"
+        "  --lang promql     language of the query: promql; logql for log lines, traceql for\n"
+        "                    traces, and what is counted of them; graphite for render's targets\n"
+        "  --time T          the moment; default now\n"
+        "  --start T         begin; times are RFC 3339, seconds since 1970, or like -1h\n"
+        "  --end T           end; default now\n"
+        "  --step D          distance of points (30s); default a 250th of the time\n"
+        "  --limit N         log lines (100) or traces (20) at most, newest first\n"
+        "  --url URL         a server's Prometheus (Loki, Tempo, Graphite) API; default\n"
+        "                    $PHAROS_URL or http://127.0.0.1:3000/prometheus (/loki, ...)\n"
+        "  --user NAME:PASS  basic authentication\n"
+        "  --token TOKEN     bearer token\n"
+        "  --json            the server's answer as it is\n");
 }
 
 static int parse(int argc, char **argv, struct args *a)
@@ -83,14 +96,19 @@ static int parse(int argc, char **argv, struct args *a)
         fprintf(stderr, "pharos query: a query is needed, for example: pharos query 'up'\n");
         return SERVER_EXIT_USAGE;
     }
-    a->logql = a->lang && strcmp(a->lang, "logql") == 0;
-    if (a->lang && !a->logql && strcmp(a->lang, "promql") != 0) {
-        fprintf(stderr, "pharos query: --lang %s is not built yet; promql and logql are\n",
+    for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+        if (strcmp(a->lang ? a->lang : "promql", languages[i].name) == 0)
+            a->language = &languages[i];
+    }
+    if (!a->language) {
+        fprintf(stderr,
+                "pharos query: --lang %s is not built yet; promql, logql, traceql and graphite "
+                "are\n",
                 a->lang);
         return SERVER_EXIT_USAGE;
     }
-    if (a->limit && !a->logql) {
-        fprintf(stderr, "pharos query: --limit is for --lang logql\n");
+    if (a->limit && a->language->shape != SHAPE_LOKI && a->language->shape != SHAPE_TEMPO) {
+        fprintf(stderr, "pharos query: --limit is for --lang logql and traceql\n");
         return SERVER_EXIT_USAGE;
     }
     if (a->time && (a->start || a->end || a->step)) {
@@ -135,203 +153,96 @@ static void add_seconds(struct buf *form, const char *name, int64_t ns)
     add(form, name, slice_cstr(text));
 }
 
-/* Lines have no value at one moment: without --start the last hour is asked for. */
-static bool wants_lines(const struct args *a)
+/* Lines and traces have no value at one moment: without --start the last hour is asked for. */
+static bool wants_rows(const struct args *a)
 {
     struct arena *arena = arena_new(0, NULL);
     struct logql_expr *expr;
-    bool lines = a->logql && !logql_parse(slice_cstr(a->query), arena, &expr, NULL);
-    if (lines) {
-        lines = logql_is_log(expr);
+    struct traceql_query *traceql;
+    bool rows = false;
+    if (a->language->shape == SHAPE_LOKI &&
+        !logql_parse(slice_cstr(a->query), arena, &expr, NULL)) {
+        rows = logql_is_log(expr);
         logql_expr_free(expr);
     }
+    if (a->language->shape == SHAPE_TEMPO) {
+        rows = true; /* also what does not parse: search says why */
+        if (!traceql_parse(slice_cstr(a->query), arena, &traceql, NULL)) {
+            rows = !traceql_is_metrics(traceql);
+            traceql_query_free(traceql);
+        }
+    }
     arena_free(arena);
-    return lines;
+    return rows;
 }
 
-static bool build_form(const struct args *a, struct buf *form, bool *range)
+/* What the door calls a query and its two ends, and the endpoint. */
+struct endpoint {
+    const char *query, *start, *end, *path;
+};
+
+static struct endpoint endpoint_of(const struct args *a, bool rows, bool range)
+{
+    switch (a->language->shape) {
+    case SHAPE_LOKI:
+        return (struct endpoint){"query", "start", "end",
+                                 rows || range ? "/loki/api/v1/query_range" : "/loki/api/v1/query"};
+    case SHAPE_TEMPO:
+        return (struct endpoint){"q", "start", "end",
+                                 rows    ? "/api/search"
+                                 : range ? "/api/metrics/query_range"
+                                         : "/api/metrics/query"};
+    case SHAPE_GRAPHITE: return (struct endpoint){"target", "from", "until", "/render"};
+    default:
+        return (struct endpoint){"query", "start", "end",
+                                 range ? "/api/v1/query_range" : "/api/v1/query"};
+    }
+}
+
+static bool build_form(const struct args *a, struct buf *form, struct endpoint *out)
 {
     int64_t now_ns = (int64_t)time(NULL) * NS_PER_SEC, start = 0, end = now_ns, at;
-    *range = a->start != NULL;
-    add(form, "query", slice_cstr(a->query));
+    bool rows = wants_rows(a), graphite = a->language->shape == SHAPE_GRAPHITE;
+    *out = endpoint_of(a, rows, a->start != NULL);
+    add(form, out->query, slice_cstr(a->query));
+    if (graphite)
+        add(form, "format", SLICE("json"));
     if (a->limit)
         add(form, "limit", slice_cstr(a->limit));
-    if (!a->start && wants_lines(a)) {
-        *range = true;
-        return true;
+    if (!a->start && (a->end || a->step)) {
+        fprintf(stderr, "pharos query: --end and --step need --start\n");
+        return false;
     }
-    if (!a->start) {
-        if (a->end || a->step) {
-            fprintf(stderr, "pharos query: --end and --step need --start\n");
+    if (!a->start && a->language->shape == SHAPE_TEMPO && rows) {
+        add_seconds(form, out->start, now_ns - 3600 * NS_PER_SEC);
+        add_seconds(form, out->end, now_ns + NS_PER_SEC);
+    } else if (!a->start && a->time && !rows && !graphite) {
+        if (!parse_time("--time", a->time, now_ns, &at))
             return false;
-        }
-        if (a->time) {
-            if (!parse_time("--time", a->time, now_ns, &at))
-                return false;
-            add_seconds(form, "time", at);
-        }
-        return true;
+        add_seconds(form, a->language->shape == SHAPE_TEMPO ? "end" : "time", at);
     }
+    if (!a->start)
+        return true;
     if (!parse_time("--start", a->start, now_ns, &start) ||
         (a->end && !parse_time("--end", a->end, now_ns, &end)))
         return false;
-    add_seconds(form, "start", start);
-    add_seconds(form, "end", end);
+    if (graphite) { /* whole seconds */
+        struct buf text = {0};
+        buf_printf(&text, "%lld", (long long)(start / NS_PER_SEC));
+        add(form, out->start, buf_slice(&text));
+        buf_clear(&text);
+        buf_printf(&text, "%lld", (long long)(end / NS_PER_SEC));
+        add(form, out->end, buf_slice(&text));
+        buf_deinit(&text);
+        return true;
+    }
+    add_seconds(form, out->start, start);
+    add_seconds(form, out->end, end);
     if (a->step)
         add(form, "step", slice_cstr(a->step));
-    else
+    else if (!rows || a->language->shape == SHAPE_LOKI)
         add_seconds(form, "step", MAX((end - start) / 250 / NS_PER_SEC, 1) * NS_PER_SEC);
     return true;
-}
-
-static void print_labels(const struct codec_json *metric, struct buf *out)
-{
-    struct slice name = codec_json_get_string(metric, "__name__");
-    bool any = false;
-    buf_append_slice(out, name);
-    for (size_t i = 0; metric && i < metric->count; i++) {
-        if (slice_eq_cstr(metric->keys[i], "__name__"))
-            continue;
-        buf_printf(out, "%s%.*s=\"%.*s\"", any ? ", " : "{", SLICE_FMT(metric->keys[i]),
-                   SLICE_FMT(metric->items[i].text));
-        any = true;
-    }
-    if (any || !name.len)
-        buf_append_cstr(out, any ? "}" : "{}");
-}
-
-static void print_time(const struct codec_json *t)
-{
-    struct buf b = {0};
-    int64_t ns = t ? (int64_t)llround(t->number * 1e3) * NS_PER_MS : 0;
-    text_time_print(ns, &b);
-    printf("%s", buf_cstr(&b));
-    buf_deinit(&b);
-}
-
-static void print_histogram(const struct codec_json *h)
-{
-    printf("count %.*s sum %.*s", SLICE_FMT(codec_json_get_string(h, "count")),
-           SLICE_FMT(codec_json_get_string(h, "sum")));
-}
-
-static void print_point(const struct codec_json *pair, bool histogram)
-{
-    if (!pair || pair->count != 2)
-        return;
-    print_time(&pair->items[0]);
-    printf("  ");
-    if (histogram)
-        print_histogram(&pair->items[1]);
-    else
-        printf("%.*s", SLICE_FMT(pair->items[1].text));
-    printf("\n");
-}
-
-struct line {
-    int64_t ts_ns;
-    const struct codec_json *stream;
-    struct slice text;
-};
-
-static int newest_first(const void *a, const void *b)
-{
-    int64_t x = ((const struct line *)a)->ts_ns, y = ((const struct line *)b)->ts_ns;
-    return (x < y) - (x > y);
-}
-
-/* Lines of all streams by time. */
-static void print_lines(const struct codec_json *result)
-{
-    size_t count = 0, n = 0;
-    for (size_t i = 0; i < result->count; i++) {
-        const struct codec_json *values = codec_json_get(&result->items[i], "values");
-        count += values ? values->count : 0;
-    }
-    struct line *lines = calloc(count + 1, sizeof(*lines));
-    for (size_t i = 0; lines && i < result->count; i++) {
-        const struct codec_json *values = codec_json_get(&result->items[i], "values");
-        for (size_t k = 0; values && k < values->count; k++) {
-            const struct codec_json *v = &values->items[k];
-            struct line *line = &lines[n];
-            if (v->count < 2 || !codec_text_to_int(v->items[0].text, &line->ts_ns))
-                continue;
-            line->stream = codec_json_get(&result->items[i], "stream");
-            line->text = v->items[1].text;
-            n++;
-        }
-    }
-    if (n)
-        qsort(lines, n, sizeof(*lines), newest_first);
-    for (size_t i = 0; i < n; i++) {
-        struct buf text = {0};
-        text_time_print(lines[i].ts_ns, &text);
-        buf_append_char(&text, ' ');
-        print_labels(lines[i].stream, &text);
-        printf("%s %.*s\n", buf_cstr(&text), SLICE_FMT(lines[i].text));
-        buf_deinit(&text);
-    }
-    if (!n)
-        fprintf(stderr, "(no lines)\n");
-    free(lines);
-}
-
-static void print_table(const struct codec_json *data)
-{
-    struct slice type = codec_json_get_string(data, "resultType");
-    const struct codec_json *result = codec_json_get(data, "result");
-    if (result && slice_eq_cstr(type, "streams")) {
-        print_lines(result);
-        return;
-    }
-    if (slice_eq_cstr(type, "scalar") || slice_eq_cstr(type, "string")) {
-        if (result && result->count == 2)
-            printf("%.*s\n", SLICE_FMT(result->items[1].text));
-        return;
-    }
-    if (!result || !result->count) {
-        fprintf(stderr, "(no series)\n");
-        return;
-    }
-    size_t width = 0;
-    struct buf *names = calloc(result->count, sizeof(*names));
-    for (size_t i = 0; i < result->count && names; i++) {
-        print_labels(codec_json_get(&result->items[i], "metric"), &names[i]);
-        width = MAX(width, MIN(names[i].len, 100));
-    }
-    for (size_t i = 0; i < result->count && names; i++) {
-        const struct codec_json *row = &result->items[i];
-        const struct codec_json *value = codec_json_get(row, "value");
-        const struct codec_json *histogram = codec_json_get(row, "histogram");
-        if (value || histogram) {
-            printf("%-*s  ", (int)width, buf_cstr(&names[i]));
-            if (value && value->count == 2)
-                printf("%.*s\n", SLICE_FMT(value->items[1].text));
-            else if (histogram && histogram->count == 2) {
-                print_histogram(&histogram->items[1]);
-                printf("\n");
-            }
-        } else {
-            const struct codec_json *lists[] = {codec_json_get(row, "values"),
-                                                codec_json_get(row, "histograms")};
-            printf("%s\n", buf_cstr(&names[i]));
-            for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-                for (size_t k = 0; lists[l] && k < lists[l]->count; k++) {
-                    printf("  ");
-                    print_point(&lists[l]->items[k], l == 1);
-                }
-            }
-        }
-        buf_deinit(&names[i]);
-    }
-    free(names);
-}
-
-static void print_notes(const struct codec_json *root, const char *key, const char *what)
-{
-    const struct codec_json *list = codec_json_get(root, key);
-    for (size_t i = 0; list && i < list->count; i++)
-        fprintf(stderr, "%s: %.*s\n", what, SLICE_FMT(list->items[i].text));
 }
 
 static int ask(const struct args *a)
@@ -340,20 +251,17 @@ static int ask(const struct args *a)
     struct buf form = {0}, url = {0};
     struct net_client_response resp = {0};
     struct diag diag;
-    bool range;
+    struct endpoint to;
     int status = SERVER_EXIT_USAGE;
     const char *base = a->url ? a->url : getenv("PHAROS_URL");
     diag_init(&diag);
-    if (!build_form(a, &form, &range))
+    if (!build_form(a, &form, &to))
         goto out;
     status = SERVER_EXIT_FAIL;
-    buf_append_cstr(&url, base       ? base
-                          : a->logql ? "http://127.0.0.1:3000/loki"
-                                     : "http://127.0.0.1:3000/prometheus");
+    buf_printf(&url, "%s%s", base ? base : "http://127.0.0.1:3000", base ? "" : a->language->base);
     while (url.len && url.ptr[url.len - 1] == '/')
         url.len--;
-    buf_append_cstr(&url, a->logql ? "/loki" : "");
-    buf_append_cstr(&url, range ? "/api/v1/query_range" : "/api/v1/query");
+    buf_append_cstr(&url, to.path);
     struct net_client_header headers[] = {
         {SLICE("Content-Type"), SLICE("application/x-www-form-urlencoded")}};
     struct net_client_request req = {.method = "POST",
@@ -382,7 +290,7 @@ static int ask(const struct args *a)
         status = SERVER_EXIT_OK;
         goto out;
     }
-    if (a->logql && resp.status != 200) {
+    if (a->language->shape != SHAPE_PROMETHEUS && resp.status != 200) {
         fprintf(stderr, "pharos query: %.*s\n", SLICE_FMT(slice_trim(resp.body)));
         goto out;
     }
@@ -397,9 +305,7 @@ static int ask(const struct args *a)
                 SLICE_FMT(codec_json_get_string(&root, "error")));
         goto out;
     }
-    print_notes(&root, "warnings", "warning");
-    print_notes(&root, "infos", "info");
-    print_table(codec_json_get(&root, "data"));
+    a->language->print(&root);
     status = SERVER_EXIT_OK;
 out:
     buf_deinit(&form);

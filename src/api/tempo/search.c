@@ -61,7 +61,7 @@ static void put_text(const char *key, struct slice s, struct buf *out)
     codec_json_append_string(out, s);
 }
 
-static void put_trace(const struct traceql_found *t, struct buf *out)
+void tempo__put_trace(const struct traceql_found *t, struct buf *out)
 {
     char id[32];
     size_t zeros = 0;
@@ -102,7 +102,7 @@ static bool produce(struct api_job *job)
     size_t end = MIN(st->result.count, st->at + TRACES_A_STEP);
     for (; st->at < end; st->at++) {
         buf_append_cstr(&job->out, st->at ? "," : "");
-        put_trace(&st->result.traces[st->at], &job->out);
+        tempo__put_trace(&st->result.traces[st->at], &job->out);
     }
     if (st->at < st->result.count)
         return false;
