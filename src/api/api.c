@@ -6,6 +6,7 @@
 #include "api/auth.h"
 #include "api/elastic/door_priv.h"
 #include "api/grafana/routes.h"
+#include "api/grpc_rest.h"
 #include "api/job.h"
 #include "api/loki/door_priv.h"
 #include "api/otlp/export.h"
@@ -317,10 +318,35 @@ static void handle_main(struct api_mount *mount, struct net_request *req)
     api__ui(&call);
 }
 
+const struct api__grpc_rest *api__grpc_rest_find(struct slice path, const struct api_door **out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+        for (size_t k = 0; k < doors[i]->rest_count; k++) {
+            *out = doors[i];
+            if (slice_eq_cstr(path, doors[i]->rest[k].path))
+                return &doors[i]->rest[k];
+        }
+    }
+    return NULL;
+}
+
+/* Paths of gRPC have no prefix: the main door has every door's methods. */
+static const struct api_door *grpc_door(const struct api_mount *mount, struct slice path)
+{
+    if (mount->door)
+        return mount->door;
+    for (size_t i = 0; i < ARRAY_LEN(doors); i++) {
+        for (size_t k = 0; k < doors[i]->grpc_count; k++) {
+            if (slice_eq_cstr(path, doors[i]->grpc[k].path))
+                return doors[i];
+        }
+    }
+    return &api_door_otlp;
+}
+
 static void handle_grpc(struct api_mount *mount, struct net_request *req)
 {
-    /* Paths of gRPC have no prefix: the main door has OTLP's methods. */
-    const struct api_door *door = mount->door ? mount->door : &api_door_otlp;
+    const struct api_door *door = grpc_door(mount, net_request_path(req));
     if (mount->api->ready) {
         net_grpc_serve(req, door->grpc, door->grpc_count, mount);
         return;

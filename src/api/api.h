@@ -24,6 +24,7 @@
 struct api;
 struct api_auth;
 struct api_otlp_settings;
+struct api__grpc_rest; /* api/grpc_rest.h */
 struct graphite_schemas;
 struct alert_group;     /* alert/group.h */
 struct store_part_view; /* store/store.h */
@@ -220,6 +221,8 @@ struct api_door {
     size_t route_count;
     const struct net_grpc_method *grpc; /* gRPC methods; their ctx is the struct api_mount */
     size_t grpc_count;
+    const struct api__grpc_rest *rest; /* those of them that endpoints answer */
+    size_t rest_count;
     bool cors; /* answers cross-origin requests as Prometheus does */
     /* Its paths begin with /NAME/api/v1/ themselves: the main door takes them without the prefix.
      */

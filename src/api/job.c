@@ -1,4 +1,4 @@
-#include "api/job.h"
+#include "api/grpc_rest.h"
 
 #include <stdarg.h>
 #include <time.h>
@@ -21,7 +21,8 @@ static struct counter counters[] = {
 };
 enum { ACTIVE, WAITING, OK, FAILED, CANCELED, TIMED_OUT, DURATION };
 
-#define STEP_BYTES ((size_t)256 << 10) /* encoded at a time */
+#define STEP_BYTES  ((size_t)256 << 10) /* encoded at a time */
+#define WHOLE_BYTES ((size_t)256 << 20) /* of an answer that is rewritten as a whole */
 
 void api__job_init(void)
 {
@@ -44,6 +45,8 @@ struct api_job *api_job_new(struct api_call *call, void (*work)(struct api_job *
     job->loop = net_request_loop(call->req);
     job->call_arena = net_request_arena(call->req);
     job->work = work;
+    job->grpc = call->grpc;
+    job->rest = call->rest;
     job->limits = api__limits(api);
     job->started_ns = api__monotonic_ns();
     budget_init(&job->memory, &api->queries_memory, job->limits.query_memory_bytes,
@@ -108,10 +111,18 @@ static void leave_gate(struct api_job *job)
 
 static void fill(struct api_job *job)
 {
+    bool rewritten = job->rest && job->rest->answer;
+    size_t most = rewritten ? WHOLE_BYTES : STEP_BYTES;
     job->last = !job->produce;
     job->flush = job->park = false;
-    while (!job->last && job->out.len < STEP_BYTES && !job->cancelled && !job->flush && !job->park)
+    while (!job->last && job->out.len < most && !job->cancelled && !job->flush && !job->park)
         job->last = job->produce(job);
+    if (rewritten && !job->last && !job->cancelled) {
+        api_job_error(job, API_EXECUTION, "the answer is larger than %zu bytes", WHOLE_BYTES);
+        job->last = true;
+    }
+    if (rewritten && job->last && !job->status && !job->cancelled)
+        api__grpc_rest_convert(job);
     if (job->cancelled)
         job->last = true;
     if (job->last && job->gated && job->gated_to_end)
@@ -179,10 +190,31 @@ static void on_abort(void *ctx)
     api_job_wake(job);
 }
 
+static void go_on_later(struct api_job *job, bool room)
+{
+    if (!room && !job->cancelled)
+        net_respond_on_drain(job->req, go_on, job);
+    else if (!pause_job(job))
+        go_on(job);
+}
+
+static void deliver_grpc(struct api_job *job)
+{
+    bool room = api__grpc_rest_deliver(job);
+    if (job->last)
+        job_free(job);
+    else
+        go_on_later(job, room);
+}
+
 /* On the loop: writes what there is. */
 static void deliver(void *ctx)
 {
     struct api_job *job = ctx;
+    if (job->grpc) {
+        deliver_grpc(job);
+        return;
+    }
     int status = job->status ? job->status : 200;
     const char *type = status == 204       ? NULL
                        : job->content_type ? job->content_type
@@ -203,11 +235,8 @@ static void deliver(void *ctx)
     if (job->last) {
         net_respond_end(job->req);
         job_free(job);
-    } else if (room || job->cancelled) {
-        if (!pause_job(job))
-            go_on(job);
     } else {
-        net_respond_on_drain(job->req, go_on, job);
+        go_on_later(job, room);
     }
 }
 
@@ -266,7 +295,10 @@ void api_job_error(struct api_job *job, enum api_error type, const char *fmt, ..
     buf_clear(&job->out);
     job->produce = NULL;
     job->status = api__error_status(type);
-    api__error_json(type, buf_slice(&msg), &job->out);
+    if (job->grpc)
+        buf_append_slice(&job->out, buf_slice(&msg));
+    else
+        api__error_json(type, buf_slice(&msg), &job->out);
     buf_deinit(&msg);
 }
 

@@ -35,10 +35,12 @@ struct api_job {
     void (*cleanup)(struct api_job *job);
 
     void (*work)(struct api_job *job);
-    bool flush; /* set by produce: what there is goes out now */
+    bool flush; /* set by produce: what there is goes out now; of a gRPC stream, one message */
     /* Set by produce: nothing more for now; it is called again after api_job_wake, which whatever
      * works for the job meanwhile must call, also when `cancelled` turns true. */
     bool park;
+    struct net_grpc_call *grpc; /* NULL: HTTP. What `out` holds of an error is text alone */
+    const struct api__grpc_rest *rest;
     bool gated_to_end; /* keeps its place until the last produce, which is where it works */
     bool gated, begun, last;
     _Atomic int parked; /* enum of job.c */

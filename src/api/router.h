@@ -16,6 +16,8 @@
 
 struct api;
 struct api_door;
+struct api__grpc_rest;
+struct net_grpc_call;
 
 /* One request on its way to a handler. Lives in the request's arena. */
 struct api_call {
@@ -25,6 +27,9 @@ struct api_call {
     struct slice path;               /* below the door's mount point, still percent-encoded */
     struct slice args[API_ARGS_MAX]; /* the pattern's parameters in order, decoded */
     size_t arg_count;
+    /* A gRPC call that this endpoint answers (api/grpc_rest.h), or NULL. */
+    struct net_grpc_call *grpc;
+    const struct api__grpc_rest *rest;
 };
 
 /* Runs on the request's loop thread; answers now or later, exactly once. */

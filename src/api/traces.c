@@ -3,6 +3,8 @@
 #include "codec/hex.h"
 #include "decode/otlp/stream.h"
 
+#define AROUND_NS (6 * 3600 * NS_PER_SEC) /* a trace may begin before and end behind a range */
+
 bool api__trace_id_read(struct slice text, char *out)
 {
     char full[32];
@@ -32,17 +34,30 @@ struct store_event_limits api__traces_limits(struct api_job *job)
         .memory = &job->memory, .deadline_ns = job->deadline_ns, .cancelled = &job->cancelled};
 }
 
-int api__traces_load(struct api_job *job, const struct slice *ids, size_t count,
-                     struct store_event_chunk *out, struct diag *diag)
+static int64_t away(int64_t ts_ns, int64_t by_ns)
+{
+    int64_t out;
+    return __builtin_add_overflow(ts_ns, by_ns, &out) ? ts_ns : out;
+}
+
+int api__traces_load_in(struct api_job *job, const struct slice *ids, size_t count,
+                        int64_t start_ns, int64_t end_ns, struct store_event_chunk *out,
+                        struct diag *diag)
 {
     struct store_event_source *src = job->api->spans;
     const struct store_event_scan req = {.select = {.tenant = job->tenant,
-                                                    .t_min_ns = INT64_MIN,
-                                                    .t_max_ns = INT64_MAX,
+                                                    .t_min_ns = away(start_ns, -AROUND_NS),
+                                                    .t_max_ns = away(end_ns, AROUND_NS),
                                                     .limits = api__traces_limits(job)},
                                          .all_fields = true,
                                          .children = true};
     return src->ops->traces(src, ids, count, &req, out, diag);
+}
+
+int api__traces_load(struct api_job *job, const struct slice *ids, size_t count,
+                     struct store_event_chunk *out, struct diag *diag)
+{
+    return api__traces_load_in(job, ids, count, INT64_MIN, INT64_MAX, out, diag);
 }
 
 const struct data_value *api__traces_column(const struct store_event_chunk *c, uint32_t intrinsic)

@@ -15,6 +15,10 @@ struct store_event_limits api__traces_limits(struct api_job *job);
 /* Whole traces with all that is known of their spans (store_event_ops.traces). */
 int api__traces_load(struct api_job *job, const struct slice *ids, size_t count,
                      struct store_event_chunk *out, struct diag *diag);
+/* Their spans in a range, and some hours around it. */
+int api__traces_load_in(struct api_job *job, const struct slice *ids, size_t count,
+                        int64_t start_ns, int64_t end_ns, struct store_event_chunk *out,
+                        struct diag *diag);
 /* The values of an intrinsic of a chunk with all fields, one a row, or NULL when none has it. */
 const struct data_value *api__traces_column(const struct store_event_chunk *c, uint32_t intrinsic);
 /* The key of the resource attribute that a stream's label is. */

@@ -167,6 +167,8 @@ static void send_status(struct net_request *req, enum net_grpc_status status, st
     net__h2_answered(req);
 }
 
+static void let_go(struct net_grpc_call *call);
+
 /* Seconds of a Retry-After among the headers of a refusal, or 0. */
 static int64_t retry_after(const struct net_request *req)
 {
@@ -187,13 +189,19 @@ static int64_t retry_after(const struct net_request *req)
 void net__grpc_refuse(struct net_request *req, int http_status, struct slice text)
 {
     enum net_grpc_status status = status_of_http(http_status);
+    struct net_grpc_call *call = req->h2->grpc; /* its method answers so */
     struct buf details = {0};
     int64_t seconds = retry_after(req);
     text = slice_trim(text);
     if (seconds > 0)
         encode_retry(status, text, seconds * NS_PER_SEC, &details);
-    send_status(req, status, text, buf_slice(&details));
+    if (!call || !call->done)
+        send_status(req, status, text, buf_slice(&details));
     buf_deinit(&details);
+    if (call) {
+        call->done = true;
+        let_go(call);
+    }
 }
 
 /* --- the call --- */

@@ -4,8 +4,8 @@
  * A door's handler asks net_grpc_is() after it has authenticated the request as any other, and
  * hands it to net_grpc_serve() with its table of methods. Messages are bytes; protobuf is the
  * caller's. Whatever else answers a gRPC request through net_respond (authentication, limits, an
- * unknown path) reaches the client as the gRPC status that fits the HTTP one, so refusals need no
- * code of their own.
+ * unknown path, a method's own handler) reaches the client as the gRPC status that fits the HTTP
+ * one, so refusals need no code of their own; a call is ended by it.
  *
  *     static void export_traces(struct net_grpc_call *call, void *ctx)   on the loop thread
  *     {

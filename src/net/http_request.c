@@ -310,3 +310,15 @@ struct slice net_request_param(struct net_request *req, const char *name)
 {
     return net_request_param_at(req, name, 0);
 }
+
+void net_request_param_add(struct net_request *req, const char *name, struct slice value)
+{
+    if (!req->params_parsed)
+        parse_params(req);
+    struct net_param *params = ARENA_ARRAY(req->arena, struct net_param, req->param_count + 1);
+    if (req->param_count)
+        memcpy(params, req->params, req->param_count * sizeof(*params));
+    params[req->param_count++] = (struct net_param){
+        .name = arena_slice(req->arena, slice_cstr(name)), .value = arena_slice(req->arena, value)};
+    req->params = params;
+}

@@ -199,11 +199,11 @@ static void finish(struct net_request *req)
 
 void net_respond(struct net_request *req, int status, const char *type, struct slice body)
 {
-    base_assert(!req->answered);
-    if (req->is_grpc) {
+    if (req->is_grpc) { /* its deadline may have answered it already */
         net__grpc_refuse(req, status, body);
         return;
     }
+    base_assert(!req->answered);
     enum codec_compression coding =
         body.len >= COMPRESS_MIN ? negotiate(req, type) : CODEC_IDENTITY;
     bool vary = type && is_compressible(type) && !req->has_encoding_header;

@@ -96,6 +96,9 @@ void net_request_on_abort(struct net_request *req, void (*fn)(void *ctx), void *
 /* --- parameters: query string plus, for POST, an application/x-www-form-urlencoded body --- */
 /* First value, percent-decoded, in the request's arena; ptr NULL when absent. */
 struct slice net_request_param(struct net_request *req, const char *name);
+/* One more parameter, behind the others; the value is copied. For requests whose parameters come
+ * by other ways than a URL. */
+void net_request_param_add(struct net_request *req, const char *name, struct slice value);
 /* All values of `name` in order: i-th, or ptr NULL. */
 struct slice net_request_param_at(struct net_request *req, const char *name, size_t i);
 

@@ -114,7 +114,86 @@ class Test(pt.Case):
         self.assertEqual(body2.body[0], 0x0a)  # TraceByIDResponse.trace
         self.assertIn(b"SELECT", body1.body)
         self.get("/api/traces/ff", 404)
+        # A range far away: nothing of the trace is in it.
+        self.get("/api/traces/1", 404, start=1000, end=2000)
+        self.get("/api/v2/traces/1", start=START // S - 10, end=START // S + 10)
+        self.get("/api/v2/traces/1", 400, start=5, end=1)
+
+    def test_spans_of_a_trace(self):
+        """Version 2 with a filter: what matches, and how much around it."""
+        def names(status="PARTIAL", **params):
+            answer = self.get("/api/v2/traces/1", **params).json()
+            self.assertEqual(answer.get("status"), status, params)
+            return sorted(s["name"] for r in answer["trace"].get("resourceSpans", []) for sc in r["scopeSpans"] for s in sc["spans"])
+        everything = ["GET /cart", "INSERT", "SELECT", "check", "get"]
+        for params, want in (
+                ({"q": '{ name = "SELECT" }'}, ["SELECT"]),
+                ({"q": '{ name = "SELECT" }', "keep_hierarchy": "true"}, ["GET /cart", "SELECT", "get"]),
+                ({"q": '{ name = "SELECT" }', "keep_hierarchy": "true", "ancestor_depth": 1}, ["SELECT", "get"]),
+                ({"q": '{ name = "SELECT" }', "keep_hierarchy": "true", "ancestor_depth": 0}, ["SELECT"]),
+                ({"q": '{ name = "get" }', "match_depth": 1}, ["INSERT", "SELECT", "get"]),
+                ({"q": '{ nestedSetParent < 0 }', "match_depth": 1}, ["GET /cart", "check", "get"]),
+                ({"q": '{ span.db.system = "pg" || kind = client }'}, ["INSERT", "SELECT"]),
+                ({"q": '{ name = "nobody" }'}, [])):
+            self.assertEqual(names(**params), want, params)
+        for params in ({}, {"q": ""}, {"q": "{ }"}, {"q": '{ nestedSetParent < 0 }', "match_depth": -1}):
+            self.assertEqual(names(None, **params), everything, params)
+        for q in ('{ name = "a" } | count() > 1', '{ name = "a" } > { }', '{} | rate()', '{ traceDuration > 1s }',
+                  '{ rootName = "x" }', '{ trace:id = "1" }'):
+            self.assertIn("single filter", self.get("/api/v2/traces/1", 400, q=q).text)
+        self.assertIn("parse error", self.get("/api/v2/traces/1", 400, q="{ a =").text)
+        self.assertIn("match_depth", self.get("/api/v2/traces/1", 400, q="{}", match_depth=-2).text)
+        body = self.get("/api/v2/traces/1", q='{ name = "SELECT" }', headers={"Accept": "application/protobuf"}).body
+        self.assertTrue(body.endswith(b"\x12\x00\x18\x01"))  # metrics {}, status PARTIAL
+
+    def test_ids(self):
         self.assertIn("32 hexadecimal digits", self.get("/api/traces/xyz", 400).text)
+
+    def test_command_line(self):
+        def ask(*args, status=0):
+            got = pt.run("query", "--lang", "traceql", "--url", self.url, *args)
+            self.assertEqual(got.returncode, status, got.stderr)
+            return got.stdout if status == 0 else got.stderr
+        times = ("--start", str(START // S - 60), "--end", str(START // S + 600))
+        lines = ask(*times, '{ name = "SELECT" }').splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^\d{4}-\d\d-\d\dT[\d:.]+Z +2 +900 ms +1 spans  frontend: POST /order$")
+        self.assertEqual(len(ask(*times, "--limit", "1", "{}").splitlines()), 1)
+        self.assertEqual(ask("--start", "1000", "--end", "2000", "{}"), "")
+        out = ask(*times, "--step", "700s", "{ } | count_over_time() by (name)").splitlines()
+        self.assertIn('{name="SELECT"}', out)
+        self.assertRegex(out[out.index('{name="SELECT"}') + 1], r"^  \S+Z  [012]$")
+        self.assertIn("parse error at line 1, col 8", ask("{ .a = }", status=1))
+        got = pt.run("query", "--lang", "graphite", "--url", self.server_.url + "/graphite", "--start", "-1m", 'constantLine(5)')
+        self.assertEqual((got.returncode, got.stdout.split()[-1]), (0, "5.0"), got.stderr)
+        self.assertIn("promql, logql, traceql and graphite are", pt.run("query", "--lang", "sql", "x").stderr)
+
+    def test_many_queries_in_one_request(self):
+        queries = [
+            {"id": "traces", "query": '{ name = "SELECT" }', "limit": 1},
+            {"id": "counts", "query": "{ } | count_over_time() by (resource.service.name)", "step_ms": 660000, "exemplars": True},
+            {"id": "quantiles", "query": "{ } | quantile_over_time(duration, .5, .9)", "step_ms": 660000},
+            {"id": "plan", "query": "{ } | rate()", "explain": True},
+            {"id": "bad", "query": "{ name = "}, {"id": "instant", "query": "{ } | count_over_time()", "type": "instant"},
+            {"id": "no range", "query": "{ }", "type": "instant"}]
+        answer = self.server_.post("/api/pharos/v1/query", json.dumps(
+            {"from": START // 10**6 - 60000, "to": START // 10**6 + 600000,
+             "queries": [{"lang": "traceql", **q} for q in queries]}).encode(), headers={"Content-Type": "application/json"})
+        got = {line["id"]: line for line in map(json.loads, answer.text.splitlines()) if "id" in line}
+        self.assertEqual(got["traces"]["kind"], "traces")
+        (trace,) = got["traces"]["traces"]
+        self.assertEqual(trace, self.search('{ name = "SELECT" }', spss=3)[0])
+        counts = {s["labels"]["resource.service.name"]: sum(v for v in s["values"] if v) for s in got["counts"]["series"]}
+        self.assertEqual(sum(counts.values()), sum(len(x["spans"]) for r in TRACES for x in r["scopeSpans"]))
+        self.assertEqual(counts["auth"], 2)
+        (exemplar, *_) = [e for e in got["counts"]["exemplars"] if e["labels"] == {"resource.service.name": "auth"}]
+        self.assertIn(int(exemplar["exemplars"][0]["labels"]["trace_id"], 16), (1, 4))
+        self.assertEqual({s["labels"]["p"] for s in got["quantiles"]["series"]}, {"0.5", "0.9"})
+        self.assertIn("rate", got["plan"]["plan"])
+        self.assertIn("parse error", got["bad"]["error"]["message"])
+        self.assertEqual(got["no range"]["error"]["type"], "bad_data")
+        self.assertEqual(got["instant"]["kind"], "vector")
+        self.assertEqual(sum(s["value"] for s in got["instant"]["series"]), sum(counts.values()))
 
     def test_search_shape(self):
         (trace,) = self.search('{ span.http.status_code = 500 }')

@@ -42,11 +42,7 @@ void jaeger__collect(struct api_call *call)
                          SLICE_FMT(slice_first(type, 100)));
 }
 
-static void post_spans(struct net_grpc_call *call, void *ctx)
+void jaeger__post_spans(struct net_grpc_call *call, void *ctx)
 {
     api__span_push_grpc(call, ctx, convert_protobuf);
 }
-
-const struct net_grpc_method jaeger__grpc[JAEGER__GRPC_COUNT] = {
-    {"/jaeger.api_v2.CollectorService/PostSpans", post_spans},
-};

@@ -10,14 +10,16 @@
 #include "lang/traceql/traceql.h"
 #include "text/duration.h"
 
-#define LIMIT_DEFAULT 20
-#define LIMIT_MAX     1500
+#define LIMIT_DEFAULT   20
+#define LIMIT_MAX       1500
+#define SPANS_A_MESSAGE 256
 
 struct jaeger_state {
     struct buf query; /* TraceQL */
     const char *field;
     char id[16];
-    bool v3;
+    bool v3, model; /* version 3's shapes; spans as gRPC's version 2 has them */
+    bool summaries;
     int64_t start_ns, end_ns, limit;
     struct store_event_chunk chunk;
     size_t at;
@@ -58,7 +60,10 @@ static void job_error(struct api_job *job, int status, const char *message)
 {
     struct jaeger_state *st = job->state;
     buf_clear(&job->out);
-    put_error(st->v3, status, message, &job->out);
+    if (job->grpc)
+        buf_append_cstr(&job->out, message);
+    else
+        put_error(st->v3, status, message, &job->out);
     job->status = status;
     job->produce = NULL;
 }
@@ -72,7 +77,10 @@ static void job_fail(struct api_job *job, int err, const struct diag *diag)
 static void refuse(struct api_call *call, struct jaeger_state *st, const char *message)
 {
     struct buf out = {0};
-    put_error(st->v3, 400, message, &out);
+    if (call->grpc)
+        buf_append_cstr(&out, message);
+    else
+        put_error(st->v3, 400, message, &out);
     api__respond_json(call->req, 400, buf_slice(&out));
     buf_deinit(&out);
     buf_deinit(&st->query);
@@ -239,6 +247,34 @@ static bool produce(struct api_job *job)
     return true;
 }
 
+/* A gRPC stream: some spans of one trace a message. */
+static bool produce_messages(struct api_job *job)
+{
+    struct jaeger_state *st = job->state;
+    size_t end = MIN(api__trace_end(&st->chunk, st->at), st->at + SPANS_A_MESSAGE);
+    if (st->model)
+        jaeger__put_model(&st->chunk, st->at, end, &job->out);
+    else
+        api__otlp_put_rows(&st->chunk, st->at, end, NULL, &job->out);
+    st->at = end;
+    job->flush = true;
+    return st->at == st->chunk.count;
+}
+
+static bool produce_summaries(struct api_job *job)
+{
+    struct jaeger_state *st = job->state;
+    if (st->at < st->chunk.count) {
+        size_t end = api__trace_end(&st->chunk, st->at);
+        buf_append_cstr(&job->out, st->at ? "," : "");
+        jaeger__put_summary(&st->chunk, st->at, end, &job->out);
+        st->at = end;
+        return false;
+    }
+    buf_append_cstr(&job->out, "]}");
+    return true;
+}
+
 static void answer_traces(struct api_job *job, const struct slice *ids, size_t count)
 {
     struct jaeger_state *st = job->state;
@@ -250,6 +286,11 @@ static void answer_traces(struct api_job *job, const struct slice *ids, size_t c
         job_fail(job, err, &diag);
     } else if (!st->chunk.count && buf_slice(&st->query).len == 0) {
         job_error(job, 404, "trace not found");
+    } else if (st->summaries) {
+        buf_append_cstr(&job->out, "{\"summaries\":[");
+        job->produce = produce_summaries;
+    } else if (job->grpc) {
+        job->produce = st->chunk.count ? produce_messages : NULL;
     } else if (st->v3) {
         api__otlp_put_spans(&st->chunk, &message);
         buf_append_cstr(&job->out, "{\"result\":");
@@ -269,9 +310,10 @@ static void trace_work(struct api_job *job)
     answer_traces(job, &id, 1);
 }
 
-static void trace(struct api_call *call, bool v3)
+static void trace(struct api_call *call, bool v3, bool model)
 {
     struct jaeger_state *st = state_new(call, v3);
+    st->model = model;
     if (api__trace_id_read(call->args[0], st->id))
         start(call, st, trace_work);
     else
@@ -280,12 +322,17 @@ static void trace(struct api_call *call, bool v3)
 
 void jaeger__trace(struct api_call *call)
 {
-    trace(call, false);
+    trace(call, false, false);
 }
 
 void jaeger__trace_v3(struct api_call *call)
 {
-    trace(call, true);
+    trace(call, true, false);
+}
+
+void jaeger__trace_v2(struct api_call *call)
+{
+    trace(call, true, true);
 }
 
 static void traces_work(struct api_job *job)
@@ -450,14 +497,47 @@ static int read_traces(struct api_call *call, struct jaeger_state *st, struct di
     return 0;
 }
 
-static void traces(struct api_call *call, bool v3)
+/* {"query":{"serviceName":"x",...}}: what version 3 takes as a body too. */
+static int read_body(struct api_call *call, struct diag *diag)
+{
+    struct codec_json_reader r =
+        codec_json_reader(net_request_body(call->req), net_request_arena(call->req), diag);
+    struct slice key, inner, value;
+    (void)codec_json_read_object(&r);
+    while (codec_json_next_key(&r, &key)) {
+        if (!slice_eq_cstr(key, "query") || codec_json_read_null(&r))
+            continue;
+        (void)codec_json_read_object(&r);
+        while (codec_json_next_key(&r, &inner)) {
+            enum codec_json_kind kind;
+            struct buf name = {0};
+            if (!codec_json_peek(&r, &kind))
+                break;
+            buf_printf(&name, "query.%.*s", SLICE_FMT(inner));
+            if (kind == CODEC_JSON_STRING ? codec_json_read_string(&r, &value)
+                                          : codec_json_read_raw(&r, &value))
+                net_request_param_add(call->req, buf_cstr(&name),
+                                      kind == CODEC_JSON_NULL ? SLICE("") : value);
+            buf_deinit(&name);
+        }
+    }
+    return codec_json_read_end(&r);
+}
+
+static void traces(struct api_call *call, bool v3, bool model, bool summaries)
 {
     struct jaeger_state *st = state_new(call, v3);
     struct diag diag;
     diag_init(&diag);
+    st->model = model;
+    st->summaries = summaries;
+    if (v3 && !call->grpc && net_request_method(call->req) == NET_POST && read_body(call, &diag)) {
+        refuse(call, st, diag.msg);
+        return;
+    }
     if (!v3 && net_request_param(call->req, "traceID").len) {
         call->args[0] = net_request_param(call->req, "traceID");
-        trace(call, false);
+        trace(call, false, false);
         return;
     }
     if (read_traces(call, st, &diag))
@@ -468,12 +548,22 @@ static void traces(struct api_call *call, bool v3)
 
 void jaeger__traces(struct api_call *call)
 {
-    traces(call, false);
+    traces(call, false, false, false);
 }
 
 void jaeger__traces_v3(struct api_call *call)
 {
-    traces(call, true);
+    traces(call, true, false, false);
+}
+
+void jaeger__traces_v2(struct api_call *call)
+{
+    traces(call, true, true, false);
+}
+
+void jaeger__summaries(struct api_call *call)
+{
+    traces(call, true, false, true);
 }
 
 /* --- dependencies --- */
@@ -490,15 +580,33 @@ static void dependencies_work(struct api_job *job)
         job_fail(job, err, &diag);
         return;
     }
-    buf_append_cstr(&job->out, "{\"data\":[");
+    buf_append_cstr(&job->out, st->v3 ? "{\"dependencies\":[" : "{\"data\":[");
     for (size_t i = 0; i < count; i++) {
         buf_append_cstr(&job->out, i ? ",{\"parent\":" : "{\"parent\":");
         codec_json_append_string(&job->out, all[i].parent);
         buf_append_cstr(&job->out, ",\"child\":");
         codec_json_append_string(&job->out, all[i].child);
-        buf_printf(&job->out, ",\"callCount\":%llu}", (unsigned long long)all[i].calls);
+        /* 64 bits are a text in protobuf's JSON */
+        buf_printf(&job->out, st->v3 ? ",\"callCount\":\"%llu\"}" : ",\"callCount\":%llu}",
+                   (unsigned long long)all[i].calls);
     }
-    put_tail(count, &job->out);
+    if (st->v3)
+        buf_append_cstr(&job->out, "]}");
+    else
+        put_tail(count, &job->out);
+}
+
+void jaeger__dependencies_v3(struct api_call *call)
+{
+    struct jaeger_state *st = state_new(call, true);
+    struct diag diag;
+    diag_init(&diag);
+    if (param_rfc(either(call->req, "startTime", "start_time"), "startTime", &st->start_ns,
+                  &diag) ||
+        param_rfc(either(call->req, "endTime", "end_time"), "endTime", &st->end_ns, &diag))
+        refuse(call, st, diag.msg);
+    else
+        start(call, st, dependencies_work);
 }
 
 void jaeger__dependencies(struct api_call *call)

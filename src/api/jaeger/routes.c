@@ -12,7 +12,10 @@ static const struct api_route routes[] = {
     {API_GET, "/api/v3/services", jaeger__services_v3},
     {API_GET, "/api/v3/operations", jaeger__operations_v3},
     {API_GET, "/api/v3/traces", jaeger__traces_v3},
+    {API_POST, "/api/v3/traces", jaeger__traces_v3},
     {API_GET, "/api/v3/traces/:id", jaeger__trace_v3},
+    {API_GET | API_POST, "/api/v3/trace-summaries", jaeger__summaries},
+    {API_GET, "/api/v3/dependencies", jaeger__dependencies_v3},
     {API_GET, "/metrics", api__metrics},
 };
 
@@ -22,5 +25,7 @@ const struct api_door api_door_jaeger = {
     .route_count = ARRAY_LEN(routes),
     .grpc = jaeger__grpc,
     .grpc_count = JAEGER__GRPC_COUNT,
+    .rest = jaeger__rest,
+    .rest_count = JAEGER__REST_COUNT,
     .cors = true,
 };

@@ -208,14 +208,22 @@ static void put_message(struct buf *out, uint32_t number, struct slice message)
 
 void api__otlp_put_spans(const struct store_event_chunk *c, struct buf *out)
 {
+    api__otlp_put_rows(c, 0, c->count, NULL, out);
+}
+
+void api__otlp_put_rows(const struct store_event_chunk *c, size_t first, size_t end,
+                        const bool *keep, struct buf *out)
+{
     struct encoder e = {.c = c, .resource_by_key = map_new(), .scope_by_key = map_new()};
     for (size_t i = 0; i < c->column_count; i++) {
         if (c->columns[i].scope == DATA_SCOPE_INTRINSIC &&
             c->columns[i].intrinsic < DATA_EVENT_INTRINSIC_COUNT)
             e.intrinsics[c->columns[i].intrinsic] = c->columns[i].values;
     }
-    for (size_t row = 0; row < c->count; row++)
-        put_span(&e, row, spans_of(&e, row));
+    for (size_t row = first; row < end; row++) {
+        if (!keep || keep[row])
+            put_span(&e, row, spans_of(&e, row));
+    }
     for (size_t i = 0; i < e.resources.len; i++) {
         struct resource *r = &e.resources.items[i];
         size_t rm = codec_pb_begin(out, 1);

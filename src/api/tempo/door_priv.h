@@ -2,6 +2,7 @@
 #ifndef API_TEMPO_DOOR_PRIV_H
 #define API_TEMPO_DOOR_PRIV_H
 
+#include "api/grpc_rest.h"
 #include "api/traces.h"
 #include "lang/traceql/run.h"
 
@@ -30,6 +31,9 @@ void tempo__put_attributes(const struct traceql_attribute *items, size_t count, 
 /* "metrics":{...} */
 void tempo__put_stats(const struct traceql_stats *stats, struct buf *out);
 
+/* A found trace as search gives it: {"traceID":...}. */
+void tempo__put_trace(const struct traceql_found *t, struct buf *out);
+
 /* --- endpoints --- */
 void tempo__trace(struct api_call *call);
 void tempo__trace_v2(struct api_call *call);
@@ -41,5 +45,10 @@ void tempo__tag_values_v2(struct api_call *call);
 void tempo__query_range(struct api_call *call);
 void tempo__query(struct api_call *call);
 void tempo__explain(struct api_call *call);
+
+/* Methods of gRPC, and the endpoints that answer them. */
+#define TEMPO__GRPC_COUNT 7
+extern const struct net_grpc_method tempo__grpc[TEMPO__GRPC_COUNT];
+extern const struct api__grpc_rest tempo__rest[TEMPO__GRPC_COUNT];
 
 #endif

@@ -117,9 +117,7 @@ static void put_series(struct metrics_state *st, const struct query_series *s, s
     if (st->instant) {
         buf_append_cstr(out, ",\"value\":");
         put_number(query_point_at(s, 0).value, out);
-        buf_append_cstr(out, ",\"promLabels\":");
-        put_prom_labels(s->labels, out);
-        buf_append_char(out, '}');
+        buf_append_char(out, '}'); /* no promLabels: readers that are strict know them no more */
         return;
     }
     buf_append_cstr(out, ",\"samples\":[");

@@ -69,6 +69,10 @@ const struct api_door api_door_tempo = {
     .name = "tempo",
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
+    .grpc = tempo__grpc,
+    .grpc_count = TEMPO__GRPC_COUNT,
+    .rest = tempo__rest,
+    .rest_count = TEMPO__GRPC_COUNT,
     .cors = true,
     .refuse = refuse,
 };

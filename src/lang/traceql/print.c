@@ -192,3 +192,26 @@ void traceql_print(const struct traceql_query *q, struct buf *out)
     if (q->hint_count)
         buf_append_char(out, ')');
 }
+
+static bool asks_about_trace(const struct traceql_field *f)
+{
+    return f->intrinsic == TRACEQL_I_TRACE_ID ||
+           (f->intrinsic >= TRACEQL_I_ROOT_NAME && f->intrinsic <= TRACEQL_I_TRACE_DURATION);
+}
+
+bool traceql_print_condition(const struct traceql_query *q, struct buf *out)
+{
+    const struct traceql_pipeline *p = q->pipeline;
+    if (!p || p->count != 1 || p->stages[0].kind != TRACEQL_STAGE_SET ||
+        p->stages[0].set->kind != TRACEQL_SET_FILTER)
+        return false;
+    for (size_t i = 0; i < q->fields.len; i++) {
+        if (asks_about_trace(&q->fields.items[i]))
+            return false;
+    }
+    if (p->stages[0].set->expr)
+        traceql__print_expr(q, p->stages[0].set->expr, out);
+    else
+        buf_append_cstr(out, "true");
+    return true;
+}

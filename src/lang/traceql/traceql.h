@@ -31,5 +31,8 @@ bool traceql_hint_number(const struct traceql_query *q, struct slice name, doubl
 bool traceql_duration_parse(struct slice s, int64_t *out_ns);
 
 void traceql_print(const struct traceql_query *q, struct buf *out);
+/* The condition of a query that is one filter of spans ("true" for all of them). False, and
+ * nothing appended, for any other query, and for one that asks about the trace as a whole. */
+bool traceql_print_condition(const struct traceql_query *q, struct buf *out);
 
 #endif
