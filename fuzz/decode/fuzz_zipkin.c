@@ -1,4 +1,4 @@
-/* Zipkin's spans to an OTLP request, and that to a batch. First byte: bit 0 protobuf. */
+/* Zipkin's spans to an OTLP request, and that to a batch. First byte: the encoding. */
 #include "decode/zipkin.h"
 #include "otlp_events.h"
 
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct arena *arena = arena_new(0, NULL);
     diag_init(&diag);
-    int err = decode_zipkin_spans(data[0] & 1 ? DECODE_ZIPKIN_PROTOBUF : DECODE_ZIPKIN_JSON,
+    int err = decode_zipkin_spans((enum decode_zipkin_encoding)(data[0] % 3),
                                   slice_make(data + 1, size - 1), arena, &request, &diag);
     base_assert(err == 0 || diag.code);
     if (!err) {

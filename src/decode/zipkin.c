@@ -1,4 +1,4 @@
-#include "decode/zipkin.h"
+#include "decode/zipkin_priv.h"
 
 #include <string.h>
 
@@ -9,46 +9,6 @@
 #include "codec/pb.h"
 #include "data/value.h"
 #include "decode/otlp/encode.h"
-
-struct endpoint {
-    struct slice service, ip;
-    int64_t port;
-};
-
-struct annotation {
-    int64_t us;
-    struct slice value;
-};
-
-struct tag {
-    struct slice key, value;
-};
-
-struct span {
-    char trace_id[16], id[8], parent_id[8];
-    bool has_trace_id, has_id, has_parent_id;
-    struct slice name;
-    int kind; /* OTLP's */
-    int64_t us, duration_us;
-    struct endpoint local, remote;
-    VEC(struct annotation) annotations;
-    VEC(struct tag) tags;
-    bool debug, shared;
-};
-
-/* Spans by service, in the order they come. */
-struct service {
-    struct slice name;
-    struct buf spans;
-};
-
-struct zipkin {
-    struct arena *arena;
-    struct diag *diag;
-    struct map *by_name;
-    VEC(struct service) services;
-    struct span span;
-};
 
 /* --- writing OTLP --- */
 
@@ -73,12 +33,12 @@ static bool is_special(struct slice key)
     return slice_eq_cstr(key, "otel.status_code") || slice_eq_cstr(key, "otel.status_description");
 }
 
-static void put_status(const struct span *s, struct buf *out)
+static void put_status(const struct decode__zipkin_span *s, struct buf *out)
 {
     struct slice message = {NULL, 0};
     uint64_t code = 0;
     for (size_t i = 0; i < s->tags.len; i++) {
-        const struct tag *t = &s->tags.items[i];
+        const struct decode__zipkin_tag *t = &s->tags.items[i];
         if (slice_eq_cstr(t->key, "error") && !slice_eq_nocase(t->value, SLICE("false"))) {
             code = 2;
             if (!slice_eq_nocase(t->value, SLICE("true")))
@@ -100,7 +60,7 @@ static void put_status(const struct span *s, struct buf *out)
     codec_pb_end(out, m);
 }
 
-static void put_span(const struct span *s, struct buf *out)
+static void put_span(const struct decode__zipkin_span *s, struct buf *out)
 {
     int64_t end;
     size_t m = codec_pb_begin(out, 2);
@@ -142,31 +102,32 @@ static void put_span(const struct span *s, struct buf *out)
     codec_pb_end(out, m);
 }
 
-static void finish_span(struct zipkin *z)
+void decode__zipkin_finish_span(struct decode__zipkin *z)
 {
-    struct span *s = &z->span;
+    struct decode__zipkin_span *s = &z->span;
     struct slice name = s->local.service.ptr ? s->local.service : SLICE("");
     bool added;
     struct map_entry *e = map_put(z->by_name, name, &added);
     if (added) {
         e->value.u64 = z->services.len;
-        vec_push(&z->services, ((struct service){.name = e->key}));
+        vec_push(&z->services, ((struct decode__zipkin_service){.name = e->key}));
     }
     put_span(s, &z->services.items[e->value.u64].spans);
 }
 
-static void begin_span(struct zipkin *z)
+void decode__zipkin_begin_span(struct decode__zipkin *z)
 {
-    struct span *s = &z->span, fresh = {.annotations = s->annotations, .tags = s->tags};
+    struct decode__zipkin_span *s = &z->span,
+                               fresh = {.annotations = s->annotations, .tags = s->tags};
     vec_clear(&fresh.annotations);
     vec_clear(&fresh.tags);
     *s = fresh;
 }
 
-static void put_services(struct zipkin *z, struct buf *out)
+static void put_services(struct decode__zipkin *z, struct buf *out)
 {
     for (size_t i = 0; i < z->services.len; i++) {
-        struct service *s = &z->services.items[i];
+        struct decode__zipkin_service *s = &z->services.items[i];
         size_t r = codec_pb_begin(out, 1);
         size_t resource = codec_pb_begin(out, 1);
         if (s->name.len)
@@ -186,8 +147,7 @@ static void put_services(struct zipkin *z, struct buf *out)
 
 /* --- JSON --- */
 
-/* Up to 2 * len hexadecimal digits, zeros in front left out. */
-static bool read_id(struct slice text, char *out, size_t len)
+bool decode__zipkin_read_id(struct slice text, char *out, size_t len)
 {
     char full[32];
     if (!text.len || text.len > 2 * len)
@@ -207,7 +167,7 @@ static int kind_of(struct slice name)
     return 0;
 }
 
-static void read_endpoint(struct codec_json_reader *r, struct endpoint *out)
+void decode__zipkin_read_endpoint(struct codec_json_reader *r, struct decode__zipkin_endpoint *out)
 {
     struct slice key, ipv6 = {NULL, 0};
     if (codec_json_read_null(r))
@@ -229,11 +189,11 @@ static void read_endpoint(struct codec_json_reader *r, struct endpoint *out)
         out->ip = ipv6;
 }
 
-static void read_annotations(struct codec_json_reader *r, struct span *s)
+static void read_annotations(struct codec_json_reader *r, struct decode__zipkin_span *s)
 {
     (void)codec_json_read_array(r);
     while (codec_json_next_item(r)) {
-        struct annotation a = {0};
+        struct decode__zipkin_annotation a = {0};
         struct slice key;
         (void)codec_json_read_object(r);
         while (codec_json_next_key(r, &key)) {
@@ -246,9 +206,9 @@ static void read_annotations(struct codec_json_reader *r, struct span *s)
     }
 }
 
-static void read_tags(struct codec_json_reader *r, struct span *s)
+static void read_tags(struct codec_json_reader *r, struct decode__zipkin_span *s)
 {
-    struct tag t;
+    struct decode__zipkin_tag t;
     (void)codec_json_read_object(r);
     while (codec_json_next_key(r, &t.key)) {
         enum codec_json_kind kind;
@@ -261,7 +221,7 @@ static void read_tags(struct codec_json_reader *r, struct span *s)
     }
 }
 
-static void read_span(struct codec_json_reader *r, struct span *s)
+static void read_span(struct codec_json_reader *r, struct decode__zipkin_span *s)
 {
     struct slice key, text = {NULL, 0};
     (void)codec_json_read_object(r);
@@ -269,11 +229,11 @@ static void read_span(struct codec_json_reader *r, struct span *s)
         if (codec_json_read_null(r))
             continue;
         if (slice_eq_cstr(key, "traceId") && codec_json_read_string(r, &text))
-            s->has_trace_id = read_id(text, s->trace_id, 16);
+            s->has_trace_id = decode__zipkin_read_id(text, s->trace_id, 16);
         else if (slice_eq_cstr(key, "id") && codec_json_read_string(r, &text))
-            s->has_id = read_id(text, s->id, 8);
+            s->has_id = decode__zipkin_read_id(text, s->id, 8);
         else if (slice_eq_cstr(key, "parentId") && codec_json_read_string(r, &text))
-            s->has_parent_id = read_id(text, s->parent_id, 8);
+            s->has_parent_id = decode__zipkin_read_id(text, s->parent_id, 8);
         else if (slice_eq_cstr(key, "name"))
             (void)codec_json_read_string(r, &s->name);
         else if (slice_eq_cstr(key, "kind") && codec_json_read_string(r, &text))
@@ -283,9 +243,9 @@ static void read_span(struct codec_json_reader *r, struct span *s)
         else if (slice_eq_cstr(key, "duration"))
             (void)codec_json_read_int(r, &s->duration_us);
         else if (slice_eq_cstr(key, "localEndpoint"))
-            read_endpoint(r, &s->local);
+            decode__zipkin_read_endpoint(r, &s->local);
         else if (slice_eq_cstr(key, "remoteEndpoint"))
-            read_endpoint(r, &s->remote);
+            decode__zipkin_read_endpoint(r, &s->remote);
         else if (slice_eq_cstr(key, "annotations"))
             read_annotations(r, s);
         else if (slice_eq_cstr(key, "tags"))
@@ -297,22 +257,22 @@ static void read_span(struct codec_json_reader *r, struct span *s)
     }
 }
 
-static int read_json(struct zipkin *z, struct slice body)
+static int read_json(struct decode__zipkin *z, struct slice body)
 {
     struct codec_json_reader r = codec_json_reader(body, z->arena, z->diag);
     (void)codec_json_read_array(&r);
     while (codec_json_next_item(&r)) {
-        begin_span(z);
+        decode__zipkin_begin_span(z);
         read_span(&r, &z->span);
         if (!r.err)
-            finish_span(z);
+            decode__zipkin_finish_span(z);
     }
     return codec_json_read_end(&r);
 }
 
 /* --- protobuf --- */
 
-static struct slice print_ip(struct zipkin *z, struct slice bytes)
+static struct slice print_ip(struct decode__zipkin *z, struct slice bytes)
 {
     struct buf text = {0};
     const unsigned char *b = (const unsigned char *)bytes.ptr;
@@ -325,7 +285,8 @@ static struct slice print_ip(struct zipkin *z, struct slice bytes)
     return out;
 }
 
-static bool take_endpoint(struct zipkin *z, struct slice message, struct endpoint *out)
+static bool take_endpoint(struct decode__zipkin *z, struct slice message,
+                          struct decode__zipkin_endpoint *out)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
@@ -340,11 +301,11 @@ static bool take_endpoint(struct zipkin *z, struct slice message, struct endpoin
     return !r.failed;
 }
 
-static bool take_annotation(struct slice message, struct span *s)
+static bool take_annotation(struct slice message, struct decode__zipkin_span *s)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
-    struct annotation a = {0};
+    struct decode__zipkin_annotation a = {0};
     while (codec_pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == CODEC_PB_FIXED64)
             a.us = (int64_t)f.num;
@@ -355,11 +316,11 @@ static bool take_annotation(struct slice message, struct span *s)
     return !r.failed;
 }
 
-static bool take_tag(struct slice message, struct span *s)
+static bool take_tag(struct slice message, struct decode__zipkin_span *s)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
-    struct tag t = {SLICE(""), SLICE("")};
+    struct decode__zipkin_tag t = {SLICE(""), SLICE("")};
     while (codec_pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == CODEC_PB_BYTES)
             t.key = f.bytes;
@@ -380,9 +341,9 @@ static bool take_id(struct slice bytes, char *out, size_t len)
     return true;
 }
 
-static bool take_bytes(struct zipkin *z, const struct codec_pb_field *f)
+static bool take_bytes(struct decode__zipkin *z, const struct codec_pb_field *f)
 {
-    struct span *s = &z->span;
+    struct decode__zipkin_span *s = &z->span;
     switch (f->number) {
     case 1: s->has_trace_id = take_id(f->bytes, s->trace_id, 16); return true;
     case 2: s->has_parent_id = take_id(f->bytes, s->parent_id, 8); return true;
@@ -396,14 +357,14 @@ static bool take_bytes(struct zipkin *z, const struct codec_pb_field *f)
     }
 }
 
-static bool take_span(struct zipkin *z, struct slice message)
+static bool take_span(struct decode__zipkin *z, struct slice message)
 {
     static const int kinds[] = {0, 3, 2, 4,
                                 5}; /* unspecified, client, server, producer, consumer */
     struct codec_pb_reader r = codec_pb_reader(message);
     struct codec_pb_field f;
     bool ok = true;
-    begin_span(z);
+    decode__zipkin_begin_span(z);
     while (ok && codec_pb_next(&r, &f)) {
         if (f.wire == CODEC_PB_BYTES)
             ok = take_bytes(z, &f);
@@ -421,7 +382,7 @@ static bool take_span(struct zipkin *z, struct slice message)
     return ok && !r.failed;
 }
 
-static int read_protobuf(struct zipkin *z, struct slice body)
+static int read_protobuf(struct decode__zipkin *z, struct slice body)
 {
     struct codec_pb_reader r = codec_pb_reader(body);
     struct codec_pb_field f;
@@ -432,7 +393,7 @@ static int read_protobuf(struct zipkin *z, struct slice body)
             r.failed = true;
             break;
         }
-        finish_span(z);
+        decode__zipkin_finish_span(z);
     }
     return r.failed ? diag_set(z->diag, ERR_INVALID, "the list of spans is damaged at byte %zu",
                                codec_pb_offset(&r, body))
@@ -442,9 +403,11 @@ static int read_protobuf(struct zipkin *z, struct slice body)
 int decode_zipkin_spans(enum decode_zipkin_encoding encoding, struct slice body,
                         struct arena *arena, struct buf *out, struct diag *diag)
 {
-    struct zipkin z = {.arena = arena, .diag = diag, .by_name = map_new()};
+    struct decode__zipkin z = {.arena = arena, .diag = diag, .by_name = map_new()};
     size_t begin = out->len;
-    int err = encoding == DECODE_ZIPKIN_JSON ? read_json(&z, body) : read_protobuf(&z, body);
+    int err = encoding == DECODE_ZIPKIN_JSON      ? read_json(&z, body)
+              : encoding == DECODE_ZIPKIN_JSON_V1 ? decode__zipkin_read_v1(&z, body)
+                                                  : read_protobuf(&z, body);
     put_services(&z, out);
     if (err)
         out->len = begin;

@@ -99,11 +99,11 @@ class Test(pt.Case):
 
     def test_zipkin_clients(self):
         self.check_call(self.trace(self.send("otel-zipkin", "zipkin"), 3), strings=True)
-        trace_id = self.send("zipkin", "zipkin")
-        self.check_call(self.trace(trace_id, 2), shared=True)
+        for kind in ("zipkin", "zipkin-v1"):
+            self.check_call(self.trace(self.send(kind, "zipkin"), 2), shared=True)
         # Both sides of one id are a call all the same.
         pt.wait_for("the call", lambda: self.pharos.query(
-            'traces_service_graph_request_total{client="shop",server="stock"} == 2'))
+            'traces_service_graph_request_total{client="shop",server="stock"} == 3'))
 
     def test_compact_datagrams(self):
         now_us = time.time_ns() // 1000

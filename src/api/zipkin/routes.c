@@ -21,9 +21,18 @@ static void collect(struct api_call *call)
     api__span_push(call, protobuf ? convert_protobuf : convert_json, 202);
 }
 
+static int convert_v1(struct slice body, struct arena *arena, struct buf *out, struct diag *diag)
+{
+    return decode_zipkin_spans(DECODE_ZIPKIN_JSON_V1, body, arena, out, diag);
+}
+
 static void collect_v1(struct api_call *call)
 {
-    api__plain_error(call->req, 501, "version 1 of Zipkin's spans is not taken; /api/v2/spans is");
+    if (slice_find(net_request_header(call->req, "content-type"), SLICE("thrift")) >= 0)
+        api__plain_error(call->req, 415,
+                         "version 1 of Zipkin's spans is taken as JSON, not in Thrift");
+    else
+        api__span_push(call, convert_v1, 202);
 }
 
 static void config(struct api_call *call)
