@@ -197,7 +197,7 @@ static void put_spans(struct v1 *v)
         put_span(v, 3, CS, CR, server, false);
     /* A server's span without times of its own joined the client's. */
     if (server)
-        put_span(v, 2, SR, SS, client, client || (!v->base.us && v->base.has_parent_id));
+        put_span(v, 2, SR, SS, client, client || !v->base.us);
     if (client || server)
         return;
     if (v->has_core[MS] || v->has_core[MR])

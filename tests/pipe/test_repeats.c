@@ -73,7 +73,9 @@ static int tear_down(void **state)
 static void span(struct fixture *f, uint64_t id, int64_t duration_ns)
 {
     char trace_id[16] = {1};
-    uint32_t row = data_event_batch_add_row(f->batch, 0, 5);
+    struct data_label label = {SLICE("service_name"), SLICE("shop")};
+    uint32_t stream = data_event_batch_add_stream(f->batch, (struct data_labels){&label, 1});
+    uint32_t row = data_event_batch_add_row(f->batch, stream, 5);
     f->batch->rows.items[row].resource = f->batch->rows.items[row].scope = DATA_EVENT_NONE;
     data_event_put(f->batch, DATA_EVENT_TRACE_ID,
                    data_value_bytes(data_event_batch_copy(f->batch, slice_make(trace_id, 16))));
