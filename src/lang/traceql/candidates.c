@@ -5,6 +5,7 @@
 #define BATCH_MOST 512 /* traces at once */
 #define SPANS_FEW  8192
 #define SPANS_MANY 65536
+#define SEEN_BYTES 96 /* of an id in the map */
 
 /* A trace may have begun so long before, or go on so long after, the span that was looked for. */
 #define TRACE_SPREAD_NS ((int64_t)6 * 3600 * NS_PER_SEC)
@@ -50,6 +51,14 @@ int traceql__candidates_open(struct traceql_candidates *c, struct traceql_query 
     return env->source->ops->scan(env->source, &c->scan, &c->cursor, diag);
 }
 
+bool traceql__charge(struct traceql_candidates *c, int64_t bytes)
+{
+    if (c->env->limits.memory && !budget_take(c->env->limits.memory, bytes))
+        return false;
+    c->charged += bytes;
+    return true;
+}
+
 /* Ids of traces that were not looked at yet, a batch of them. */
 static int gather(struct traceql_candidates *c)
 {
@@ -71,6 +80,9 @@ static int gather(struct traceql_candidates *c)
         (void)map_put(c->seen, id.text, &added);
         if (!added)
             continue;
+        if (!traceql__charge(c, SEEN_BYTES))
+            return diag_set(c->diag, ERR_NOMEM,
+                            "the query needs more memory than it may use (limits.query.memory)");
         for (size_t i = 0; i < 16; i++)
             vec_push(&c->ids, id.text.ptr[i]);
     }
@@ -143,6 +155,8 @@ void traceql__candidates_close(struct traceql_candidates *c)
     store_event_chunk_free(&c->traces);
     arena_free(c->rows.arena);
     map_free(c->seen);
+    if (c->charged)
+        budget_give(c->env->limits.memory, c->charged);
     vec_free(&c->ids);
     vec_free(&c->batch);
     memset(c, 0, sizeof(*c));

@@ -14,7 +14,8 @@ struct traceql_candidates {
     struct store_event_cursor *cursor;
     struct store_event_chunk found, traces;
     size_t next_found, next_row;
-    struct map *seen; /* ids of traces */
+    struct map *seen; /* ids of traces; charged */
+    int64_t charged;
     VEC(char) ids;
     VEC(struct slice) batch;
     struct traceql_rows rows;
@@ -33,5 +34,7 @@ int traceql__candidates_open(struct traceql_candidates *c, struct traceql_query 
 /* The next trace: c->rows and c->trace, good until the next call; *out false at the end. */
 int traceql__candidates_next(struct traceql_candidates *c, bool *out);
 void traceql__candidates_close(struct traceql_candidates *c);
+/* Charges the query's memory until the close; false when there is none left. */
+bool traceql__charge(struct traceql_candidates *c, int64_t bytes);
 
 #endif

@@ -14,6 +14,7 @@
 #define CONTEXT_NS       ((int64_t)600 * NS_PER_SEC)
 #define TRACES_AT_ONCE   64
 #define EXEMPLARS_WORKER 1000
+#define ID_BYTES         80 /* of a series' entry in the map, but for its key */
 
 static bool is_counted(enum traceql_metric_op op)
 {
@@ -85,6 +86,15 @@ int traceql__no_room(struct traceql_worker *w)
     return ERR_NOMEM;
 }
 
+static bool charge(struct traceql_worker *w, int64_t bytes)
+{
+    struct budget *memory = w->run->x->env->memory;
+    if (memory && !budget_take(memory, bytes))
+        return false;
+    w->charged += bytes;
+    return true;
+}
+
 struct traceql_series *traceql__series(struct traceql_worker *w, bool *out_added)
 {
     struct traceql_run *r = w->run;
@@ -95,6 +105,8 @@ struct traceql_series *traceql__series(struct traceql_worker *w, bool *out_added
     struct traceql_series s = {0};
     size_t limit = r->x->env->series_max;
     if (limit && ++r->series_count > limit)
+        return NULL;
+    if (!charge(w, (int64_t)(sizeof(s) + ID_BYTES + w->key.len)))
         return NULL;
     if (is_counted(op) || op == TRACEQL_AVG_OVER_TIME)
         s.count = ARENA_ARRAY(w->arena, double, r->steps);
@@ -164,6 +176,8 @@ static void take_exemplar(struct traceql_worker *w, const struct traceql_rows *r
         return;
     struct traceql_exemplar e = {.ts_ns = rows->chunk->ts[row], .value = value};
     memcpy(e.trace_id, id.text.ptr, sizeof(e.trace_id));
+    if (!charge(w, sizeof(e) + sizeof(size_t)))
+        return; /* the numbers are what was asked for */
     s->exemplar_step = step + 1;
     vec_push(&w->exemplars, e);
     vec_push(&w->exemplar_series, (size_t)(s - w->all.items));
@@ -517,6 +531,8 @@ static void free_workers(struct traceql_run *r)
         map_free(w->ids);
         buf_deinit(&w->key);
         mem_free(w->values);
+        if (w->charged)
+            budget_give(r->x->env->memory, w->charged);
         store_event_chunk_free(&w->chunk);
         arena_free(w->arena);
         arena_free(w->scratch);

@@ -33,7 +33,8 @@ struct traceql_worker {
     struct store_event_chunk chunk;
     struct arena *arena;   /* series; charged */
     struct arena *scratch; /* of a chunk */
-    struct map *ids;       /* what tells series apart -> index */
+    struct map *ids;       /* what tells series apart -> index; charged, as the lists below */
+    int64_t charged;
     VEC(struct traceql_series) all;
     VEC(struct traceql_exemplar) exemplars;
     VEC(size_t) exemplar_series;

@@ -133,8 +133,10 @@ static int take(struct search *s, const struct traceql_spansets *sets)
     for (size_t i = 0; i < sets->count; i++)
         put_set(s, &sets->items[i], &f.sets[i]);
     put_services(s, &f);
+    if (!f.services || !traceql__charge(&s->c, sizeof(f)))
+        return ERR_NOMEM;
     vec_push(&s->found, f);
-    return f.services ? 0 : ERR_NOMEM;
+    return 0;
 }
 
 static int by_start(const void *a, const void *b)
@@ -191,6 +193,9 @@ int traceql_search_run(struct traceql_query *q, const struct traceql_search *sea
         qsort(s.found.items, s.found.len, sizeof(*s.found.items), by_start);
     out->traces = arena_dup(arena, s.found.items, s.found.len * sizeof(*s.found.items));
     out->count = out->traces ? s.found.len : 0;
+    if (!err && !out->traces)
+        err = diag_set(diag, ERR_NOMEM,
+                       "the query needs more memory than it may use (limits.query.memory)");
     vec_free(&s.found);
     return err;
 }

@@ -164,8 +164,7 @@ int scan__fields(struct store_event_source *src, const struct store_event_select
         if (*out)
             (*out)[i] = k->info;
         if (!*out || !k->info.name.ptr)
-            err = err ? err
-                      : diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use");
+            err = err ? err : scan__no_memory(req, diag);
         map_free(k->values);
     }
     if (!err && l.fields.len)
@@ -179,6 +178,8 @@ int scan__fields(struct store_event_source *src, const struct store_event_select
 }
 
 /* --- values --- */
+
+#define ENTRY_BYTES 80 /* of a value in the map, but for its text */
 
 static int by_rows(const void *a, const void *b)
 {
@@ -212,6 +213,8 @@ int scan__field_values(struct store_event_source *src, struct store_event_field 
     struct store_event_chunk chunk = {0};
     struct map *values = map_new();
     struct buf key = {0};
+    struct budget *memory = req->select.limits.memory;
+    int64_t charged = 0;
     scan.fields = &field;
     scan.field_count = 1;
     scan.all_fields = scan.children = false;
@@ -228,7 +231,13 @@ int scan__field_values(struct store_event_source *src, struct store_event_field 
                 buf_append_slice(&key, v.text);
             else
                 buf_append(&key, &v.i, 8);
-            map_put(values, buf_slice(&key), NULL)->value.u64++;
+            bool added;
+            map_put(values, buf_slice(&key), &added)->value.u64++;
+            int64_t bytes = added && memory ? (int64_t)key.len + ENTRY_BYTES : 0;
+            if (bytes && !budget_take(memory, bytes))
+                err = scan__no_memory(&req->select, diag);
+            else
+                charged += bytes;
         }
     }
     size_t n = map_count(values), pos = 0, at = 0;
@@ -240,12 +249,17 @@ int scan__field_values(struct store_event_source *src, struct store_event_field 
     *out_cut = limit && n > limit;
     *out_count = *out_cut ? limit : n;
     for (size_t i = 0; !err && *out && i < *out_count; i++) {
-        if (data_value_has_text((*out)[i].value.kind))
-            (*out)[i].value.text = arena_slice(arena, (*out)[i].value.text);
+        if (!data_value_has_text((*out)[i].value.kind))
+            continue;
+        (*out)[i].value.text = arena_slice(arena, (*out)[i].value.text);
+        if (!(*out)[i].value.text.ptr)
+            err = scan__no_memory(&req->select, diag);
     }
     if (!err && !*out)
-        err = diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use");
+        err = scan__no_memory(&req->select, diag);
     map_free(values);
+    if (charged)
+        budget_give(memory, charged);
     buf_deinit(&key);
     store_event_chunk_free(&chunk);
     if (c)

@@ -8,7 +8,7 @@
 
 #define MINUTE_NS (60 * NS_PER_SEC)
 
-static int no_memory(const struct store_event_select *req, struct diag *diag)
+int scan__no_memory(const struct store_event_select *req, struct diag *diag)
 {
     const struct budget *b = req->limits.memory;
     return diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use (%s)",
@@ -84,7 +84,7 @@ static int visit_streams(struct store_event_source *src, const struct visit *v, 
         err = visit_part(e, view.parts.items[i], v);
     store__event_view_free(&view);
     if (err == ERR_NOMEM)
-        no_memory(v->req, diag);
+        scan__no_memory(v->req, diag);
     return err;
 }
 
@@ -130,7 +130,7 @@ int scan__streams(struct store_event_source *src, const struct store_event_selec
     *out_count = l.items.len;
     map_free(l.seen);
     vec_free(&l.items);
-    return err ? err : *out ? 0 : no_memory(req, diag);
+    return err ? err : *out ? 0 : scan__no_memory(req, diag);
 }
 
 /* --- label names and values --- */
@@ -190,7 +190,7 @@ static int list(struct store_event_source *src, const struct visit *v, struct na
     l->seen = map_new();
     int err = visit_streams(src, v, diag);
     if (!err && sorted_keys(l->seen, limit, arena, out, out_count, out_cut))
-        err = no_memory(v->req, diag);
+        err = scan__no_memory(v->req, diag);
     map_free(l->seen);
     return err;
 }
@@ -436,7 +436,7 @@ int scan__counts(struct store_event_source *src, const struct store_event_select
     if (!err)
         err = fold(&c, step_ns, by_level, arena, out);
     if (err == ERR_NOMEM)
-        no_memory(req, diag);
+        scan__no_memory(req, diag);
     store__event_view_free(&view);
     map_free(c.streams.seen);
     vec_free(&c.streams.items);

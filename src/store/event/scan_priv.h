@@ -89,6 +89,8 @@ struct scan__open {
 
 /* scan_open.c */
 int scan__check(struct store_event_cursor *c, struct diag *diag);
+/* ERR_NOMEM with the setting that moves the limit. */
+int scan__no_memory(const struct store_event_select *req, struct diag *diag);
 /* Charges the query's memory. */
 int scan__charge(struct store_event_cursor *c, struct scan__open *o, size_t bytes,
                  struct diag *diag);
