@@ -67,37 +67,41 @@ static inline void skip_space(struct codec_json_reader *r)
     r->p = p;
 }
 
-bool codec_json_peek(struct codec_json_reader *r, enum codec_json_kind *out)
+/* 1 + the kind that a value beginning so has; 0: none does. */
+static const uint8_t kinds[256] = {
+    ['{'] = CODEC_JSON_OBJECT + 1, ['['] = CODEC_JSON_ARRAY + 1,  ['"'] = CODEC_JSON_STRING + 1,
+    ['t'] = CODEC_JSON_BOOL + 1,   ['f'] = CODEC_JSON_BOOL + 1,   ['n'] = CODEC_JSON_NULL + 1,
+    ['-'] = CODEC_JSON_NUMBER + 1, ['0'] = CODEC_JSON_NUMBER + 1, ['1'] = CODEC_JSON_NUMBER + 1,
+    ['2'] = CODEC_JSON_NUMBER + 1, ['3'] = CODEC_JSON_NUMBER + 1, ['4'] = CODEC_JSON_NUMBER + 1,
+    ['5'] = CODEC_JSON_NUMBER + 1, ['6'] = CODEC_JSON_NUMBER + 1, ['7'] = CODEC_JSON_NUMBER + 1,
+    ['8'] = CODEC_JSON_NUMBER + 1, ['9'] = CODEC_JSON_NUMBER + 1};
+
+static inline bool peek(struct codec_json_reader *r, enum codec_json_kind *out)
 {
     if (r->err)
         return false;
     skip_space(r);
-    if (r->p >= r->end)
-        return fail(r, r->p, "a value is expected, but the text ends");
-    switch (*r->p) {
-    case '{': *out = CODEC_JSON_OBJECT; return true;
-    case '[': *out = CODEC_JSON_ARRAY; return true;
-    case '"': *out = CODEC_JSON_STRING; return true;
-    case 't':
-    case 'f': *out = CODEC_JSON_BOOL; return true;
-    case 'n': *out = CODEC_JSON_NULL; return true;
-    default:
-        if (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')) {
-            *out = CODEC_JSON_NUMBER;
-            return true;
-        }
-        return fail(r, r->p, "a value is expected");
-    }
+    unsigned kind = r->p < r->end ? kinds[(unsigned char)*r->p] : 0;
+    *out = (enum codec_json_kind)(kind - 1);
+    if (BASE_LIKELY(kind))
+        return true;
+    return fail(r, r->p,
+                r->p < r->end ? "a value is expected" : "a value is expected, but the text ends");
+}
+
+bool codec_json_peek(struct codec_json_reader *r, enum codec_json_kind *out)
+{
+    return peek(r, out);
 }
 
 /* Positions at a value of that kind, or fails. */
-static bool expect(struct codec_json_reader *r, enum codec_json_kind want)
+static inline bool expect(struct codec_json_reader *r, enum codec_json_kind want)
 {
     static const char *const wrong[] = {"null is expected",     "true or false is expected",
                                         "a number is expected", "a string is expected",
                                         "an array is expected", "an object is expected"};
     enum codec_json_kind kind;
-    return codec_json_peek(r, &kind) && (kind == want || fail(r, r->p, wrong[want]));
+    return peek(r, &kind) && (kind == want || fail(r, r->p, wrong[want]));
 }
 
 static bool enter(struct codec_json_reader *r, enum codec_json_kind kind)
@@ -126,7 +130,7 @@ bool codec_json_read_array(struct codec_json_reader *r)
 }
 
 /* Steps over the comma to the next key or item; false at the end of the innermost value. */
-static bool advance(struct codec_json_reader *r, char close)
+static inline bool advance(struct codec_json_reader *r, char close)
 {
     if (r->due && !codec_json_skip(r))
         return false;
@@ -361,7 +365,7 @@ bool codec_json_read_bool(struct codec_json_reader *r, bool *out)
 bool codec_json_read_null(struct codec_json_reader *r)
 {
     enum codec_json_kind kind;
-    return codec_json_peek(r, &kind) && kind == CODEC_JSON_NULL && take_word(r, SLICE("null"));
+    return peek(r, &kind) && kind == CODEC_JSON_NULL && take_word(r, SLICE("null"));
 }
 
 static inline const char *skip_digits(const char *p, const char *end)

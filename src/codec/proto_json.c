@@ -13,7 +13,11 @@ struct rewrite {
 /* traceId, and trace_id for it. */
 static bool is_name(struct slice key, const char *name)
 {
+    if (key.len && strncmp(name, key.ptr, key.len) == 0 && !name[key.len])
+        return true;
     size_t i = 0;
+    if (!key.len || key.ptr[0] != *name)
+        return false;
     for (; i < key.len && *name; i++, name++) {
         if (key.ptr[i] == *name)
             continue;
@@ -161,10 +165,16 @@ static enum codec_pb_wire wire_of(enum codec_proto_kind kind)
 
 static void take_message(struct rewrite *w, const struct codec_proto_message *m);
 
+/* Most values begin where the reader stands, and not with an n. */
+static inline bool is_null(struct codec_json_reader *r)
+{
+    return (r->p >= r->end || *r->p == 'n' || *r->p <= ' ') && codec_json_read_null(r);
+}
+
 static void take_one(struct rewrite *w, const struct codec_proto_field *f)
 {
     struct slice s;
-    if (codec_json_read_null(w->r))
+    if (is_null(w->r))
         return;
     switch (f->kind) {
     case CODEC_PROTO_MESSAGE: {
