@@ -411,11 +411,15 @@ class Test(pt.Case):
                           end=START // S + 60).json()
         values = {s["labels"][0]["value"]["stringValue"]: s["value"] for s in answer["series"]}
         self.assertEqual(values, {"server": 3, "internal": 4, "client": 3})
+        self.assertEqual({k for s in answer["series"] for k in s}, {"labels", "value"})  # strict readers know no more
         (series,) = self.get("/api/metrics/query_range", q='{ name = "put" } | max_over_time(duration)', step="1m",
                              start=START // S - 60, end=START // S + 60).json()["series"]
         (exemplar,) = series["exemplars"]
         self.assertEqual(exemplar["labels"], [{"key": "trace:id", "value": {"stringValue": f"{2:032x}"}}])
         self.assertEqual((exemplar["value"], exemplar["timestampMs"]), (0.7, str(START // 10**6 + 5010)))
+        (series,) = self.get("/api/metrics/query_range", q='{ name = "put" } | max_over_time(duration) with (exemplars=false)',
+                             step="1m", start=START // S - 60, end=START // S + 60).json()["series"]
+        self.assertNotIn("exemplars", series)
         plan = self.get("/api/metrics/explain", q="{ .a = 1 } | rate()").json()["plan"]
         self.assertIn("TraceSpans rate span by span predicates=1", plan)
         for params, words in (({"q": "{ }"}, "not a metrics query"), ({}, "q is missing"),

@@ -280,6 +280,7 @@ static const struct {
     {"{ kind = internal } | histogram_over_time(duration)", "__bucket=0.008388608 0 4"},
     {"{ } | compare({ status = error })", NULL},
     {"{ } | count_over_time() by (name) | topk(1)", NULL},
+    {"{ kind = server } | sum_over_time(duration) by (name) | bottomk(1)", "name=get 0.06 0.7"},
     {"{ kind = server } >> { kind = client } | count_over_time()", NULL},
     {"({ status = error } | count_over_time()) / ({ } | count_over_time())", NULL},
 };
