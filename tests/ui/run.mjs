@@ -10,6 +10,7 @@ import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { explore } from './explore.mjs';
 import { forms } from './forms.mjs';
+import { lists } from './lists.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
 import { services } from './services.mjs';
@@ -152,7 +153,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, forms, panels, explore, logs, traces, services, alerts };
+  const suites = { dashboards, forms, lists, panels, explore, logs, traces, services, alerts };
   for (const [name, suite] of Object.entries(suites)) {
     if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
   }

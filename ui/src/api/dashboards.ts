@@ -49,6 +49,8 @@ export interface Folder {
   title: string;
   version?: number;
   parentUid?: string;
+  /** Titles from the outermost folder down. */
+  path?: string;
 }
 
 export interface Version {
@@ -79,7 +81,7 @@ export class ConflictError extends ApiError {
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let res: Response;
   try {
     res = await fetch(new URL(`api/${path}`, document.baseURI), {
@@ -162,14 +164,24 @@ export const dashboards = {
       () => local.star(uid, on),
     ),
 
+  /** All folders, also those in others. */
   folders: (): Promise<Folder[]> =>
     either(
-      () => call<Folder[]>('GET', 'folders?limit=1000'),
+      async () => {
+        const hits = await call<SearchHit[]>('GET', 'search?type=dash-folder&limit=5000');
+        const by = new Map(hits.map((h) => [h.uid, h]));
+        const path = (h: SearchHit, depth = 0): string => {
+          const up = h.folderUid && depth < 10 ? by.get(h.folderUid) : undefined;
+          return up ? `${path(up, depth + 1)} / ${h.title}` : h.title;
+        };
+        return hits.map((h) => ({ uid: h.uid, title: h.title, parentUid: h.folderUid, path: path(h) })).sort((a, b) => (a.path < b.path ? -1 : 1));
+      },
       () => [],
     ),
 
   makeFolder: (title: string, parentUid?: string): Promise<Folder> => call('POST', 'folders', { title, ...(parentUid ? { parentUid } : {}) }),
   renameFolder: (f: Folder, title: string): Promise<Folder> => call('PUT', `folders/${enc(f.uid)}`, { title, version: f.version, overwrite: true }),
+  moveFolder: (uid: string, parentUid: string): Promise<Folder> => call('POST', `folders/${enc(uid)}/move`, { parentUid }),
   removeFolder: (uid: string): Promise<unknown> => call('DELETE', `folders/${enc(uid)}`),
 
   versions: (uid: string): Promise<Version[]> =>

@@ -106,11 +106,11 @@ export const PAGES: Page[] = [
     title: 'Dashboards',
     icon: 'dashboards',
     key: 'd',
-    words: 'folders import new search starred',
+    words: 'folders import new search starred playlists snapshots public shared',
     time: false,
     page: () => import('../dashboard/list/DashboardsPage'),
     lazy: true,
-    also: /^\/dashboards\/f\/|^\/dashboard\/import$/,
+    also: /^\/dashboards\/f\/|^\/dashboard\/(import|shared)$|^\/playlists$/,
   },
   {
     path: '/d',

@@ -124,7 +124,7 @@ export default function SaveDialog({ session: s, onClose, onSaved }: { session: 
                 <option value="">General</option>
                 {folders.map((f) => (
                   <option key={f.uid} value={f.uid}>
-                    {f.title}
+                    {f.path ?? f.title}
                   </option>
                 ))}
               </select>

@@ -1,40 +1,65 @@
 // All dashboards: folders, search, tags, stars; and the way in for those that people bring along.
 
 import { useEffect, useState } from 'preact/hooks';
-import { dashboards, recentDashboards, serverKeeps, type SearchHit } from '../../api/dashboards';
+import { dashboards, recentDashboards, serverKeeps, type Folder, type SearchHit } from '../../api/dashboards';
 import { Icon } from '../../shell/icons';
 import { basePath, current, go, href, path, setParams } from '../../shell/router';
+import { Popover } from '../../shell/popover';
 import { toast } from '../../shell/toast';
 import { ImportDialog } from './ImportDialog';
+import { Playlists } from './Playlists';
+import { Shared } from './Shared';
 import '../view/forms.css';
 import './list.css';
 
 interface Group {
   uid: string;
   title: string;
+  /** Titles of the folders it lies in, outermost first. */
+  above: string[];
+  parent: string;
   items: SearchHit[];
 }
 
-function groups(hits: SearchHit[]): Group[] {
+/** Dashboards by folder, folders after those they lie in; what is in none comes last. */
+export function groups(hits: SearchHit[], folders: Folder[]): Group[] {
   const by = new Map<string, Group>();
+  const of = (uid: string, title: string): Group => {
+    let g = by.get(uid);
+    if (!g) by.set(uid, (g = { uid, title, above: [], parent: '', items: [] }));
+    return g;
+  };
+  for (const f of folders) of(f.uid, f.title).parent = f.parentUid ?? '';
   for (const h of hits) {
     if (h.type === 'dash-folder') {
-      if (!by.has(h.uid)) by.set(h.uid, { uid: h.uid, title: h.title, items: [] });
-      else by.get(h.uid)!.title = h.title;
-      continue;
-    }
-    const uid = h.folderUid ?? '';
-    if (!by.has(uid)) by.set(uid, { uid, title: h.folderTitle ?? '', items: [] });
-    by.get(uid)!.items.push(h);
+      const g = of(h.uid, h.title);
+      g.title = h.title;
+      g.parent ||= h.folderUid ?? '';
+    } else of(h.folderUid ?? '', h.folderTitle ?? '').items.push(h);
   }
-  return [...by.values()].sort((a, b) => Number(a.uid === '') - Number(b.uid === '') || a.title.localeCompare(b.title));
+  for (const g of by.values()) {
+    const seen = new Set([g.uid]);
+    for (let up = by.get(g.parent); up && up.uid !== '' && !seen.has(up.uid); up = by.get(up.parent)) {
+      seen.add(up.uid);
+      g.above.unshift(up.title);
+    }
+  }
+  const path = (g: Group) => [...g.above, g.title].join('\x01').toLowerCase();
+  return [...by.values()].sort((a, b) => Number(a.uid === '') - Number(b.uid === '') || (path(a) < path(b) ? -1 : path(a) > path(b) ? 1 : 0));
 }
 
 function hitHref(h: SearchHit): string {
   return basePath + h.url.replace(/^\//, '');
 }
 
-function Row({ h, onStar, onTag }: { h: SearchHit; onStar: () => void; onTag: (t: string) => void }) {
+function Row({ h, folders, onStar, onTag, onChanged }: { h: SearchHit; folders: Group[]; onStar: () => void; onTag: (t: string) => void; onChanged: () => void }) {
+  const [menu, setMenu] = useState(false);
+  const after = (p: Promise<unknown>) => void p.then(onChanged, (e: Error) => toast(e.message));
+  const move = async (folderUid: string) => {
+    const { dashboard, meta } = await dashboards.get(h.uid);
+    await dashboards.save({ ...dashboard, version: meta.version }, { folderUid, message: 'Moved' });
+  };
+  const fixed = h.folderUid === 'pharos';
   return (
     <li class="dl-row">
       <button type="button" class={h.isStarred ? 'icon-btn star on' : 'icon-btn star'} aria-pressed={h.isStarred} aria-label={`Star ${h.title}`} onClick={onStar}>
@@ -50,11 +75,145 @@ function Row({ h, onStar, onTag }: { h: SearchHit; onStar: () => void; onTag: (t
           </button>
         ))}
       </span>
+      {!fixed && (
+        <span class="anchor">
+          <button type="button" class="icon-btn quiet" aria-haspopup="menu" aria-expanded={menu} aria-label={`Menu of ${h.title}`} onClick={() => setMenu(!menu)}>
+            <Icon name="dots" size={14} />
+          </button>
+          {menu && (
+            <Popover onClose={() => setMenu(false)} label={h.title} class="menu right">
+              <label class="dl-move">
+                Move to{' '}
+                <select
+                  aria-label={`Move ${h.title} to`}
+                  value={h.folderUid ?? ''}
+                  onChange={(e) => {
+                    setMenu(false);
+                    after(move(e.currentTarget.value));
+                  }}
+                >
+                  {!folders.some((f) => f.uid === '') && <option value="">General</option>}
+                  {folders.filter((f) => f.uid !== 'pharos').map((f) => (
+                    <option key={f.uid} value={f.uid}>
+                      {f.uid === '' ? 'General' : [...f.above, f.title].join(' / ')}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <button
+                type="button"
+                role="menuitem"
+                class="row-btn"
+                onClick={() => {
+                  setMenu(false);
+                  if (confirm(`Delete the dashboard “${h.title}”?`)) after(dashboards.remove(h.uid));
+                }}
+              >
+                Delete
+              </button>
+            </Popover>
+          )}
+        </span>
+      )}
     </li>
   );
 }
 
+function Tabs() {
+  const here = path.value;
+  const tab = (to: string, text: string, on: boolean) => (
+    <a data-link href={href(to)} aria-current={on ? 'page' : undefined}>
+      {text}
+    </a>
+  );
+  const lists = here === '/playlists';
+  const shared = here === '/dashboard/shared';
+  return (
+    <nav class="seg dl-tabs" aria-label="Kinds">
+      {tab('/dashboards', 'Dashboards', !lists && !shared)}
+      {tab('/playlists', 'Playlists', lists)}
+      {tab('/dashboard/shared', 'Shared', shared)}
+    </nav>
+  );
+}
+
 export default function DashboardsPage() {
+  const here = path.value;
+  if (here !== '/playlists' && here !== '/dashboard/shared') return <List />;
+  return (
+    <div class="page dl">
+      <div class="page-head">
+        <h1>{here === '/playlists' ? 'Playlists' : 'Shared'}</h1>
+      </div>
+      <Tabs />
+      {here === '/playlists' ? <Playlists /> : <Shared />}
+    </div>
+  );
+}
+
+function FolderMenu({ g, all, onChanged }: { g: Group; all: Group[]; onChanged: () => void }) {
+  const [open, setOpen] = useState(false);
+  const after = (p: Promise<unknown>) => void p.then(onChanged, (e: Error) => toast(e.message));
+  const item = (text: string, run: () => void) => (
+    <button
+      type="button"
+      role="menuitem"
+      class="row-btn"
+      onClick={() => {
+        setOpen(false);
+        run();
+      }}
+    >
+      {text}
+    </button>
+  );
+  const inside = (x: Group): boolean => {
+    for (let k: Group | undefined = x; k && k.uid !== ''; k = all.find((y) => y.uid === k!.parent)) if (k.uid === g.uid) return true;
+    return false;
+  };
+  return (
+    <span class="anchor">
+      <button type="button" class="icon-btn quiet" aria-haspopup="menu" aria-expanded={open} aria-label={`Menu of the folder ${g.title}`} onClick={() => setOpen(!open)}>
+        <Icon name="dots" size={13} />
+      </button>
+      {open && (
+        <Popover onClose={() => setOpen(false)} label={g.title} class="menu right">
+          {item('New folder in it', () => {
+            const title = prompt(`Name of the folder in ${g.title}`);
+            if (title?.trim()) after(dashboards.makeFolder(title.trim(), g.uid));
+          })}
+          {item('Rename', () => {
+            const title = prompt('Name of the folder', g.title);
+            if (title?.trim() && title !== g.title) after(dashboards.renameFolder({ uid: g.uid, title: g.title }, title.trim()));
+          })}
+          <label class="dl-move">
+            Move into{' '}
+            <select
+              aria-label={`Move the folder ${g.title} into`}
+              value={g.parent}
+              onChange={(e) => {
+                setOpen(false);
+                after(dashboards.moveFolder(g.uid, e.currentTarget.value));
+              }}
+            >
+              <option value="">none</option>
+              {all.filter((x) => x.uid !== '' && x.uid !== 'pharos' && !inside(x)).map((x) => (
+                <option key={x.uid} value={x.uid}>
+                  {[...x.above, x.title].join(' / ')}
+                </option>
+              ))}
+            </select>
+          </label>
+          {item('Delete', () => {
+            if (confirm(`Delete the folder “${g.title}” with all that is in it?`)) after(dashboards.removeFolder(g.uid));
+          })}
+        </Popover>
+      )}
+    </span>
+  );
+}
+
+function List() {
   const params = current.value.params;
   const folder = /^\/dashboards\/f\/([^/]+)/.exec(path.value)?.[1];
   const query = params.get('query') ?? '';
@@ -64,9 +223,11 @@ export default function DashboardsPage() {
   const [error, setError] = useState<Error | null>(null);
   const [again, setAgain] = useState(0);
   const [kept, setKept] = useState(true);
+  const [folders, setFolders] = useState<Folder[]>([]);
   const [closed, setClosed] = useState<Record<string, boolean>>({});
   const importing = path.value === '/dashboard/import';
   useEffect(() => void serverKeeps().then(setKept), []);
+  useEffect(() => void dashboards.folders().then(setFolders, () => undefined), [again]);
   useEffect(() => {
     const abort = new AbortController();
     const t = setTimeout(
@@ -99,15 +260,9 @@ export default function DashboardsPage() {
       (e: Error) => toast(e.message),
     );
   };
-  const list = groups(hits ?? []).filter((g) => g.items.length > 0 || (query === '' && tags.length === 0 && !starred && g.uid !== folder));
+  const all = groups(hits ?? [], folders);
+  const list = all.filter((g) => g.items.length > 0 || (query === '' && tags.length === 0 && !starred && g.uid !== folder));
   const recent = query === '' && tags.length === 0 && !starred && !folder ? recentDashboards() : [];
-  const removeFolder = (g: Group) => {
-    if (!confirm(g.items.length ? `Delete the folder “${g.title}” with its ${g.items.length} dashboards?` : `Delete the folder “${g.title}”?`)) return;
-    dashboards.removeFolder(g.uid).then(
-      () => setAgain((n) => n + 1),
-      (e: Error) => toast(e.message),
-    );
-  };
   return (
     <div class="page dl">
       <div class="page-head">
@@ -125,6 +280,7 @@ export default function DashboardsPage() {
           <Icon name="plus" /> New
         </a>
       </div>
+      {kept && <Tabs />}
       {!kept && <p class="note">This server keeps no dashboards: they are stored in this browser only.</p>}
       <div class="dl-find">
         <input type="search" placeholder="Search dashboards" aria-label="Search dashboards" value={query} onInput={(e) => setParams({ query: e.currentTarget.value || null })} />
@@ -173,20 +329,23 @@ export default function DashboardsPage() {
               <button type="button" class="dl-head" aria-expanded={open} onClick={() => setClosed({ ...closed, [g.uid]: open })}>
                 <Icon name={open ? 'down' : 'right'} size={12} />
                 <Icon name="folder" size={14} />
-                <h2>{g.uid === '' ? 'General' : g.title}</h2>
+                <h2>
+                  {g.above.map((t) => (
+                    <span class="dl-path" key={t}>
+                      {t} /{' '}
+                    </span>
+                  ))}
+                  {g.uid === '' ? 'General' : g.title}
+                </h2>
                 <span class="dim">{g.items.length}</span>
               </button>
               <span class="grow" />
-              {g.uid !== '' && g.uid !== 'pharos' && kept && (
-                <button type="button" class="icon-btn quiet" aria-label={`Delete the folder ${g.title}`} title="Delete the folder" onClick={() => removeFolder(g)}>
-                  <Icon name="trash" size={13} />
-                </button>
-              )}
+              {g.uid !== '' && g.uid !== 'pharos' && kept && <FolderMenu g={g} all={all} onChanged={() => setAgain((n) => n + 1)} />}
             </header>
             {open && (
               <ul>
                 {g.items.map((h) => (
-                  <Row key={h.uid} h={h} onStar={() => star(h)} onTag={(t) => setParams({ tag: [...tags.filter((x) => x !== t), t] })} />
+                  <Row key={h.uid} h={h} folders={all} onChanged={() => setAgain((n) => n + 1)} onStar={() => star(h)} onTag={(t) => setParams({ tag: [...tags.filter((x) => x !== t), t] })} />
                 ))}
                 {g.items.length === 0 && <li class="note">This folder is empty.</li>}
               </ul>

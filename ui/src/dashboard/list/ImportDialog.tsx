@@ -123,7 +123,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
                   <option value="">General</option>
                   {folders.map((f) => (
                     <option key={f.uid} value={f.uid}>
-                      {f.title}
+                      {f.path ?? f.title}
                     </option>
                   ))}
                 </select>

@@ -9,9 +9,13 @@ import { parseDuration } from '../../time/grammar';
 import { defaultRange, defaultRefresh, defaultZone, NO_RULES, timeRules } from '../../time/state';
 import { Session } from '../model/session';
 import type { Dashboard } from '../model/types';
+import { playing } from '../list/player';
 import { DashboardView } from './DashboardView';
+import { lazyPart } from './lazy';
 import './forms.css';
 import './dashboard.css';
+
+const PlayerBar = lazyPart(() => import('../list/PlayerBar'));
 
 export const NEW: Dashboard = {
   title: 'New dashboard',
@@ -124,5 +128,10 @@ export default function DashboardPage() {
     );
   }
   if (!session) return <div class="page dash" aria-busy="true" />;
-  return <DashboardView key={id} session={session} solo={where.kind === 'stored' && where.solo} onReload={() => setAgain((n) => n + 1)} />;
+  return (
+    <>
+      <DashboardView key={id} session={session} solo={where.kind === 'stored' && where.solo} onReload={() => setAgain((n) => n + 1)} />
+      {playing.value && <PlayerBar />}
+    </>
+  );
 }

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { current, setParams } from '../../shell/router';
 import type { Session } from '../model/session';
 import { allPanels } from '../model/ids';
+import { playing, stop } from '../list/player';
 import { removePanel } from '../edit/operations';
 
 export const savePrompt = signal(false);
@@ -53,6 +54,7 @@ export function installDashboardKeys(s: Session): () => void {
     if (e.key === 'Escape') {
       if (params.has('editview')) return setParams({ editview: null }, true);
       if (params.has('viewPanel') || params.has('editPanel')) return setParams({ viewPanel: null, editPanel: null }, true);
+      if (playing.peek()) return stop();
       if (params.has('kiosk')) return setParams({ kiosk: null });
       return;
     }
