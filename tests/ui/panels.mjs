@@ -122,4 +122,29 @@ export async function panels({ page, base, test, check, until, drawn }) {
     await page.locator('.save [data-confirm]').click();
     await until('the change in the store', async () => (await (await fetch(`${base}/api/annotations?dashboardUID=exemplars`)).json()).some((a) => a.text === 'second words' && a.tags.join() === 'a'));
   });
+  await test('panels in several languages are asked in one request', async () => {
+    const line = { streams: [{ stream: { service_name: 'ui-lines' }, values: [[`${Date.now() - 5000}000000`, 'a line that is <b>looked for</b>']] }] };
+    const sent = await fetch(`${base}/loki/loki/api/v1/push`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(line) });
+    check(sent.ok, await sent.text());
+    const of = (type) => ({ type, uid: type });
+    await save('tongues', [
+      panel('timeseries', 'PromQL', 0, 0, 8, 8, [{ refId: 'A', expr: 'node_load1', interval: '1s' }]),
+      panel('logs', 'Lines', 8, 0, 8, 8, [{ refId: 'A', expr: '{service_name="ui-lines"}', datasource: of('loki') }]),
+      panel('stat', 'LogQL', 16, 0, 8, 8, [{ refId: 'A', expr: 'sum(count_over_time({service_name="ui-lines"}[1m]))', datasource: of('loki') }]),
+      panel('traces', 'Found', 0, 8, 12, 8, [{ refId: 'A', query: '{resource.service.name="shop<b>"}', datasource: of('tempo') }]),
+    ], { time: { from: 'now-15m', to: 'now' } });
+    const languages = (await (await fetch(`${base}/api/pharos/v1/query/languages`)).json()).map((l) => l.lang);
+    const asked = [];
+    const listen = (r) => /v1\/query$|\/loki\/|\/tempo\//.test(r.url()) && asked.push(r);
+    page.on('request', listen);
+    await page.goto(`${base}/d/tongues`);
+    await until('the line', async () => (await page.locator('[data-panel="Lines"]').innerText()).includes('a line that is <b>looked for</b>'));
+    await until('the count', async () => /1/.test(await page.locator('[data-panel="LogQL"]').innerText()));
+    await until('the trace', async () => (await page.locator('[data-panel="Found"] .linkish').count()) === 1);
+    page.off('request', listen);
+    const other = asked.filter((r) => /\/loki\//.test(r.url()) || (languages.includes('traceql') && /\/tempo\//.test(r.url())));
+    check(other.length === 0, other.map((r) => r.url()).join(' '));
+    const langs = asked.filter((r) => r.url().endsWith('v1/query')).map((r) => JSON.parse(r.postData()).queries.map((q) => q.lang ?? 'promql').sort().join());
+    check(langs.some((l) => l.includes('logql,logql') && l.includes('promql')), langs.join(' | '));
+  });
 }

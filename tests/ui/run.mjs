@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { a11y } from './a11y.mjs';
 import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { explore } from './explore.mjs';
@@ -153,7 +154,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, forms, lists, panels, explore, logs, traces, services, alerts };
+  const suites = { dashboards, forms, lists, panels, a11y, explore, logs, traces, services, alerts };
   for (const [name, suite] of Object.entries(suites)) {
     if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
   }

@@ -4,10 +4,10 @@
 
 import { pending } from '../time/state';
 import type { Grid } from '../time/step';
-import { ApiError, prom, toNumber, type HistogramJson, type Labels, type MatrixItem, type VectorItem } from './prom';
+import { ApiError, getJson, prom, toNumber, type HistogramJson, type Labels, type MatrixItem, type VectorItem } from './prom';
 
 export interface MultiQuery {
-  lang: 'promql' | 'logql' | 'traceql';
+  lang: 'promql' | 'logql' | 'traceql' | 'graphite';
   query: string;
   type: 'range' | 'instant';
   fromMs: number;
@@ -15,6 +15,8 @@ export interface MultiQuery {
   stepMs?: number;
   limit?: number;
   exemplars?: boolean;
+  /** Exactly this range, not widened to the step. */
+  exact?: boolean;
 }
 
 export interface MultiSeries {
@@ -34,7 +36,7 @@ export interface Exemplar {
 }
 
 export interface MultiAnswer {
-  kind: 'matrix' | 'vector' | 'scalar' | 'string' | 'streams';
+  kind: 'matrix' | 'vector' | 'scalar' | 'string' | 'streams' | 'traces';
   grid?: Grid;
   timeMs?: number;
   series: MultiSeries[];
@@ -42,6 +44,10 @@ export interface MultiAnswer {
   warnings: string[];
   infos: string[];
   exemplars: Exemplar[];
+  /** Log lines, newest first; times are nanoseconds. */
+  streams?: { labels: Labels; times: string[]; lines: string[] }[];
+  /** As Tempo's search gives them. */
+  traces?: unknown[];
   stats?: Record<string, number>;
   plan?: string;
 }
@@ -67,6 +73,8 @@ interface Line {
   warnings?: string[];
   infos?: string[];
   exemplars?: { labels: Labels; exemplars: { labels: Labels; value: number | string; time: number }[] }[];
+  streams?: MultiAnswer['streams'];
+  traces?: unknown[];
   stats?: Record<string, number>;
   plan?: string;
 }
@@ -81,6 +89,8 @@ function read(l: Line): MultiAnswer {
     warnings: l.warnings ?? [],
     infos: l.infos ?? [],
     exemplars: [],
+    streams: l.streams,
+    traces: l.traces,
     stats: l.stats,
     plan: l.plan,
   };
@@ -205,6 +215,7 @@ async function send(batch: Waiting[]): Promise<void> {
           to: w.q.toMs,
           ...(w.q.limit ? { limit: w.q.limit } : {}),
           ...(w.q.exemplars ? { exemplars: true } : {}),
+          ...(w.q.exact ? { align: false } : {}),
         })),
       }),
     });
@@ -278,4 +289,15 @@ export function ask(q: MultiQuery, signal: AbortSignal): Promise<MultiAnswer> {
     });
     return undefined;
   });
+}
+
+let asked: Promise<Set<string>> | null = null;
+
+/** Languages that the endpoint takes; only PromQL where there is no such endpoint. */
+export function languages(): Promise<Set<string>> {
+  asked ??= getJson<{ lang: string }[]>('api/pharos/v1/query/languages').then(
+    (list) => new Set(list.map((l) => l.lang)),
+    () => new Set(['promql']),
+  );
+  return asked;
 }

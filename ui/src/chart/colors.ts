@@ -46,13 +46,16 @@ export function alpha(hex: string, a: number): string {
   return hex + Math.round(a * 255).toString(16).padStart(2, '0');
 }
 
-/** Colours of the drawing's frame, from the style sheet's variables. */
+let frame: { theme: string; colors: { text: string; grid: string; bg: string } } | null = null;
+
+/** Colours of the drawing's frame, from the style sheet's variables; read once a theme. */
 export function frameColors(): { text: string; grid: string; bg: string } {
   void theme.value;
-  const s = getComputedStyle(document.documentElement);
-  return {
-    text: s.getPropertyValue('--text-3').trim(),
-    grid: s.getPropertyValue('--grid').trim(),
-    bg: s.getPropertyValue('--card').trim(),
-  };
+  const now = document.documentElement.dataset['theme'] ?? '';
+  if (frame?.theme !== now) {
+    const s = getComputedStyle(document.documentElement);
+    const of = (name: string) => s.getPropertyValue(name).trim();
+    frame = { theme: now, colors: { text: of('--text-3'), grid: of('--grid'), bg: of('--card') } };
+  }
+  return frame.colors;
 }

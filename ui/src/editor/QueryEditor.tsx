@@ -27,6 +27,7 @@ const HINTS: Record<Language, string> = {
   promql: 'A metric or a PromQL expression, for example rate(node_cpu_seconds_total[$__rate_interval])',
   logql: 'A LogQL query, for example {service_name="api"} |= "error"',
   traceql: 'A TraceQL query, for example { resource.service.name = "api" && duration > 100ms }',
+  graphite: 'A target, for example averageSeries(servers.*.cpu.load)',
   json: '',
 };
 

@@ -6,6 +6,7 @@ import { StreamLanguage, type StreamParser } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { EditorState } from '@codemirror/state';
 import { lokiDetectedFields, lokiFieldValues, lokiLabels, lokiLabelValues } from '../dashboard/query/loki';
+import { getJson } from '../api/prom';
 import { range } from '../time/state';
 import { traceqlComplete } from './traceql';
 
@@ -92,10 +93,33 @@ function words(c: CompletionContext, w: { functions: string; keywords: string })
   };
 }
 
-export type Language = 'promql' | 'logql' | 'traceql' | 'json';
+/** Graphite's targets: functions and paths; the next part of a path is asked of the server. */
+const GRAPHITE: StreamParser<unknown> = {
+  token(s) {
+    if (s.eatSpace()) return null;
+    if (s.match(/^"[^"]*"?|^'[^']*'?/)) return 'string';
+    if (s.match(/^-?\d+(?:\.\d+)?(?=[,)\s]|$)/)) return 'number';
+    if (s.match(/^[a-zA-Z]\w*(?=\()/)) return 'variableName.function';
+    if (s.match(/^[^\s,()"']+/)) return 'name';
+    s.next();
+    return null;
+  },
+};
+
+async function graphiteComplete(c: CompletionContext): Promise<CompletionResult | null> {
+  const path = c.matchBefore(/[\w.*{}[\]:-]*$/);
+  if (!path || (path.text === '' && !c.explicit)) return null;
+  const last = path.text.lastIndexOf('.') + 1;
+  const q = new URLSearchParams({ query: `${path.text.slice(0, last)}*`, format: 'treejson' });
+  const found = await getJson<{ text: string; leaf: number }[]>(`graphite/metrics/find?${q}`).catch(() => []);
+  return { from: path.from + last, options: found.slice(0, 500).map((f) => ({ label: f.text, type: f.leaf ? 'constant' : 'property' })), validFor: /^[\w-]*$/ };
+}
+
+export type Language = 'promql' | 'logql' | 'traceql' | 'graphite' | 'json';
 
 export function languageExtension(lang: Exclude<Language, 'promql'>): Extension {
   if (lang === 'json') return StreamLanguage.define(JSON_PARSER);
+  if (lang === 'graphite') return [StreamLanguage.define(GRAPHITE), EditorState.languageData.of(() => [{ autocomplete: graphiteComplete }])];
   const complete = lang === 'logql' ? logqlComplete : traceqlComplete;
   return [StreamLanguage.define(tokenizer(lang === 'logql' ? LOGQL : TRACEQL)), EditorState.languageData.of(() => [{ autocomplete: complete }])];
 }

@@ -17,11 +17,12 @@ const SOURCES: [string, string][] = [
   ['prometheus', 'Metrics (Prometheus)'],
   ['loki', 'Logs (Loki)'],
   ['tempo', 'Traces (Tempo)'],
+  ['graphite', 'Metrics (Graphite)'],
 ];
-const LANGS: Record<string, Language> = { prometheus: 'promql', loki: 'logql', tempo: 'traceql' };
+const LANGS: Record<string, Language> = { prometheus: 'promql', loki: 'logql', tempo: 'traceql', graphite: 'graphite' };
 
 function textOf(t: Target, kind: string): string {
-  return String((kind === 'tempo' ? t.query : (t.expr ?? t.query)) ?? '');
+  return String((kind === 'tempo' ? t.query : kind === 'graphite' ? t['target'] : (t.expr ?? t.query)) ?? '');
 }
 
 function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; panel: Panel; t: Target; state: PanelState | null; onChange: (t: Target) => void; onRemove: () => void; onCopy: () => void }) {
@@ -33,7 +34,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
   const error = state?.data?.errors.find((e) => e.refId === t.refId);
   const ran = state?.data?.ran.find((r) => r.refId === t.refId);
   const run = (now: string) => {
-    if (now !== stored) onChange(kind === 'tempo' ? { ...t, query: now } : { ...t, expr: now });
+    if (now !== stored) onChange(kind === 'tempo' ? { ...t, query: now } : kind === 'graphite' ? { ...t, target: now, targetFull: undefined } : { ...t, expr: now });
     else refreshNow();
   };
   const setSource = (k: string) => onChange({ ...t, datasource: { type: k, uid: k } });
@@ -67,7 +68,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
         </p>
       )}
       <div class="pe-query-opts">
-        {kind !== 'tempo' && (
+        {(kind === 'prometheus' || kind === 'loki') && (
           <label>
             Legend <TextInput value={t.legendFormat ?? ''} placeholder="{{label}}" onChange={(v) => onChange({ ...t, legendFormat: v })} />
           </label>
@@ -86,7 +87,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
             />
           </label>
         )}
-        {kind !== 'tempo' && (
+        {(kind === 'prometheus' || kind === 'loki') && (
           <label>
             Over{' '}
             <Select
@@ -103,6 +104,25 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
           <label class="check">
             <input type="checkbox" checked={t['exemplar'] === true} onChange={(e) => onChange({ ...t, exemplar: e.currentTarget.checked })} /> Exemplars
           </label>
+        )}
+        {kind === 'tempo' && (
+          <>
+            <label>
+              As{' '}
+              <Select
+                value={t['queryType'] === 'serviceMap' ? 'serviceMap' : String(t['tableType'] ?? 'traces')}
+                choices={[
+                  ['traces', 'Traces'],
+                  ['spans', 'Spans'],
+                  ['serviceMap', 'Service map'],
+                ]}
+                onChange={(v) => onChange(v === 'serviceMap' ? { ...t, queryType: v } : { ...t, queryType: 'traceql', tableType: v })}
+              />
+            </label>
+            <label>
+              At most <TextInput value={t['limit'] === undefined ? '' : String(t['limit'])} placeholder="20" onChange={(v) => onChange({ ...t, limit: Number(v) || undefined })} />
+            </label>
+          </>
         )}
         {kind === 'loki' && (
           <label>

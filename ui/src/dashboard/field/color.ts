@@ -163,3 +163,8 @@ export function inkOn(hex: string): string {
   const [r, g, b] = rgb(hex);
   return 0.299 * r + 0.587 * g + 0.114 * b > 150 ? '#10151d' : '#ffffff';
 }
+
+/** A colour of data as the colour of small text: on light ground it is darkened until it can be read. */
+export function textColor(css: string): string {
+  return theme.value === 'light' && /^#[0-9a-f]{6}$/i.test(css) ? mix([css, '#000000'], 0.35) : css;
+}

@@ -2,7 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 import { theme } from '../../shell/theme';
-import { absoluteSteps, continuousStops, DEFAULT_THRESHOLDS, isContinuous, valueColor } from '../field/color';
+import { absoluteSteps, continuousStops, DEFAULT_THRESHOLDS, isContinuous, valueColor, textColor } from '../field/color';
 import { Linked } from './Linked';
 import type { PanelView } from './props';
 import { panelValues, type OneValue } from './values';
@@ -86,7 +86,7 @@ export default function BarGauge(p: PanelView) {
           )}
           <Bar v={v} vertical={vertical} mode={mode} unfilled={unfilled} length={length} />
           {valueMode !== 'hidden' && (
-            <span class="bg-value num" style={{ color: valueMode === 'text' ? 'var(--text)' : v.shown.color }}>
+            <span class="bg-value num" style={{ color: valueMode === 'text' ? 'var(--text)' : textColor(v.shown.color) }}>
               {v.shown.text}
             </span>
           )}

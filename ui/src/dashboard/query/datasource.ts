@@ -3,7 +3,7 @@
 
 import type { DataSourceRef } from '../model/types';
 
-export type SourceKind = 'prometheus' | 'loki' | 'tempo' | 'testdata' | 'mixed' | 'dashboard' | 'grafana' | 'expression' | 'unknown';
+export type SourceKind = 'prometheus' | 'loki' | 'tempo' | 'graphite' | 'testdata' | 'mixed' | 'dashboard' | 'grafana' | 'expression' | 'unknown';
 
 /** Types of plugins that speak a language Pharos has a door for. */
 const BY_TYPE: Record<string, SourceKind> = {
@@ -16,6 +16,7 @@ const BY_TYPE: Record<string, SourceKind> = {
   loki: 'loki',
   tempo: 'tempo',
   jaeger: 'tempo',
+  graphite: 'graphite',
   grafana: 'grafana',
   datasource: 'grafana',
   mixed: 'mixed',
@@ -37,6 +38,7 @@ export function sourceKind(ref: DataSourceRef | string | null | undefined, resol
   if (BY_TYPE[low]) return BY_TYPE[low]!;
   if (/loki/.test(low)) return 'loki';
   if (/tempo/.test(low)) return 'tempo';
+  if (/graphite/.test(low)) return 'graphite';
   if (/prom|mimir|thanos|cortex|victoria/.test(low)) return 'prometheus';
   if (type) return 'unknown';
   return uid === '' || uid.startsWith('$') || uid === 'default' ? null : 'prometheus';
@@ -48,5 +50,6 @@ export function sourcesOfType(type: string): { text: string; value: string }[] {
   if (kind === 'prometheus') return [{ text: 'Prometheus', value: 'prometheus' }];
   if (kind === 'loki') return [{ text: 'Loki', value: 'loki' }];
   if (kind === 'tempo') return [{ text: 'Tempo', value: 'tempo' }];
+  if (kind === 'graphite') return [{ text: 'Graphite', value: 'graphite' }];
   return [];
 }

@@ -102,3 +102,18 @@ export function instantSeries(a: MultiAnswer, atMs: number): Series[] {
 export function stringFrame(text: string, atMs: number, refId: string): Frame {
   return frameOf([field('Time', 'time', [atMs]), field('Value', 'string', [text])], { refId, kind: 'table' });
 }
+
+/** Named `exemplar`, so that drawings tell it from series. */
+export function exemplarFrame(list: { labels: Record<string, string>; series: Record<string, string>; value: number; timeMs: number }[], refId: string): Frame {
+  return {
+    refId,
+    name: 'exemplar',
+    kind: undefined,
+    length: list.length,
+    fields: [
+      { name: 'Time', type: 'time', values: list.map((e) => e.timeMs), config: {} },
+      { name: 'Value', type: 'number', values: list.map((e) => e.value), config: {} },
+      { name: 'labels', type: 'other', values: list.map((e) => ({ ...e.series, ...e.labels })), config: {} },
+    ],
+  };
+}

@@ -1,8 +1,9 @@
 // Log lines as a frame: time, line, level, labels.
 
 import { field, frameOf, type Frame } from '../frame/frame';
+import type { MultiAnswer } from '../../api/multi';
 import type { LokiData, LokiStream } from './loki';
-import { seriesFrames, tableFrame } from './frames';
+import { gridTimes, seriesFrames, tableFrame } from './frames';
 
 const LEVELS: [RegExp, string][] = [
   [/^(emerg|fatal|alert|crit|critical|panic)/i, 'critical'],
@@ -72,5 +73,25 @@ export function lokiFrames(d: LokiData, refId: string, legend: string | undefine
     d.resultType === 'matrix'
       ? d.result.map((m) => ({ labels: m.metric, times: m.values.map(([t]) => t * 1000), values: m.values.map(([, v]) => Number(v)) }))
       : d.result.map((m) => ({ labels: m.metric, times: [m.value[0] * 1000], values: [Number(m.value[1])] }));
+  return asTable ? [tableFrame(series, refId, 'Value')] : seriesFrames(series, refId, legend, expr, stepMs);
+}
+
+/** Whether a LogQL query gives numbers: it begins with a function or an aggregation, not with a selector. */
+export function isMetric(expr: string): boolean {
+  return !/^\s*(?:#[^\n]*\n\s*)*\(*\s*\{/.test(expr) || /^\s*\(*\s*\{[^}]*\}\s*\)*\s*[-+*/%^]/.test(expr);
+}
+
+/** The same as lokiFrames, of what the endpoint for many queries answers. */
+export function logAnswerFrames(a: MultiAnswer, refId: string, legend: string | undefined, expr: string, stepMs: number, asTable: boolean): Frame[] {
+  if (a.kind === 'streams') {
+    const result = (a.streams ?? []).map((s): LokiStream => ({ stream: s.labels, values: s.times.map((t, i): [string, string] => [t, s.lines[i] ?? '']) }));
+    return lokiFrames({ resultType: 'streams', result }, refId, legend, expr, stepMs, asTable);
+  }
+  const times = a.grid ? gridTimes(a.grid) : [];
+  const series = a.series.map((s) => {
+    const values = new Array<number | null>(times.length).fill(null);
+    s.values.forEach((v, i) => (values[s.first + i] = v));
+    return { labels: s.labels, times, values };
+  });
   return asTable ? [tableFrame(series, refId, 'Value')] : seriesFrames(series, refId, legend, expr, stepMs);
 }

@@ -1,6 +1,6 @@
 // Runs the queries of a panel: intervals and variables filled in, one answer a target, as frames.
 
-import { ask } from '../../api/multi';
+import { ask, languages } from '../../api/multi';
 import { isAbort } from '../../api/prom';
 import { fetchRange } from '../../api/ranges';
 import { resolveRange, parseDuration } from '../../time/grammar';
@@ -12,9 +12,10 @@ import { builtin } from '../variables/builtin';
 import { interpolate, queryFormat, type DefaultFormat, type Lookup } from '../variables/interpolate';
 import { intervalMs, parseInterval, queryStepMs, rateIntervalMs } from '../variables/interval';
 import { sourceKind, type SourceKind } from './datasource';
-import { gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
+import { exemplarFrame, gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
 import { loki } from './loki';
-import { lokiFrames } from './logs';
+import { graphiteFrames } from './graphite';
+import { isMetric, logAnswerFrames, lokiFrames } from './logs';
 import { serviceMap } from './service_map';
 import { tempoFrames } from './tempo';
 
@@ -155,20 +156,6 @@ async function promTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   return { frames, warnings, query: expr, stepMs, kind: 'prometheus' };
 }
 
-function exemplarFrame(list: { labels: Record<string, string>; series: Record<string, string>; value: number; timeMs: number }[], refId: string): Frame {
-  return {
-    refId,
-    name: 'exemplar',
-    kind: undefined,
-    length: list.length,
-    fields: [
-      { name: 'Time', type: 'time', values: list.map((e) => e.timeMs), config: {} },
-      { name: 'Value', type: 'number', values: list.map((e) => e.value), config: {} },
-      { name: 'labels', type: 'other', values: list.map((e) => ({ ...e.series, ...e.labels })), config: {} },
-    ],
-  };
-}
-
 async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   const minStep = parseInterval(typeof t['step'] === 'string' ? t['step'] : t.interval) ?? c.panelMinMs;
   const stepMs = Math.max(queryStepMs(Math.max(c.intervalMs, minStep ?? 0), c.spanMs), 1000);
@@ -180,6 +167,19 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   const limit = Number(t['maxLines']) || 1000;
   try {
     const instant = t['queryType'] === 'instant' || (t.instant === true && t.range !== true);
+    const forward = t['direction'] === 'forward';
+    // One request for all panels, where the server takes LogQL there.
+    if (!instant && !forward && (await languages()).has('logql')) {
+      const lines = !isMetric(expr);
+      const grid = gridFor(c.fromMs, c.toMs, stepMs);
+      const a = await ask(
+        lines
+          ? { lang: 'logql', type: 'range', query: expr, fromMs: c.fromMs, toMs: c.toMs, stepMs: 1000 * Math.max(1, Math.ceil(c.spanMs / 1e6)), limit, exact: true }
+          : { lang: 'logql', type: 'range', query: expr, fromMs: grid.startMs, toMs: grid.endMs, stepMs },
+        c.signal,
+      );
+      return { frames: logAnswerFrames(a, t.refId, legend, expr, stepMs, t.format === 'table'), warnings: a.warnings, query: expr, stepMs, kind: 'loki' };
+    }
     const d = instant
       ? await loki.query(expr, c.toMs, limit, c.signal)
       : await loki.queryRange(expr, c.fromMs, c.toMs, { stepMs, limit, direction: typeof t['direction'] === 'string' ? t['direction'] : undefined }, c.signal);
@@ -211,6 +211,10 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
     const text = interpolate(String(t.query ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs));
     const stepMs = Math.max(c.intervalMs, 1000);
     return { frames: await tempoFrames(t, text, c.fromMs, c.toMs, stepMs, c.signal), warnings: [], query: text, stepMs, kind };
+  }
+  if (kind === 'graphite') {
+    const text = interpolate(String(t['targetFull'] ?? t['target'] ?? t.query ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs));
+    return { frames: await graphiteFrames(t.refId, text, c.fromMs, c.toMs, c.maxDataPoints, c.signal), warnings: [], query: text, stepMs: c.intervalMs, kind };
   }
   const type = typeof t.datasource === 'object' ? t.datasource?.type : undefined;
   throw new Error(SAY[kind] ?? `Pharos has no door for ${type ?? 'this data source'}; the query is kept as it is.`);

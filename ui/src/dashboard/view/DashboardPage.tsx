@@ -1,6 +1,7 @@
 // One dashboard: loads it by its uid and draws it.
 
 import { useEffect, useState } from 'preact/hooks';
+import { languages } from '../../api/multi';
 import { dashboards, rememberOpened, type Stored } from '../../api/dashboards';
 import { ApiError, getJson } from '../../api/prom';
 import { Icon } from '../../shell/icons';
@@ -14,6 +15,9 @@ import { DashboardView } from './DashboardView';
 import { lazyPart } from './lazy';
 import './forms.css';
 import './dashboard.css';
+
+// Asked while the dashboard itself is: its first queries then go out together.
+void languages();
 
 const PlayerBar = lazyPart(() => import('../list/PlayerBar'));
 

@@ -1,7 +1,7 @@
 // What stands in a table's cells: text, colours, bars, sparklines, links.
 
 import { sparkPaths } from '../../../chart/Spark';
-import { inkOn } from '../../field/color';
+import { inkOn, textColor } from '../../field/color';
 import { displayer, fieldRange, type Shown } from '../../field/display';
 import type { Field, Frame } from '../../frame/frame';
 import type { Loose } from '../../model/types';
@@ -79,7 +79,7 @@ function Gauge({ c, s, mode }: { c: Column; s: Shown; mode: string }) {
           <i style={{ width: `${share * 100}%`, height: '100%', background: mode === 'basic' ? s.color : `linear-gradient(90deg, ${tint(s.color, 0.35)}, ${s.color})` }} />
         </span>
       )}
-      <span class="num" style={{ color: s.color }}>
+      <span class="num" style={{ color: textColor(s.color) }}>
         {s.text}
       </span>
     </span>
@@ -118,7 +118,7 @@ export function Cell({ c, row, frame, view }: { c: Column; row: number; frame: F
     return (
       <>
         {list.filter((x) => x !== '').map((x, i) => (
-          <span class="tag" key={i} style={s.coloured ? { background: tint(s.color, 0.2), color: s.color } : undefined}>
+          <span class="tag" key={i} style={s.coloured ? { background: tint(s.color, 0.2), color: textColor(s.color) } : undefined}>
             {String(x).trim()}
           </span>
         ))}
@@ -140,7 +140,7 @@ export function cellStyle(c: Column, row: number): Record<string, string> | unde
     const bg = c.cell['mode'] === 'gradient' || c.cell['mode'] === undefined ? `linear-gradient(100deg, ${tint(s.color, 0.82)}, ${s.color})` : s.color;
     return { background: bg, color: inkOn(s.color) };
   }
-  if (type === 'color-text') return { color: c.show(v).color };
+  if (type === 'color-text') return { color: textColor(c.show(v).color) };
   const s = c.field.config.mappings?.length ? c.show(v) : null;
-  return s?.coloured && type === 'auto' && c.field.config.color?.mode !== 'thresholds' ? { color: s.color } : undefined;
+  return s?.coloured && type === 'auto' && c.field.config.color?.mode !== 'thresholds' ? { color: textColor(s.color) } : undefined;
 }
