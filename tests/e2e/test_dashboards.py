@@ -262,6 +262,32 @@ class Dashboards(pt.Case):
         api("DELETE", f"/api/annotations/{made['id']}")
         api("GET", f"/api/annotations/{made['id']}", status=404)
 
+    def test_library_elements(self):
+        api = self.api
+        model = {"type": "stat", "title": "T", "targets": [{"expr": "up"}], "unknown": {"n": 1.50}}
+        made = api("POST", "/api/library-elements", {"name": "Load", "kind": 1, "model": model})["result"]
+        self.assertEqual((made["name"], made["type"], made["version"], made["model"]), ("Load", "stat", 1, model))
+        uid = made["uid"]
+        self.assertEqual(api("GET", f"/api/library-elements/{uid}")["result"]["model"], model)
+        # A name is there once in its folder; what is wrong is refused with its reason.
+        api("POST", "/api/library-elements", {"name": "Load", "kind": 1, "model": {}}, status=400)
+        api("POST", "/api/library-elements", {"name": "X", "kind": 1}, status=400)
+        api("POST", "/api/library-elements", {"name": " ", "kind": 1, "model": {}}, status=400)
+        api("POST", "/api/library-elements", {"name": "X", "kind": 2, "model": {}}, status=400)
+        api("POST", "/api/library-elements", {"name": "X", "kind": 1, "model": [1]}, status=400)
+        api("POST", "/api/library-elements", {"uid": uid, "name": "X", "kind": 1, "model": {}}, status=400)
+        changed = api("PATCH", f"/api/library-elements/{uid}", {"name": "Loads", "version": 1})["result"]
+        self.assertEqual((changed["name"], changed["version"], changed["model"]), ("Loads", 2, model))
+        api("PATCH", f"/api/library-elements/{uid}", {"name": "Late", "version": 1}, status=412)
+        api("POST", "/api/library-elements", {"uid": "own", "name": "Other", "kind": 1, "model": {"type": "text"}})
+        listed = api("GET", "/api/library-elements?searchString=LOAD")["result"]
+        self.assertEqual([e["uid"] for e in listed["elements"]], [uid])
+        self.assertEqual(api("GET", "/api/library-elements?perPage=1&page=2")["result"]["totalCount"], 2)
+        self.assertEqual(api("GET", "/api/library-elements/name/Other")["result"][0]["uid"], "own")
+        api("DELETE", "/api/library-elements/own")
+        api("GET", "/api/library-elements/own", status=404)
+        api("DELETE", f"/api/library-elements/{uid}")
+
     def test_snapshots_and_playlists(self):
         api = self.api
         made = api("POST", "/api/snapshots", {"name": "s", "expires": 3600,

@@ -128,7 +128,7 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     check(Number(size[0]) < 12 && Number(size[1]) > 8, `the panel is ${size.join(' by ')}`);
   });
   await test('a new dashboard gets a panel and is stored', async () => {
-    await page.goto(`${base}/dashboard/new`);
+    await page.goto(`${base}/dashboard/new?from=now-1m&to=now`);
     await page.locator('.dash-start .primary').click();
     await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 20000 });
     await page.locator('.pe-query .cm-content').first().click();

@@ -73,6 +73,36 @@ export async function lists({ page, base, test, check, until }) {
     await until('no snapshot', async () => (await api('dashboard/snapshots')).every((s) => s.name !== 'Frozen'));
     await until('an empty list', async () => (await snap.count()) === 0);
   });
+  await test('a panel goes into the library, is used elsewhere and changed for all', async () => {
+    await page.goto(`${base}/d/one`);
+    answer = 'Shared words';
+    await page.locator('.panel', { hasText: 'Text one' }).hover();
+    await page.locator('button[aria-label="Menu of Text one"]').click();
+    await page.locator('[role="menuitem"]', { hasText: 'Make a library panel' }).click();
+    await until('it in the library', async () => (await api('library-elements?searchString=shared')).result.totalCount === 1);
+    await page.locator('[data-save]').click();
+    await page.locator('.save [data-confirm]').click();
+    await until('only a reference in the dashboard', async () => {
+      const [p] = (await api('dashboards/uid/one')).dashboard.panels;
+      return p.libraryPanel?.name === 'Shared words' && p.options === undefined;
+    });
+    await page.goto(`${base}/d/two`);
+    await page.locator('[data-edit]').click();
+    await page.locator('.dash-bar button', { hasText: 'Add' }).click();
+    await page.locator('[role="menuitem"]', { hasText: 'Library panel' }).click();
+    await page.locator('[data-library="Shared words"] .row-btn').click();
+    await until('it on the dashboard', async () => (await page.locator('[data-panel="Text one"]').count()) === 1);
+    await page.locator('[data-save]').click();
+    await page.locator('.save [data-confirm]').click();
+    await until('it stored', async () => (await api('dashboards/uid/two')).dashboard.panels.some((p) => p.libraryPanel?.name === 'Shared words'));
+    const id = (await api('dashboards/uid/two')).dashboard.panels.find((p) => p.libraryPanel).id;
+    await page.goto(`${base}/d/two?editPanel=${id}`);
+    await page.locator('.pe-options textarea').fill('words for all');
+    await page.locator('[data-to-library]').click();
+    await until('the change in the library', async () => (await api('library-elements?searchString=shared')).result.elements[0].model.options.content === 'words for all');
+    await page.goto(`${base}/d/one`);
+    await until('it on the first dashboard', async () => (await page.locator('[data-panel="Text one"]').innerText()).includes('words for all'));
+  });
   await test('an older version is compared and restored', async () => {
     await board('two', { message: 'second' });
     const { dashboard } = await api('dashboards/uid/two');
@@ -82,8 +112,11 @@ export async function lists({ page, base, test, check, until }) {
     await until('three versions', async () => (await rows.count()) >= 3);
     await rows.nth(1).locator('button', { hasText: 'Compare' }).click();
     await until('what differs', async () => (await page.locator('.settings .diff').innerText()).includes('Board changed'));
+    // The page is loaded anew afterwards.
+    const loaded = page.waitForEvent('load');
     await rows.nth(1).locator('button', { hasText: 'Restore' }).click();
     await until('the old title', async () => (await api('dashboards/uid/two')).dashboard.title === 'Board two');
+    await loaded;
   });
   page.off('dialog', onDialog);
 }

@@ -20,7 +20,8 @@
     X(preferences_put) X(preferences_patch) X(source_list) X(source_get) X(source_id)              \
     X(source_health) X(source_fixed) X(source_proxy) X(source_resource) X(health) X(ds_query) X(public_get) X(public_create)                     \
     X(public_change) X(public_delete) X(public_list) X(public_view) X(public_query)                   \
-    X(apis_core) X(apis_groups) X(apis_group) X(apis_resources) X(apis_dashboard_list) X(apis_dashboard_get)    \
+    X(library_list) X(library_get) X(library_by_name) X(library_create) X(library_change)          \
+    X(library_delete) X(apis_core) X(apis_groups) X(apis_group) X(apis_resources) X(apis_dashboard_list) X(apis_dashboard_get)    \
     X(apis_dashboard_dto) X(apis_dashboard_create) X(apis_dashboard_update)                        \
     X(apis_dashboard_delete) X(apis_folder_list) X(apis_folder_get) X(apis_folder_create)          \
     X(apis_folder_update) X(apis_folder_delete)

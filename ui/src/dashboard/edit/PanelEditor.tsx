@@ -3,6 +3,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { Icon } from '../../shell/icons';
 import { setParams } from '../../shell/router';
+import { toast } from '../../shell/toast';
+import { library, libraryUid } from '../../api/library';
+import { unlink } from '../view/PanelMenu';
 import type { Placed } from '../model/repeat';
 import type { Session } from '../model/session';
 import type { Panel } from '../model/types';
@@ -30,6 +33,7 @@ export default function PanelEditor({ session: s, placed, annotations }: { sessi
   };
   const close = () => setParams({ editPanel: null }, true);
   const plain = WITHOUT_QUERY.has(panel.type);
+  const inLibrary = libraryUid(panel);
   const tabs: [Tab, string][] = [
     ...(plain ? [] : ([
       ['query', `Queries (${panel.targets?.length ?? 0})`],
@@ -57,6 +61,33 @@ export default function PanelEditor({ session: s, placed, annotations }: { sessi
           <Icon name="check" size={13} /> Back to the dashboard
         </button>
       </div>
+      {inLibrary && (
+        <div class="pe-library" role="note">
+          <span>
+            Kept in the library as “{String((panel['libraryPanel'] as { name?: string }).name ?? inLibrary)}”: what is changed here changes every dashboard that uses it.
+          </span>
+          <button
+            type="button"
+            class="btn small primary"
+            data-to-library
+            onClick={() =>
+              void library.change(inLibrary, s.libraryVersions.get(inLibrary) ?? 1, panel).then(
+                (e) => {
+                  s.libraryVersions.set(inLibrary, e.version);
+                  before.current = panel;
+                  toast('Saved to the library');
+                },
+                (e: Error) => toast(e.message),
+              )
+            }
+          >
+            Save to the library
+          </button>
+          <button type="button" class="btn small" onClick={() => unlink(s, panel)}>
+            Unlink
+          </button>
+        </div>
+      )}
       <VariableBar session={s} />
       <div class="pe-main">
         <div class="pe-left">

@@ -3,6 +3,7 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ConflictError, dashboards, type Folder, type Json } from '../../api/dashboards';
+import { libraryRef, libraryUid } from '../../api/library';
 import { Icon } from '../../shell/icons';
 import { Dialog } from '../../shell/popover';
 import { basePath, current, setParams } from '../../shell/router';
@@ -10,7 +11,7 @@ import { toast } from '../../shell/toast';
 import { rawRange, refresh } from '../../time/state';
 import { toDashboard } from '../migrate/import';
 import type { Session } from '../model/session';
-import type { Dashboard, VariableModel } from '../model/types';
+import type { Dashboard, Panel, VariableModel } from '../model/types';
 import { ALL } from '../variables/store';
 import { DiffList } from './DiffList';
 import { diff } from './diff';
@@ -18,7 +19,9 @@ import { diff } from './diff';
 /** The working copy as it is stored: with the picked values and range when that is wished. */
 export function toStore(s: Session, o: { variables: boolean; time: boolean }): Dashboard {
   const m = s.model.peek();
-  const out: Dashboard = { ...m };
+  // What is kept in the library is only referred to.
+  const refs = (list: Panel[]): Panel[] => list.map((p) => (s.libraryVersions.has(libraryUid(p) ?? '') ? libraryRef(p) : p.panels?.length ? { ...p, panels: refs(p.panels) } : p));
+  const out: Dashboard = { ...m, panels: s.libraryVersions.size ? refs(m.panels) : m.panels };
   if (o.variables) {
     const list = (m.templating?.list ?? []).map((v): VariableModel => {
       const st = s.vars.state(v.name);

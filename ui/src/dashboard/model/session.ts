@@ -3,12 +3,14 @@
 import { computed, signal } from '@preact/signals';
 import type { DashboardMeta, Json } from '../../api/dashboards';
 import { toDashboard } from '../migrate/import';
+import { upgradePanel } from '../migrate/panels';
 import { isV2 } from '../migrate/v2';
 import { range } from '../../time/state';
 import type { VarValue } from '../variables/interpolate';
 import { filterText, Variables } from '../variables/store';
 import { addGroupBy, addMatchers, matcherText } from '../variables/filters';
 import { sourceKind } from '../query/datasource';
+import { fromLibrary, library, libraryUid, type LibraryElement } from '../../api/library';
 import { allPanels } from './ids';
 import type { Dashboard, Panel } from './types';
 
@@ -55,6 +57,38 @@ export class Session {
 
   panel(id: number): Panel | undefined {
     return allPanels(this.model.peek().panels).find((p) => p.id === id);
+  }
+
+  /** Versions of the library panels in use, by their uid. */
+  readonly libraryVersions = new Map<string, number>();
+
+  /** Puts in what the dashboard only refers to. A panel whose element is gone stays a reference. */
+  async loadLibrary(signal: AbortSignal): Promise<void> {
+    const refs = new Set(allPanels(this.model.peek().panels).map(libraryUid).filter((u): u is string => u !== null));
+    if (refs.size === 0) return;
+    // An export brings the elements along.
+    const kept = (this.raw['__elements'] ?? {}) as Record<string, { uid?: string; name?: string; model?: Record<string, unknown> }>;
+    const found = new Map<string, Pick<LibraryElement, 'uid' | 'name' | 'model'>>();
+    await Promise.all(
+      [...refs].map(async (uid) => {
+        const had = Array.isArray(kept) ? undefined : kept[uid];
+        if (had?.model) found.set(uid, { uid, name: had.name ?? uid, model: had.model });
+        try {
+          const e = await library.get(uid, signal);
+          this.libraryVersions.set(uid, e.version);
+          found.set(uid, e);
+        } catch {
+          // The placeholder says what is missing.
+        }
+      }),
+    );
+    const put = (list: Panel[]): Panel[] =>
+      list.map((p) => {
+        const e = found.get(libraryUid(p) ?? '');
+        return e ? upgradePanel(fromLibrary(p, e)) : p.panels?.length ? { ...p, panels: put(p.panels) } : p;
+      });
+    const m = this.model.peek();
+    this.model.value = { ...m, panels: put(m.panels) };
   }
 
   change(next: Dashboard): void {

@@ -7,6 +7,8 @@ import { Popover } from '../../shell/popover';
 import { go, href, setParams } from '../../shell/router';
 import { toast } from '../../shell/toast';
 import { download } from '../../pages/explore/csv';
+import { fromLibrary } from '../../api/library';
+import { upgradePanel } from '../migrate/panels';
 import type { Session } from '../model/session';
 import type { Panel } from '../model/types';
 import { addPanel, addRow, pastePanel } from '../edit/operations';
@@ -14,6 +16,7 @@ import { savePrompt } from './keys';
 import { lazyPart } from './lazy';
 
 const ShareDialog = lazyPart(() => import('../edit/ShareDialog'));
+const LibraryDialog = lazyPart(() => import('../edit/LibraryDialog'));
 const SaveDialog = lazyPart(() => import('../edit/SaveDialog'));
 
 async function paste(s: Session): Promise<void> {
@@ -30,6 +33,7 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
   const [menu, setMenu] = useState(false);
   const [add, setAdd] = useState(false);
   const [share, setShare] = useState(false);
+  const [lib, setLib] = useState(false);
   const model = s.model.value;
   const meta = s.meta.value;
   const editing = s.editing.value;
@@ -148,6 +152,17 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
               >
                 Copied panel
               </button>
+              <button
+                type="button"
+                role="menuitem"
+                class="row-btn"
+                onClick={() => {
+                  setAdd(false);
+                  setLib(true);
+                }}
+              >
+                Library panel
+              </button>
             </Popover>
           )}
         </div>
@@ -195,6 +210,16 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
           </Popover>
         )}
       </div>
+      {lib && (
+        <LibraryDialog
+          onClose={() => setLib(false)}
+          onPick={(e) => {
+            setLib(false);
+            s.libraryVersions.set(e.uid, e.version);
+            s.change(pastePanel(s.model.peek(), upgradePanel(fromLibrary({ id: 0, type: e.type, gridPos: { x: 0, y: 0, w: 12, h: 8 } }, e))));
+          }}
+        />
+      )}
       {share && <ShareDialog session={s} onClose={() => setShare(false)} />}
       {savePrompt.value && <SaveDialog session={s} onClose={() => (savePrompt.value = false)} onSaved={onReload} />}
     </div>

@@ -16,9 +16,6 @@ import { lazyPart } from './lazy';
 import './forms.css';
 import './dashboard.css';
 
-// Asked while the dashboard itself is: its first queries then go out together.
-void languages();
-
 const PlayerBar = lazyPart(() => import('../list/PlayerBar'));
 
 export const NEW: Dashboard = {
@@ -47,6 +44,8 @@ export function parsePath(p: string): Where {
 }
 
 async function load(w: Where, signal: AbortSignal): Promise<{ stored: Stored | null; raw: Record<string, unknown> }> {
+  // Asked while the dashboard itself is: its first queries then go out together.
+  if (w.kind === 'new' || w.kind === 'stored') void languages();
   if (w.kind === 'new') return { stored: null, raw: { ...NEW } };
   if (w.kind === 'stored') {
     const stored = await dashboards.get(w.id, signal);
@@ -100,7 +99,9 @@ export default function DashboardPage() {
         if (where.kind === 'stored') rememberOpened(where.id, made.model.peek().title);
         if (where.kind === 'new') made.editing.value = true;
         void made.vars.start();
-        setSession(made);
+        const ready = made;
+        if (where.kind === 'public') return setSession(ready);
+        void ready.loadLibrary(abort.signal).then(() => !abort.signal.aborted && setSession(ready));
       },
       (e: Error) => !abort.signal.aborted && setError(e),
     );

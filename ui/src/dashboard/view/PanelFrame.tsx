@@ -4,6 +4,7 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useRange, useVisible } from '../../api/live';
+import { libraryUid } from '../../api/library';
 import { Icon } from '../../shell/icons';
 import { isDrawn } from '../panels/known';
 import { LinkAnchor } from '../panels/Linked';
@@ -83,6 +84,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
   const near = useVisible(box);
   const size = useSize(body);
   const known = isDrawn(panel.type);
+  const fromLibrary = panel.type === 'library' || panel.type === 'library-panel-ref';
   const state = usePanelData(s, panel, scoped, near, size.width);
   const drawing = useDrawing(known ? panel.type : '', near && known);
   const range = useRange();
@@ -129,8 +131,12 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
         <Guard id={state.data}>
           {!known ? (
             <div class="empty placeholder">
-              <strong>{panel.type === 'library' ? 'Library panel' : panel.type}</strong>
-              <span>Pharos does not draw this type of panel. Its settings are kept and go along when the dashboard is exported.</span>
+              <strong>{fromLibrary ? 'Library panel' : panel.type}</strong>
+              <span>
+                {fromLibrary
+                  ? `The library has no panel ${libraryUid(panel) ?? ''}. The reference is kept.`
+                  : 'Pharos does not draw this type of panel. Its settings are kept and go along when the dashboard is exported.'}
+              </span>
             </div>
           ) : drawing.failed ? (
             <div class="failure">The code of this panel could not be loaded. Load the page anew.</div>

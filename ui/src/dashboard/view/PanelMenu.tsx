@@ -6,7 +6,9 @@ import { csvField, download } from '../../pages/explore/csv';
 import { Icon } from '../../shell/icons';
 import { Popover } from '../../shell/popover';
 import { current, go, href, setParams } from '../../shell/router';
-import { copyText } from '../../shell/toast';
+import { copyText, toast } from '../../shell/toast';
+import { library, libraryUid } from '../../api/library';
+import type { Panel } from '../model/types';
 import { displayName } from '../frame/frame';
 import { displayer } from '../field/display';
 import type { Placed } from '../model/repeat';
@@ -36,6 +38,27 @@ export function framesCsv(state: PanelState, formatted = false): string {
 export function exploreHref(state: PanelState): string {
   const metrics = (state.data?.ran ?? []).filter((r) => r.kind === 'prometheus');
   return href('/explore', { panes: panesParam(metrics.map((r) => r.query)) });
+}
+
+async function makeLibrary(s: Session, panel: Panel): Promise<void> {
+  const name = prompt('Name of the library panel', panel.title ?? '')?.trim();
+  if (!name) return;
+  try {
+    const e = await library.create(name, panel);
+    s.libraryVersions.set(e.uid, e.version);
+    s.editing.value = true;
+    s.changePanel({ ...panel, libraryPanel: { uid: e.uid, name: e.name } });
+    toast('Kept in the library; save the dashboard to use it from there');
+  } catch (e) {
+    toast((e as Error).message);
+  }
+}
+
+/** The panel stays as it is and is the dashboard's own from now on. */
+export function unlink(s: Session, panel: Panel): void {
+  const { libraryPanel: _l, ...own } = panel;
+  s.editing.value = true;
+  s.changePanel(own as Panel);
 }
 
 export function PanelMenu({ session: s, placed, state, title, alone }: { session: Session; placed: Placed; state: PanelState; title: string; alone: boolean }) {
@@ -76,6 +99,8 @@ export function PanelMenu({ session: s, placed, state, title, alone }: { session
           })}
           {item('Copy JSON', () => void copyText(JSON.stringify(placed.panel, null, 2), 'Panel copied'))}
           {canEdit && s.editing.value && item('Duplicate', () => s.change(duplicatePanel(s.model.peek(), placed.panel.id)))}
+          {canEdit && !libraryUid(placed.panel) && item('Make a library panel', () => void makeLibrary(s, placed.panel))}
+          {canEdit && libraryUid(placed.panel) !== null && item('Unlink from the library', () => unlink(s, placed.panel))}
           {canEdit &&
             item('Remove', () => {
               s.editing.value = true;
