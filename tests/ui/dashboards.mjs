@@ -45,6 +45,8 @@ const attack = {
     panel('text', 'md', 12, 0, 12, 6, [], { options: { mode: 'markdown', content: `${evil}\n\n[x](javascript:window.__xss=10) [y]($t) ![i](https://example.org/i.png)` } }),
     panel('table', 'Labels', 0, 6, 12, 5, [{ expr: `label_replace(vector(1), "evil", ${JSON.stringify(evil)}, "", "")`, format: 'table', instant: true }], { fieldConfig: { defaults: { links: [{ title: evil, url: '${__data.fields.evil}' }, { title: 'j', url: 'javascript:window.__xss=11' }] }, overrides: [{ matcher: { id: 'byName', options: 'evil' }, properties: [{ id: 'custom.cellOptions', value: { type: 'image' } }] }] } }),
     panel('timeseries', 'Legend', 12, 6, 12, 5, [{ expr: 'vector(1)', legendFormat: evil }], { description: evil, fieldConfig: { defaults: { unit: evil, color: { mode: 'fixed', fixedColor: 'red;background:url(https://example.org/c)' } }, overrides: [] } }),
+    panel('xychart', 'Points', 12, 11, 6, 4, [{ expr: `label_replace(vector(1), "evil", ${JSON.stringify(evil)}, "", "")`, format: 'table', instant: true }], { options: { mapping: 'manual', series: [{ name: { fixed: evil }, x: { matcher: { id: 'byName', options: 'Time' } }, y: { matcher: { id: 'byName', options: 'Value' } } }] }, fieldConfig: { defaults: { custom: { axisLabel: evil }, links: [{ title: evil, url: 'javascript:window.__xss=13' }] }, overrides: [{ matcher: { id: 'byName', options: evil }, properties: [{ id: 'displayName', value: evil }] }] }, transformations: [{ id: 'organize', options: { renameByName: { evil } } }] }),
+    panel('nodeGraph', 'Nodes', 18, 11, 6, 4, [{ expr: `label_replace(label_replace(vector(1), "source", ${JSON.stringify(evil)}, "", ""), "target", "b", "", "")`, format: 'table', instant: true }], { fieldConfig: { defaults: { links: [{ title: evil, url: 'javascript:window.__xss=14' }] }, overrides: [] } }),
     panel('stat', 'Stat', 0, 11, 12, 4, [{ expr: 'vector(1)', instant: true }], { fieldConfig: { defaults: { displayName: evil, mappings: [{ type: 'value', options: { 1: { text: evil } } }], links: [{ url: 'javascript:window.__xss=12', title: 'x' }] }, overrides: [] } }),
   ],
 };
@@ -215,6 +217,16 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     for (const menu of await page.locator('.var-btn').all()) { await menu.click(); await page.keyboard.press('Escape'); }
     await page.waitForTimeout(300);
     check((await page.evaluate(() => window.__xss)) === undefined, `code ran: ${await page.evaluate(() => window.__xss)}`);
+    // The forms show the same texts.
+    for (const [where, ready] of [['editview=variables', '.settings [data-variable]'], ['editview=annotations', '.settings [data-annotation]'], ['editview=links', '.settings details'], [`editPanel=${attack.panels[3].id}`, '.pe-options']]) {
+      await page.goto(`${base}/d/attack?${where}`);
+      await page.locator(ready).first().waitFor();
+      await page.evaluate(() => document.querySelectorAll('details').forEach((d) => (d.open = true)));
+      await page.waitForTimeout(200);
+      check((await page.evaluate(() => window.__xss)) === undefined, `code ran in ${where}`);
+    }
+    await page.goto(`${base}/d/attack`);
+    await page.locator('.text-panel').first().waitFor();
     const bad = await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((a) => a.protocol).filter((p) => !['http:', 'https:', 'mailto:'].includes(p)));
     check(bad.length === 0, `links to ${bad.join()}`);
     check((await page.locator('.text-panel iframe, .text-panel form, .text-panel script, .text-panel [onerror], .text-panel [onload]').count()) === 0, 'something harmful is in the page');

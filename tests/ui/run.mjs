@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { a11y } from './a11y.mjs';
 import { alerts, alertsConfig } from './alerts.mjs';
@@ -30,6 +30,7 @@ const server = spawn(bin, ['serve', '-c', rules.config, '--data', join(work, 'da
 const wanted = (process.env.UI_ONLY ?? '').split(',').filter(Boolean);
 const only = (name) => wanted.length === 0 || wanted.includes(name);
 
+const shots = join(dirname(bin), 'screenshots');
 let count = 0, failed = 0;
 async function test(name, body) {
   count++;
@@ -38,6 +39,8 @@ async function test(name, body) {
     console.log(`ok ${count} - ${name}`);
   } catch (e) {
     failed++;
+    // What it looked like, beside the build.
+    await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: join(shots, `${count}.png`) }).catch(() => undefined);
     console.log(`not ok ${count} - ${name}\n# ${String(e.stack ?? e).split('\n').slice(0, 6).join('\n# ')}`);
   }
 }
@@ -71,6 +74,7 @@ const drawn = (page, panel) => page.evaluate((title) => {
 }, panel);
 
 let browser;
+rmSync(shots, { recursive: true, force: true });
 try {
   await until('the server', async () => fetch(`${base}/-/ready`).then((r) => r.ok).catch(() => false));
   // Enough history for rates: several collections.
@@ -154,9 +158,11 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, forms, lists, panels, a11y, explore, logs, traces, services, alerts };
+  const suites = { dashboards, explore, logs, traces, services, alerts, forms, lists, panels, a11y };
   for (const [name, suite] of Object.entries(suites)) {
-    if (only(name)) await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
+    if (!only(name)) continue;
+    await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
+    await page.screenshot({ path: join(shots, `${name}.png`) });
   }
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));

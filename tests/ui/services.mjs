@@ -41,7 +41,7 @@ export async function services({ page, base, test, check, until, drawn }) {
     await until('the failed span, open', async () => (await page.locator('.tr-details').innerText()).includes('card declined'));
   });
   await test('an exemplar of the latency leads to its trace', async () => {
-    const at = `${base}/service/front?from=now-2m&to=now&refresh=2s`;
+    const at = `${base}/service/front?from=now-15m&to=now&refresh=2s`;
     await page.goto(at);
     // The points are drawn in a colour that no line of this drawing has.
     const spot = () => page.evaluate(() => {

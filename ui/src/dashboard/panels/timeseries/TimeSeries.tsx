@@ -121,6 +121,7 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
   const latest = useRef({ view, lines });
   const [pinned, setPinned] = useState<Pinned | null>(null);
   const lit = useRef<ExemplarPoint | null>(null);
+  const stretch = useRef(false);
   latest.current = { view, lines };
   const shared = view.session.shared.value > 0;
   const key = plotKey(lines, view.panel, shared);
@@ -145,6 +146,14 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
       return {
         fromMs: v.data.fromMs,
         toMs: v.data.toMs,
+        // A drag with Ctrl is a stretch of time to annotate.
+        onSelect: (u) => {
+          if (!stretch.current || u.select.width < 4) return false;
+          const at = (px: number) => u.posToVal(px, 'x') * 1000;
+          v.session.annotating.value = { fromMs: at(u.select.left), toMs: at(u.select.left + u.select.width), panelId: v.panel.id };
+          u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          return true;
+        },
         onCursor: (u) => {
           const i = u.cursor.idx;
           const inside = u.cursor.left !== undefined && u.cursor.left >= 0;
@@ -190,6 +199,8 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
     const click = (e: MouseEvent) => {
       const r = u.over.getBoundingClientRect();
       const { view: v } = latest.current;
+      // The end of a drag is a click as well.
+      if (v.session.annotating.peek()) return;
       if ((e.ctrlKey || e.metaKey) && v.session.meta.peek() && !v.session.publicToken) {
         const ms = u.posToVal(e.clientX - r.left, 'x') * 1000;
         v.session.annotating.value = { fromMs: ms, toMs: ms, panelId: v.panel.id };
@@ -212,6 +223,8 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
       const links = readyLinks(f.config.links, v.fill, { field: f, frame, all: v.frames, row: row < 0 ? null : row, value: near.line.values[i!] });
       setPinned(links.length ? { x, links, name: near.line.name } : null);
     };
+    const mayAnnotate = () => latest.current.view.session.meta.peek() !== null && !latest.current.view.session.publicToken;
+    u.over.addEventListener('mousedown', (e) => (stretch.current = (e.ctrlKey || e.metaKey) && mayAnnotate()));
     u.over.addEventListener('click', click);
     const stop = followTheme(() => (plot.current === u ? u : null));
     return () => {

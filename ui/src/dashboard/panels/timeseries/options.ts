@@ -166,6 +166,8 @@ export interface Live {
   fromMs: number;
   toMs: number;
   onCursor: (u: uPlot) => void;
+  /** True when the selection meant something else than zooming. */
+  onSelect: (u: uPlot) => boolean;
   draw: (u: uPlot, over: boolean) => void;
 }
 
@@ -235,7 +237,7 @@ export function plotOptions(l: Lines, size: { width: number; height: number }, s
     series: [{}, ...l.lines.map(series)],
     bands: l.bands.map(([a, b]): uPlot.Band => ({ series: [a + 1, b + 1], ...bandFill(a) })),
     hooks: {
-      setSelect: [zoomToSelection],
+      setSelect: [(u) => live().onSelect(u) || zoomToSelection(u)],
       setCursor: [(u) => live().onCursor(u)],
       drawClear: [(u) => live().draw(u, false)],
       draw: [(u) => live().draw(u, true)],
