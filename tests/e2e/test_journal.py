@@ -73,20 +73,20 @@ class Journal(pt.Case):
         self.assertIn("later", [line for _, line, _ in self.rows(4)])
 
     def test_restarts(self):
-        entries = [{"MESSAGE": f"entry {i}", "_SYSTEMD_UNIT": "a.service"} for i in range(9000)]
-        self.write(*entries[:5000])
+        entries = [{"MESSAGE": f"entry {i}", "_SYSTEMD_UNIT": "a.service"} for i in range(1800)]
+        self.write(*entries[:1000])
         self.start()
-        self.count(5000)
+        self.count(1000)
         self.assertEqual(self.pharos.stop(), 0)
-        self.write(*entries[5000:7000], name="remote-b")
+        self.write(*entries[1000:1400], name="remote-b")
         self.pharos.start()
-        self.count(7000)
+        self.count(1400)
         self.pharos.kill()
-        self.write(*entries[7000:], name="remote-c")
+        self.write(*entries[1400:], name="remote-c")
         self.pharos.start()
-        self.count(9000)
+        self.count(1800)
         got = self.seen()
-        self.assertEqual(len(got), 9000)
+        self.assertEqual(len(got), 1800)
         self.assertEqual([e for e, n in got.items() if n > 1], [])
 
     def seen(self):
