@@ -123,4 +123,29 @@ export async function explore({ page, base, test, check, until, drawn }) {
     await until('the query', () => queryOf() === 'sum by (detected_level) (count_over_time({service_name="payment"} [$__auto]))');
     await until('its bars', () => coloured('.lg-numbers canvas'));
   });
+  await test('a panel of a dashboard opens here, whatever its signal', async () => {
+    const target = (type, expr) => ({ refId: 'A', [type === 'tempo' ? 'query' : 'expr']: expr, datasource: { type, uid: type } });
+    const panel = (id, type, title, t) => ({ id, type, title, gridPos: { x: 0, y: id * 6, w: 24, h: 6 }, targets: [t], datasource: t.datasource });
+    const dashboard = { uid: 'tox', title: 'To Explore', schemaVersion: 42, time: { from: 'now-30m', to: 'now' }, panels: [panel(1, 'logs', 'Lines of payment', target('loki', '{service_name="payment"}')), panel(2, 'table', 'Traces of payment', target('tempo', '{ resource.service.name = "payment" }'))] };
+    const res = await fetch(`${base}/api/dashboards/db`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboard, overwrite: true }) });
+    check(res.ok, await res.text());
+    for (const [title, url] of [['Lines of payment', /\/logs/], ['Traces of payment', /\/traces/]]) {
+      await page.goto(`${base}/d/tox`);
+      await until('the panel', async () => (await page.locator(`[data-panel="${title}"][data-state="done"]`).count()) === 1);
+      await page.locator(`button[aria-label="Menu of ${title}"]`).dispatchEvent('click');
+      await page.locator('.menu button', { hasText: 'Explore' }).click();
+      await page.waitForURL(url);
+      await until('its query', () => queryOf().includes('payment'));
+    }
+  });
+  await test('two panes stand below each other on a phone', async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${base}/explore?from=now-5m&to=now&refresh=&panes=${panes({ a: { datasource: 'prometheus', queries: [{ refId: 'A', expr: 'node_load1' }], view: { builder: true } }, b: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="cart"}' }] } })}`);
+    await until('lines', async () => (await pane('b').locator('.log').count()) > 0);
+    const [a, b] = [await pane('a').boundingBox(), await pane('b').boundingBox()];
+    check(b.y > a.y + 100 && Math.abs(a.x - b.x) < 2, 'the panes are not below each other');
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(wide <= 0, `the page is ${wide} pixels too wide`);
+    await page.setViewportSize({ width: 1300, height: 1000 });
+  });
 }

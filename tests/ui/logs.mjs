@@ -14,6 +14,7 @@ export async function logs({ page, base, test, check, until, drawn }) {
   await test('log lines are shown with their volume', async () => {
     await push('shop', Array.from({ length: 300 }, (_, i) => (i % 10 === 0 ? `level=error msg="order ${i} failed"` : `level=info msg="order ${i} done"`)));
     await push('bank', [`level=warn msg="${evil}"`, '{"level":"info","account":7}']);
+    await push('vault', ['a line with odd labels'], { odd: evil });
     await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
     await until('lines', async () => (await lines()).some((l) => l.includes('order')));
     await until('the volume in colour', async () => (await drawn(page, 'Lines')).coloured > 30);
@@ -25,8 +26,33 @@ export async function logs({ page, base, test, check, until, drawn }) {
     await page.locator('button[aria-label="Only service_name = bank"]').click();
     await until('only the bank', async () => { const t = await lines(); return t.length === 2 && t.every((l) => !l.includes('order')); });
     check(new URL(page.url()).searchParams.get('panes').includes('bank'), page.url());
+    // Markup in a line and in a field is text, in the list as in the details.
+    await page.locator('.log-line', { hasText: 'img src' }).click();
+    await page.locator('.log-details').waitFor();
+    check((await page.locator('main img').count()) === 0 && (await page.evaluate(() => window.__xss)) === undefined, 'markup of a line became an element');
     await page.goBack();
     await until('the orders again', async () => (await lines()).some((l) => l.includes('order')));
+  });
+  await test('markup in a field is text wherever it is shown', async () => {
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="vault"}' }], view: { columns: ['odd'] } } });
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    await until('the column', async () => (await page.locator('.log-col').allInnerTexts()).includes(evil));
+    await page.locator('.lg-field', { hasText: /^odd/ }).click();
+    await until('its value', async () => (await page.locator('.lg-value').allInnerTexts()).some((t) => t.includes('<img')));
+    check((await page.locator('main img').count()) === 0 && (await page.evaluate(() => window.__xss)) === undefined, 'markup of a field became an element');
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
+    await until('lines', async () => (await lines()).some((l) => l.includes('order')));
+  });
+  await test('patterns of the lines are found, and one is kept', async () => {
+    await page.goto(`${base}/logs?from=now-30m&to=now&refresh=&panes=${encodeURIComponent(JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name=~"shop|front"}' }] } }))}`);
+    await until('lines', async () => (await lines()).length > 5);
+    await page.locator('button', { hasText: 'Patterns' }).click();
+    await until('two patterns', async () => (await page.locator('.lg-patterns tbody tr').count()) >= 2);
+    await page.locator('.lg-patterns tr', { hasText: 'order' }).locator('button').first().click();
+    await until('orders alone', async () => { const t = await lines(); return t.length > 3 && t.every((l) => l.includes('order')); });
+    check(new URL(page.url()).searchParams.get('panes').includes('|>'), page.url());
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
+    await until('lines', async () => (await lines()).some((l) => l.includes('order')));
   });
   await test('words are searched for and marked', async () => {
     await page.locator('input[aria-label="Lines that contain"]').fill('failed');

@@ -164,6 +164,15 @@ try {
     await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
     await page.screenshot({ path: join(shots, `${name}.png`) });
   }
+  await test('the content security policy allows nothing foreign and no inline script but its own', async () => {
+    const html = await (await fetch(`${base}/`)).text();
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)?.[1] ?? '';
+    const of = (name) => policy.split(';').map((d) => d.trim().split(/\s+/)).find((d) => d[0] === name)?.slice(1) ?? [];
+    check(of('default-src').join() === "'none'", policy);
+    for (const name of ['connect-src', 'font-src']) check(of(name).join() === "'self'", policy);
+    check(of('script-src').every((s) => s === "'self'" || /^'sha256-[\w+/=]+'$/.test(s)), policy);
+    check(!/https?:|\*|unsafe-eval/.test(policy), policy);
+  });
   await test('nothing is asked of anyone else', async () => check(foreign.length === 0, foreign.join(' ')));
   await test('the console stays quiet', async () => check(complaints.length === 0, complaints.join(' | ')));
 } finally {

@@ -114,6 +114,7 @@ describe('from one signal to another', () => {
 describe('errors and units', () => {
   it('have a place in the text', () => {
     expect(errorPlace('invalid parameter "query": 1:5: parse error: unexpected )')).toEqual({ line: 1, column: 5, message: 'unexpected )' });
+    expect(errorPlace('invalid TraceQL query: parse error at line 2, col 12: syntax error: unexpected }')).toEqual({ line: 2, column: 12, message: 'syntax error: unexpected }' });
     expect(errorPlace('nothing of the kind')).toBeNull();
     expect(placeOffset('ab\nçd', 2, 3)).toBe(4);
   });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { lineLevel, logRows } from '../src/dashboard/query/logs';
 import { dedupe } from '../src/logs/LogList';
+import { patternRows } from '../src/pages/logs/Patterns';
 import { Offsets } from '../src/logs/offsets';
 import { lineFields, prettyLine } from '../src/logs/fields';
-import { fieldCounts, filterLabel, filterLine, filterParsed, isLogQuery, markedWords, selectorEnd, selectorOf } from '../src/pages/logs/query';
+import { fieldCounts, filterLabel, filterLine, filterParsed, filterPattern, isLogQuery, markedWords, selectorEnd, selectorOf } from '../src/pages/logs/query';
 
 describe('LogQL text', () => {
   it('takes filters in the selector or behind it', () => {
@@ -71,6 +72,17 @@ describe('what a line says itself', () => {
     expect(filterParsed('{a="b"}', 'user', 'u1', false, lines)).toBe('{a="b"} | json | user="u1"');
     expect(filterParsed('{a="b"} | json', 'user', 'u1', true, lines)).toBe('{a="b"} | json | user!="u1"');
   });
+});
+
+it('patterns of several levels are one', () => {
+  const rows = patternRows([{ pattern: 'a', level: 'info', samples: [[10, 2]] }, { pattern: 'b', level: '', samples: [[10, 1], [99, 1]] }, { pattern: 'a', level: 'error', samples: [[20, 3]] }], 1, 3, 10_000);
+  expect(rows.map((r) => [r.pattern, r.levels, r.values, r.total])).toEqual([['a', ['error', 'info'], [2, 3, 0], 5], ['b', [], [1, 0, 0], 2]]);
+});
+
+it('patterns are kept and left out', () => {
+  expect(filterPattern('{a="b"} |= "x" | json', 'order <_> failed', false, false)).toBe('{a="b"} |= "x" |> "order <_> failed" | json');
+  expect(filterPattern('{a="b"}', 'order <_> failed', false, true)).toBe('{a="b"} |> "order <_> failed" or "<_>order <_> failed<_>"');
+  expect(filterPattern('{a="b"} |> "x" or "y" | json', '<_> "q" <_>', true, true)).toBe('{a="b"} |> "x" or "y" !> "<_> \\"q\\" <_>" | json');
 });
 
 describe('rows of different heights', () => {

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { traceGraph } from '../src/traces/calls';
+import { bySpan } from '../src/traces/trace_logs';
+import { visibleRows } from '../src/traces/Waterfall';
 import { criticalPath, hexId, parseTrace, valueText } from '../src/traces/trace';
 
 const span = (id: string, parent: string, start: number, end: number, more: object = {}) => ({ spanId: id.repeat(16), parentSpanId: parent && parent.repeat(16), name: id, startTimeUnixNano: `170000000000000${String(start).padStart(4, '0')}`, endTimeUnixNano: `170000000000000${String(end).padStart(4, '0')}`, ...more });
@@ -28,5 +31,29 @@ describe('traces', () => {
     expect(hexId('7uGbfsPBsXQ=')).toBe('eee19b7ec3c1b174');
     expect(valueText({ arrayValue: { values: [{ intValue: '1' }, { boolValue: true }] } })).toBe('[1, true]');
     expect(valueText({ kvlistValue: { values: [{ key: 'a', value: { doubleValue: 1.5 } }] } })).toBe('{a: 1.5}');
+  });
+});
+
+describe('a trace as rows and calls', () => {
+  const wire = {
+    resourceSpans: [
+      { resource: { attributes: [{ key: 'service.name', value: { stringValue: 'a' } }] }, scopeSpans: [{ spans: [{ spanId: '1'.repeat(16), name: 'r', startTimeUnixNano: '0', endTimeUnixNano: '100' }, { spanId: '2'.repeat(16), parentSpanId: '1'.repeat(16), name: 'c', startTimeUnixNano: '10', endTimeUnixNano: '50' }] }] },
+      { resource: { attributes: [{ key: 'service.name', value: { stringValue: 'b' } }] }, scopeSpans: [{ spans: [{ spanId: '3'.repeat(16), parentSpanId: '2'.repeat(16), name: 's', startTimeUnixNano: '20', endTimeUnixNano: '40', status: { code: 2 } }] }] },
+    ],
+  };
+  const t = parseTrace(wire)!;
+  it('closed spans hide what is below them, filters do not', () => {
+    expect(visibleRows(t, new Set(['2'.repeat(16)]), null).map((s) => s.name)).toEqual(['r', 'c']);
+    expect(visibleRows(t, new Set(['2'.repeat(16)]), (s) => s.error).map((s) => s.name)).toEqual(['s']);
+  });
+  it('services call each other', () => {
+    const g = traceGraph(t, (i) => `c${i}`, (n) => `/service/${n}`);
+    expect(g.nodes.map((n) => [n.id, n.secondaryStat])).toEqual([['a', '2 spans'], ['b', '1 span']]);
+    expect(g.edges.map((e) => [e.source, e.target, e.mainStat, e.color])).toEqual([['a', 'b', '1 call', 'var(--bad)']]);
+  });
+  it('log lines find their spans', () => {
+    const row = (line: string, span?: string) => ({ timeMs: 0, ns: '0', line, labels: {}, structured: span ? { span_id: span } : ({} as Record<string, string>), level: 'info' });
+    const m = bySpan([row('x', 'AB'), row('y', 'ab'), row('z')]);
+    expect([...m].map(([k, v]) => [k, v.map((r) => r.line)])).toEqual([['ab', ['x', 'y']], ['', ['z']]]);
   });
 });

@@ -29,6 +29,23 @@ function place(u: uPlot, p: ChartPoint): At | null {
   return Number.isFinite(y) ? { x, y: Math.max(SIZE, Math.min(u.over.clientHeight - SIZE, y)) } : null;
 }
 
+/** Points that would cover each other are one: the first of them. */
+export function apart<T extends At>(list: T[], gap: number): T[] {
+  const taken = new Set<string>();
+  return list.filter((p) => {
+    const key = `${Math.round(p.x / gap)},${Math.round(p.y / gap)}`;
+    return !taken.has(key) && taken.add(key);
+  });
+}
+
+function placed(u: uPlot, points: ChartPoint[]): (At & { p: ChartPoint })[] {
+  const all = points.flatMap((p) => {
+    const at = place(u, p);
+    return at ? [{ ...at, p }] : [];
+  });
+  return apart(all, 2 * SIZE);
+}
+
 export function drawPoints(u: uPlot, points: ChartPoint[]): void {
   const { ctx, bbox } = u;
   const k = devicePixelRatio || 1;
@@ -36,9 +53,7 @@ export function drawPoints(u: uPlot, points: ChartPoint[]): void {
   ctx.fillStyle = color('amber');
   ctx.strokeStyle = getComputedStyle(u.root).getPropertyValue('--card');
   ctx.lineWidth = k;
-  for (const p of points) {
-    const at = place(u, p);
-    if (!at) continue;
+  for (const at of placed(u, points)) {
     const x = bbox.left + at.x * k;
     const y = bbox.top + at.y * k;
     ctx.beginPath();
@@ -59,13 +74,11 @@ export function pointAt(u: uPlot, points: ChartPoint[]): ChartPoint | null {
   if (left === undefined || top === undefined || left < 0) return null;
   let best: ChartPoint | null = null;
   let near = NEAR * NEAR;
-  for (const p of points) {
-    const at = place(u, p);
-    if (!at) continue;
+  for (const at of placed(u, points)) {
     const d = (at.x - left) ** 2 + (at.y - top) ** 2;
     if (d <= near) {
       near = d;
-      best = p;
+      best = at.p;
     }
   }
   return best;

@@ -137,7 +137,7 @@ export default function Heatmap(p: PanelView) {
   if (!rows) return <div class="empty">No data in this time range.</div>;
   const n = rows.values.length;
   const every = Math.max(1, Math.ceil((n * 18) / Math.max(1, p.height - 30)));
-  const labels = rows.labels.map((text, k) => ({ at: (y.reverse ? n - 1 - k : k) + (rows.bounds ? (y.reverse ? 0 : 1) : 0.5), text })).filter((_, k) => k % every === 0 || k === n - 1);
+  const labels = rows.labels.map((text, k) => ({ at: (y.reverse ? n - 1 - k : k) + (rows.bounds ? (y.reverse ? 0 : 1) : 0.5), text })).filter((_, k) => k === n - 1 || (k % every === 0 && n - 1 - k >= every));
   const tip = (ms: number, row: number) => {
     const r = y.reverse ? n - 1 - Math.floor(row) : Math.floor(row);
     const shift = o['calculate'] === true ? 0 : rows.stepMs;

@@ -73,3 +73,16 @@ export async function lokiFieldValues(name: string, query: string, fromMs: numbe
   const q = new URLSearchParams({ query, start: ns(fromMs), end: ns(toMs), limit: '500' });
   return (await getJson<{ values?: string[] | null }>(`loki/loki/api/v1/detected_field/${encodeURIComponent(name)}/values?${q}`, { signal })).values ?? [];
 }
+
+export interface LogPattern {
+  pattern: string;
+  level: string;
+  /** Seconds since 1970, and lines in the step that begins then. */
+  samples: [number, number][];
+}
+
+/** What the newest lines of the range have in common. */
+export async function lokiPatterns(query: string, fromMs: number, toMs: number, stepMs: number, signal?: AbortSignal): Promise<LogPattern[]> {
+  const d = await ask<{ pattern?: string; level?: string; samples?: [number, number][] }[] | null>('patterns', { query, start: ns(fromMs), end: ns(toMs), step: `${Math.round(stepMs / 1000)}s` }, signal);
+  return (d ?? []).map((p) => ({ pattern: p.pattern ?? '', level: p.level ?? '', samples: p.samples ?? [] }));
+}

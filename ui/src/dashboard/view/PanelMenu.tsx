@@ -1,8 +1,8 @@
 // What can be done with a panel.
 
 import { useState } from 'preact/hooks';
-import { panesParam } from '../../chart/Panel';
 import { csvField, download } from '../../pages/explore/csv';
+import { paneOf, panesText, SIGNALS } from '../../pages/explore/panes';
 import { Icon } from '../../shell/icons';
 import { Popover } from '../../shell/popover';
 import { current, go, href, setParams } from '../../shell/router';
@@ -35,9 +35,13 @@ export function framesCsv(state: PanelState, formatted = false): string {
     .join('\r\n');
 }
 
+const explorable = (r: { kind: string }): boolean => SIGNALS.some((s) => s.source === r.kind);
+
 export function exploreHref(state: PanelState): string {
-  const metrics = (state.data?.ran ?? []).filter((r) => r.kind === 'prometheus');
-  return href('/explore', { panes: panesParam(metrics.map((r) => r.query)) });
+  // One pane has one signal: that of the first query it can ask.
+  const ran = state.data?.ran ?? [];
+  const s = SIGNALS.find((x) => x.source === ran.find(explorable)?.kind) ?? SIGNALS[0]!;
+  return href(s.path, { panes: panesText([paneOf(s.signal, ran.filter((r) => r.kind === s.source).map((r) => r.query))]) });
 }
 
 async function makeLibrary(s: Session, panel: Panel): Promise<void> {
@@ -89,7 +93,7 @@ export function PanelMenu({ session: s, placed, state, title, alone }: { session
         <Popover onClose={close} label="Panel" class="menu right">
           {alone || current.value.params.has('viewPanel') ? item('Back to the dashboard', () => setParams({ viewPanel: null }, true), 'v') : item('View', () => setParams({ viewPanel: placed.key }, true), 'v')}
           {canEdit && item('Edit', () => setParams({ editPanel: String(placed.panel.id), viewPanel: null }, true), 'e')}
-          {(state.data?.ran.some((r) => r.kind === 'prometheus') ?? false) && item('Explore', () => go(exploreHref(state)), 'x')}
+          {(state.data?.ran.some(explorable) ?? false) && item('Explore', () => go(exploreHref(state)), 'x')}
           {item('Inspect', () => setInspect(true), 'i')}
           {item('Download CSV', () => download(`${title || 'panel'}.csv`, framesCsv(state)))}
           {item('Copy link', () => {

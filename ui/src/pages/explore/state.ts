@@ -27,9 +27,9 @@ export interface ErrorPlace {
   message: string;
 }
 
-/** Takes the position out of `1:5: parse error: …`. */
+/** Takes the position out of `1:5: parse error: …`, and of Loki's and Tempo's `parse error at line 1, col 5: …`. */
 export function errorPlace(message: string): ErrorPlace | null {
-  const m = /(?:^|[\s:"])(\d+):(\d+):\s*(?:parse error:\s*)?(.+)$/s.exec(message);
+  const m = /\bline (\d+), col (\d+):\s*(.+)$/s.exec(message) ?? /(?:^|[\s:"])(\d+):(\d+):\s*(?:parse error:\s*)?(.+)$/s.exec(message);
   return m ? { line: Number(m[1]), column: Number(m[2]), message: m[3]!.trim() } : null;
 }
 

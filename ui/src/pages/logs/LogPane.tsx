@@ -17,13 +17,15 @@ import { LogBuilder } from '../explore/builder/LogBuilder';
 import { download, toCsv } from '../explore/csv';
 import { remember } from '../explore/history';
 import { PaneHead, type PaneProps } from '../explore/PaneHead';
+import { errorPlace, placeOffset } from '../explore/state';
 import { Actions } from './Actions';
 import { Browser } from './Browser';
 import { Context } from './Context';
 import { Fields } from './Fields';
 import { MOST, toRow, useLines, type Row } from './lines';
 import { numbersPanel, volumePanel } from './panels';
-import { fieldCounts, filterLabel, filterLine, filterParsed, isLogQuery, markedWords } from './query';
+import { Patterns } from './Patterns';
+import { fieldCounts, filterLabel, filterLine, filterParsed, filterPattern, isLogQuery, markedWords } from './query';
 import { startTail, type Tail } from './tail';
 import '../../dashboard/view/dashboard.css';
 import './logs-page.css';
@@ -31,6 +33,8 @@ import './logs-page.css';
 const LOOKS = 'pharos.logs';
 /** Lines whose fields are counted. */
 const COUNTED = 5000;
+/** Of the row that names the columns. */
+const COLUMNS_HEAD = 32;
 
 interface Looks {
   time: boolean;
@@ -66,6 +70,7 @@ export function LogPane(p: PaneProps) {
   const [looks, setLooks] = useState(savedLooks);
   const [live, setLive] = useState<Live | null>(null);
   const [context, setContext] = useState<Row | null>(null);
+  const [patterns, setPatterns] = useState(false);
   const [side, setSide] = useState(() => innerWidth > 1000 && !p.split);
   const tail = useRef<Tail | null>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -135,6 +140,8 @@ export function LogPane(p: PaneProps) {
   const counted = useMemo(() => rows.slice(0, COUNTED), [rows]);
   const counts = useMemo(() => (side ? fieldCounts(counted) : []), [counted, side]);
   const isLog = isLogQuery(stored);
+  const place = lines.error && text === stored ? errorPlace(lines.error.message) : null;
+  const at = place ? placeOffset(stored, place.line, place.column) : 0;
   const columns = pane.view.columns ?? [];
   const column = (name: string) => {
     const next = columns.includes(name) ? columns.filter((c) => c !== name) : [...columns, name];
@@ -184,7 +191,7 @@ export function LogPane(p: PaneProps) {
                 />
               )}
             </span>
-            <QueryEditor text={text} label="Query" lang="logql" onChange={setText} onRun={run} onFocus={() => undefined} autofocus={false} mark={null} />
+            <QueryEditor text={text} label="Query" lang="logql" onChange={setText} onRun={run} onFocus={() => undefined} autofocus={false} mark={place ? { from: at, to: at + 1, message: place.message } : null} />
             <button type="button" class="btn primary" onClick={() => run(text)}>
               Run
             </button>
@@ -223,6 +230,7 @@ export function LogPane(p: PaneProps) {
               </>
             )}
             <span class="grow" />
+            {!live && toggle(patterns, 'Patterns', () => setPatterns(!patterns))}
             {toggle(side, 'Fields', () => setSide(!side))}
             {toggle(looks.time, 'Time', () => look({ time: !looks.time }))}
             {toggle(looks.labels, 'Labels', () => look({ labels: !looks.labels }))}
@@ -268,7 +276,17 @@ export function LogPane(p: PaneProps) {
           <div class={side ? 'lg-main with-side' : 'lg-main'}>
             {side && <Fields counts={counts} total={counted.length} height={height} columns={columns} onFilter={filter} onColumn={column} />}
             <section class="card lg-lines" aria-busy={lines.loading}>
-              {columns.length > 0 && shown.length > 0 && (
+              {patterns && !live && (
+                <Patterns
+                  query={stored}
+                  height={height}
+                  onPick={(t, out) => {
+                    if (!out) setPatterns(false);
+                    run(filterPattern(stored, t, out, rows.some((r) => r.line.trimStart().startsWith('{'))));
+                  }}
+                />
+              )}
+              {columns.length > 0 && shown.length > 0 && !(patterns && !live) && (
                 <header class="lg-cols">
                   {columns.map((c) => (
                     <button type="button" class="chip" key={c} title={`Leave out the column ${c}`} aria-label={`Leave out the column ${c}`} onClick={() => column(c)}>
@@ -277,10 +295,10 @@ export function LogPane(p: PaneProps) {
                   ))}
                 </header>
               )}
-              {shown.length > 0 ? (
+              {patterns && !live ? null : shown.length > 0 ? (
                 <LogList
                   lines={shown}
-                  height={height}
+                  height={columns.length ? height - COLUMNS_HEAD : height}
                   showTime={looks.time}
                   showLabels={looks.labels}
                   wrap={looks.wrap}
@@ -298,7 +316,7 @@ export function LogPane(p: PaneProps) {
               ) : (
                 <div class="empty">{lines.loading || live ? 'Waiting for lines…' : 'No lines match in this time range.'}</div>
               )}
-              {!live && shown.length > 0 && (
+              {!live && !patterns && shown.length > 0 && (
                 <footer class="lg-foot">
                   <span class="dim">
                     {rows.length.toLocaleString('en')} lines{lines.more ? ', more are older' : rows.length >= MOST ? ', the most that are kept here; narrow the time range for older ones' : ''}

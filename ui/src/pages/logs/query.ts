@@ -41,6 +41,7 @@ export function filterLabel(expr: string, name: string, value: string, out: bool
   return `${cleaned.trimEnd()} | ${key}${op}${quote(value)}`;
 }
 
+const LINE_FILTERS = /^(?:\s*(?:\|=|!=|\|~|!~|\|>|!>|or\b)\s*(?:"(?:[^"\\]|\\.)*"|`[^`]*`))*/;
 const PARSER = /\|\s*(json|logfmt|unpack|regexp|pattern)\b/;
 
 /** The same for a field that only the text of the lines has: the parser of their format goes before it. */
@@ -49,12 +50,23 @@ export function filterParsed(expr: string, name: string, value: string, out: boo
   return filterLabel(PARSER.test(expr) || !format ? expr : `${expr.trimEnd()} | ${format}`, name, value, out, false);
 }
 
+/** Keeps (or leaves out) the lines of a pattern. JSON lines are told by their message, which stands anywhere in them. */
+export function filterPattern(expr: string, pattern: string, out: boolean, json: boolean): string {
+  const end = selectorEnd(expr);
+  if (end < 0) return expr;
+  const inside = `${pattern.startsWith('<_>') ? '' : '<_>'}${pattern}${pattern.endsWith('<_>') ? '' : '<_>'}`;
+  const text = json && inside !== pattern ? `${quote(pattern)} or ${quote(inside)}` : quote(pattern);
+  const rest = expr.slice(end);
+  const lines = LINE_FILTERS.exec(rest)![0];
+  return `${expr.slice(0, end)}${lines} ${out ? '!>' : '|>'} ${text}${rest.slice(lines.length)}`;
+}
+
 /** Adds a line filter behind the selector and the line filters that are there. */
 export function filterLine(expr: string, text: string, out: boolean): string {
   const end = selectorEnd(expr);
   if (end < 0 || text === '') return expr;
   const rest = expr.slice(end);
-  const lines = /^(?:\s*(?:\|=|!=|\|~|!~|\|>|!>)\s*(?:"(?:[^"\\]|\\.)*"|`[^`]*`))*/.exec(rest)![0];
+  const lines = LINE_FILTERS.exec(rest)![0];
   return `${expr.slice(0, end)}${lines} ${out ? '!=' : '|='} ${quote(text)}${rest.slice(lines.length)}`;
 }
 

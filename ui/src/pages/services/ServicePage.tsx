@@ -16,7 +16,7 @@ import { Icon } from '../../shell/icons';
 import { current, href, setParams } from '../../shell/router';
 import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
-import { paneOf, panesText, type Signal } from '../explore/panes';
+import { paneOf, panesText, type Signal, type View } from '../explore/panes';
 import { serviceLogs, serviceSeries } from '../explore/signals';
 import { volumePanel } from '../logs/panels';
 import { toRow } from '../logs/lines';
@@ -29,7 +29,7 @@ import '../../dashboard/view/dashboard.css';
 import '../logs/logs-page.css';
 import './services.css';
 
-const to = (signal: Signal, path: string, expr: string): string => href(path, { panes: panesText([paneOf(signal, [expr])]) });
+const to = (signal: Signal, path: string, expr: string, view: View = {}): string => href(path, { panes: panesText([{ ...paneOf(signal, [expr]), view }]) });
 const LINES = 100;
 
 function TraceList({ list, empty }: { list: FoundTrace[]; empty: string }) {
@@ -220,7 +220,7 @@ export default function ServicePage({ name }: { name: string }) {
         <a class="btn small" data-link href={to('logs', '/logs', serviceLogs(name))}>
           <Icon name="logs" size={12} /> Logs
         </a>
-        <a class="btn small" data-link href={to('metrics', '/explore', serviceSeries(name))} title={`All series with ${name} as their job`}>
+        <a class="btn small" data-link href={to('metrics', '/explore', serviceSeries(name), { builder: true })} title={`All series with ${name} as their job`}>
           <Icon name="explore" size={12} /> Metrics
         </a>
       </div>

@@ -105,7 +105,14 @@ function List() {
                 <Icon name="service" size={13} /> {s.name}
               </a>
             )}
-            extra={{ head: 'Requests', cell: (s) => <Spark values={sparks.get(s.name) ?? []} color="blue" min={0} width={110} height={22} /> }}
+            extra={{
+              head: 'Requests',
+              cell: (s) => (
+                <span class="spark-cell">
+                  <Spark values={sparks.get(s.name) ?? []} color="blue" min={0} width={110} height={22} />
+                </span>
+              ),
+            }}
           />
           {shown.length === 0 && <div class="empty">No service has this name.</div>}
         </section>

@@ -9,7 +9,7 @@ import { flameOfTrace } from '../../flame/model';
 import { format } from '../../format/units';
 import { NodeGraph } from '../../graph/NodeGraph';
 import { Icon } from '../../shell/icons';
-import { current, href, path, setParams } from '../../shell/router';
+import { basePath, current, href, path, setParams } from '../../shell/router';
 import { copyText } from '../../shell/toast';
 import { formatInstant } from '../../time/grammar';
 import { zone } from '../../time/state';
@@ -17,7 +17,6 @@ import { traceGraph } from '../../traces/calls';
 import { nsText } from '../../traces/text';
 import type { Trace } from '../../traces/trace';
 import { Waterfall } from '../../traces/Waterfall';
-import { download } from '../explore/csv';
 import { useBox } from '../services/useBox';
 import '../../dashboard/view/dashboard.css';
 
@@ -72,7 +71,7 @@ function One({ id }: { id: string }) {
         {trace && (
           <span class="dim num">
             {formatInstant(trace.startMs, zone.value)}, {nsText(trace.durationNs)}, {trace.spans.length} spans, {trace.services.length} services
-            {trace.errors > 0 && <span class="bad">, {trace.errors} errors</span>}
+            {trace.errors > 0 && <span class="bad">, {trace.errors} {trace.errors === 1 ? 'error' : 'errors'}</span>}
           </span>
         )}
         <span class="grow" />
@@ -88,9 +87,9 @@ function One({ id }: { id: string }) {
             <button type="button" class="icon-btn" title="Copy the id of the trace" aria-label="Copy the id of the trace" onClick={() => void copyText(id, 'Trace id copied')}>
               <Icon name="copy" />
             </button>
-            <button type="button" class="icon-btn" title="Download the trace as JSON" aria-label="Download the trace as JSON" onClick={() => download(`trace-${id}.json`, JSON.stringify(trace, null, 1), 'application/json')}>
+            <a class="icon-btn" title="Download the trace as OTLP JSON" aria-label="Download the trace as OTLP JSON" download={`trace-${id}.json`} href={`${basePath}tempo/api/v2/traces/${encodeURIComponent(id)}`}>
               <Icon name="download" />
-            </button>
+            </a>
           </>
         )}
       </div>

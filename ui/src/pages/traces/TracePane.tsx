@@ -61,8 +61,7 @@ function FoundRow({ t, longest, open, onOpen }: { t: FoundTrace; longest: number
           </a>
         </td>
         <td class="num hide-s">
-          {spans || ''}
-          {errors > 0 && <span class="tag bad">{errors} failed</span>}
+          {errors > 0 && <span class="tag bad">{errors} failed</span>} {spans || ''}
         </td>
         <td class="num hide-s">{matched || ''}</td>
         <td>
@@ -133,7 +132,7 @@ export function TracePane(p: PaneProps) {
   const list = sort.by === 'start' && sort.desc ? found : found.slice().sort((a, b) => (value(a) - value(b)) * (sort.desc ? -1 : 1));
   const longest = Math.max(1, ...found.map((t) => t.durationMs ?? 0));
   const none = load.error instanceof ApiError && load.error.status === 404;
-  const place = load.error && text === stored ? errorPlace(load.error.message.replace(/at line (\d+), col (\d+): /, '$1:$2: ')) : null;
+  const place = load.error && text === stored ? errorPlace(load.error.message) : null;
   const at = place ? placeOffset(query, place.line, place.column) : 0;
   const panels = useMemo(() => (metrics ? [metricPanel(query)] : redPanels(query)), [query]);
   const head = (by: SortBy, name: string, more = '') => (
@@ -213,8 +212,8 @@ export function TracePane(p: PaneProps) {
                     {head('start', 'Start')}
                     <th>Service</th>
                     <th>Name</th>
-                    {head('spans', 'Spans', 'hide-s')}
-                    <th class="hide-s">Found</th>
+                    {head('spans', 'Spans', 'num hide-s')}
+                    <th class="num hide-s">Found</th>
                     {head('duration', 'Duration')}
                   </tr>
                 </thead>

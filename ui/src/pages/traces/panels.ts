@@ -4,7 +4,7 @@ import type { Panel } from '../../dashboard/model/types';
 
 const TEMPO = { type: 'tempo', uid: 'tempo' };
 
-function timeseries(id: number, title: string, targets: { query: string; legend: string }[], unit: string, custom: object, overrides: [name: string, color: string][]): Panel {
+function timeseries(id: number, title: string, targets: { query: string; legend: string }[], unit: string, custom: object, colors: [name: string, color: string][], names: Record<string, string> = {}): Panel {
   return {
     id,
     type: 'timeseries',
@@ -15,7 +15,10 @@ function timeseries(id: number, title: string, targets: { query: string; legend:
     maxDataPoints: 100,
     fieldConfig: {
       defaults: { unit, custom },
-      overrides: overrides.map(([re, color]) => ({ matcher: { id: 'byRegexp', options: `/^${re}$/` }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }] })),
+      overrides: [
+        ...colors.map(([re, color]) => ({ matcher: { id: 'byRegexp', options: `/^${re}$/` }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }] })),
+        ...Object.entries(names).map(([from, to]) => ({ matcher: { id: 'byName', options: from }, properties: [{ id: 'displayName', value: to }] })),
+      ],
     },
     options: { legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] }, tooltip: { mode: 'multi', sort: 'desc' } },
   } as unknown as Panel;
@@ -26,12 +29,12 @@ const BARS = { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpa
 /** Rate and errors, duration, and the heat map of what the query finds. */
 export function redPanels(q: string): Panel[] {
   return [
-    timeseries(1, 'Spans a second', [{ query: `${q} | rate() by (status)`, legend: '{{status}}' }], 'reqps', BARS, [
+    timeseries(1, 'Spans a second', [{ query: `${q} | rate() by (status)`, legend: '{{status}}' }], 'suffix: spans/s', BARS, [
       ['error', 'red'],
       ['ok', 'green'],
       ['unset', 'blue'],
     ]),
-    timeseries(2, 'Duration', [{ query: `${q} | quantile_over_time(duration, 0.5, 0.9, 0.99)`, legend: 'p{{p}}' }], 's', { fillOpacity: 0, lineWidth: 1.5 }, []),
+    timeseries(2, 'Duration', [{ query: `${q} | quantile_over_time(duration, 0.5, 0.9, 0.99)`, legend: '{{p}}' }], 's', { fillOpacity: 0, lineWidth: 1.5, scaleDistribution: { type: 'log', log: 10 } }, [], { '0.5': 'p50', '0.9': 'p90', '0.99': 'p99' }),
     {
       id: 3,
       type: 'heatmap',
@@ -41,7 +44,7 @@ export function redPanels(q: string): Panel[] {
       targets: [{ refId: 'A', query: `${q} | histogram_over_time(duration)`, queryType: 'traceql', legendFormat: '{{__bucket}}', datasource: TEMPO }],
       maxDataPoints: 60,
       fieldConfig: { defaults: {}, overrides: [] },
-      options: { calculate: false, cellGap: 1, color: { scheme: 'Oranges', mode: 'scheme', steps: 64, exponent: 0.5 }, yAxis: { unit: 's' } },
+      options: { calculate: false, cellGap: 1, color: { scheme: 'Oranges', mode: 'scheme', steps: 64, exponent: 0.3 }, yAxis: { unit: 's' } },
     } as unknown as Panel,
   ];
 }

@@ -15,7 +15,10 @@ const GROUPS: [string, string[]][] = [
   ['Operator', OPERATORS],
 ];
 
-async function allMetrics(): Promise<string[]> {
+/** All metrics, or those with the labels that were chosen first. */
+async function metricsOf(p: PromParts): Promise<string[]> {
+  const sel = match({ ...p, metric: '' });
+  if (sel.length) return (await prom.labelValues('__name__', sel)).data;
   await loadCatalogue();
   return metricNames.peek().map((m) => m.name);
 }
@@ -39,7 +42,7 @@ export function PromBuilder({ expr, onChange, onRun, onFocus, onCode }: { expr: 
   return (
     <BuilderFrame text={expr} known onCode={onCode} onFocus={onFocus}>
       <Row name="Metric">
-        <Suggest value={parts.metric} label="Metric" placeholder="metric" class="bl-metric" load={allMetrics} onChange={(metric) => put({ ...parts, metric })} onDone={run} />
+        <Suggest value={parts.metric} label="Metric" placeholder="metric" class="bl-metric" load={() => metricsOf(parts)} dep={JSON.stringify(parts.matchers)} onChange={(metric) => put({ ...parts, metric })} onDone={run} />
         <Conditions list={parts.matchers} ops={['=', '!=', '=~', '!~']} what="Label" names={labels} values={(n) => prom.labelValues(n, match(parts, n)).then((a) => a.data)} dep={dep} onChange={(matchers) => put({ ...parts, matchers })} onDone={run} />
       </Row>
       <Row name="Operations">
