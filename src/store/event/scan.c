@@ -250,7 +250,8 @@ static int fill_ordered(struct store_event_cursor *c, const struct scan__pick *p
                 bsearch(&picks[i], stored, count, sizeof(*stored), by_open);
             at[i] = (uint32_t)(p - stored);
         }
-        err = scan__permute(out, at, count);
+        if (scan__permute(out, at, count))
+            err = scan__no_memory(&c->req.select, diag);
         mem_free(at);
     }
     mem_free(stored);

@@ -79,22 +79,26 @@ static void take_row(struct job *j, uint32_t block, uint32_t row, uint32_t strea
     vec_push(&j->rows, ((struct scan__head_row){block, row}));
 }
 
-static void select_block(struct job *j, uint32_t block)
+static int select_block(struct job *j, uint32_t block)
 {
     const struct store_event_select *req = &j->c->req.select;
     const struct store_event_block *b = j->b = j->c->view.blocks.items[block];
     size_t n = 0;
+    int err = 0;
     if (!slice_eq(b->tenant, req->tenant) || !block_may(j))
-        return;
+        return 0;
     /* UINT32_MAX: does not match; otherwise its place in the cursor's list. */
     uint32_t *streams = mem_alloc(b->stream_count * sizeof(*streams));
     bool any = false;
     for (uint32_t i = 0; i < b->stream_count; i++) {
         bool matches = scan__labels_match(b->streams[i]->labels, req->matchers, req->matcher_count);
-        streams[i] = matches ? scan__live_stream(j->c, b->streams[i]) : UINT32_MAX;
+        streams[i] = UINT32_MAX;
+        if (matches && !err)
+            err = scan__live_stream(j->c, b->streams[i], &streams[i]);
         any |= matches;
     }
     bool filtered = j->c->req.clause_count > 0;
+    any = any && !err;
     if (any && filtered) {
         for (size_t i = 0; i < j->c->req.clause_count; i++) {
             for (size_t k = 0; k < j->c->req.clauses[i].count; k++)
@@ -125,6 +129,7 @@ static void select_block(struct job *j, uint32_t block)
     mem_free(j->values);
     j->values = NULL;
     mem_free(streams);
+    return err;
 }
 
 int scan__open_blocks(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
@@ -143,10 +148,10 @@ int scan__open_blocks(struct store_event_cursor *c, uint32_t piece, struct scan_
     o->texts = arena_new(0, NULL);
     j.fields = mem_alloc(predicate_count(c) * sizeof(*j.fields));
     for (uint32_t i = at->block_begin; i < at->block_end && !err; i++) {
-        select_block(&j, i);
+        err = select_block(&j, i) ? scan__no_memory(&c->req.select, diag) : 0;
         rows += c->view.blocks.items[i]->row_count;
         bytes += c->view.blocks.items[i]->payload_len;
-        if (i % 256 == 0)
+        if (i % 256 == 0 && !err)
             err = scan__check(c, diag);
     }
     if (!err)

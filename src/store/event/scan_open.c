@@ -56,8 +56,7 @@ int scan__charge(struct store_event_cursor *c, struct scan__open *o, size_t byte
 {
     struct budget *b = c->req.select.limits.memory;
     if (b && !budget_take(b, (int64_t)bytes))
-        return diag_set(diag, ERR_NOMEM, "the query needs more memory than it may use (%s)",
-                        b->setting ? b->setting : "its limit");
+        return scan__no_memory(&c->req.select, diag);
     o->charged += b ? bytes : 0;
     return 0;
 }
@@ -72,6 +71,7 @@ static uint32_t *stream_slot(struct store_event_cursor *c, struct hash128 id)
     return &c->stream_table[at];
 }
 
+/* UINT32_MAX when no memory is left. */
 static uint32_t add_stream(struct store_event_cursor *c, struct slice key, struct hash128 id)
 {
     uint32_t *slot = stream_slot(c, id);
@@ -86,18 +86,20 @@ static uint32_t add_stream(struct store_event_cursor *c, struct slice key, struc
         slot = stream_slot(c, id);
     }
     struct data_labels labels = {NULL, 0};
-    data_labels_decode(arena_slice(c->arena, key), c->arena, &labels);
+    struct slice copy = arena_slice(c->arena, key);
+    if (!copy.ptr || data_labels_decode(copy, c->arena, &labels) == ERR_NOMEM)
+        return UINT32_MAX;
     c->streams[c->stream_count] = (struct store_event_stream){labels, id};
     *slot = (uint32_t)++c->stream_count;
     return *slot - 1;
 }
 
-uint32_t scan__live_stream(struct store_event_cursor *c, const struct store_stream *s)
+int scan__live_stream(struct store_event_cursor *c, const struct store_stream *s, uint32_t *out)
 {
     pthread_mutex_lock(&c->lock);
-    uint32_t i = add_stream(c, s->key, s->labels_id);
+    *out = add_stream(c, s->key, s->labels_id);
     pthread_mutex_unlock(&c->lock);
-    return i;
+    return *out == UINT32_MAX ? ERR_NOMEM : 0;
 }
 
 int scan__part_stream(struct store_event_cursor *c, struct scan__part *p, uint32_t ordinal,
@@ -116,6 +118,7 @@ int scan__part_stream(struct store_event_cursor *c, struct scan__part *p, uint32
         if (!err) {
             struct slice key = p->page[ordinal % STORE_STREAM_PAGE].key;
             p->index[ordinal] = add_stream(c, key, data_labels_key_hash(key)) + 1;
+            err = p->index[ordinal] ? 0 : ERR_NOMEM;
         }
     }
     *out = p->index[ordinal] - 1;

@@ -126,7 +126,7 @@ static int stream_of(struct job *j, uint32_t ordinal, uint32_t *out)
     if (memo->ordinal[at] != ordinal + 1) {
         int err = scan__part_stream(j->c, j->part, ordinal, &memo->stream[at]);
         if (err)
-            return err;
+            return err == ERR_NOMEM ? scan__no_memory(&j->c->req.select, j->diag) : err;
         memo->ordinal[at] = ordinal + 1;
     }
     *out = memo->stream[at];

@@ -97,7 +97,7 @@ int scan__charge(struct store_event_cursor *c, struct scan__open *o, size_t byte
 /* The row's stream in the cursor's list. */
 int scan__part_stream(struct store_event_cursor *c, struct scan__part *p, uint32_t ordinal,
                       uint32_t *out);
-uint32_t scan__live_stream(struct store_event_cursor *c, const struct store_stream *s);
+int scan__live_stream(struct store_event_cursor *c, const struct store_stream *s, uint32_t *out);
 bool scan__labels_match(struct data_labels labels, const struct store_matcher *matchers,
                         size_t count);
 /* ptr NULL when there is none; exact names first. */

@@ -124,6 +124,7 @@ int scan__traces(struct store_event_source *src, const struct slice *trace_ids, 
                  struct diag *diag)
 {
     struct store_event_cursor *c = NULL;
+    const struct budget *budget = req->select.limits.memory;
     struct store_event_scan scan = *req;
     struct store_event_predicate is_one = {.op = STORE_EVENT_IN,
                                            .field = STORE_EVENT_INTRINSIC(DATA_EVENT_TRACE_ID),
@@ -158,16 +159,25 @@ int scan__traces(struct store_event_source *src, const struct slice *trace_ids, 
     if (!err)
         err = scan__fill(c, picks.items, picks.len, out, diag);
     if (!err && arrange(out, trace_ids, id_count))
-        err = diag_set(diag, ERR_NOMEM, "the traces need more memory than the query may use");
+        err = diag_set(diag, ERR_NOMEM, "the traces need more memory than the query may use (%s)",
+                       budget && budget->setting ? budget->setting : "its limit");
     if (!err && !scan.all_fields)
         out->column_count--; /* the kind that nobody asked for */
     /* The streams' labels go with the cursor: the chunk keeps its own. */
     if (!err) {
         struct store_event_stream *streams =
             arena_dup(out->arena, out->streams, out->stream_count * sizeof(*streams));
-        for (size_t i = 0; streams && i < out->stream_count; i++)
-            streams[i].labels = data_labels_copy(out->arena, streams[i].labels);
+        bool ok = streams != NULL;
+        for (size_t i = 0; ok && i < out->stream_count; i++) {
+            struct data_labels from = streams[i].labels;
+            streams[i].labels = data_labels_copy(out->arena, from);
+            ok = streams[i].labels.items || !from.count;
+        }
         out->streams = streams;
+        if (!ok)
+            err =
+                diag_set(diag, ERR_NOMEM, "the traces need more memory than the query may use (%s)",
+                         budget && budget->setting ? budget->setting : "its limit");
     }
     for (size_t i = 0; i < open.len; i++)
         scan__close(c, open.items[i]);
