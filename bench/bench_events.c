@@ -2,13 +2,16 @@
  * store_append_events in batches of 1,000, durably acknowledged, on the real disk; then what
  * queries ask.
  *
- *   bench_events [json|text|ids|spans] [rows] [dir]      defaults: json 4000000 /tmp/bench_events
- *   bench_events json 0 dir           asks what is there; with -rows it is left there
+ *   bench_events [json|text|plain|logfmt|syslog|stacks|ids|spans] [rows] [dir]      defaults: json
+ * 4000000 /tmp/bench_events bench_events json 0 dir           asks what is there; with -rows it is
+ * left there
  *
  * json: application logs of about 300 bytes with two random ids, a latency and a user in each line;
- *  text: access logs of about 230 bytes; ids: json, and every line in a stream of its own. 40
- * streams, 10 million rows a day. Prints CPU and wall time a row, bytes on disk a row and as a
- * share of the text, and the time and CPU of queries. Ends by itself and removes its directory. */
+ *  text: access logs of about 230 bytes; plain: json without the ids; logfmt: of a Go server;
+ * syslog: as sshd, cron and the kernel write; stacks: Java's exceptions and the lines between them;
+ * ids: json, and every line in a stream of its own. 40 streams, 10 million rows a day. Prints CPU
+ * and wall time a row, bytes on disk a row and as a share of the text, and the time and CPU of
+ * queries. Ends by itself and removes its directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +112,113 @@ static size_t text_line(char *out, int64_t ts, size_t n)
         (unsigned)(r >> 58) % 3, (unsigned)(r >> 40) % 1000);
 }
 
+static size_t plain_line(char *out, int64_t ts, enum data_event_level level)
+{
+    uint64_t r = rnd();
+    time_t s = (time_t)(ts / NS_PER_SEC);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    return (size_t)sprintf(
+        out,
+        "{\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"level\":\"%s\",\"service\":\"%s\","
+        "\"pod\":\"%s-7c9f%u\",\"user_id\":%u,\"method\":\"GET\",\"path\":\"%s\",\"status\":%u,"
+        "\"latency_ms\":%u.%02u,\"msg\":\"%s\"}",
+        tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+        (int)(ts % NS_PER_SEC / 1000000), data_event_level_name(level).ptr, services[r % 5],
+        services[r % 5], (unsigned)(r >> 8) % 8, (unsigned)(r >> 16) % 100000, paths[(r >> 24) % 6],
+        (r >> 34) % 50 ? 200u : 500u, (unsigned)(r >> 32) % 400, (unsigned)(r >> 48) % 100,
+        messages[(r >> 20) % 5]);
+}
+
+static size_t logfmt_line(char *out, int64_t ts, enum data_event_level level)
+{
+    uint64_t r = rnd();
+    time_t s = (time_t)(ts / NS_PER_SEC);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    return (size_t)sprintf(
+        out,
+        "time=%04d-%02d-%02dT%02d:%02d:%02d.%09dZ level=%s caller=%s.go:%u msg=\"%s\" method=GET "
+        "path=%s status=%u duration=%u.%06ums bytes=%u remote=10.2.%u.%u:%u",
+        tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+        (int)(ts % NS_PER_SEC), data_event_level_name(level).ptr, services[r % 5],
+        10 + (unsigned)(r >> 8) % 30 * 7, messages[(r >> 20) % 5], paths[(r >> 24) % 6],
+        (r >> 34) % 50 ? 200u : 500u, (unsigned)(r >> 32) % 40, (unsigned)(r >> 40) % 1000000,
+        (unsigned)(r >> 16) % 20000, (unsigned)(r >> 44) % 16, (unsigned)(r >> 52) % 256,
+        1024 + (unsigned)(r >> 28) % 60000);
+}
+
+static size_t syslog_line(char *out, int64_t ts)
+{
+    static const char *const users[] = {"root", "deploy", "backup", "alice", "postgres"};
+    uint64_t r = rnd();
+    time_t s = (time_t)(ts / NS_PER_SEC);
+    struct tm tm;
+    char when[40];
+    gmtime_r(&s, &tm);
+    strftime(when, sizeof(when), "%b %e %H:%M:%S", &tm);
+    switch (r % 4) {
+    case 0:
+        return (size_t)sprintf(
+            out, "%s web-%u sshd[%u]: Accepted publickey for %s from 10.3.%u.%u port %u ssh2", when,
+            (unsigned)(r >> 8) % 12, 300 + (unsigned)(r >> 16) % 30000, users[(r >> 24) % 5],
+            (unsigned)(r >> 28) % 4, (unsigned)(r >> 32) % 256, 1024 + (unsigned)(r >> 40) % 60000);
+    case 1:
+        return (size_t)sprintf(
+            out, "%s web-%u sshd[%u]: pam_unix(sshd:session): session closed for user %s", when,
+            (unsigned)(r >> 8) % 12, 300 + (unsigned)(r >> 16) % 30000, users[(r >> 24) % 5]);
+    case 2:
+        return (size_t)sprintf(
+            out, "%s web-%u CRON[%u]: (%s) CMD (/usr/local/bin/job-%u >/dev/null 2>&1)", when,
+            (unsigned)(r >> 8) % 12, 300 + (unsigned)(r >> 16) % 30000, users[(r >> 24) % 5],
+            (unsigned)(r >> 32) % 9);
+    default:
+        return (size_t)sprintf(out,
+                               "%s web-%u kernel: [%u.%06u] TCP: request_sock_TCP: Possible SYN "
+                               "flooding on port %u. Sending cookies.",
+                               when, (unsigned)(r >> 8) % 12, (unsigned)(ts / NS_PER_SEC % 1000000),
+                               (unsigned)(ts % NS_PER_SEC / 1000), 80 + (unsigned)(r >> 40) % 3);
+    }
+}
+
+static size_t stack_line(char *out, int64_t ts)
+{
+    static const char *const errors[] = {
+        "java.lang.NullPointerException: Cannot invoke \"Order.getId()\"",
+        "java.net.SocketTimeoutException: Read timed out after",
+        "java.sql.SQLException: deadlock, waited", "com.shop.NotFound: no such order"};
+    uint64_t r = rnd();
+    time_t s = (time_t)(ts / NS_PER_SEC);
+    struct tm tm;
+    char when[40];
+    gmtime_r(&s, &tm);
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+    size_t len = (size_t)sprintf(
+        out, "%s,%03d %s [worker-%u] com.shop.%s - %s %u", when, (int)(ts % NS_PER_SEC / 1000000),
+        r % 3 ? "INFO" : "ERROR", (unsigned)(r >> 8) % 16, services[(r >> 12) % 5],
+        r % 3 ? messages[(r >> 16) % 5] : errors[(r >> 16) % 4], (unsigned)(r >> 20) % 5000);
+    for (unsigned i = 0; r % 3 == 0 && i < 6 + (r >> 18) % 4; i++)
+        len += (size_t)sprintf(out + len, "\n\tat com.shop.%s.Service.call%u(Service.java:%u)",
+                               services[(r >> 24) % 5], i, 20 + i * 31 + (unsigned)(r >> 28) % 3);
+    return len;
+}
+
+static size_t one_line(const char *kind, char *out, int64_t ts, enum data_event_level level,
+                       size_t n)
+{
+    if (strcmp(kind, "text") == 0)
+        return text_line(out, ts, n);
+    if (strcmp(kind, "plain") == 0)
+        return plain_line(out, ts, level);
+    if (strcmp(kind, "logfmt") == 0)
+        return logfmt_line(out, ts, level);
+    if (strcmp(kind, "syslog") == 0)
+        return syslog_line(out, ts);
+    if (strcmp(kind, "stacks") == 0)
+        return stack_line(out, ts);
+    return json_line(out, ts, level, n);
+}
+
 static char trace_now[16];
 
 /* Traces of about a dozen spans, ten attributes. */
@@ -156,7 +266,8 @@ static void on_ack(void *ctx, int err, const struct store_append_result *r)
 
 struct generator {
     enum data_event_table table;
-    bool json, ids;
+    const char *kind;
+    bool ids;
     size_t n;
     int64_t ts;
     uint64_t text_bytes;
@@ -179,7 +290,7 @@ static struct data_event_batch *generate(struct generator *g)
         streams[i] = data_event_batch_add_stream(b, (struct data_labels){l, 3});
     }
     for (int i = 0; i < BATCH; i++, g->n++) {
-        char line[1000];
+        char line[2000];
         g->ts += (int64_t)(rnd() % (2 * STEP_NS));
         uint32_t stream = streams[rnd() % STREAMS];
         if (g->ids) {
@@ -195,7 +306,7 @@ static struct data_event_batch *generate(struct generator *g)
             continue;
         }
         enum data_event_level level = level_of(rnd());
-        size_t len = g->json ? json_line(line, g->ts, level, g->n) : text_line(line, g->ts, g->n);
+        size_t len = one_line(g->kind, line, g->ts, level, g->n);
         data_event_put(b, DATA_EVENT_LINE,
                        data_value_string(data_event_batch_copy(b, slice_make(line, len))));
         data_event_put(b, DATA_EVENT_LEVEL, data_value_string(data_event_level_name(level)));
@@ -310,8 +421,8 @@ static void find_needle(void)
 
 static void ask_logs(const struct generator *g)
 {
-    contains("needle", needle, 100, 0);
-    contains("needle, again", needle, 100, 0);
+    contains("needle, cold", needle[0] ? needle : "no-needle-in-here", 100, 0);
+    contains("needle, warm", needle[0] ? needle : "no-needle-in-here", 100, 0);
     contains("rare text, all scanned", "zq", 0, g->text_bytes);
     contains("frequent text, all counted", "a", 0, g->text_bytes);
     contains("newest 1,000 with frequent text", "a", 1000, 0);
@@ -381,7 +492,7 @@ int main(int argc, char **argv)
     struct diag d;
     char command[600];
     struct generator g = {.table = strcmp(kind, "spans") ? DATA_EVENT_LOGS : DATA_EVENT_SPANS,
-                          .json = strcmp(kind, "text") != 0,
+                          .kind = kind,
                           .ids = strcmp(kind, "ids") == 0};
     diag_init(&d);
     log_set_level(LOG_LEVEL_WARN);

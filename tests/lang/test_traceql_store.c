@@ -211,7 +211,8 @@ static void memory_may_end_anywhere(void **state)
             int err = ask(w, i, limit & 1 ? w->pool : NULL, &memory, &out, &d);
             done = err != ERR_NOMEM;
             if (err && (done || !strstr(d.msg, "limits.query.memory")))
-                fail_msg("%s with %lld bytes: %d %s", queries[i].text, (long long)limit, err, d.msg);
+                fail_msg("%s with %lld bytes: %d %s", queries[i].text, (long long)limit, err,
+                         d.msg);
             if (!err && !slice_eq(buf_slice(&out), buf_slice(&want)))
                 fail_msg("%s: another answer with %lld bytes", queries[i].text, (long long)limit);
             assert_int_equal(memory.used, 0);

@@ -39,6 +39,7 @@ struct store_column_info {
     uint8_t form;
     uint8_t kinds; /* 1 << data_value_kind of those that occur */
     uint32_t present;
+    uint8_t style;               /* of texts that are numbers or bytes; 0 also when not told */
     bool packed;                 /* meta is a zstd frame */
     uint32_t meta_len, meta_raw; /* bytes stored, unpacked */
     uint64_t meta_sum;

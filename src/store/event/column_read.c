@@ -461,6 +461,7 @@ bool store_column_info_take(struct slice *in, struct store_column_info *c)
     c->kinds = (uint8_t)in->ptr[1];
     c->packed = in->ptr[2] & 1;
     c->has_zone = in->ptr[2] & 2;
+    c->style = (unsigned char)in->ptr[2] >> 4;
     *in = slice_from(*in, 3);
     if (!codec_take_varint(in, &present) || !codec_take_varint(in, &meta_len) ||
         !codec_take_varint(in, &meta_raw) || in->len < 8 || present > UINT32_MAX ||

@@ -440,6 +440,7 @@ void store_column_encode(const struct store_column_in *in, struct buf *out,
     size_t begin = out->len;
     info->meta_raw = (uint32_t)w.meta.len;
     info->meta_len = pack(buf_slice(&w.meta), in->level, out);
+    info->style = (uint8_t)w.meta.ptr[1];
     info->packed = info->meta_len != info->meta_raw;
     info->meta_sum = hash64(out->ptr + begin, info->meta_len, 0);
     info->pages_len = w.pages.len;
@@ -452,7 +453,7 @@ void store_column_info_put(const struct store_column_info *c, struct buf *out)
 {
     buf_append_char(out, (char)c->form);
     buf_append_char(out, (char)c->kinds);
-    buf_append_char(out, (char)((c->packed ? 1 : 0) | (c->has_zone ? 2 : 0)));
+    buf_append_char(out, (char)((c->packed ? 1 : 0) | (c->has_zone ? 2 : 0) | c->style << 4));
     codec_append_varint(out, c->present);
     codec_append_varint(out, c->meta_len);
     codec_append_varint(out, c->meta_raw);

@@ -19,11 +19,11 @@ static bool passes(enum store_text_test test, struct slice value, struct slice t
 }
 
 /* Whether any text of the style can have these characters in it. */
-static bool possible(const struct store_column *c, struct slice text)
+static bool possible(unsigned style, struct slice text)
 {
     const char *chars = NULL;
     size_t longest = STORE_STYLE_TEXT_MAX;
-    switch (c->style) {
+    switch (style) {
     case STORE_STYLE_NONE: return true;
     case STORE_STYLE_INT:
     case STORE_STYLE_PADDED: chars = "0123456789-"; break;
@@ -33,10 +33,11 @@ static bool possible(const struct store_column *c, struct slice text)
     case STORE_STYLE_TIME: chars = "0123456789-:TZ., "; break;
     case STORE_STYLE_CLF: chars = "0123456789/:abceghilnoprtuvyAFJMSOND"; break;
     case STORE_STYLE_UUID: chars = "0123456789abcdef-"; break;
-    default:
+    case STORE_STYLE_HEX:
         chars = "0123456789abcdef";
-        longest = 2 * (size_t)c->width;
+        longest = 128;
         break;
+    default: return true;
     }
     if (text.len > longest)
         return false;
@@ -117,7 +118,7 @@ int store_column_test(struct store_column *c, enum store_text_test test, struct 
 {
     if (!text.len && test != STORE_TEXT_IS)
         return 0;
-    if (!possible(c, text)) {
+    if (!possible(c->style, text)) {
         memset(flags, 0, count);
         return 0;
     }
@@ -245,7 +246,14 @@ static int try_way(struct store_column *c, uint32_t template, const struct deman
     int err = 0;
     memset(flags, 1, g->count);
     for (size_t i = 0; i < count && !err; i++) {
-        struct store_column *slot = store__split_slot(c, template, demands[i].place);
+        uint32_t place = demands[i].place;
+        const struct store_column_info *info =
+            &c->split->infos[c->split->templates[template].first_slot + place];
+        if (!possible(info->style, demands[i].text)) {
+            memset(flags, 0, g->count); /* without unpacking it */
+            break;
+        }
+        struct store_column *slot = store__split_slot(c, template, place);
         err = slot ? store_column_test(slot, demands[i].test, demands[i].text, g->ranks, g->count,
                                        flags)
                    : ERR_CORRUPT;
