@@ -419,8 +419,43 @@ static void find_needle(void)
     store_event_chunk_free(&chunk);
 }
 
+/* One stream of very many, by the label that tells it apart; and all of them, of which one row is
+ * taken. */
+static void ask_streams(void)
+{
+    struct store_event_source_stats stats;
+    struct store_event_scan s = everything();
+    struct store_event_cursor *c;
+    struct store_event_chunk chunk = {0};
+    char id[40] = "";
+    src->ops->stats(src, &stats);
+    s.select.t_min_ns = stats.t_min_ns / 2 + stats.t_max_ns / 2;
+    s.order = STORE_EVENT_OLDEST_FIRST;
+    s.limit = 1;
+    if (src->ops->scan(src, &s, &c, NULL) || src->ops->next(c, &chunk, NULL) || !chunk.count)
+        exit(1);
+    struct slice v = data_labels_get(chunk.streams[chunk.stream[0]].labels, SLICE("request_id"));
+    snprintf(id, sizeof(id), "%.*s", SLICE_FMT(v));
+    src->ops->close(c);
+    store_event_chunk_free(&chunk);
+    struct store_matcher m = {STORE_MATCH_EQ, SLICE("request_id"), slice_cstr(id), NULL};
+    s = everything();
+    s.select.matchers = &m;
+    s.select.matcher_count = 1;
+    query("one stream of all", &s, true, 0);
+    m = (struct store_matcher){STORE_MATCH_EQ, SLICE("request_id"), SLICE("none"), NULL};
+    query("a stream that is not there", &s, true, 0);
+    m = (struct store_matcher){STORE_MATCH_EQ, SLICE("namespace"), SLICE("shop"), NULL};
+    s.limit = 1;
+    query("all streams, the newest row", &s, true, 0);
+}
+
 static void ask_logs(const struct generator *g)
 {
+    if (g->ids) {
+        ask_streams();
+        return;
+    }
     contains("needle, cold", needle[0] ? needle : "no-needle-in-here", 100, 0);
     contains("needle, warm", needle[0] ? needle : "no-needle-in-here", 100, 0);
     contains("rare text, all scanned", "zq", 0, g->text_bytes);

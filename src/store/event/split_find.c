@@ -146,7 +146,7 @@ int store_column_test(struct store_column *c, enum store_text_test test, struct 
 
 /* --- where a text can lie in a template --- */
 
-#define WAYS_MAX  400
+#define WAYS_MAX  160
 #define DEPTH_MAX 40 /* places that a needle covers */
 
 struct demand {
