@@ -262,7 +262,7 @@ static void filters_never_deny(void **state)
         store_filter_add(&b, store_filter_value(field, t));
         buf_clear(&bits);
         store_filter_write(&b, &bits);
-        uint32_t blocks = store_filter_blocks(store_filter_count(&b));
+        uint32_t blocks = store_filter_blocks(store_filter_count(&b), STORE_FILTER_BITS);
         assert_int_equal(bits.len, (size_t)blocks * STORE_FILTER_BLOCK);
         for (int i = 0; i < 20; i++) {
             size_t from = rnd() % (t.len + 1), n = rnd() % (t.len - from + 1);
@@ -295,7 +295,7 @@ static void filters_mostly_deny(void **state)
         store_filter_add_words(&b, slice_make(id, (size_t)n));
     }
     store_filter_write(&b, &bits);
-    uint32_t blocks = store_filter_blocks(store_filter_count(&b));
+    uint32_t blocks = store_filter_blocks(store_filter_count(&b), STORE_FILTER_BITS);
     size_t wrong[3] = {0};
     for (int i = 0; i < 2000; i++) {
         const char *forms[3] = {"%016llx%016llx", "=%016llx%016llx ", "%016llx"};

@@ -2,9 +2,9 @@
 
 #include "base/budget.h"
 
-#define BATCH_MOST 512 /* traces at once */
-#define SPANS_FEW  8192
-#define SPANS_MANY 65536
+#define BATCH_MOST 1000 /* traces at once */
+#define SPANS_FEW  32768
+#define SPANS_MANY 131072
 #define SEEN_BYTES 96 /* of an id in the map */
 
 /* A trace may have begun so long before, or go on so long after, the span that was looked for. */

@@ -9,10 +9,9 @@
 #include "codec/bytes.h"
 #include "data/event_batch.h"
 
-#define SEEN          4096
-#define SET_MIN       4096
-#define BITS_PER_HASH 10
-#define PIECE         8
+#define SEEN    4096
+#define SET_MIN 4096
+#define PIECE   8
 
 /* --- words --- */
 
@@ -129,7 +128,7 @@ void store_filter_builder_deinit(struct store_filter_builder *b)
 {
     mem_free(b->set);
     mem_free(b->seen);
-    *b = (struct store_filter_builder){0};
+    *b = (struct store_filter_builder){.bits = b->bits};
 }
 
 void store_filter_clear(struct store_filter_builder *b)
@@ -256,9 +255,9 @@ uint64_t store_filter_value(uint64_t field, struct slice text)
 
 /* --- the filter --- */
 
-uint32_t store_filter_blocks(size_t hashes)
+uint32_t store_filter_blocks(size_t hashes, unsigned bits)
 {
-    size_t need = (hashes * BITS_PER_HASH + STORE_FILTER_BLOCK * 8 - 1) / (STORE_FILTER_BLOCK * 8);
+    size_t need = (hashes * bits + STORE_FILTER_BLOCK * 8 - 1) / (STORE_FILTER_BLOCK * 8);
     if (!need)
         return 0;
     /* 4, 5, 6 or 7 times a power of two. */
@@ -279,7 +278,8 @@ size_t store_filter_block(uint64_t hash, uint32_t blocks)
 
 void store_filter_write(struct store_filter_builder *b, struct buf *out)
 {
-    uint32_t blocks = store_filter_blocks(store_filter_count(b));
+    uint32_t blocks =
+        store_filter_blocks(store_filter_count(b), b->bits ? b->bits : STORE_FILTER_BITS);
     size_t bytes = (size_t)blocks * STORE_FILTER_BLOCK;
     char *base = buf_reserve(out, bytes);
     if (bytes)

@@ -13,9 +13,14 @@
 #include "base/vec.h"
 
 #define STORE_FILTER_BLOCK 32 /* bytes */
+/* A hash takes so many bits. What is looked for in lines mostly has several hashes; a trace's id
+ * has one, and few of them make a filter. */
+#define STORE_FILTER_BITS       10
+#define STORE_FILTER_BITS_SPANS 12
 
 /* Distinct hashes on their way into a filter. */
 struct store_filter_builder {
+    unsigned bits; /* a hash; 0 = STORE_FILTER_BITS */
     uint64_t *set; /* 0 = free; power of two */
     size_t size, count;
     uint64_t *seen; /* the last ones, by their low bits */
@@ -34,7 +39,7 @@ uint64_t store_filter_value(uint64_t field, struct slice text);
 
 /* Number of blocks for so many hashes: few different sizes, so that filters of one size can lie
  * side by side. 0 for none. */
-uint32_t store_filter_blocks(size_t hashes);
+uint32_t store_filter_blocks(size_t hashes, unsigned bits);
 /* Number of distinct ones. */
 size_t store_filter_count(struct store_filter_builder *b);
 /* Appends store_filter_blocks(count) blocks. */

@@ -67,6 +67,7 @@ int store_event_part_create(struct os *os, const char *path, enum data_event_tab
     w->streams = streams;
     w->stream_count = stream_count;
     w->zstd_level = zstd_level;
+    w->filter.bits = table == DATA_EVENT_SPANS ? STORE_FILTER_BITS_SPANS : STORE_FILTER_BITS;
     w->field_table_size = FIELD_TABLE_MIN;
     w->field_table = mem_calloc(w->field_table_size, sizeof(*w->field_table));
     for (uint32_t i = 0; i < DATA_EVENT_INTRINSIC_COUNT; i++) {
