@@ -44,6 +44,8 @@ struct os_ops {
     /* Read-only mapping of the whole file (the simulation copies); unmapped by unmap. */
     int (*map)(struct os_file *f, struct slice *out, struct diag *diag);
     void (*unmap)(struct os_file *f, struct slice mapped);
+    /* Bytes of a mapping that will be read soon may be fetched meanwhile. A hint. */
+    void (*prefetch)(struct os_file *f, struct slice bytes);
     /* Advisory whole-file lock held until close; ERR_EXISTS when another process has it. */
     int (*lock)(struct os_file *f, struct diag *diag);
 

@@ -137,6 +137,13 @@ static void real_unmap(struct os_file *f, struct slice mapped)
         munmap((void *)(uintptr_t)mapped.ptr, mapped.len);
 }
 
+static void real_prefetch(struct os_file *f, struct slice bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)bytes.ptr & ~(page - 1);
+    (void)f;
+    madvise((void *)at, (uintptr_t)bytes.ptr + bytes.len - at, MADV_WILLNEED);
+}
+
 static int real_lock(struct os_file *f, struct diag *diag)
 {
     /* POSIX tools (sqlite3 on the catalogue) look at the other kind of lock. */
@@ -298,6 +305,7 @@ struct os *os_real(void)
         .size = real_size,
         .map = real_map,
         .unmap = real_unmap,
+        .prefetch = real_prefetch,
         .lock = real_lock,
         .rename = real_rename,
         .unlink = real_unlink,

@@ -291,6 +291,12 @@ static void sim_unmap(struct os_file *f, struct slice mapped)
     mem_free((void *)(uintptr_t)mapped.ptr);
 }
 
+static void sim_prefetch(struct os_file *f, struct slice bytes)
+{
+    (void)f;
+    (void)bytes;
+}
+
 static int sim_lock(struct os_file *f, struct diag *diag)
 {
     return check_on(f->sim, diag, "lock", f->path);
@@ -455,6 +461,7 @@ struct os_sim *os_sim_new(uint64_t seed)
         .size = sim_size,
         .map = sim_map,
         .unmap = sim_unmap,
+        .prefetch = sim_prefetch,
         .lock = sim_lock,
         .rename = sim_rename,
         .unlink = sim_unlink,

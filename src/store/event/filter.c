@@ -296,7 +296,7 @@ void store_filter_write(struct store_filter_builder *b, struct buf *out)
     out->len += bytes;
 }
 
-static bool has(const char *block, uint64_t hash)
+bool store_filter_has(const char *block, uint64_t hash)
 {
     for (int k = 0; k < 8; k++) {
         if (!(codec_load32(block + 4 * k) >> ((uint32_t)hash * salts[k] >> 27) & 1))
@@ -305,8 +305,26 @@ static bool has(const char *block, uint64_t hash)
     return true;
 }
 
+struct plain {
+    const char *base;
+    size_t stride;
+};
+
+static const char *plain_block(void *ctx, size_t block)
+{
+    const struct plain *p = ctx;
+    return p->base + block * p->stride;
+}
+
 bool store_filter_may_have(const struct store_filter_probe *p, const char *base, uint32_t blocks,
                            size_t stride)
+{
+    struct plain at = {base, stride};
+    return store_filter_probe_run(p, blocks, plain_block, &at);
+}
+
+bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks,
+                            const char *(*block_of)(void *ctx, size_t block), void *ctx)
 {
     if (p->useless)
         return true;
@@ -315,9 +333,10 @@ bool store_filter_may_have(const struct store_filter_probe *p, const char *base,
     uint32_t at = 0;
     for (size_t i = 0; i < p->ends.len; i++) {
         bool all = true;
-        for (uint32_t k = at; k < p->ends.items[i] && all; k++)
-            all = has(base + store_filter_block(p->hashes.items[k], blocks) * stride,
-                      p->hashes.items[k]);
+        for (uint32_t k = at; k < p->ends.items[i] && all; k++) {
+            const char *block = block_of(ctx, store_filter_block(p->hashes.items[k], blocks));
+            all = !block || store_filter_has(block, p->hashes.items[k]);
+        }
         if (all)
             return true;
         at = p->ends.items[i];

@@ -58,6 +58,12 @@ void store_filter_probe_contains(struct store_filter_probe *p, struct slice need
 void store_filter_probe_value(struct store_filter_probe *p, uint64_t field, struct slice text);
 /* Where a hash's block is. */
 size_t store_filter_block(uint64_t hash, uint32_t blocks);
+/* Whether a block has the hash's bits. */
+bool store_filter_has(const char *block, uint64_t hash);
+/* False: certainly not. Blocks are asked for one by one, as far as needed; one that is NULL may
+ * have anything. */
+bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks,
+                            const char *(*block_of)(void *ctx, size_t block), void *ctx);
 /* The filter's blocks lie `stride` bytes apart, the first at `base`. False: certainly not. */
 bool store_filter_may_have(const struct store_filter_probe *p, const char *base, uint32_t blocks,
                            size_t stride);

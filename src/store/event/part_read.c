@@ -7,6 +7,8 @@
 #include "store/event/part_priv.h"
 #include "store/event/sum.h"
 
+#define PREFETCH_MAX 64 /* alternatives of a probe whose first rows are fetched ahead */
+
 static int damaged(const struct store_event_part *p, struct diag *diag, const char *what)
 {
     return diag_set(diag, ERR_CORRUPT, "%s: %s", p->path, what);
@@ -242,32 +244,65 @@ int store_event_part_streams(const struct store_event_part *p, size_t page, stru
     return 0;
 }
 
+/* A filter's blocks, each checked with the row it lies in when it is first looked at. */
+struct filter_at {
+    const struct store_event_part *p;
+    struct store__events_filter_class class;
+    const struct store_group_entry *entry;
+    bool damaged;
+};
+
+static const char *checked_block(void *ctx, size_t block)
+{
+    struct filter_at *f = ctx;
+    const struct store_event_part *p = f->p;
+    size_t row = (size_t)f->class.count * STORE_FILTER_BLOCK + 4;
+    uint64_t n = p->checked_first[f->entry->filter_class] + block;
+    const char *at = p->bytes.ptr + f->class.at + block * row;
+    if (!(atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)) {
+        if ((uint32_t)hash64(at, row - 4, 0) != codec_load32(at + row - 4)) {
+            f->damaged = true;
+            return NULL;
+        }
+        atomic_fetch_or_explicit(&p->checked[n / 64], UINT64_C(1) << n % 64, memory_order_relaxed);
+    }
+    return at + (size_t)f->entry->filter_slot * STORE_FILTER_BLOCK;
+}
+
 bool store_event_part_may_have(const struct store_event_part *p,
                                const struct store_group_entry *entry,
                                const struct store_filter_probe *probe, bool *out_damaged)
 {
-    struct store__events_filter_class c;
-    memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + entry->filter_class * sizeof(c), sizeof(c));
-    if (probe->useless)
-        return true;
-    if (!c.blocks)
-        return false;
-    const char *base = p->bytes.ptr + c.at;
-    size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4;
-    for (size_t i = 0; i < probe->hashes.len; i++) {
-        size_t block = store_filter_block(probe->hashes.items[i], c.blocks);
-        uint64_t n = p->checked_first[entry->filter_class] + block;
-        if (atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)
-            continue;
-        const char *at = base + block * row;
-        if ((uint32_t)hash64(at, row - 4, 0) != codec_load32(at + row - 4)) {
-            *out_damaged = true;
-            return true;
+    struct filter_at f = {.p = p, .entry = entry};
+    memcpy(&f.class, p->sections[STORE__EVENTS_FILTERS].ptr + entry->filter_class * sizeof(f.class),
+           sizeof(f.class));
+    bool may = store_filter_probe_run(probe, f.class.blocks, checked_block, &f);
+    *out_damaged |= f.damaged;
+    return may || f.damaged;
+}
+
+void store_event_part_prefetch(const struct store_event_part *p,
+                               const struct store_filter_probe *probe)
+{
+    struct slice classes = p->sections[STORE__EVENTS_FILTERS];
+    for (size_t i = 0;
+         !probe->useless && i < classes.len / sizeof(struct store__events_filter_class); i++) {
+        struct store__events_filter_class c;
+        memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
+        size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4, at = 0;
+        for (size_t k = 0;
+             c.blocks && at < probe->hashes.len && k < MIN(probe->ends.len, (size_t)PREFETCH_MAX);
+             k++) {
+            size_t block = store_filter_block(probe->hashes.items[at], c.blocks);
+            uint64_t n = p->checked_first[i] + block;
+            at = probe->ends.items[k];
+            if (atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)
+                continue;
+            uint64_t begin = c.at + block * row;
+            if (begin < p->bytes.len && row <= p->bytes.len - begin)
+                p->os->ops->prefetch(p->file, slice_make(p->bytes.ptr + begin, row));
         }
-        atomic_fetch_or_explicit(&p->checked[n / 64], UINT64_C(1) << n % 64, memory_order_relaxed);
     }
-    return store_filter_may_have(probe, base + (size_t)entry->filter_slot * STORE_FILTER_BLOCK,
-                                 c.blocks, row);
 }
 
 int store_event_part_tallies(const struct store_event_part *p, bool by_stream,

@@ -8,7 +8,7 @@
 #include "store/event/part_write_priv.h"
 #include "store/event/stream_hints.h"
 
-#define FILTERS_AT_A_TIME ((size_t)16 << 20)
+#define FILTERS_AT_A_TIME ((size_t)40 << 20)
 #define FIELD_TABLE_MIN   256
 #define TALLY_ROWS        8 /* rows a tally has on average, or they are not worth it */
 

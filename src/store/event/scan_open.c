@@ -272,6 +272,10 @@ static int add_part_pieces(struct store_event_cursor *c, struct diag *diag)
         p->part = c->view.parts.items[i];
         err = match_part(c, p, diag);
         c->stream_max += p->matched;
+        for (size_t k = 0; p->matched && k < c->req.clause_count; k++) {
+            if (c->clauses[k].use_probe || c->clauses[k].text_probe)
+                store_event_part_prefetch(p->part, &c->clauses[k].probe);
+        }
         for (uint32_t g = 0; g < store_event_part_group_count(p->part) && !err; g++) {
             struct store_group_entry e = store_event_part_group(p->part, g);
             if (e.t_min > req->t_max_ns || e.t_max < req->t_min_ns)
