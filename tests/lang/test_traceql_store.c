@@ -165,7 +165,7 @@ static int metrics(struct world *w, const char *text, struct task_pool *pool, st
         err = query_run(plan, &qenv, arena, &r, d);
     for (size_t i = 0; !err && i < r.series_count; i++) {
         for (size_t k = 0; k < r.series[i].count; k++)
-            buf_printf(out, "%.10g ", r.series[i].points[k].value);
+            buf_printf(out, "%.10g ", query_point_at(&r.series[i], k).value);
         buf_append_char(out, '\n');
     }
     traceql_query_free(q);
