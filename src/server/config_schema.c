@@ -71,10 +71,6 @@ const struct text_conf_field server_config_fields[] = {
     {"doors.syslog.tls.cert_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_cert_file), "", 0, 0, NULL, "certificate chain in PEM; with key_file TCP speaks TLS only, UDP goes on as it is", false, false},
     {"doors.syslog.tls.key_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_key_file), "", 0, 0, NULL, "private key in PEM", false, false},
     {"doors.syslog.tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_SYSLOG, tls_client_ca_file), "", 0, 0, NULL, "clients must show a certificate signed by one of these", false, false},
-    {"syslog.zone", TEXT_CONF_STRING, AT(syslog_zone), "local", 0, 0, NULL, "the zone of syslog times that name none (RFC 3164): local, UTC or an offset like +02:00", false, false},
-    {"graphite.schemas_file", TEXT_CONF_STRING, AT(graphite_schemas_file), "", 0, 0, NULL, "carbon's storage-schemas.conf: the steps of paths and how far back they are shown; none: the steps are those of the data", true, false},
-    {"graphite.aggregation_file", TEXT_CONF_STRING, AT(graphite_aggregation_file), "", 0, 0, NULL, "carbon's storage-aggregation.conf: how finer points become coarser ones", true, false},
-
     RAW_DOOR(SERVER_DOOR_GELF, "doors.gelf", "127.0.0.1:12201"),
     {"doors.gelf.tls.cert_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_GELF, tls_cert_file), "", 0, 0, NULL, "certificate chain in PEM; with key_file TCP speaks TLS only", false, false},
     {"doors.gelf.tls.key_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_GELF, tls_key_file), "", 0, 0, NULL, "private key in PEM", false, false},
@@ -87,6 +83,10 @@ const struct text_conf_field server_config_fields[] = {
     {"doors.lumberjack.tls.cert_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_LUMBERJACK, tls_cert_file), "", 0, 0, NULL, "certificate chain in PEM; with key_file TCP speaks TLS only", false, false},
     {"doors.lumberjack.tls.key_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_LUMBERJACK, tls_key_file), "", 0, 0, NULL, "private key in PEM", false, false},
     {"doors.lumberjack.tls.client_ca_file", TEXT_CONF_STRING, DOOR_AT(SERVER_DOOR_LUMBERJACK, tls_client_ca_file), "", 0, 0, NULL, "clients must show a certificate signed by one of these", false, false},
+    {"syslog.zone", TEXT_CONF_STRING, AT(syslog_zone), "local", 0, 0, NULL, "the zone of syslog times that name none (RFC 3164): local, UTC or an offset like +02:00", false, false},
+    {"graphite.schemas_file", TEXT_CONF_STRING, AT(graphite_schemas_file), "", 0, 0, NULL, "carbon's storage-schemas.conf: the steps of paths and how far back they are shown; none: the steps are those of the data", true, false},
+    {"graphite.aggregation_file", TEXT_CONF_STRING, AT(graphite_aggregation_file), "", 0, 0, NULL, "carbon's storage-aggregation.conf: how finer points become coarser ones", true, false},
+
     {"forward.shared_key", TEXT_CONF_STRING, AT(forward_shared_key), "", 0, 0, NULL, "senders of Fluentd's forward protocol prove that they know it; none: nobody is asked", false, true},
     {"inputs.journal", TEXT_CONF_NODE, AT(journal), NULL, 0, 0, NULL, "systemd's journal: true, or a map of directory, units, max_age, labels. docs/logs-in.md has them", true, false},
     {"inputs.files", TEXT_CONF_NODE, AT(log_files), NULL, 0, 0, NULL, "log files to follow: a list of globs with how to read them. docs/logs-in.md has the keys", true, false},
