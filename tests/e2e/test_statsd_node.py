@@ -160,6 +160,19 @@ class Node(Base):
         self.assertNotIn("little", log.read_text())
 
 
+    def test_npm_statsd_gets_what_is_repeated(self):
+        port, admin, own = pt.free_port(), pt.free_port(), pt.free_port()
+        config = self.file("config.js", json.dumps({"port": port, "mgmt_port": admin, "address": "127.0.0.1",
+                                                    "mgmt_address": "127.0.0.1", "backends": [], "flushInterval": 3600000}))
+        self.daemon("stats.js", config, admin)
+        self.server(f"doors.statsd.listen=127.0.0.1:{own}", "statsd.admin.listen=off", f"statsd.repeat_to=127.0.0.1:{port}")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for _ in range(3):
+                s.sendto(b"repeated.hits:2|c\nrepeated.level:7|g", ("127.0.0.1", own))
+        pt.wait_for("the sum", lambda: "'repeated.hits': 6" in self.ask(admin, "counters"))
+        self.assertIn("'repeated.level': 7", self.ask(admin, "gauges"))
+
+
 class Daemon:
     """Takes lines over UDP, and says on its admin port how it is."""
 
