@@ -215,7 +215,7 @@ const struct text_conf_field server_config_fields[] = {
     {"statsd.proxy.nodes", TEXT_CONF_STRING, AT(statsd.proxy_nodes), "", 0, 0, NULL, "StatsD daemons, host:port:adminport, comma-separated: each name goes on to one of them, chosen as the Node daemon's proxy does, and nothing is added up here", false, false},
     {"statsd.proxy.check_interval", TEXT_CONF_DURATION, AT(statsd.proxy_check_interval_ns), "10s", 10 * NS_PER_MS, 3600 * NS_PER_SEC, NULL, "how often their admin ports are asked for their health", false, false},
     {"statsd.mapping_file", TEXT_CONF_STRING, AT(statsd.mapping_file), "", 0, 0, NULL, "a mapping file of statsd_exporter, for labels", true, false},
-    {"statsd.repeat_to", TEXT_CONF_STRING, AT(statsd.repeat_to), "", 0, 0, NULL, "other StatsD daemons that get every packet as well, over UDP: host:port, comma-separated (the Node daemon's repeater)", false, false},
+    {"statsd.repeat_to", TEXT_CONF_STRING, AT(statsd.repeat_to), "", 0, 0, NULL, "other StatsD daemons that get every packet as well: host:port over UDP, tcp://host:port, comma-separated (the Node daemon's repeater)", false, false},
     {"statsd.unix_datagram", TEXT_CONF_STRING, AT(statsd.unix_datagram), "", 0, 0, NULL, "path of a Unix datagram socket to receive on as well, as DogStatsD's agent has one", false, false},
     {"statsd.unix_stream", TEXT_CONF_STRING, AT(statsd.unix_stream), "", 0, 0, NULL, "path of a Unix stream socket to receive on as well", false, false},
     {"statsd.admin.listen", TEXT_CONF_STRING, AT(statsd.admin_listen), "127.0.0.1:8126", 0, 0, NULL, "the admin port (stats, counters, delcounters, health, ...) as host:port on loopback, or off; closed when doors.statsd is", false, false},

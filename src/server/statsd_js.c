@@ -237,7 +237,8 @@ static int apply_servers(struct js_config *j, const struct text_yaml *root)
 }
 
 /* [{host, port, adminport}] as "host:port[:adminport], ..." */
-static int apply_hosts(struct js_config *j, const struct text_yaml *list, const char *key)
+static int apply_hosts(struct js_config *j, const struct text_yaml *list, const char *scheme,
+                       const char *key)
 {
     struct buf text = {0};
     int err = 0;
@@ -250,8 +251,8 @@ static int apply_hosts(struct js_config *j, const struct text_yaml *list, const 
         if (one->kind != TEXT_YAML_MAP || !host.len || !port.len)
             err = text_yaml_error(one, j->diag, ERR_INVALID, "{host: ..., port: ...} is expected");
         struct slice at = join(j, host, port);
-        buf_printf(&text, "%s%.*s%s%.*s", i ? ", " : "", SLICE_FMT(at), admin.len ? ":" : "",
-                   SLICE_FMT(admin));
+        buf_printf(&text, "%s%s%.*s%s%.*s", i ? ", " : "", scheme, SLICE_FMT(at),
+                   admin.len ? ":" : "", SLICE_FMT(admin));
     }
     if (!err)
         err = set(j, list, key, text.len ? buf_slice(&text) : SLICE(""));
@@ -328,10 +329,8 @@ static int apply_backends(struct js_config *j, const struct text_yaml *root)
         j->config->outputs = outputs;
     if (!repeater || !(repeats || !list))
         return 0;
-    if (slice_eq(text_of(root, "repeaterProtocol", SLICE("udp4")), SLICE("tcp")))
-        return text_yaml_error(text_yaml_get(root, "repeaterProtocol"), j->diag, ERR_UNSUPPORTED,
-                               "packets are repeated over UDP only");
-    return apply_hosts(j, repeater, "statsd.repeat_to");
+    bool tcp = slice_eq(text_of(root, "repeaterProtocol", SLICE("udp4")), SLICE("tcp"));
+    return apply_hosts(j, repeater, tcp ? "tcp://" : "", "statsd.repeat_to");
 }
 
 static int apply(struct js_config *j, const struct text_yaml *root)
@@ -360,7 +359,7 @@ static int apply(struct js_config *j, const struct text_yaml *root)
     if (!err && (n = text_yaml_get(root, "graphite")))
         err = apply_rows(j, n, graphite_rows);
     if (!err && (n = text_yaml_get(root, "nodes")))
-        err = apply_hosts(j, n, "statsd.proxy.nodes");
+        err = apply_hosts(j, n, "", "statsd.proxy.nodes");
     if (!err && is_true(root, "dumpMessages"))
         warn(j, root, "messages are not logged", SLICE("dumpMessages"));
     return err ? err : apply_backends(j, root);

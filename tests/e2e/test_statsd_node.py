@@ -161,11 +161,18 @@ class Node(Base):
 
 
     def test_npm_statsd_gets_what_is_repeated(self):
+        self.repeated("./servers/udp", "")
+
+    def test_npm_statsd_gets_what_is_repeated_over_tcp(self):
+        self.repeated("./servers/tcp", "tcp://")
+
+    def repeated(self, server, scheme):
         port, admin, own = pt.free_port(), pt.free_port(), pt.free_port()
         config = self.file("config.js", json.dumps({"port": port, "mgmt_port": admin, "address": "127.0.0.1",
-                                                    "mgmt_address": "127.0.0.1", "backends": [], "flushInterval": 3600000}))
+                                                    "mgmt_address": "127.0.0.1", "server": server, "backends": [],
+                                                    "flushInterval": 3600000}))
         self.daemon("stats.js", config, admin)
-        self.server(f"doors.statsd.listen=127.0.0.1:{own}", "statsd.admin.listen=off", f"statsd.repeat_to=127.0.0.1:{port}")
+        self.server(f"doors.statsd.listen=127.0.0.1:{own}", "statsd.admin.listen=off", f"statsd.repeat_to={scheme}127.0.0.1:{port}")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for _ in range(3):
                 s.sendto(b"repeated.hits:2|c\nrepeated.level:7|g", ("127.0.0.1", own))

@@ -9,10 +9,9 @@
 #include "input/statsd/statsd_priv.h"
 
 #define DATAGRAM_BYTES_MAX 65535
-#define REPEAT_BYTES_MAX   1432 /* fits an Ethernet frame; of what came over a stream */
 #define MAPPING_BYTES_MAX  (16 << 20)
 
-enum { LINES, SAMPLES, RATES, FLUSHES, SKIPPED, EVENTS, REPEATED, NOT_REPEATED, COUNTER_COUNT };
+enum { LINES, SAMPLES, RATES, FLUSHES, SKIPPED, EVENTS, COUNTER_COUNT };
 static struct counter counters[COUNTER_COUNT] = {
     [LINES] = {.name = "pharos_statsd_lines_total", .help = "StatsD lines received."},
     [SAMPLES] = {.name = "pharos_statsd_samples_total", .help = "Samples in them."},
@@ -23,10 +22,6 @@ static struct counter counters[COUNTER_COUNT] = {
                  .help = "Intervals joined with the next because the one before took too long."},
     [EVENTS] = {.name = "pharos_statsd_events_total",
                 .help = "DogStatsD events and service checks taken."},
-    [REPEATED] = {.name = "pharos_statsd_repeated_packets_total",
-                  .help = "Packets sent on to statsd.repeat_to, each one counted."},
-    [NOT_REPEATED] = {.name = "pharos_statsd_repeat_failed_packets_total",
-                      .help = "Packets that could not be sent on: nobody there, or no room."},
 };
 static struct counter refused[STATSD_REASON_COUNT];
 static char refused_labels[STATSD_REASON_COUNT][48];
@@ -124,31 +119,6 @@ static void turn_end(struct turn *t, int64_t packets)
     }
 }
 
-/* The packet as it came, to everybody who shall have it. */
-static void repeat(struct input_statsd *s, struct slice packet)
-{
-    for (size_t i = 0; i < s->repeat_count; i++)
-        counter_add(
-            &counters[net_udp_sender_send(s->repeat_to[i], packet) ? REPEATED : NOT_REPEATED], 1);
-}
-
-/* What came over a stream, in packets of whole lines. */
-static void repeat_stream(struct input_statsd *s, struct slice bytes)
-{
-    while (s->repeat_count && bytes.len) {
-        size_t n = MIN(bytes.len, (size_t)REPEAT_BYTES_MAX);
-        const char *last = n < bytes.len ? memrchr(bytes.ptr, '\n', n) : NULL;
-        if (last)
-            n = (size_t)(last - bytes.ptr) + 1;
-        else if (n < bytes.len && (last = memchr(bytes.ptr + n, '\n', bytes.len - n)))
-            n = (size_t)(last - bytes.ptr) + 1; /* one long line */
-        else
-            n = bytes.len;
-        repeat(s, slice_first(bytes, n));
-        bytes = slice_from(bytes, n);
-    }
-}
-
 /* One packet, added up or sent on. */
 static void take_packet(struct turn *t, struct slice packet)
 {
@@ -180,8 +150,8 @@ static void on_datagrams(size_t socket, const struct net_datagram *d, size_t cou
         statsd__tally(s, t.feed.shard, d[i].from, MAX(t.parser->lines - before - bad, 0), bad);
     }
     turn_end(&t, (int64_t)count);
-    for (size_t i = 0; s->repeat_count && i < count; i++)
-        repeat(s, d[i].bytes);
+    for (size_t i = 0; s->repeat && i < count; i++)
+        statsd__repeat_packet(s->repeat, d[i].bytes);
 }
 
 void input_statsd_feed(struct input_statsd *s, size_t shard, struct slice packet, const char *peer)
@@ -205,9 +175,11 @@ static size_t shard_of(struct input_statsd *s, struct net_stream *stream)
 /* Whole lines; at the end of the connection what is there. */
 static size_t on_bytes(struct net_stream *stream, struct slice bytes, bool end, void *ctx)
 {
+    struct input_statsd *s = ctx;
     const char *last = bytes.len ? memrchr(bytes.ptr, '\n', bytes.len) : NULL;
     size_t n = end ? bytes.len : last ? (size_t)(last - bytes.ptr) + 1 : 0;
-    repeat_stream(ctx, slice_first(bytes, n));
+    if (n && s->repeat)
+        statsd__repeat_stream(s->repeat, slice_first(bytes, n));
     if (n)
         input_statsd_feed(ctx, shard_of(ctx, stream), slice_first(bytes, n),
                           net_stream_peer(stream));
@@ -296,24 +268,6 @@ static void stop_timer(void *arg)
 }
 
 /* --- settings --- */
-
-static int open_repeaters(struct input_statsd *s, struct diag *diag)
-{
-    struct slice rest = slice_cstr(s->config.repeat_to), item;
-    size_t max = 1;
-    for (size_t i = 0; i < rest.len; i++)
-        max += rest.ptr[i] == ',';
-    s->repeat_to = ARENA_ARRAY(s->arena, struct net_udp_sender *, max);
-    while (rest.len && slice_split(&rest, ',', &item)) {
-        int err = net_udp_sender_open(slice_trim(item), &s->repeat_to[s->repeat_count], diag);
-        if (err) {
-            diag_wrap(diag, "statsd.repeat_to");
-            return err;
-        }
-        s->repeat_count++;
-    }
-    return 0;
-}
 
 static int read_mapping(const char *path, struct input_statsd *s, struct statsd_mapping **out,
                         struct diag *diag)
@@ -404,7 +358,7 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
     register_counters();
     int err = statsd__options_new(config, s->arena, &s->options, diag);
     if (!err)
-        err = open_repeaters(s, diag);
+        err = statsd__repeat_new(env, s->config.repeat_to, &s->repeat, diag);
     if (!err)
         err = read_mapping(s->config.mapping_file, s, &s->mapping, diag);
     if (!err && s->config.proxy_nodes[0])
@@ -546,8 +500,7 @@ void input_statsd_stop(struct input_statsd *s)
         buf_deinit(&s->parsers[i].scratch);
     }
     statsd__views_free(s);
-    for (size_t i = 0; i < s->repeat_count; i++)
-        net_udp_sender_close(s->repeat_to[i]);
+    statsd__repeat_free(s->repeat);
     for (int view = 0; view < INPUT_STATSD_VIEWS; view++)
         data_metric_batch_free(s->batches[view]);
     statsd__mapping_free(s->mapping);

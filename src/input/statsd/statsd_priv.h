@@ -12,11 +12,11 @@
 #include "input/statsd/mapping.h"
 #include "input/statsd/options.h"
 #include "input/statsd/proxy.h"
+#include "input/statsd/repeat.h"
 #include "input/statsd/statsd.h"
 #include "input/statsd/table.h"
 #include "net/stream.h"
 #include "net/udp.h"
-#include "net/udp_sender.h"
 
 #define STATSD_BATCH_SAMPLES 20000
 
@@ -83,8 +83,7 @@ struct input_statsd {
     struct statsd_parser *parsers;
     size_t shard_count;
     struct net_udp *udp, *unix_udp;
-    struct net_udp_sender **repeat_to;
-    size_t repeat_count;
+    struct statsd_repeat *repeat; /* NULL: to nobody */
     struct net_stream_server *tcp, *unix_tcp, *admin;
     int64_t started_ns;
     _Atomic int64_t last_message_ns, bad_lines, packets;
