@@ -135,6 +135,7 @@ struct api_host {
     bool (*statsd)(void *ctx, struct codec_json_writer *w);
     /* The outputs as an array, into a writer. */
     void (*outputs)(void *ctx, struct codec_json_writer *w);
+    bool (*carbon)(void *ctx, struct codec_json_writer *w); /* the same of carbon's ports */
     /* global.external_labels, in `arena`. */
     struct data_labels (*external_labels)(void *ctx, struct arena *arena);
     /* Groups of rules by file and name; their state stands still during the callback. */

@@ -150,12 +150,11 @@ static void status_work(struct api_job *job)
     buf_deinit(&refusals_json);
 }
 
-static void statsd_work(struct api_job *job)
+static void input_work(struct api_job *job, bool (*look)(void *ctx, struct codec_json_writer *w))
 {
-    struct api_host *host = job->api->host;
     struct codec_json_writer w;
     codec_json_init(&w, &job->out);
-    if (!host->statsd(host->ctx, &w)) {
+    if (!look(job->api->host->ctx, &w)) {
         codec_json_begin_object(&w);
         codec_json_put_bool(&w, "receiving", false);
         codec_json_end_object(&w);
@@ -168,6 +167,16 @@ static void outputs_work(struct api_job *job)
     struct codec_json_writer w;
     codec_json_init(&w, &job->out);
     host->outputs(host->ctx, &w);
+}
+
+static void statsd_work(struct api_job *job)
+{
+    input_work(job, job->api->host->statsd);
+}
+
+static void carbon_work(struct api_job *job)
+{
+    input_work(job, job->api->host->carbon);
 }
 
 /* What the alerts page and the badge in its menu show beside the rules themselves. */
@@ -248,6 +257,11 @@ static void api__pharos_outputs(struct api_call *call)
     api_job_start(api_job_new(call, outputs_work), false);
 }
 
+static void api__pharos_graphite(struct api_call *call)
+{
+    api_job_start(api_job_new(call, carbon_work), false);
+}
+
 void api__pharos_status(struct api_call *call)
 {
     api_job_start(api_job_new(call, status_work), false);
@@ -258,6 +272,7 @@ const struct api_route api__pharos_routes[] = {
     {API_GET, "/api/pharos/v1/alerts", api__pharos_alerts},
     {API_GET, "/api/pharos/v1/statsd", api__pharos_statsd},
     {API_GET, "/api/pharos/v1/outputs", api__pharos_outputs},
+    {API_GET, "/api/pharos/v1/graphite", api__pharos_graphite},
     {API_GET | API_POST, "/api/pharos/v1/explain", api__pharos_explain},
     {API_GET, "/api/pharos/v1/traces/:id", api__otlp_trace},
     {API_POST, "/api/pharos/v1/query", api__pharos_query},

@@ -9,10 +9,10 @@
 #include "server/otlp.h"
 #include "server/rule_check.h"
 
-enum kind { KIND_PHAROS, KIND_PROMETHEUS, KIND_RULES, KIND_LOG_RULES };
+enum kind { KIND_PHAROS, KIND_PROMETHEUS, KIND_RULES, KIND_LOG_RULES, KIND_CARBON };
 
 static const char *const kind_names[] = {"Pharos configuration", "Prometheus configuration",
-                                         "rule file", "file of rules over logs"};
+                                         "rule file", "file of rules over logs", "file of carbon"};
 
 static const char *const prometheus_keys[] = {
     "global",         "runtime",  "rule_files",   "scrape_config_files",
@@ -116,7 +116,10 @@ static int check_file(const char *path, int forced)
     size_t problems = 0;
     diag_init(&diag);
     int err = server_read_file(path, (size_t)64 << 20, arena, &text, &diag);
-    if (!err) {
+    if (!err && forced < 0 && server_graphite_is_file(path)) {
+        kind = KIND_CARBON;
+        err = server_graphite_check_file(path, text, &diag);
+    } else if (!err) {
         bool is_js = slice_ends_with(slice_cstr(path), SLICE(".js"));
         if (!is_js)
             err = text_yaml_parse(text, arena, &root, &diag);
@@ -148,7 +151,8 @@ int server_cmd_check(int argc, char **argv)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             printf("Usage: pharos check [rules|log-rules|config] FILE...\n\n"
                    "Reads pharos.yml, prometheus.yml and rule files (told apart by what is in "
-                   "them) and prints\n`file:line:col: message` for what is wrong. Exit status 1 "
+                   "them), and\ncarbon's files (by their names), and prints\n`file:line:col: "
+                   "message` for what is wrong. Exit status 1 "
                    "when there was something.\n\n"
                    "As in promtool, `rules` says that the files are rule files, `config` that "
                    "they are\nPrometheus configurations. `log-rules` are rule files whose "

@@ -5,6 +5,7 @@
 int server_cmd_serve(int argc, char **argv);
 int server_cmd_check(int argc, char **argv);
 int server_cmd_query(int argc, char **argv);
+int server_cmd_import(int argc, char **argv);
 int server_cmd_test(int argc, char **argv);
 int server_cmd_password(int argc, char **argv);
 

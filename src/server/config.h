@@ -30,6 +30,10 @@ struct server_config {
     struct server_door_config doors[SERVER_DOOR_COUNT];
     bool main_listen_set; /* the main port was chosen by the user */
     int doors_all;        /* 0 on, 1 off */
+    const char *graphite_blacklist_file, *graphite_whitelist_file, *graphite_rewrite_file,
+        *graphite_aggregation_rules_file; /* "" = none */
+    bool graphite_forward_all;
+    int64_t graphite_aggregates;
 
     int64_t retention_metrics_ns, retention_logs_ns, retention_traces_ns, retention_bytes;
     int64_t streams_max, line_bytes_max, field_count_max, field_bytes_max;

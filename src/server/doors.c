@@ -29,6 +29,7 @@ const struct server_door server_doors[SERVER_DOOR_COUNT] = {
     [SERVER_DOOR_STATSD] = {"statsd", 8125, NULL, "StatsD and its tag dialects, UDP and TCP", true, NULL, true},
     [SERVER_DOOR_GRAPHITE] = {"graphite", 2003, NULL, "carbon's lines, over TCP and UDP", true, NULL, true},
     [SERVER_DOOR_GRAPHITE_PICKLE] = {"graphite_pickle", 2004, NULL, "carbon's pickles", true, NULL, true},
+    [SERVER_DOOR_GRAPHITE_PROTOBUF] = {"graphite_protobuf", 2005, NULL, "carbon's protobuf", true, NULL, true},
     [SERVER_DOOR_GRAPHITE_HTTP] = {"graphite_http", 8080, "/graphite", "render, find, tags, events", true, &api_door_graphite},
     [SERVER_DOOR_ELASTIC] = {"elastic", 9200, "/elastic", "bulk and what Beats, Logstash and clients ask on connecting", true, &api_door_elastic},
     [SERVER_DOOR_SYSLOG] = {"syslog", 1514, NULL, "RFC 5424 and RFC 3164, UDP and TCP", true, NULL, true},

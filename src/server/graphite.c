@@ -1,8 +1,57 @@
 #include "server/graphite.h"
 
 #include "base/log.h"
+#include "input/carbon/rules.h"
 
 #define FILE_MAX (16 << 20)
+
+static const char *const rule_files[CARBON_FILE_COUNT] = {[CARBON_BLACKLIST] = "blacklist.conf",
+                                                          [CARBON_WHITELIST] = "whitelist.conf",
+                                                          [CARBON_REWRITE] = "rewrite-rules.conf",
+                                                          [CARBON_AGGREGATION] =
+                                                              "aggregation-rules.conf"};
+static const char *const schema_files[] = {"storage-schemas.conf", "storage-aggregation.conf"};
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Its place among `names`, or -1. */
+static int place_of(const char *path, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(base_name(path), names[i]) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+bool server_graphite_is_file(const char *path)
+{
+    return place_of(path, rule_files, ARRAY_LEN(rule_files)) >= 0 ||
+           place_of(path, schema_files, ARRAY_LEN(schema_files)) >= 0;
+}
+
+int server_graphite_check_file(const char *path, struct slice text, struct diag *diag)
+{
+    int schema = place_of(path, schema_files, ARRAY_LEN(schema_files));
+    if (schema >= 0) {
+        struct graphite_schemas *s = NULL;
+        int err = graphite_schemas_parse(schema ? SLICE("") : text, path, schema ? text : SLICE(""),
+                                         path, &s, diag);
+        graphite_schemas_unref(s);
+        return err;
+    }
+    struct slice texts[CARBON_FILE_COUNT] = {0};
+    const char *names[CARBON_FILE_COUNT] = {path, path, path, path};
+    struct input_carbon_rules *rules = NULL;
+    texts[place_of(path, rule_files, ARRAY_LEN(rule_files))] = text;
+    int err = input_carbon_rules_parse(texts, names, true, &rules, diag);
+    input_carbon_rules_unref(rules);
+    return err;
+}
 
 int server_graphite_schemas(const struct server_config *config, struct graphite_schemas **out,
                             struct diag *diag)

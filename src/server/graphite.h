@@ -10,4 +10,8 @@
 int server_graphite_schemas(const struct server_config *config, struct graphite_schemas **out,
                             struct diag *diag);
 
+/* Is it one of carbon's files, by its name (storage-schemas.conf, rewrite-rules.conf, ...)? */
+bool server_graphite_is_file(const char *path);
+int server_graphite_check_file(const char *path, struct slice text, struct diag *diag);
+
 #endif

@@ -119,6 +119,12 @@ static void host_outputs(void *ctx, struct codec_json_writer *w)
     output_set_look(s->outputs, w);
 }
 
+static bool host_carbon(void *ctx, struct codec_json_writer *w)
+{
+    struct server *s = ctx;
+    return s->inputs && server_inputs_carbon(s->inputs, w);
+}
+
 static struct data_labels host_external_labels(void *ctx, struct arena *arena)
 {
     struct server *s = ctx;
@@ -269,6 +275,7 @@ void server_host_init(struct server *s)
     s->host.pool_yaml = host_pool_yaml;
     s->host.statsd = host_statsd;
     s->host.outputs = host_outputs;
+    s->host.carbon = host_carbon;
     s->host.external_labels = host_external_labels;
     s->host.rule_groups = host_rule_groups;
     s->host.alertmanagers = host_alertmanagers;

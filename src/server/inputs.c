@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "input/carbon/carbon.h"
+#include "input/carbon/filter.h"
 #include "input/host/host.h"
 #include "input/jaeger/jaeger.h"
 #include "input/push/push.h"
@@ -21,9 +22,10 @@ struct server_inputs {
     struct output_set *outputs;
     struct input_scrape *scrape;
     struct input_push *push;
-    struct input_host *host;        /* NULL: not collected */
-    struct input_statsd *statsd;    /* NULL: not received */
-    struct input_carbon *carbon[2]; /* NULL: their doors are closed */
+    struct input_host *host;     /* NULL: not collected */
+    struct input_statsd *statsd; /* NULL: not received */
+    struct input_carbon_filter *carbon_filter;
+    struct input_carbon *carbon[3]; /* NULL: their doors are closed */
     struct server_log_inputs *logs;
     struct input_jaeger *jaeger[2]; /* compact, binary; NULL: their doors are closed */
 };
@@ -54,6 +56,26 @@ static int parse_scrape(const struct server_config *config, bool strict,
     return err;
 }
 
+static struct input_carbon_filter_config carbon_rules(const struct server_config *config)
+{
+    return (struct input_carbon_filter_config){
+        .files = {.blacklist = config->graphite_blacklist_file,
+                  .whitelist = config->graphite_whitelist_file,
+                  .rewrite = config->graphite_rewrite_file,
+                  .aggregation = config->graphite_aggregation_rules_file,
+                  .forward_all = config->graphite_forward_all},
+        .aggregates_max = (size_t)config->graphite_aggregates};
+}
+
+static int check_carbon(struct os *os, const struct server_config *config, struct diag *diag)
+{
+    struct input_carbon_filter_config c = carbon_rules(config);
+    struct input_carbon_rules *rules;
+    int err = input_carbon_rules_load(os, &c.files, &rules, diag);
+    input_carbon_rules_unref(rules);
+    return err;
+}
+
 int server_inputs_check(const struct server_config *config, struct diag *diag)
 {
     struct input_scrape_config *scrape = NULL;
@@ -72,7 +94,7 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     output_config_free(outputs);
     if (!err)
         err = server_log_inputs_check(config, diag);
-    return err;
+    return err ? err : check_carbon(env.os, config, diag);
 }
 
 static enum output_source view_source(int view)
@@ -126,9 +148,11 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
         enum server_door_id door;
         enum input_carbon_kind kind;
     } rows[] = {{SERVER_DOOR_GRAPHITE, INPUT_CARBON_LINES},
-                {SERVER_DOOR_GRAPHITE_PICKLE, INPUT_CARBON_PICKLE}};
+                {SERVER_DOOR_GRAPHITE_PICKLE, INPUT_CARBON_PICKLE},
+                {SERVER_DOOR_GRAPHITE_PROTOBUF, INPUT_CARBON_PROTOBUF}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct input_carbon_config c = {.kind = rows[i].kind,
+                                        .filter = in->carbon_filter,
                                         .name = server_doors[rows[i].door].name,
                                         .listen = config->doors[rows[i].door].listen};
         struct diag why;
@@ -194,7 +218,11 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
         return err;
     }
     input_scrape_apply(in->scrape, scrape);
-    if ((err = start_statsd(in, config, env->doors, diag))) {
+    struct input_carbon_filter_config rules = carbon_rules(config);
+    err = start_statsd(in, config, env->doors, diag);
+    if (!err)
+        err = input_carbon_filter_new(&in->env, &rules, &in->carbon_filter, diag);
+    if (err) {
         server_inputs_stop(in);
         return err;
     }
@@ -222,7 +250,10 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
                          struct diag *diag)
 {
     struct input_scrape_config *scrape = NULL;
-    int err = parse_scrape(config, false, &scrape, diag);
+    struct input_carbon_filter_config rules = carbon_rules(config);
+    int err = check_carbon(in->env.os, config, diag);
+    if (!err)
+        err = parse_scrape(config, false, &scrape, diag);
     if (err)
         return err;
     if (in->statsd)
@@ -234,6 +265,12 @@ int server_inputs_reload(struct server_inputs *in, const struct server_config *c
         return err;
     }
     input_scrape_apply(in->scrape, scrape);
+    struct diag why;
+    diag_init(&why);
+    /* They were read a moment ago. */
+    if (input_carbon_filter_reload(in->carbon_filter, &rules, &why))
+        LOG_ERROR("server", "carbon's rules not reloaded, the old ones stay in force",
+                  LOG_STR("error", why.msg));
     input_push_set_interval(in->push, config->push_interval_ns);
     if (in->host)
         input_host_set_interval(in->host, config->host_interval_ns);
@@ -247,6 +284,7 @@ void server_inputs_stop(struct server_inputs *in)
     input_statsd_stop(in->statsd);
     for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
         input_carbon_stop(in->carbon[i]);
+    input_carbon_filter_stop(in->carbon_filter);
     server_log_inputs_stop(in->logs);
     for (size_t i = 0; i < ARRAY_LEN(in->jaeger); i++)
         input_jaeger_stop(in->jaeger[i]);
@@ -332,6 +370,16 @@ bool server_inputs_statsd(struct server_inputs *in, struct codec_json_writer *w)
     if (in->statsd)
         input_statsd_look(in->statsd, w);
     return in->statsd != NULL;
+}
+
+bool server_inputs_carbon(struct server_inputs *in, struct codec_json_writer *w)
+{
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(in->carbon); i++)
+        any |= in->carbon[i] != NULL;
+    if (any)
+        input_carbon_look(in->carbon, ARRAY_LEN(in->carbon), w);
+    return any;
 }
 
 int server_inputs_push(struct server_inputs *in, const struct api_push_request *req,

@@ -42,6 +42,8 @@ struct data_labels server_inputs_external_labels(struct server_inputs *inputs, s
 
 /* False: StatsD is not received. */
 bool server_inputs_statsd(struct server_inputs *inputs, struct codec_json_writer *w);
+/* The same of carbon's ports. */
+bool server_inputs_carbon(struct server_inputs *in, struct codec_json_writer *w);
 
 int server_inputs_push(struct server_inputs *inputs, const struct api_push_request *req,
                        struct diag *diag);

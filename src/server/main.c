@@ -38,6 +38,8 @@ static const struct command {
      server_cmd_query},
     {"check", "[rules|log-rules|config] FILE...",
      "look for mistakes in pharos.yml, prometheus.yml and rule files", server_cmd_check},
+    {"import", "whisper [--url URL] DIR", "send the points of Graphite's files to a running server",
+     server_cmd_import},
     {"test", "rules [--run REGEX] FILE...", "run unit tests of rules, as promtool does",
      server_cmd_test},
     {"password", "", "read a password and print its hash for auth.users", server_cmd_password},

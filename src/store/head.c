@@ -1,5 +1,7 @@
 #include "store/head.h"
 
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "codec/bytes.h"
 #include "text/regex.h"
@@ -324,6 +326,25 @@ static void pose(struct question *q, const struct store_shard *sh, const struct 
 
 typedef VEC(uint32_t) pair_list;
 
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts, and leaves out what is there twice. */
+static void once(pair_list *l)
+{
+    size_t kept = 0;
+    if (l->len)
+        qsort(l->items, l->len, sizeof(*l->items), by_number);
+    for (size_t i = 0; i < l->len; i++) {
+        if (!i || l->items[i] != l->items[i - 1])
+            l->items[kept++] = l->items[i];
+    }
+    l->len = kept;
+}
+
 /* The pairs of the question's name that satisfy it; the number of their series. */
 static size_t answers_of(struct question *q, const struct store_shard *sh, pair_list *out)
 {
@@ -340,12 +361,10 @@ static size_t answers_of(struct question *q, const struct store_shard *sh, pair_
                (literals = text_regex_literals(q->matcher.regex, &literal))) {
         for (size_t i = 0; i < literals; i++) {
             const struct map_entry *e = map_get(values, literal[i]);
-            bool twice = false;
-            for (size_t k = 0; k < i && !twice; k++)
-                twice = slice_eq(literal[k], literal[i]);
-            if (e && !twice)
+            if (e)
                 vec_push(out, (uint32_t)e->value.u64);
         }
+        once(out);
     } else {
         for (const struct map_entry *e; (e = map_next(values, &pos));) {
             if (asks(q, sh, (uint32_t)e->value.u64))

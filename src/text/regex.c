@@ -650,3 +650,28 @@ bool text_regex_is_any_nonempty(const struct text_regex *re)
 {
     return re->is_any_nonempty;
 }
+
+void text_regex_template_from_python(struct slice replacement, struct buf *out)
+{
+    for (size_t i = 0; i < replacement.len; i++) {
+        char c = replacement.ptr[i], next = i + 1 < replacement.len ? replacement.ptr[i + 1] : 0;
+        if (c == '$') {
+            buf_append_cstr(out, "$$");
+        } else if (c == '\\' && next >= '0' && next <= '9') {
+            buf_printf(out, "${%c}", next);
+            i++;
+        } else if (c == '\\' && next == 'g' && i + 2 < replacement.len &&
+                   replacement.ptr[i + 2] == '<') {
+            ptrdiff_t end = slice_find_char(slice_from(replacement, i + 3), '>');
+            if (end < 0)
+                continue;
+            buf_printf(out, "${%.*s}", (int)end, replacement.ptr + i + 3);
+            i += 3 + (size_t)end;
+        } else if (c == '\\' && next == '\\') {
+            buf_append_char(out, '\\');
+            i++;
+        } else {
+            buf_append_char(out, c);
+        }
+    }
+}

@@ -53,6 +53,9 @@ void text_regex_expand(const struct text_regex *re, struct slice template,
 void text_regex_replace_all(const struct text_regex *re, struct slice text, struct slice template,
                             size_t output_max, struct buf *out);
 
+/* Appends a replacement of Python's re.sub (\1, \g<name>, \\) as a template of those above. */
+void text_regex_template_from_python(struct slice replacement, struct buf *out);
+
 /* --- what an index wants to know; anchored expressions only --- */
 /* The expression matches exactly these literals ("a", "a|b|c"): *out_count of them, or 0 when it is
  * not of that kind. */

@@ -53,7 +53,7 @@ static void test_version_2(void **state)
         "\"debug\":true,\"shared\":true,\"unknown\":[{}]}]",
         "{\"resourceSpans\":[" RESOURCE(
             "shop") "{" ID16 "\"spanId\":\"0000000000000002\",\"parentSpanId\":"
-                             "\"0000000000000003\",\"name\":\"get\","
+                    "\"0000000000000003\",\"name\":\"get\","
                     "\"kind\":3,\"startTimeUnixNano\":\"5000\",\"endTimeUnixNano\":\"12000\","
                     "\"attributes\":[" ATTR("a", "stringValue", "\"b\"") "," ATTR("error", "stringValue", "\"no\"") "," ATTR(
                         "network.local.address", "stringValue",
@@ -79,7 +79,7 @@ static void test_version_2(void **state)
         "{\"traceId\":\"1\",\"id\":\"4\",\"name\":null,\"localEndpoint\":{\"serviceName\":\"a\"}}]",
         "{\"resourceSpans\":[" RESOURCE(
             "a") "{" ID16 "\"spanId\":\"0000000000000002\",\"name\":\"\",\"kind\":0,"
-                          "\"startTimeUnixNano\":\"0\","
+                 "\"startTimeUnixNano\":\"0\","
                  "\"endTimeUnixNano\":\"0\"},{" ID16
                  "\"spanId\":\"0000000000000004\",\"name\":\"\",\"kind\":0,"
                  "\"startTimeUnixNano\":\"0\",\"endTimeUnixNano\":\"0\"}]}]}," RESOURCE(
@@ -124,7 +124,7 @@ static void test_damaged_json(void **state)
 
 #define NOTE(us, value, service)                                                                   \
     "{\"timestamp\":" #us ",\"value\":\"" value "\",\"endpoint\":{\"serviceName\":\"" service "\"" \
-                                                                                              "}}"
+    "}}"
 
 /* Both sides of a call in one span: two come of it. */
 static void test_version_1_both_sides(void **state)
@@ -152,32 +152,33 @@ static void test_version_1_both_sides(void **state)
                                                                    "\"}]}]",
         "{\"resourceSpans\":[" RESOURCE(
             "shop") "{" ID16 "\"spanId\":\"0000000000000002\",\"name\":\"get\",\"kind\":3,"
-                             "\"startTimeUnixNano\":\"10000\","
+                    "\"startTimeUnixNano\":\"10000\","
                     "\"endTimeUnixNano\":\"60000\",\"attributes\":[" ATTR("path", "stringValue", "\"/\"") "," ATTR(
                         "peer.service", "stringValue",
                         "\"db\"") "],\"events\":[{\"timeUnixNano\":\"12000\",\"name\":\"mine\"}]}]}"
-                                  "]}," RESOURCE("db") "{" ID16 "\"spanId\":\"0000000000000002\","
-                                                                "\"name\":\"get\",\"kind\":2,"
-                                                                "\"startTimeUnixNano\":\"20000\","
-                                                       "\"endTimeUnixNano\":\"50000\","
-                                                       "\"attributes\":[" ATTR("rows", "stringValue", "\"5\"") "," ATTR(
-                                                           "network.peer.address", "stringValue",
-                                                           "\"10.0.0.9\"") "," ATTR("zipkin.shared",
-                                                                                    "boolValue",
-                                                                                    "true") "],"
-                                                                                            "\"even"
-                                                                                            "ts\":["
-                                                                                            "{\"tim"
-                                                                                            "eUnixN"
-                                                                                            "ano\":"
-                                                                                            "\"2500"
-                                                                                            "0\","
-                                                                                            "\"name"
-                                                                                            "\":"
-                                                                                            "\"wait"
-                                                                                            "\"}]}]"
-                                                                                            "}]}]"
-                                                                                            "}");
+                                  "]}," RESOURCE(
+                                      "db") "{" ID16 "\"spanId\":\"0000000000000002\","
+                                            "\"name\":\"get\",\"kind\":2,"
+                                            "\"startTimeUnixNano\":\"20000\","
+                                            "\"endTimeUnixNano\":\"50000\","
+                                            "\"attributes\":[" ATTR("rows", "stringValue", "\"5\"") "," ATTR(
+                                                "network.peer.address", "stringValue",
+                                                "\"10.0.0.9\"") "," ATTR("zipkin.shared",
+                                                                         "boolValue",
+                                                                         "true") "],"
+                                                                                 "\"even"
+                                                                                 "ts\":["
+                                                                                 "{\"tim"
+                                                                                 "eUnixN"
+                                                                                 "ano\":"
+                                                                                 "\"2500"
+                                                                                 "0\","
+                                                                                 "\"name"
+                                                                                 "\":"
+                                                                                 "\"wait"
+                                                                                 "\"}]}]"
+                                                                                 "}]}]"
+                                                                                 "}");
 }
 
 static void test_version_1_one_side(void **state)
@@ -189,7 +190,7 @@ static void test_version_1_one_side(void **state)
          "[" NOTE(20, "sr", "db") "," NOTE(50, "ss", "db") "]}]",
          "{\"resourceSpans\":[" RESOURCE(
              "db") "{" ID16 "\"spanId\":\"0000000000000002\",\"parentSpanId\":\"0000000000000003\","
-                            "\"name\":\"get\","
+                   "\"name\":\"get\","
                    "\"kind\":2,\"startTimeUnixNano\":\"20000\",\"endTimeUnixNano\":\"50000\","
                    "\"attributes\":[" ATTR("zipkin.shared", "boolValue", "true") "]}]}]}]}");
     /* A message; a span that is local; one that only says whom it called. */
@@ -203,7 +204,7 @@ static void test_version_1_one_side(void **state)
                             "{\"serviceName\":\"w\"}}]}]",
          "{\"resourceSpans\":[" RESOURCE(
              "w") "{" ID16 "\"spanId\":\"0000000000000002\",\"name\":\"m\",\"kind\":5,"
-                           "\"startTimeUnixNano\":\"20000\","
+                  "\"startTimeUnixNano\":\"20000\","
                   "\"endTimeUnixNano\":\"20000\",\"attributes\":[" ATTR(
                       "peer.service", "stringValue",
                       "\"mq\"") "]},{" ID16
@@ -235,7 +236,7 @@ static void test_protobuf(void **state)
     check(DECODE_ZIPKIN_PROTOBUF, buf_slice(&out),
           "{\"resourceSpans\":[" RESOURCE(
               "shop") "{" ID16 "\"spanId\":\"0000000000000002\",\"name\":\"get\",\"kind\":3,"
-                               "\"startTimeUnixNano\":\"5000\","
+                      "\"startTimeUnixNano\":\"5000\","
                       "\"endTimeUnixNano\":\"12000\",\"attributes\":[" ATTR(
                           "network.peer.address", "stringValue",
                           "\"2001:db8:0:0:0:0:0:1\"") "]}]}]}]}");

@@ -84,6 +84,16 @@ def make_whisper(files):
     subprocess.run([PYTHON, "-c", WHISPER], input=json.dumps(files), text=True, check=True)
 
 
+def read_whisper(path, start, end, now):
+    """What whisper.fetch says: {"start", "end", "step", "values"}."""
+    code = "import json, sys, whisper\n" \
+           "(a, b, s), v = whisper.fetch(sys.argv[1], *map(int, sys.argv[2:]))\n" \
+           "print(json.dumps({'start': a, 'end': b, 'step': s, 'values': v}))"
+    out = subprocess.run([PYTHON, "-c", code, path, str(start), str(end), str(now)], capture_output=True, text=True,
+                         check=True)
+    return json.loads(out.stdout)
+
+
 def is_installed():
     return shutil.which("carbon-cache") is not None and os.path.isdir("/usr/lib/python3/dist-packages/graphite")
 
@@ -101,21 +111,22 @@ class Reference:
             f.write(text)
         return path
 
-    def start(self):
+    def start(self, web=True):
         os.makedirs(self.dir + "/whisper", exist_ok=True)
         conf = self.write("carbon.conf", CARBON.format(dir=self.dir, line=self.line, pickle=self.pickle,
                                                        query=self.query))
         self.write("storage-schemas.conf", self.schemas)
         self.write("storage-aggregation.conf", self.aggregation)
         self.write("reference_settings.py", SETTINGS.format(dir=self.dir, query=self.query))
-        web = self.write("web.py", WEB)
+        web_py = self.write("web.py", WEB)
         with open(os.path.join(self.dir, "out.log"), "w") as log:
             for args in (["carbon-cache", f"--config={conf}", "--nodaemon", f"--logdir={self.dir}", "start"],
-                         [PYTHON, web, self.dir, str(self.web)]):
+                         [PYTHON, web_py, self.dir, str(self.web)])[:2 if web else 1]:
                 self.processes.append(subprocess.Popen(args, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                                        cwd=self.dir))
         pt.wait_for("carbon-cache", lambda: self.is_open(self.line))
-        pt.wait_for("graphite-web", lambda: self.is_open(self.web))
+        if web:
+            pt.wait_for("graphite-web", lambda: self.is_open(self.web))
         return self
 
     def is_open(self, port):

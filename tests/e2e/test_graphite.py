@@ -117,6 +117,42 @@ class Graphite(pt.Case):
         for reason in ("fields", "value", "nan", "timestamp", "name", "tags", "size", "pickle"):
             self.assertGreaterEqual(self.s.metric("pharos_carbon_refused_total", f'reason="{reason}"'), 1, reason)
 
+    def test_carbon_rules_and_protobuf(self):
+        write = self.file
+        protobuf, line, http = pt.free_port(), pt.free_port(), pt.free_port()
+        rewrite = write("rewrite.conf", "[pre]\n^old\\.(.*)$ = new.\\1\n[post]\n_sum$ =\n")
+        s = self.server(
+            f"doors.graphite.listen=127.0.0.1:{line}", f"doors.graphite_http.listen=127.0.0.1:{http}",
+            f"doors.graphite_protobuf.listen=127.0.0.1:{protobuf}",
+            f"graphite.blacklist_file={write('blacklist.conf', 'secret')}",
+            f"graphite.whitelist_file={write('whitelist.conf', '^(old|new|web)')}",
+            f"graphite.rewrite_rules_file={rewrite}",
+            "graphite.aggregation_rules_file=%s" % write("aggregation.conf", "all.<what>_sum (1) = sum web*.<what>\n"),
+            data=self.work / "second")
+        self.http = http
+        points = [("old.a.b", 1), ("web1.secret", 2), ("other", 3), ("web1.hits", 10), ("web2.hits", 20)]
+        send(line, "".join(f"{n} {v} {NOW - 60}\n" for n, v in points).encode())
+        # Payload { metrics { metric: "web3.hits" points { timestamp value } } }
+        point = b"\x08" + pt.varint(NOW - 60) + b"\x11" + struct.pack("<d", 30)
+        metric = b"\x0a\x09web3.hits\x12" + pt.varint(len(point)) + point
+        payload = b"\x0a" + pt.varint(len(metric)) + metric
+        send(protobuf, struct.pack(">I", len(payload)) + payload + struct.pack(">I", 3) + b"\xff\xff\xff")
+        pt.wait_for("the aggregate", lambda: 60 in self.points("all.hits").get("all.hits", []))
+        self.assertEqual([v for v in self.points("web3.hits")["web3.hits"] if v], [30])
+        self.assertEqual(sorted(self.points("{old,new,other,web*,all}.**")),
+                         ["all.hits", "new.a.b", "web1.hits", "web2.hits", "web3.hits"])
+        for reason in ("blacklist", "whitelist", "protobuf"):
+            self.assertEqual(s.metric("pharos_carbon_refused_total", f'reason="{reason}"'), 1, reason)
+        # a changed file holds after a reload; a bad one does not, and says where
+        rewrite.write_text("[pre]\n^web9\\. = web8.\n")
+        self.assertEqual(s.post("/-/reload").status, 200)
+        send(line, b"web9.x 5 %d\n" % (NOW - 60))
+        pt.wait_for("the new name", lambda: self.points("web8.x"))
+        rewrite.write_text("[pre]\n^( = x\n")
+        answer = s.post("/-/reload")
+        self.assertEqual(answer.status, 500)
+        self.assertIn("rewrite.conf:2", answer.text)
+
     def test_errors(self):
         for target, words in (("sum(f", "missing"), ("nope(a)", "unknown function: nope"),
                               ("scale(a)", 'Missing required parameter "factor"'),

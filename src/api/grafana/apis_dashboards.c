@@ -55,15 +55,16 @@ static void put_dashboard(struct grafana *g, const struct store_dashboard *d, st
                           bool with_access)
 {
     const struct apis_about about = {.name = d->uid,
-                                .folder = d->folder_uid,
-                                .created_by = d->created_by,
-                                .updated_by = d->updated_by,
-                                .origin = d->origin,
-                                .id = d->id,
-                                .version = d->version,
-                                .created_ns = d->created_ns,
-                                .updated_ns = d->updated_ns};
-    struct slice whole = arena_printf(g->arena, "%s/%.*s", APIS_DASHBOARDS->name, SLICE_FMT(version));
+                                     .folder = d->folder_uid,
+                                     .created_by = d->created_by,
+                                     .updated_by = d->updated_by,
+                                     .origin = d->origin,
+                                     .id = d->id,
+                                     .version = d->version,
+                                     .created_ns = d->created_ns,
+                                     .updated_ns = d->updated_ns};
+    struct slice whole =
+        arena_printf(g->arena, "%s/%.*s", APIS_DASHBOARDS->name, SLICE_FMT(version));
     apis__begin_resource(g, APIS_DASHBOARDS, version);
     apis__put_metadata(g, APIS_DASHBOARDS, &about);
     codec_json_key(&g->w, SLICE("spec"));
@@ -213,7 +214,8 @@ static void apis_dashboard_create(struct grafana *g)
     struct slice version;
     struct apis_given given;
     struct store_dashboard d;
-    if (!apis__check_place(g, APIS_DASHBOARDS, &version) || !apis__read_given(g, APIS_DASHBOARDS, version, &given))
+    if (!apis__check_place(g, APIS_DASHBOARDS, &version) ||
+        !apis__read_given(g, APIS_DASHBOARDS, version, &given))
         return;
     if (given.name.len &&
         !store_dashboard_get(g->catalog, given.name, 0, g->login, g->arena, &d, NULL))
@@ -227,8 +229,8 @@ static void apis_dashboard_update(struct grafana *g)
     struct slice version;
     struct apis_given given;
     struct store_dashboard d;
-    if (!apis__check_place(g, APIS_DASHBOARDS, &version) || !apis__read_given(g, APIS_DASHBOARDS, version, &given) ||
-        !apis__check_name(g, &given))
+    if (!apis__check_place(g, APIS_DASHBOARDS, &version) ||
+        !apis__read_given(g, APIS_DASHBOARDS, version, &given) || !apis__check_name(g, &given))
         return;
     int err = store_dashboard_get(g->catalog, given.name, 0, g->login, g->arena, &d, &g->diag);
     if (err)

@@ -6,14 +6,14 @@
 static void put_folder(struct grafana *g, const struct store_folder *f, struct slice version)
 {
     const struct apis_about about = {.name = f->uid,
-                                .folder = f->parent_uid,
-                                .created_by = f->created_by,
-                                .updated_by = f->updated_by,
-                                .origin = f->origin,
-                                .id = f->id,
-                                .version = f->version,
-                                .created_ns = f->created_ns,
-                                .updated_ns = f->updated_ns};
+                                     .folder = f->parent_uid,
+                                     .created_by = f->created_by,
+                                     .updated_by = f->updated_by,
+                                     .origin = f->origin,
+                                     .id = f->id,
+                                     .version = f->version,
+                                     .created_ns = f->created_ns,
+                                     .updated_ns = f->updated_ns};
     apis__begin_resource(g, APIS_FOLDERS, version);
     apis__put_metadata(g, APIS_FOLDERS, &about);
     codec_json_key(&g->w, SLICE("spec"));
@@ -83,7 +83,8 @@ static void apis_folder_create(struct grafana *g)
     struct slice version;
     struct apis_given given;
     struct store_folder f;
-    if (!apis__check_place(g, APIS_FOLDERS, &version) || !apis__read_given(g, APIS_FOLDERS, version, &given))
+    if (!apis__check_place(g, APIS_FOLDERS, &version) ||
+        !apis__read_given(g, APIS_FOLDERS, version, &given))
         return;
     struct store_folder_save save = {.uid = given.name,
                                      .title =
@@ -104,8 +105,8 @@ static void apis_folder_update(struct grafana *g)
     struct slice version;
     struct apis_given given;
     struct store_folder f;
-    if (!apis__check_place(g, APIS_FOLDERS, &version) || !apis__read_given(g, APIS_FOLDERS, version, &given) ||
-        !apis__check_name(g, &given))
+    if (!apis__check_place(g, APIS_FOLDERS, &version) ||
+        !apis__read_given(g, APIS_FOLDERS, version, &given) || !apis__check_name(g, &given))
         return;
     int err = store_folder_get(g->catalog, given.name, 0, g->arena, &f, &g->diag);
     if (err) {

@@ -10,11 +10,17 @@
 const char *decode_carbon_refusal_name(enum decode_carbon_refusal reason)
 {
     static const char *const names[DECODE_CARBON_REFUSAL_COUNT] = {
-        [DECODE_CARBON_FIELDS] = "fields",    [DECODE_CARBON_NAME] = "name",
-        [DECODE_CARBON_TAGS] = "tags",        [DECODE_CARBON_VALUE] = "value",
-        [DECODE_CARBON_NAN] = "nan",          [DECODE_CARBON_TIMESTAMP] = "timestamp",
-        [DECODE_CARBON_SIZE] = "size",        [DECODE_CARBON_PICKLE] = "pickle",
-        [DECODE_CARBON_PROTOBUF] = "protobuf"};
+        [DECODE_CARBON_FIELDS] = "fields",
+        [DECODE_CARBON_NAME] = "name",
+        [DECODE_CARBON_TAGS] = "tags",
+        [DECODE_CARBON_VALUE] = "value",
+        [DECODE_CARBON_NAN] = "nan",
+        [DECODE_CARBON_TIMESTAMP] = "timestamp",
+        [DECODE_CARBON_SIZE] = "size",
+        [DECODE_CARBON_PICKLE] = "pickle",
+        [DECODE_CARBON_PROTOBUF] = "protobuf",
+        [DECODE_CARBON_BLACKLIST] = "blacklist",
+        [DECODE_CARBON_WHITELIST] = "whitelist"};
     return names[reason];
 }
 
@@ -27,13 +33,15 @@ void decode_carbon_deinit(struct decode_carbon *d)
 void decode_carbon__refuse(struct decode_carbon *d, enum decode_carbon_refusal reason,
                            struct slice what)
 {
-    size_t n = MIN(what.len, sizeof(d->example) - 1);
+    struct slice shown = d->line.ptr ? d->line : what;
+    char *to = d->example[reason];
+    size_t n = MIN(shown.len, sizeof(d->example[reason]) - 1);
     d->refused[reason]++;
     for (size_t i = 0; i < n; i++)
-        d->example[i] = (unsigned char)what.ptr[i] < 0x20 || (unsigned char)what.ptr[i] >= 0x7f
-                            ? '?'
-                            : what.ptr[i];
-    d->example[n] = 0;
+        to[i] = (unsigned char)shown.ptr[i] < 0x20 || (unsigned char)shown.ptr[i] >= 0x7f
+                    ? '?'
+                    : shown.ptr[i];
+    to[n] = 0;
 }
 
 /* --- names --- */
@@ -114,8 +122,9 @@ bad:
     return false;
 }
 
-bool decode_carbon__series(struct decode_carbon *d, struct slice name,
-                           struct data_metric_batch *out, uint32_t *series)
+/* False: refused and counted. */
+static bool series_of(struct decode_carbon *d, struct slice name, struct data_metric_batch *out,
+                      uint32_t *series)
 {
     if (!is_ascii(name) && !codec_utf8_valid(name)) {
         decode_carbon__refuse(d, DECODE_CARBON_NAME, name);
@@ -142,9 +151,10 @@ bool decode_carbon__series(struct decode_carbon *d, struct slice name,
     return true;
 }
 
-void decode_carbon__point(struct decode_carbon *d, struct slice name, uint32_t series, double ts,
-                          double value, struct data_metric_batch *out)
+void decode_carbon__take(struct decode_carbon *d, struct slice name, double ts, double value,
+                         struct data_metric_batch *out)
 {
+    uint32_t series;
     if (isnan(value)) {
         decode_carbon__refuse(d, DECODE_CARBON_NAN, name);
         return;
@@ -154,6 +164,16 @@ void decode_carbon__point(struct decode_carbon *d, struct slice name, uint32_t s
         return;
     }
     int64_t seconds = ts == -1 ? d->now_ns / NS_PER_SEC : (int64_t)floor(ts);
+    if (d->filter) {
+        int verdict = d->filter(d->filter_ctx, &name, seconds, value);
+        if (verdict != DECODE_CARBON_TAKE) {
+            if (verdict >= 0)
+                decode_carbon__refuse(d, (enum decode_carbon_refusal)verdict, name);
+            return;
+        }
+    }
+    if (!series_of(d, name, out, &series))
+        return;
     data_metric_batch_add_sample(out, series, seconds * NS_PER_SEC, value);
     d->points++;
 }
@@ -204,11 +224,10 @@ static bool timestamp(struct slice s, double *out)
     return true;
 }
 
-void decode_carbon_line(struct decode_carbon *d, struct slice line, struct data_metric_batch *out)
+static void take_line(struct decode_carbon *d, struct slice line, struct data_metric_batch *out)
 {
     struct slice rest = line, name = field(&rest), value = field(&rest), ts = field(&rest);
     double v, t;
-    uint32_t series;
     if (!name.len)
         return; /* an empty line is no point */
     if (line.len > DECODE_CARBON_LINE_MAX) {
@@ -219,15 +238,19 @@ void decode_carbon_line(struct decode_carbon *d, struct slice line, struct data_
         decode_carbon__refuse(d, DECODE_CARBON_FIELDS, line);
         return;
     }
-    if (!number(value, &v)) {
+    if (!number(value, &v))
         decode_carbon__refuse(d, DECODE_CARBON_VALUE, line);
-    } else if (isnan(v)) {
-        decode_carbon__refuse(d, DECODE_CARBON_NAN, line);
-    } else if (!timestamp(ts, &t) || !(t >= -1 && t < 9.2e9)) {
+    else if (!timestamp(ts, &t))
         decode_carbon__refuse(d, DECODE_CARBON_TIMESTAMP, line);
-    } else if (decode_carbon__series(d, name, out, &series)) {
-        decode_carbon__point(d, name, series, t, v, out);
-    }
+    else
+        decode_carbon__take(d, name, t, v, out);
+}
+
+void decode_carbon_line(struct decode_carbon *d, struct slice line, struct data_metric_batch *out)
+{
+    d->line = line;
+    take_line(d, line, out);
+    d->line = (struct slice){NULL, 0};
 }
 
 size_t decode_carbon_lines(struct decode_carbon *d, struct slice bytes, bool end,
@@ -255,15 +278,12 @@ static bool protobuf_metric(struct decode_carbon *d, struct slice bytes,
     struct codec_pb_reader r = codec_pb_reader(bytes);
     struct codec_pb_field f;
     struct slice name = {NULL, 0};
-    uint32_t series;
     while (codec_pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == CODEC_PB_BYTES)
             name = f.bytes;
     }
     if (r.failed)
         return false;
-    if (!decode_carbon__series(d, name, out, &series))
-        return true;
     r = codec_pb_reader(bytes);
     while (codec_pb_next(&r, &f)) {
         if (f.number != 2 || f.wire != CODEC_PB_BYTES)
@@ -279,7 +299,7 @@ static bool protobuf_metric(struct decode_carbon *d, struct slice bytes,
         }
         if (p.failed)
             return false;
-        decode_carbon__point(d, name, series, ts, value, out);
+        decode_carbon__take(d, name, ts, value, out);
     }
     return true;
 }

@@ -21,6 +21,8 @@ enum decode_carbon_refusal {
     DECODE_CARBON_SIZE,      /* a line or frame over the limit */
     DECODE_CARBON_PICKLE,    /* an opcode that is not data, or damage */
     DECODE_CARBON_PROTOBUF,  /* damage */
+    DECODE_CARBON_BLACKLIST, /* by the filter */
+    DECODE_CARBON_WHITELIST, /* the same */
     DECODE_CARBON_REFUSAL_COUNT
 };
 /* "fields", "name", ... for counters. */
@@ -29,13 +31,21 @@ const char *decode_carbon_refusal_name(enum decode_carbon_refusal reason);
 #define DECODE_CARBON_EXAMPLE  120
 #define DECODE_CARBON_LINE_MAX 65536
 
+#define DECODE_CARBON_TAKE -1 /* of a filter: take the point */
+#define DECODE_CARBON_DROP -2 /* without a word */
+
 /* Reused from chunk to chunk; one thread. Zero it before the first use. */
 struct decode_carbon {
+    /* Asked about every point before it is taken; may be NULL. It may give another name, which
+     * lives until it is asked again. Returns one of the two above or a refusal. */
+    int (*filter)(void *ctx, struct slice *name, int64_t ts_s, double value);
+    void *filter_ctx;
     int64_t now_ns; /* what timestamp -1 means */
     size_t points;  /* taken since the caller set it to 0 */
     size_t refused[DECODE_CARBON_REFUSAL_COUNT];
-    /* The last line or name refused, cut; for people who look for its sender. */
-    char example[DECODE_CARBON_EXAMPLE];
+    /* The last line or name refused for each reason, cut; for people who look for its sender. */
+    char example[DECODE_CARBON_REFUSAL_COUNT][DECODE_CARBON_EXAMPLE];
+    struct slice line; /* being decoded, ptr NULL in frames */
     struct data_labels_builder labels;
     struct buf name;
 };
@@ -58,10 +68,8 @@ int decode_carbon_protobuf(struct decode_carbon *d, struct slice frame,
 /* Shared by the three. */
 void decode_carbon__refuse(struct decode_carbon *d, enum decode_carbon_refusal reason,
                            struct slice what);
-/* The series of a name; false: refused and counted. */
-bool decode_carbon__series(struct decode_carbon *d, struct slice name,
-                           struct data_metric_batch *out, uint32_t *series);
-void decode_carbon__point(struct decode_carbon *d, struct slice name, uint32_t series, double ts,
-                          double value, struct data_metric_batch *out);
+/* One point, checked and filtered. */
+void decode_carbon__take(struct decode_carbon *d, struct slice name, double ts, double value,
+                         struct data_metric_batch *out);
 
 #endif

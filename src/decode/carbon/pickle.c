@@ -337,7 +337,6 @@ static void take_point(struct machine *m, uint32_t at, struct data_metric_batch 
     const struct node *pair = &n[at], *inner;
     struct decode_carbon *d = m->d;
     double ts, value;
-    uint32_t series;
     if (pair->kind != SEQUENCE || pair->count != 2 || n[pair->items[0]].kind != TEXT ||
         (inner = &n[pair->items[1]])->kind != SEQUENCE || inner->count != 2) {
         decode_carbon__refuse(d, DECODE_CARBON_FIELDS,
@@ -350,8 +349,8 @@ static void take_point(struct machine *m, uint32_t at, struct data_metric_batch 
         decode_carbon__refuse(d, DECODE_CARBON_VALUE, name);
     else if (!as_number(&n[inner->items[0]], &ts))
         decode_carbon__refuse(d, DECODE_CARBON_TIMESTAMP, name);
-    else if (decode_carbon__series(d, name, out, &series))
-        decode_carbon__point(d, name, series, ts, value, out);
+    else
+        decode_carbon__take(d, name, ts, value, out);
 }
 
 int decode_carbon_pickle(struct decode_carbon *d, struct slice frame, struct data_metric_batch *out)

@@ -1,12 +1,15 @@
 #include "input/carbon/carbon.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/counter.h"
 #include "base/log.h"
 #include "decode/carbon/carbon.h"
+#include "input/carbon/filter.h"
 #include "input/connection.h"
+#include "input/senders.h"
 #include "pipe/kit.h"
 
 #define FRAME_MAX        (8u << 20)
@@ -29,6 +32,8 @@ static struct counter refused[DECODE_CARBON_REFUSAL_COUNT] = {
     [DECODE_CARBON_SIZE] = REFUSED("size"),
     [DECODE_CARBON_PICKLE] = REFUSED("pickle"),
     [DECODE_CARBON_PROTOBUF] = REFUSED("protobuf"),
+    [DECODE_CARBON_BLACKLIST] = REFUSED("blacklist"),
+    [DECODE_CARBON_WHITELIST] = REFUSED("whitelist"),
 };
 static struct counter points[] = {
     [INPUT_CARBON_LINES] = {.name = "pharos_carbon_points_total",
@@ -42,6 +47,14 @@ static struct counter points[] = {
                                .labels = "protocol=\"protobuf\""},
 };
 
+/* The last one refused for a reason. */
+struct refusal {
+    int64_t count, at_ns;
+    char example[DECODE_CARBON_EXAMPLE], sender[64];
+};
+
+#define NAMES_SHOWN 50
+
 struct input_carbon {
     struct input_env env;
     enum input_carbon_kind kind;
@@ -49,8 +62,15 @@ struct input_carbon {
     size_t line_max, frame_max;
     struct net_stream_server *tcp;
     struct net_udp *udp;
-    struct pipe_kits *kits; /* their decoders are decode_carbon */
+    struct input_carbon_filter *filter; /* may be NULL */
+    struct pipe_kits *kits;             /* their decoders are struct decoder */
     _Atomic int64_t reported_ns;
+    struct input_senders *senders;
+    pthread_mutex_t lock; /* of what follows */
+    int64_t points, chunks, last_ns;
+    struct refusal refusals[DECODE_CARBON_REFUSAL_COUNT];
+    char names[NAMES_SHOWN][100]; /* seen lately, a ring */
+    size_t name_at;
 };
 
 struct connection {
@@ -60,24 +80,75 @@ struct connection {
     size_t skip;    /* bytes of a frame that is too large */
 };
 
+struct decoder {
+    struct decode_carbon decode; /* first: a kit's decoder is it */
+    struct carbon_scratch scratch;
+};
+
 static void deinit_decoder(void *decoder)
 {
-    decode_carbon_deinit(decoder);
+    struct decoder *d = decoder;
+    decode_carbon_deinit(&d->decode);
+    carbon_scratch_deinit(&d->scratch);
 }
 
 static struct pipe_kit *take_kit(struct input_carbon *c)
 {
     struct pipe_kit *kit = pipe_kit_take(c->kits, SLICE(""));
-    ((struct decode_carbon *)kit->decoder)->now_ns = c->env.os->ops->now_ns(c->env.os);
+    struct decoder *d = kit->decoder;
+    d->decode.now_ns = c->env.os->ops->now_ns(c->env.os);
+    carbon_scratch_begin(&d->scratch, c->filter, &d->decode);
     return kit;
 }
 
-static void report(struct input_carbon *c, const struct decode_carbon *d)
+/* One name a chunk, so that it costs nothing. */
+static void note_name(struct input_carbon *c, const struct data_metric_batch *b)
 {
+    struct arena *arena = arena_new(512, NULL);
+    struct data_labels labels;
+    if (!data_labels_decode(b->series.items[b->series.len - 1].key, arena, &labels)) {
+        struct slice name =
+            slice_first(data_labels_get(labels, SLICE(DATA_METRIC_NAME)), sizeof(c->names[0]) - 1);
+        bool known = false;
+        for (size_t i = 0; i < NAMES_SHOWN && !known; i++)
+            known = slice_eq_cstr(name, c->names[i]);
+        if (!known)
+            snprintf(c->names[c->name_at++ % NAMES_SHOWN], sizeof(c->names[0]), "%.*s",
+                     SLICE_FMT(name));
+    }
+    arena_free(arena);
+}
+
+static int64_t note(struct input_carbon *c, const struct pipe_kit *kit, const char *peer)
+{
+    const struct decode_carbon *d = kit->decoder;
     int64_t total = 0;
+    pthread_mutex_lock(&c->lock);
+    c->points += (int64_t)d->points;
+    c->chunks++;
+    c->last_ns = d->now_ns;
+    for (int i = 0; i < DECODE_CARBON_REFUSAL_COUNT; i++) {
+        struct refusal *r = &c->refusals[i];
+        if (!d->refused[i])
+            continue;
+        total += (int64_t)d->refused[i];
+        r->count += (int64_t)d->refused[i];
+        r->at_ns = d->now_ns;
+        snprintf(r->example, sizeof(r->example), "%s", d->example[i]);
+        snprintf(r->sender, sizeof(r->sender), "%s", peer);
+    }
+    if (kit->metrics->series.len)
+        note_name(c, kit->metrics);
+    pthread_mutex_unlock(&c->lock);
+    if (d->points || total)
+        input_senders_add(c->senders, peer, (int64_t)d->points, total, d->now_ns);
+    return total;
+}
+
+static void report(struct input_carbon *c, const struct decode_carbon *d, int64_t total)
+{
     int last = -1;
     for (int i = 0; i < DECODE_CARBON_REFUSAL_COUNT; i++) {
-        total += (int64_t)d->refused[i];
         if (d->refused[i]) {
             counter_add(&refused[i], (int64_t)d->refused[i]);
             last = i;
@@ -91,15 +162,16 @@ static void report(struct input_carbon *c, const struct decode_carbon *d)
     if (due)
         LOG_WARN("carbon", "points refused (told once a minute)", LOG_STR("door", c->name),
                  LOG_STR("reason", decode_carbon_refusal_name((enum decode_carbon_refusal)last)),
-                 LOG_STR("example", d->example), LOG_INT("count", total));
+                 LOG_STR("example", d->example[last]), LOG_INT("count", total));
 }
 
 /* Counts what was decoded and makes the kit ready for the next chunk. */
-static void give_kit(struct input_carbon *c, struct pipe_kit *kit)
+static void give_kit(struct input_carbon *c, struct pipe_kit *kit, const char *peer)
 {
     struct decode_carbon *d = kit->decoder;
+    carbon_scratch_end(&((struct decoder *)kit->decoder)->scratch);
     counter_add(&points[c->kind], (int64_t)d->points);
-    report(c, d);
+    report(c, d, note(c, kit, peer));
     d->points = 0;
     memset(d->refused, 0, sizeof(d->refused));
     pipe_kit_give(c->kits, kit);
@@ -167,12 +239,14 @@ static size_t on_bytes(struct net_stream *s, struct slice bytes, bool end, void 
     struct input_carbon *c = ctx;
     struct connection *conn = net_stream_state(s);
     struct pipe_kit *k = take_kit(c);
+    char peer[64]; /* a frame that is none closes the connection */
+    snprintf(peer, sizeof(peer), "%s", net_stream_peer(s));
     size_t taken = c->kind == INPUT_CARBON_LINES ? take_lines(conn, k, bytes, end)
                                                  : take_frames(conn, k, bytes);
     /* The sink counts what failed; there is nobody to tell. */
     if (k->metrics->sample_ts.len)
         input_connection_metrics(&conn->base, c->env.sink, k->metrics, NULL, NULL);
-    give_kit(c, k);
+    give_kit(c, k, peer);
     return taken;
 }
 
@@ -183,20 +257,28 @@ static size_t on_overflow(struct net_stream *s, struct slice bytes, void *ctx)
     struct pipe_kit *k = take_kit(c);
     decode_carbon__refuse(k->decoder, DECODE_CARBON_SIZE, bytes);
     conn->skip_line = true;
-    give_kit(c, k);
+    give_kit(c, k, net_stream_peer(s));
     return bytes.len;
 }
 
 static void on_batch(size_t socket, const struct net_datagram *datagrams, size_t count, void *ctx)
 {
     struct input_carbon *c = ctx;
-    struct pipe_kit *k = take_kit(c);
     (void)socket;
-    for (size_t i = 0; i < count; i++)
-        decode_carbon_lines(k->decoder, datagrams[i].bytes, !datagrams[i].cut, k->metrics);
-    if (k->metrics->sample_ts.len)
-        c->env.sink->metrics(c->env.sink, k->metrics, NULL, NULL);
-    give_kit(c, k);
+    /* Datagrams of one sender after the other share a batch. */
+    for (size_t i = 0; i < count;) {
+        struct pipe_kit *k = take_kit(c);
+        char peer[64], other[64];
+        net_datagram_peer(&datagrams[i], peer, sizeof(peer));
+        do {
+            decode_carbon_lines(k->decoder, datagrams[i].bytes, !datagrams[i].cut, k->metrics);
+            if (++i < count)
+                net_datagram_peer(&datagrams[i], other, sizeof(other));
+        } while (i < count && strcmp(peer, other) == 0);
+        if (k->metrics->sample_ts.len)
+            c->env.sink->metrics(c->env.sink, k->metrics, NULL, NULL);
+        give_kit(c, k, peer);
+    }
 }
 
 int input_carbon_start(const struct input_env *env, const struct input_carbon_config *config,
@@ -205,10 +287,13 @@ int input_carbon_start(const struct input_env *env, const struct input_carbon_co
     struct input_carbon *c = mem_calloc(1, sizeof(*c));
     c->env = *env;
     c->kind = config->kind;
+    c->filter = config->filter;
     c->line_max = config->line_bytes_max ? config->line_bytes_max : DECODE_CARBON_LINE_MAX;
     c->frame_max = config->frame_bytes_max ? config->frame_bytes_max : FRAME_MAX;
     snprintf(c->name, sizeof(c->name), "%s", config->name);
-    c->kits = pipe_kits_new(PIPE_KIT_METRICS, sizeof(struct decode_carbon), deinit_decoder);
+    c->senders = input_senders_new(0);
+    pthread_mutex_init(&c->lock, NULL);
+    c->kits = pipe_kits_new(PIPE_KIT_METRICS, sizeof(struct decoder), deinit_decoder);
     counter_register(refused, ARRAY_LEN(refused));
     counter_register(points, ARRAY_LEN(points));
     bool lines = config->kind == INPUT_CARBON_LINES;
@@ -247,5 +332,103 @@ void input_carbon_stop(struct input_carbon *c)
     net_udp_stop(c->udp);
     net_stream_server_stop(c->tcp);
     pipe_kits_free(c->kits);
+    input_senders_free(c->senders);
+    pthread_mutex_destroy(&c->lock);
     mem_free(c);
+}
+
+/* --- what the API shows --- */
+
+static const char *expected(enum decode_carbon_refusal reason)
+{
+    static const char *const texts[DECODE_CARBON_REFUSAL_COUNT] = {
+        [DECODE_CARBON_FIELDS] = "a line has three fields: name, value, timestamp",
+        [DECODE_CARBON_NAME] = "a name is UTF-8 and not only dots",
+        [DECODE_CARBON_TAGS] = "tags are ;tag=value, each once, without ;!^= in the tag",
+        [DECODE_CARBON_VALUE] = "a value is a decimal number",
+        [DECODE_CARBON_NAN] = "a value is not NaN",
+        [DECODE_CARBON_TIMESTAMP] = "a timestamp is in seconds since 1970, or -1 for now",
+        [DECODE_CARBON_SIZE] = "a line has at most 64 KiB, a frame 8 MiB",
+        [DECODE_CARBON_PICKLE] = "a pickle holds lists, tuples, texts and numbers only",
+        [DECODE_CARBON_PROTOBUF] = "a frame is a Payload of carbon.proto",
+        [DECODE_CARBON_BLACKLIST] = "graphite.blacklist_file matches the name",
+        [DECODE_CARBON_WHITELIST] = "graphite.whitelist_file does not match the name"};
+    return texts[reason];
+}
+
+void input_carbon_look(struct input_carbon *const *all, size_t count, struct codec_json_writer *w)
+{
+    static const char *const kinds[] = {"line", "pickle", "protobuf"};
+    int64_t points_all = 0, last = 0;
+    struct refusal refusals[DECODE_CARBON_REFUSAL_COUNT] = {0};
+    codec_json_begin_object(w);
+    codec_json_put_bool(w, "receiving", true);
+    codec_json_key(w, SLICE("listeners"));
+    codec_json_begin_array(w);
+    for (size_t i = 0; i < count; i++) {
+        struct input_carbon *c = all[i];
+        if (!c)
+            continue;
+        pthread_mutex_lock(&c->lock);
+        points_all += c->points;
+        last = MAX(last, c->last_ns);
+        codec_json_begin_object(w);
+        codec_json_put_string(w, "kind", slice_cstr(kinds[c->kind]));
+        codec_json_put_int(w, "port", input_carbon_port(c));
+        codec_json_put_int(w, "points", c->points);
+        if (c->udp) {
+            struct net_udp_stats stats = net_udp_stats(c->udp);
+            codec_json_put_int(w, "datagrams", stats.datagrams);
+            codec_json_put_int(w, "dropped_by_kernel", stats.dropped);
+            codec_json_put_int(w, "cut", stats.cut);
+        }
+        codec_json_end_object(w);
+        for (int k = 0; k < DECODE_CARBON_REFUSAL_COUNT; k++) {
+            int64_t total = refusals[k].count + c->refusals[k].count;
+            if (c->refusals[k].at_ns > refusals[k].at_ns)
+                refusals[k] = c->refusals[k];
+            refusals[k].count = total;
+        }
+        pthread_mutex_unlock(&c->lock);
+    }
+    codec_json_end_array(w);
+    codec_json_put_int(w, "points", points_all);
+    codec_json_put_int(w, "last_message_ms", last / NS_PER_MS);
+    codec_json_key(w, SLICE("refused"));
+    codec_json_begin_array(w);
+    for (int k = 0; k < DECODE_CARBON_REFUSAL_COUNT; k++) {
+        if (!refusals[k].count)
+            continue;
+        codec_json_begin_object(w);
+        codec_json_put_string(
+            w, "reason", slice_cstr(decode_carbon_refusal_name((enum decode_carbon_refusal)k)));
+        codec_json_put_string(w, "expected", slice_cstr(expected((enum decode_carbon_refusal)k)));
+        codec_json_put_int(w, "total", refusals[k].count);
+        codec_json_put_string(w, "example", slice_cstr(refusals[k].example));
+        codec_json_put_string(w, "sender", slice_cstr(refusals[k].sender));
+        codec_json_put_int(w, "at_ms", refusals[k].at_ns / NS_PER_MS);
+        codec_json_end_object(w);
+    }
+    codec_json_end_array(w);
+    codec_json_key(w, SLICE("senders"));
+    codec_json_begin_array(w);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i])
+            input_senders_look(all[i]->senders, kinds[all[i]->kind], 20, w);
+    }
+    codec_json_end_array(w);
+    codec_json_key(w, SLICE("names_seen"));
+    codec_json_begin_array(w);
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i])
+            continue;
+        pthread_mutex_lock(&all[i]->lock);
+        for (size_t k = 0; k < NAMES_SHOWN; k++) {
+            if (all[i]->names[k][0])
+                codec_json_string(w, slice_cstr(all[i]->names[k]));
+        }
+        pthread_mutex_unlock(&all[i]->lock);
+    }
+    codec_json_end_array(w);
+    codec_json_end_object(w);
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "input/statsd/statsd_priv.h"
+#include "os/file.h"
 
 #define DATAGRAM_BYTES_MAX 65535
 #define MAPPING_BYTES_MAX  (16 << 20)
@@ -272,24 +273,11 @@ static void stop_timer(void *arg)
 static int read_mapping(const char *path, struct input_statsd *s, struct statsd_mapping **out,
                         struct diag *diag)
 {
-    struct os *os = s->env.os;
-    struct os_file *file = NULL;
     struct buf text = {0};
-    uint64_t size = 0;
     if (!path[0])
         return statsd__mapping_parse(SLICE(""), out, diag);
-    int err = os->ops->open(os, path, OS_READ, &file, diag);
-    if (!err)
-        err = os->ops->size(file, &size, diag);
-    if (!err && size > MAPPING_BYTES_MAX)
-        err = diag_set(diag, ERR_LIMIT, "%s is larger than 16 MiB", path);
-    if (!err && size) {
-        err = os->ops->read_at(file, 0, buf_reserve(&text, size), size, diag);
-        text.len = size;
-    }
-    if (file)
-        os->ops->close(file);
-    if (!err && !size)
+    int err = os_file_read(s->env.os, path, MAPPING_BYTES_MAX, &text, diag);
+    if (!err && !text.len)
         err = diag_set(diag, ERR_INVALID, "the file is empty; mappings: is expected");
     if (!err)
         err = statsd__mapping_parse(buf_slice(&text), out, diag);

@@ -51,6 +51,8 @@ struct graphite_run {
     double *stack_total; /* of stacked() */
     size_t stack_count;
     uint64_t random;
+    struct hash128 step_times; /* times whose step is step_s; zero = none */
+    int64_t step_s;
 };
 
 #define GRAPHITE__ARGS_MAX 8

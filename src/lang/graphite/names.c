@@ -188,27 +188,7 @@ struct slice graphite__sub(struct graphite_run *x, const struct text_regex *re,
                            struct slice replacement, struct slice text)
 {
     struct buf template = {0}, out = {0};
-    for (size_t i = 0; i < replacement.len; i++) {
-        char c = replacement.ptr[i], next = i + 1 < replacement.len ? replacement.ptr[i + 1] : 0;
-        if (c == '$') {
-            buf_append_cstr(&template, "$$");
-        } else if (c == '\\' && next >= '0' && next <= '9') {
-            buf_printf(&template, "${%c}", next);
-            i++;
-        } else if (c == '\\' && next == 'g' && i + 2 < replacement.len &&
-                   replacement.ptr[i + 2] == '<') {
-            ptrdiff_t end = slice_find_char(slice_from(replacement, i + 3), '>');
-            if (end < 0)
-                continue;
-            buf_printf(&template, "${%.*s}", (int)end, replacement.ptr + i + 3);
-            i += 3 + (size_t)end;
-        } else if (c == '\\' && next == '\\') {
-            buf_append_char(&template, '\\');
-            i++;
-        } else {
-            buf_append_char(&template, c);
-        }
-    }
+    text_regex_template_from_python(replacement, &template);
     text_regex_replace_all(re, text, buf_slice(&template), text.len * 16 + 65536, &out);
     struct slice s = arena_slice(x->arena, buf_slice(&out));
     buf_deinit(&template);

@@ -145,6 +145,16 @@ export const PAGES: Page[] = [
     page: () => import('../pages/status/StatusPage'),
     lazy: true,
   },
+  {
+    path: '/inputs',
+    title: 'Inputs',
+    icon: 'status',
+    key: 'i',
+    words: 'graphite carbon statsd senders refused names rates lines',
+    time: false,
+    page: () => import('../pages/inputs/InputsPage'),
+    lazy: true,
+  },
 ];
 
 export function pageFor(path: string): Page | undefined {

@@ -7,6 +7,7 @@ import { isAbort, prom, type Target } from '../../api/prom';
 import { fetchStatus, type Door, type Limit, type Refusal, type Status } from '../../api/status';
 import { Card, Failure, Panel } from '../../chart/Panel';
 import { format, formatAgo, formatSpan, type Unit } from '../../format/units';
+import { Figure } from '../../shell/Figure';
 import { Icon } from '../../shell/icons';
 import { Snippet } from '../../shell/Snippet';
 import { formatInstant } from '../../time/grammar';
@@ -14,16 +15,6 @@ import { zone } from '../../time/state';
 import { Outputs } from './Outputs';
 import { doorSnippets } from './snippets';
 import './status.css';
-
-function Figure({ label, value, note }: { label: string; value: string; note?: string }) {
-  return (
-    <div class="figure">
-      <span class="figure-label">{label}</span>
-      <span class="figure-value num">{value}</span>
-      {note && <span class="dim cut">{note}</span>}
-    </div>
-  );
-}
 
 const DOOR_TAG = { open: 'good', off: '', failed: 'bad' } as const;
 
