@@ -103,7 +103,7 @@ static int read_all(const struct server_config *config, struct server_rules_next
                     struct arena *arena, struct diag *diag)
 {
     struct server_prometheus_yml yml;
-    struct alert_rules_options options;
+    struct alert_rules_options options = {0};
     struct server_rule_patterns patterns;
     int err = server_prometheus_yml_read(config, true, arena, &yml, diag);
     if (!err)
