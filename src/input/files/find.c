@@ -289,7 +289,9 @@ static void find_old(struct input_files *f)
         struct files_record *r = &f->old.records.items[i];
         struct stat st;
         const struct files_spec *spec = NULL;
-        if (r->is_gone)
+        uint64_t key[2] = {r->dev, r->ino};
+        /* Most were found where they were. */
+        if (r->is_gone || map_get(f->by_inode, slice_make(key, sizeof(key))))
             continue;
         for (size_t k = 0; k < f->config->specs.len && !spec; k++) {
             if (files__spec_takes(&f->config->specs.items[k], slice_cstr(r->stream_path)) ||

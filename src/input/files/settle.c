@@ -9,6 +9,26 @@
 #define PRINT_SURE      256              /* bytes that are no coincidence */
 #define LAST_LINE_MAX   65536
 
+/* The first bytes of the file in hand, and the hashes of their begins that were asked for: there
+ * may be thousands of others to compare with. */
+struct begin {
+    struct slice bytes;
+    bool is_fresh; /* it was written to a moment ago */
+    bool is_known[FILES_PRINT_MAX + 1];
+    uint64_t hashes[FILES_PRINT_MAX + 1];
+};
+
+static bool begins_as(struct begin *b, struct files_print print)
+{
+    if (b->bytes.len < print.len)
+        return false;
+    if (!b->is_known[print.len]) {
+        b->is_known[print.len] = true;
+        b->hashes[print.len] = files__print_of(slice_first(b->bytes, print.len)).hash;
+    }
+    return b->hashes[print.len] == print.hash;
+}
+
 struct files_record files__record_of(const struct files_tail *t, int64_t now_ns)
 {
     return (struct files_record){.dev = t->dev,
@@ -44,14 +64,14 @@ static bool same_dir(const char *a, const char *b)
 }
 
 /* Followed before a restart, by its inode. */
-static bool was_followed(struct input_files *f, struct files_tail *t, struct slice begin)
+static bool was_followed(struct input_files *f, struct files_tail *t, struct begin *begin)
 {
     for (size_t i = 0; i < f->old.records.len; i++) {
         struct files_record *r = &f->old.records.items[i];
         if (r->is_gone || r->dev != t->dev || r->ino != t->ino)
             continue;
         bool other_birth = r->birth_ns && t->birth_ns && r->birth_ns != t->birth_ns;
-        if (other_birth || (t->archive && !files__print_matches(r->print, begin))) {
+        if (other_birth || (t->archive && !begins_as(begin, r->print))) {
             r->is_gone = true; /* the number is another file's now */
             continue;
         }
@@ -63,14 +83,14 @@ static bool was_followed(struct input_files *f, struct files_tail *t, struct sli
 }
 
 /* What was read of a file that is gone now. */
-static bool was_other(struct input_files *f, struct files_tail *t, struct slice begin)
+static bool was_other(struct input_files *f, struct files_tail *t, struct begin *begin)
 {
     for (size_t i = 0; i < f->old.records.len; i++) {
         struct files_record *r = &f->old.records.items[i];
         bool related = slice_starts_with(slice_cstr(t->path), slice_cstr(r->path)) ||
                        slice_starts_with(slice_cstr(t->path), slice_cstr(r->stream_path));
         if (!r->pos || !r->print.len || (r->print.len < PRINT_SURE && !related) ||
-            !files__print_matches(r->print, begin))
+            !begins_as(begin, r->print))
             continue;
         if (!t->archive && (t->size < r->pos || !files__mark_matches(t->fd, r->pos, r->mark)))
             continue;
@@ -82,24 +102,35 @@ static bool was_other(struct input_files *f, struct files_tail *t, struct slice 
     return false;
 }
 
+/* The copy's name begins as the original's does: app.log.1, app.log-20240102, app-20240102.log. */
+static bool is_named_after(const char *copy, const char *original)
+{
+    struct slice c = slice_from(slice_cstr(copy), files__dir_of(copy).len),
+                 o = slice_from(slice_cstr(original), files__dir_of(original).len);
+    const char *dot = strrchr(o.ptr, '.');
+    if (dot && dot > o.ptr + 1)
+        o.len = (size_t)(dot - o.ptr);
+    return slice_starts_with(c, o);
+}
+
 /* What is there of `t` is the begin of `o`: a copy, whole up to where that was read or still being
  * made. An archive is one when its text begins as `o` does. */
 static bool is_copy(struct input_files *f, struct files_tail *t, struct files_tail *o,
-                    struct slice begin)
+                    struct begin *begin)
 {
     char bytes[FILES_PRINT_MAX];
-    if (begin.len >= o->print.len) {
-        if (!files__print_matches(o->print, begin))
-            return false;
-        return t->archive || t->size < o->pos || files__mark_matches(t->fd, o->pos, o->mark);
-    }
-    return !t->archive && files__tail_open(f, o) &&
+    if (begin->bytes.len >= o->print.len)
+        return begins_as(begin, o->print) &&
+               (t->archive || t->size < o->pos || files__mark_matches(t->fd, o->pos, o->mark));
+    /* To compare with less than was hashed, the other has to be read: only where it may be. */
+    return !t->archive && begin->is_fresh && is_named_after(t->path, o->stream_path) &&
+           files__tail_open(f, o) &&
            slice_starts_with(slice_make(bytes, files__begin_of(o->fd, CODEC_ARCHIVE_NONE, bytes)),
-                             begin);
+                             begin->bytes);
 }
 
 static struct files_tail *original_of(struct input_files *f, struct files_tail *t,
-                                      struct slice begin)
+                                      struct begin *begin)
 {
     for (size_t i = 0; i < f->tails.len; i++) {
         struct files_tail *o = f->tails.items[i];
@@ -140,6 +171,7 @@ bool files__settle(struct input_files *f, struct files_tail *t)
         t->starts_at_end = false;
         return false;
     }
+    int64_t age_ns = files__now(f) - (st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec);
     bool grew = t->waits_size != (uint64_t)st.st_size;
     t->size = t->waits_size = (uint64_t)st.st_size;
     ssize_t n = files__read_at(t->fd, bytes, 8, 0);
@@ -148,14 +180,14 @@ bool files__settle(struct input_files *f, struct files_tail *t)
         if (grew)
             t->waits_until_ns = now + ARCHIVE_WAIT_NS;
         /* One that was not touched for a while needs no waiting. */
-        if (now < t->waits_until_ns &&
-            files__now(f) - (st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec) < ARCHIVE_WAIT_NS)
+        if (now < t->waits_until_ns && age_ns < ARCHIVE_WAIT_NS)
             return false;
     }
-    struct slice begin = slice_make(bytes, files__begin_of(t->fd, t->archive, bytes));
+    struct begin begin = {.is_fresh = age_ns < COPY_WAIT_NS};
+    begin.bytes = slice_make(bytes, files__begin_of(t->fd, t->archive, bytes));
     struct files_tail *original = NULL;
-    if (!was_followed(f, t, begin) && !was_other(f, t, begin) &&
-        (original = original_of(f, t, begin))) {
+    if (!was_followed(f, t, &begin) && !was_other(f, t, &begin) &&
+        (original = original_of(f, t, &begin))) {
         if (t->archive && (!files__tail_is_read(original) || original->is_busy))
             return false;
         if (t->archive) {
@@ -182,6 +214,6 @@ bool files__settle(struct input_files *f, struct files_tail *t)
         }
     }
     if (!t->print.len) /* a known one keeps that of its old content, should it be another now */
-        t->print = files__print_of(begin);
+        t->print = files__print_of(begin.bytes);
     return true;
 }
