@@ -17,6 +17,7 @@ static bool takes(const struct output__target *t, enum output_source source)
     switch (source) {
     case OUTPUT_STATSD_LABELS: return t->settings->names == 1;
     case OUTPUT_STATSD_PATHS: return t->settings->names == 2;
+    case OUTPUT_CARBON: return t->settings->from == 2;
     default: return t->settings->from == 0;
     }
 }

@@ -19,6 +19,7 @@ enum output_source {
     OUTPUT_ANY,           /* any door, scraping, the host */
     OUTPUT_STATSD_LABELS, /* StatsD's flush as series that add up */
     OUTPUT_STATSD_PATHS,  /* StatsD's flush under the names of the Node daemon */
+    OUTPUT_CARBON,        /* carbon's ports, which OUTPUT_ANY sees as well */
     OUTPUT_SOURCE_COUNT
 };
 

@@ -9,7 +9,7 @@
 
 static const char *const types[] = {"graphite", "influxdb", "remote_write", "otlp", "dogstatsd",
                                     "console",  NULL};
-static const char *const froms[] = {"all", "statsd", NULL};
+static const char *const froms[] = {"all", "statsd", "carbon", NULL};
 static const char *const names[] = {"auto", "labels", "graphite", NULL};
 static const char *const protocols[] = {"plaintext", "pickle", NULL};
 static const char *const versions[] = {"1.0", "2.0", NULL};
@@ -18,7 +18,7 @@ static const char *const versions[] = {"1.0", "2.0", NULL};
 static const struct text_conf_field fields[] = {
     {"type", TEXT_CONF_STRING, 0, "", 0, 0, NULL, "graphite, influxdb, remote_write, otlp, dogstatsd or console; the output's name when that is one of them", true, false},
     {"url", TEXT_CONF_STRING, AT(url), "", 0, 0, NULL, "where to: tcp://host:2003 or udp:// (graphite), http://host:8086 or udp:// (influxdb), http://host:9090/api/v1/write (remote_write), http://host:4318 or grpc://host:4317 (otlp; grpcs:// with TLS), udp://host:8125 (dogstatsd)", true, false},
-    {"from", TEXT_CONF_CHOICE, AT(from), "all", 0, 0, froms, "all: every metric that comes in, whichever way; statsd: what StatsD's flush makes", true, false},
+    {"from", TEXT_CONF_CHOICE, AT(from), "all", 0, 0, froms, "all: every metric that comes in, whichever way; statsd: what StatsD's flush makes; carbon: what comes in through carbon's ports", true, false},
     {"names", TEXT_CONF_CHOICE, AT(names), "auto", 0, 0, names, "StatsD's metrics as labels (series that add up) or graphite (the Node daemon's names, an interval at a time); auto: graphite to type graphite, labels to others", true, false},
     {"protocol", TEXT_CONF_CHOICE, AT(protocol), "plaintext", 0, 0, protocols, "graphite: lines, or pickle (port 2004)", true, false},
     {"version", TEXT_CONF_CHOICE, AT(version), "1.0", 0, 0, versions, "remote_write: of the protocol", true, false},

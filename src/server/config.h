@@ -31,7 +31,7 @@ struct server_config {
     bool main_listen_set; /* the main port was chosen by the user */
     int doors_all;        /* 0 on, 1 off */
     const char *graphite_blacklist_file, *graphite_whitelist_file, *graphite_rewrite_file,
-        *graphite_aggregation_rules_file; /* "" = none */
+        *graphite_aggregation_rules_file, *graphite_relay_file; /* "" = none */
     bool graphite_forward_all;
     int64_t graphite_aggregates;
 

@@ -89,6 +89,7 @@ const struct text_conf_field server_config_fields[] = {
     {"graphite.whitelist_file", TEXT_CONF_STRING, AT(graphite_whitelist_file), "", 0, 0, NULL, "carbon's whitelist.conf: names that none of them matches are refused", true, false},
     {"graphite.rewrite_rules_file", TEXT_CONF_STRING, AT(graphite_rewrite_file), "", 0, 0, NULL, "carbon's rewrite-rules.conf: changes names before and after aggregation", true, false},
     {"graphite.aggregation_rules_file", TEXT_CONF_STRING, AT(graphite_aggregation_rules_file), "", 0, 0, NULL, "carbon's aggregation-rules.conf: points of several names become one", true, false},
+    {"graphite.relay_rules_file", TEXT_CONF_STRING, AT(graphite_relay_file), "", 0, 0, NULL, "carbon's relay-rules.conf: which of what comes in through carbon's ports goes on to which other carbon daemons, as pickles; everything is stored here too", true, false},
     {"graphite.forward_all", TEXT_CONF_BOOL, AT(graphite_forward_all), "true", 0, 0, NULL, "with aggregation rules: what comes in is stored too, and not only what they make (FORWARD_ALL)", true, false},
     {"graphite.schemas_file", TEXT_CONF_STRING, AT(graphite_schemas_file), "", 0, 0, NULL, "carbon's storage-schemas.conf: the steps of paths and how far back they are shown; none: the steps are those of the data", true, false},
     {"graphite.aggregation_file", TEXT_CONF_STRING, AT(graphite_aggregation_file), "", 0, 0, NULL, "carbon's storage-aggregation.conf: how finer points become coarser ones", true, false},

@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "input/carbon/rules.h"
+#include "server/carbon_relay.h"
 
-#define FILE_MAX (16 << 20)
+#define FILE_MAX   (16 << 20)
+#define RELAY_FILE "relay-rules.conf"
 
 static const char *const rule_files[CARBON_FILE_COUNT] = {[CARBON_BLACKLIST] = "blacklist.conf",
                                                           [CARBON_WHITELIST] = "whitelist.conf",
@@ -30,13 +32,20 @@ static int place_of(const char *path, const char *const *names, size_t count)
 
 bool server_graphite_is_file(const char *path)
 {
-    return place_of(path, rule_files, ARRAY_LEN(rule_files)) >= 0 ||
+    return strcmp(base_name(path), RELAY_FILE) == 0 ||
+           place_of(path, rule_files, ARRAY_LEN(rule_files)) >= 0 ||
            place_of(path, schema_files, ARRAY_LEN(schema_files)) >= 0;
 }
 
 int server_graphite_check_file(const char *path, struct slice text, struct diag *diag)
 {
     int schema = place_of(path, schema_files, ARRAY_LEN(schema_files));
+    if (strcmp(base_name(path), RELAY_FILE) == 0) {
+        struct buf yaml = {0};
+        int err = server_carbon_relay_yaml(text, path, &yaml, diag);
+        buf_deinit(&yaml);
+        return err;
+    }
     if (schema >= 0) {
         struct graphite_schemas *s = NULL;
         int err = graphite_schemas_parse(schema ? SLICE("") : text, path, schema ? text : SLICE(""),

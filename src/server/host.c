@@ -5,6 +5,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "server/carbon_relay.h"
 #include "server/graphite.h"
 #include "server/otlp.h"
 #include "server/serve.h"
@@ -358,7 +359,7 @@ int server_reload(struct server *s, struct diag *diag)
     if (!err)
         err = server_rules_read(next, &rules, diag);
     if (!err)
-        err = output_config_parse(next->outputs, &outputs, diag);
+        err = server_outputs_parse(next, &outputs, diag);
     if (!err && (err = server_inputs_reload(s->inputs, next, diag)))
         output_config_free(outputs);
     if (err) {

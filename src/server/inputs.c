@@ -1,4 +1,5 @@
 #include "server/inputs.h"
+#include "server/carbon_relay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,10 @@ struct server_inputs {
     struct input_push *push;
     struct input_host *host;     /* NULL: not collected */
     struct input_statsd *statsd; /* NULL: not received */
+    struct carbon_sink {
+        struct pipe_sink sink; /* first */
+        struct server_inputs *inputs;
+    } carbon_sink;
     struct input_carbon_filter *carbon_filter;
     struct input_carbon *carbon[3]; /* NULL: their doors are closed */
     struct server_log_inputs *logs;
@@ -90,7 +95,7 @@ int server_inputs_check(const struct server_config *config, struct diag *diag)
     input_statsd_stop(statsd);
     struct output_config *outputs = NULL;
     if (!err)
-        err = output_config_parse(config->outputs, &outputs, diag);
+        err = server_outputs_parse(config, &outputs, diag);
     output_config_free(outputs);
     if (!err)
         err = server_log_inputs_check(config, diag);
@@ -141,9 +146,31 @@ static int start_statsd(struct server_inputs *in, const struct server_config *co
     return 0;
 }
 
+/* To the outputs that want only this, and on. */
+static void take_carbon(struct pipe_sink *sink, const struct data_metric_batch *batch,
+                        pipe_ack_fn fn, void *ctx)
+{
+    struct server_inputs *in = ((struct carbon_sink *)sink)->inputs;
+    if (in->outputs)
+        output_set_metrics(in->outputs, OUTPUT_CARBON, batch);
+    in->env.sink->metrics(in->env.sink, batch, fn, ctx);
+}
+
+static struct input_env carbon_env(struct server_inputs *in)
+{
+    struct input_env env = in->env;
+    if (!in->carbon_sink.inputs) {
+        in->carbon_sink = (struct carbon_sink){.sink = *in->env.sink, .inputs = in};
+        in->carbon_sink.sink.metrics = take_carbon;
+    }
+    env.sink = &in->carbon_sink.sink;
+    return env;
+}
+
 static void start_carbon(struct server_inputs *in, const struct server_config *config,
                          struct server_doors *doors)
 {
+    struct input_env env = carbon_env(in);
     static const struct {
         enum server_door_id door;
         enum input_carbon_kind kind;
@@ -159,7 +186,7 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
         if (!server_doors_wants(config, rows[i].door))
             continue;
         diag_init(&why);
-        if (input_carbon_start(&in->env, &c, &in->carbon[i], &why)) {
+        if (input_carbon_start(&env, &c, &in->carbon[i], &why)) {
             server_doors_set(doors, rows[i].door, API_DOOR_FAILED, c.listen, why.msg);
             continue;
         }
@@ -219,9 +246,10 @@ int server_inputs_start(const struct server_inputs_env *env, const struct server
     }
     input_scrape_apply(in->scrape, scrape);
     struct input_carbon_filter_config rules = carbon_rules(config);
+    struct input_env carbon = carbon_env(in);
     err = start_statsd(in, config, env->doors, diag);
     if (!err)
-        err = input_carbon_filter_new(&in->env, &rules, &in->carbon_filter, diag);
+        err = input_carbon_filter_new(&carbon, &rules, &in->carbon_filter, diag);
     if (err) {
         server_inputs_stop(in);
         return err;

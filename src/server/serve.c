@@ -1,5 +1,6 @@
 /* pharos serve: from the command line to the drain at the end. */
 #include "server/serve.h"
+#include "server/carbon_relay.h"
 #include "store/events.h"
 
 #include <errno.h>
@@ -130,7 +131,7 @@ static int start_outputs(struct server *s, struct diag *diag)
 {
     struct output_config *config;
     char dir[4200];
-    int err = output_config_parse(s->config->outputs, &config, diag);
+    int err = server_outputs_parse(s->config, &config, diag);
     snprintf(dir, sizeof(dir), "%s/outputs", s->data_dir);
     struct output_env env = {
         .loops = s->loops, .pool = s->pool, .os = s->os, .version = SERVER_VERSION, .dir = dir};

@@ -20,7 +20,8 @@ enum type { T_BOOL, T_I32, T_I64, T_DOUBLE, T_STRING, T_LIST, T_STRUCT, T_MAP };
 
 static unsigned code(const struct writer *w, enum type t)
 {
-    static const unsigned binary[] = {2, 8, 10, 4, 11, 15, 12, 13}, compact[] = {1, 5, 6, 7, 8, 9, 12, 11};
+    static const unsigned binary[] = {2, 8, 10, 4, 11, 15, 12, 13},
+                          compact[] = {1, 5, 6, 7, 8, 9, 12, 11};
     return w->compact ? compact[t] : binary[t];
 }
 
@@ -277,8 +278,8 @@ static void test_batches(void **state)
     for (int compact = 0; compact < 2; compact++) {
         struct writer w = {.compact = compact};
         batch(&w);
-        check(compact ? DECODE_JAEGER_BATCH_COMPACT : DECODE_JAEGER_BATCH_BINARY,
-              buf_slice(&w.out), EXPECTED);
+        check(compact ? DECODE_JAEGER_BATCH_COMPACT : DECODE_JAEGER_BATCH_BINARY, buf_slice(&w.out),
+              EXPECTED);
         /* Cut anywhere it is an error, and nothing is appended. */
         for (size_t len = 0; len < w.out.len; len++) {
             struct buf out = {0};
@@ -314,14 +315,13 @@ static void test_calls(void **state)
         call(&other, "emitZipkinBatch");
         assert_int_equal(decode_jaeger_spans(encoding, buf_slice(&other.out), &out, &diag),
                          ERR_UNSUPPORTED);
-        assert_string_equal(diag.msg,
-                            "the call \"emitZipkinBatch\" is not taken, emitBatch is");
+        assert_string_equal(diag.msg, "the call \"emitZipkinBatch\" is not taken, emitBatch is");
         assert_int_equal(out.len, 0);
         /* One protocol is not the other. */
-        assert_int_not_equal(decode_jaeger_spans(compact ? DECODE_JAEGER_AGENT_BINARY
-                                                         : DECODE_JAEGER_AGENT_COMPACT,
-                                                 buf_slice(&w.out), &out, NULL),
-                             0);
+        assert_int_not_equal(
+            decode_jaeger_spans(compact ? DECODE_JAEGER_AGENT_BINARY : DECODE_JAEGER_AGENT_COMPACT,
+                                buf_slice(&w.out), &out, NULL),
+            0);
         buf_deinit(&w.out);
         buf_deinit(&other.out);
         buf_deinit(&out);
@@ -479,11 +479,10 @@ static void test_own_process_and_bad_id(void **state)
     put_span(&out, TRACE_ID, 8, "stock");
     put_span(&out, TRACE_ID, 5, "stock");
     codec_pb_end(&out, m);
-    assert_int_equal(
-        decode_jaeger_spans(DECODE_JAEGER_PROTOBUF, buf_slice(&out), &request, NULL), 0);
-    assert_int_equal(decode_otlp_spans(DECODE_OTLP_PROTOBUF, buf_slice(&request), scratch, b,
-                                       &result, NULL),
+    assert_int_equal(decode_jaeger_spans(DECODE_JAEGER_PROTOBUF, buf_slice(&out), &request, NULL),
                      0);
+    assert_int_equal(
+        decode_otlp_spans(DECODE_OTLP_PROTOBUF, buf_slice(&request), scratch, b, &result, NULL), 0);
     assert_int_equal(result.items, 4);
     assert_int_equal(result.refused_by[DECODE_OTLP_BAD_ID], 1);
     assert_int_equal(b->rows.len, 3);
@@ -501,8 +500,10 @@ static void test_own_process_and_bad_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches),  cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_protobuf),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_protobuf),
         cmocka_unit_test(test_own_process_and_bad_id),
     };
     return cmocka_run_group_tests_name("jaeger", tests, NULL, NULL);

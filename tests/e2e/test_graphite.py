@@ -3,6 +3,7 @@ import json
 import pickle
 import socket
 import struct
+import threading
 import time
 import unittest
 import urllib.parse
@@ -152,6 +153,44 @@ class Graphite(pt.Case):
         answer = s.post("/-/reload")
         self.assertEqual(answer.status, 500)
         self.assertIn("rewrite.conf:2", answer.text)
+
+    def test_relay_rules(self):
+        ports = [pt.free_port() for _ in range(3)]
+        got = {port: set() for port in ports}
+
+        def receive(port, listener):
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer, peer.makefile("rb") as f:
+                    while len(size := f.read(4)) == 4:
+                        frame = f.read(struct.unpack(">I", size)[0])
+                        got[port] |= {name for name, _ in pickle.loads(frame)}
+        for port in ports:
+            listener = socket.create_server(("127.0.0.1", port))
+            self.addCleanup(listener.close)
+            threading.Thread(target=receive, args=(port, listener), daemon=True).start()
+        a, b, c = (f"127.0.0.1:{p}" for p in ports)
+        rules = f"[web]\npattern = ^WEB\ndestinations = {a}:a, {b}\ncontinue = true\n" \
+                f"[hits]\npattern = hits$\ndestinations = {b}\n[rest]\ndefault = true\ndestinations = {c}\n"
+        line = pt.free_port()
+        path = self.file("relay-rules.conf", rules)
+        self.server(f"doors.graphite.listen=127.0.0.1:{line}", f"graphite.relay_rules_file={path}", "host.collect=off",
+                    "telemetry.interval=1h", data=self.work / "relay")
+        send(line, "".join(f"{n} 1 {NOW - 60}\n" for n in ("web1.load", "web1.hits", "db.hits", "db.load")).encode())
+        want = [{"web1.load", "web1.hits"}, {"web1.load", "web1.hits", "db.hits"}, {"web1.load", "db.load"}]
+        pt.wait_for("what goes where", lambda: [got[p] for p in ports] == want)
+        for text, words in (("[a]\npattern = x\ndestinations = h:1\n", "default = true"),
+                            ("[a]\ndefault = true\n", "destinations are missing"), ("x = 1\n", "[section]"),
+                            ("[a]\ndefault = true\ndestinations = host\n", "host:port"),
+                            ("[a]\npattern = (\ndestinations = h:1\n[b]\ndefault = true\ndestinations = h:1\n", "regexp")):
+            path.write_text(text)
+            checked = pt.run("check", path)
+            self.assertEqual(checked.returncode, 1)
+            self.assertIn(words, checked.stderr)
+            self.assertIn("relay-rules.conf:", checked.stderr)
 
     def test_errors(self):
         for target, words in (("sum(f", "missing"), ("nope(a)", "unknown function: nope"),

@@ -38,7 +38,11 @@ static void read_tag(struct decode__thrift *t, decode__jaeger_tags *tags)
         else
             decode__thrift_skip(t, &f);
     }
-    tag.value = kind == 1 ? number : kind == 2 ? truth : kind == 3 ? whole : kind == 4 ? bytes : text;
+    tag.value = kind == 1   ? number
+                : kind == 2 ? truth
+                : kind == 3 ? whole
+                : kind == 4 ? bytes
+                            : text;
     vec_push(tags, tag);
 }
 

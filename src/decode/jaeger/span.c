@@ -5,10 +5,8 @@
 
 void decode__jaeger_span_reset(struct decode__jaeger_span *s)
 {
-    struct decode__jaeger_span fresh = {.tags = s->tags,
-                                        .log_tags = s->log_tags,
-                                        .logs = s->logs,
-                                        .references = s->references};
+    struct decode__jaeger_span fresh = {
+        .tags = s->tags, .log_tags = s->log_tags, .logs = s->logs, .references = s->references};
     vec_clear(&fresh.tags);
     vec_clear(&fresh.log_tags);
     vec_clear(&fresh.logs);
@@ -57,9 +55,9 @@ static bool is_zero(const char *id, size_t len)
 
 static bool is_true(struct data_value v)
 {
-    return v.kind == DATA_VALUE_BOOL ? v.i != 0
-                                     : v.kind == DATA_VALUE_STRING &&
-                                           slice_eq_nocase(v.text, SLICE("true"));
+    return v.kind == DATA_VALUE_BOOL
+               ? v.i != 0
+               : v.kind == DATA_VALUE_STRING && slice_eq_nocase(v.text, SLICE("true"));
 }
 
 /* What tags say of things that OTLP has a place for. */
@@ -148,9 +146,9 @@ static void put_links(const struct decode__jaeger_span *s, const char *parent_id
         size_t l = codec_pb_begin(out, 13);
         codec_pb_put_bytes(out, 1, slice_make(r->trace_id, 16));
         codec_pb_put_bytes(out, 2, slice_make(r->span_id, 8));
-        decode_otlp_put_attribute(out, 4, SLICE("opentracing.ref_type"),
-                                  data_value_string(r->follows_from ? SLICE("follows_from")
-                                                                    : SLICE("child_of")));
+        decode_otlp_put_attribute(
+            out, 4, SLICE("opentracing.ref_type"),
+            data_value_string(r->follows_from ? SLICE("follows_from") : SLICE("child_of")));
         codec_pb_end(out, l);
     }
 }

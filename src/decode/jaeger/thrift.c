@@ -30,16 +30,15 @@ static uint64_t take_varint(struct decode__thrift *t)
 static enum decode__thrift_type type_of(struct decode__thrift *t, unsigned code)
 {
     static const uint8_t compact[] = {
-        DECODE__THRIFT_STOP, DECODE__THRIFT_BOOL,   DECODE__THRIFT_BOOL,   DECODE__THRIFT_BYTE,
-        DECODE__THRIFT_I16,  DECODE__THRIFT_I32,    DECODE__THRIFT_I64,    DECODE__THRIFT_DOUBLE,
-        DECODE__THRIFT_STRING, DECODE__THRIFT_LIST, DECODE__THRIFT_LIST,   DECODE__THRIFT_MAP,
+        DECODE__THRIFT_STOP,   DECODE__THRIFT_BOOL, DECODE__THRIFT_BOOL, DECODE__THRIFT_BYTE,
+        DECODE__THRIFT_I16,    DECODE__THRIFT_I32,  DECODE__THRIFT_I64,  DECODE__THRIFT_DOUBLE,
+        DECODE__THRIFT_STRING, DECODE__THRIFT_LIST, DECODE__THRIFT_LIST, DECODE__THRIFT_MAP,
         DECODE__THRIFT_STRUCT};
     static const uint8_t binary[] = {
-        [0] = DECODE__THRIFT_STOP,    [2] = DECODE__THRIFT_BOOL, [3] = DECODE__THRIFT_BYTE,
-        [4] = DECODE__THRIFT_DOUBLE,  [6] = DECODE__THRIFT_I16,  [8] = DECODE__THRIFT_I32,
-        [10] = DECODE__THRIFT_I64,    [11] = DECODE__THRIFT_STRING,
-        [12] = DECODE__THRIFT_STRUCT, [13] = DECODE__THRIFT_MAP, [14] = DECODE__THRIFT_LIST,
-        [15] = DECODE__THRIFT_LIST};
+        [0] = DECODE__THRIFT_STOP,   [2] = DECODE__THRIFT_BOOL,    [3] = DECODE__THRIFT_BYTE,
+        [4] = DECODE__THRIFT_DOUBLE, [6] = DECODE__THRIFT_I16,     [8] = DECODE__THRIFT_I32,
+        [10] = DECODE__THRIFT_I64,   [11] = DECODE__THRIFT_STRING, [12] = DECODE__THRIFT_STRUCT,
+        [13] = DECODE__THRIFT_MAP,   [14] = DECODE__THRIFT_LIST,   [15] = DECODE__THRIFT_LIST};
     enum decode__thrift_type type = DECODE__THRIFT_STOP;
     if (t->compact && code < ARRAY_LEN(compact))
         type = (enum decode__thrift_type)compact[code];
