@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "codec/compress.h"
 #include "output/output_priv.h"
+#include "text/yaml.h"
 
 #define BYTES_MAX      (1 << 20) /* of a payload, unless its format says less */
 #define PAUSE_FIRST_NS (200 * NS_PER_MS)
@@ -403,10 +404,13 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
 {
     static const char *const type_names[] = {"graphite", "influxdb",  "remote_write",
                                              "otlp",     "dogstatsd", "console"};
+    struct buf url = {0};
     codec_json_begin_object(w);
     codec_json_put_string(w, "name", slice_cstr(t->settings->name));
     codec_json_put_string(w, "type", slice_cstr(type_names[t->settings->type]));
-    codec_json_put_string(w, "url", slice_cstr(t->settings->url));
+    text_yaml_mask_url(slice_cstr(t->settings->url), &url);
+    codec_json_put_string(w, "url", buf_slice(&url));
+    buf_deinit(&url);
     codec_json_put_string(w, "from", slice_cstr(t->settings->from ? "statsd" : "all"));
     pthread_mutex_lock(&t->lock);
     codec_json_put_bool(w, "failing", t->failing);

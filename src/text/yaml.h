@@ -52,5 +52,7 @@ const char *text_nearest(struct slice word, const char *const *known);
 void text_yaml_print(const struct text_yaml *node, unsigned indent, bool masked, struct buf *out);
 /* password, credentials, bearer_token, ... */
 bool text_yaml_is_secret(struct slice key);
+/* Appends a text; in a URL xxxxx stands in place of the password. */
+void text_yaml_mask_url(struct slice text, struct buf *out);
 
 #endif

@@ -30,6 +30,18 @@ static bool find_password(struct slice url, size_t *begin, size_t *end)
     return true;
 }
 
+void text_yaml_mask_url(struct slice text, struct buf *out)
+{
+    size_t begin, end;
+    if (!find_password(text, &begin, &end)) {
+        buf_append_slice(out, text);
+        return;
+    }
+    buf_append_slice(out, slice_first(text, begin));
+    buf_append_cstr(out, "xxxxx");
+    buf_append_slice(out, slice_from(text, end));
+}
+
 static bool is_plain(const struct text_yaml *n)
 {
     return !n->quoted && n->value.len && slice_find_char(n->value, '\n') < 0;
@@ -57,18 +69,14 @@ static void put_quoted(struct slice s, struct buf *out)
 static void put_scalar(const struct text_yaml *n, bool masked, struct buf *out)
 {
     struct buf text = {0};
-    size_t begin, end;
     if (text_yaml_is_null(n)) {
         buf_append_cstr(out, "null");
         return;
     }
-    buf_append_slice(&text, n->value);
-    if (masked && find_password(n->value, &begin, &end)) {
-        buf_clear(&text);
-        buf_append_slice(&text, slice_first(n->value, begin));
-        buf_append_cstr(&text, "xxxxx");
-        buf_append_slice(&text, slice_from(n->value, end));
-    }
+    if (masked)
+        text_yaml_mask_url(n->value, &text);
+    else
+        buf_append_slice(&text, n->value);
     if (is_plain(n))
         buf_append_slice(out, buf_slice(&text));
     else

@@ -298,6 +298,10 @@ class Outputs(pt.Case):
         pt.wait_for("what was kept", lambda: "stats_counts.kept 7 " in there.text)
         self.assertEqual(list((self.work / "data" / "outputs").iterdir()), [])
 
+    def test_passwords_are_not_shown(self):
+        self.open({"rw": {"type": "remote_write", "url": "http://me:secret@127.0.0.1:1/w", "from": "statsd"}})
+        self.assertEqual(self.look("rw")["url"], "http://me:xxxxx@127.0.0.1:1/w")
+
     def test_reload(self):
         first, second = Lines(self), Lines(self)
         self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{first.port}", "from": "statsd"}})
