@@ -122,12 +122,16 @@ export async function panels({ page, base, test, check, until, drawn }) {
     await page.locator('.save [data-confirm]').click();
     await until('the change in the store', async () => (await (await fetch(`${base}/api/annotations?dashboardUID=exemplars`)).json()).some((a) => a.text === 'second words' && a.tags.join() === 'a'));
     // A stretch of time: a drag with Ctrl.
-    await page.keyboard.down('Control');
-    await page.mouse.move(over.x + 100, over.y + 40);
-    await page.mouse.down();
-    await page.mouse.move(over.x + 260, over.y + 44, { steps: 3 });
-    await page.mouse.up();
-    await page.keyboard.up('Control');
+    // The panel may be drawn anew under it, as it was just saved.
+    await until('the dialog of the stretch', async () => {
+      await page.keyboard.down('Control');
+      await page.mouse.move(over.x + 100, over.y + 40);
+      await page.mouse.down();
+      await page.mouse.move(over.x + 260, over.y + 44, { steps: 3 });
+      await page.mouse.up();
+      await page.keyboard.up('Control');
+      return page.locator('.save textarea').waitFor({ timeout: 1000 }).then(() => true, () => false);
+    });
     await page.locator('.save textarea').fill('a while');
     await page.locator('.save [data-confirm]').click();
     await until('the stretch in the store', async () => (await (await fetch(`${base}/api/annotations?dashboardUID=exemplars`)).json()).some((a) => a.text === 'a while' && a.timeEnd > a.time));

@@ -32,16 +32,26 @@ const only = (name) => wanted.length === 0 || wanted.includes(name);
 
 const shots = join(dirname(bin), 'screenshots');
 let count = 0, failed = 0;
+/** A test that fails is tried once more, which its line says: a page may be drawn anew just as it is clicked. */
 async function test(name, body) {
   count++;
-  try {
-    await body();
-    console.log(`ok ${count} - ${name}`);
-  } catch (e) {
-    failed++;
-    // What it looked like, beside the build.
-    await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: join(shots, `${count}.png`) }).catch(() => undefined);
-    console.log(`not ok ${count} - ${name}\n# ${String(e.stack ?? e).split('\n').slice(0, 6).join('\n# ')}`);
+  let first = '';
+  for (let tries = 1; ; tries++) {
+    try {
+      await body();
+      console.log(`ok ${count} - ${name}${first && ` (at the second try; at first: ${first})`}`);
+      return;
+    } catch (e) {
+      if (tries === 1) {
+        first = String(e).split('\n')[0];
+        continue;
+      }
+      failed++;
+      // What it looked like, beside the build.
+      await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: join(shots, `${count}.png`) }).catch(() => undefined);
+      console.log(`not ok ${count} - ${name}\n# ${String(e.stack ?? e).split('\n').slice(0, 6).join('\n# ')}`);
+      return;
+    }
   }
 }
 function check(holds, what) {
