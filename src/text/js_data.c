@@ -215,12 +215,13 @@ static int read_number(struct js *p, bool negative, struct slice *out)
         if (whole.ptr[i] != '_')
             buf_append_char(&digits, whole.ptr[i]);
     }
+    const char *ended = buf_cstr(&digits); /* may move them */
     struct slice s = buf_slice(&digits);
     bool fine;
     if (s.len > 2 && s.ptr[0] == '0' && strchr("xXoObB", s.ptr[1])) {
         int base = tolower(s.ptr[1]) == 'x' ? 16 : tolower(s.ptr[1]) == 'o' ? 8 : 2;
         char *stop;
-        unsigned long long n = strtoull(buf_cstr(&digits) + 2, &stop, base);
+        unsigned long long n = strtoull(ended + 2, &stop, base);
         fine = isxdigit((unsigned char)s.ptr[2]) && !*stop && n < (1ull << 53);
         v = (double)n;
     } else {
