@@ -171,7 +171,7 @@ class Test(pt.Case):
     def test_many_queries_in_one_request(self):
         queries = [
             {"id": "traces", "query": '{ name = "SELECT" }', "limit": 1},
-            {"id": "counts", "query": "{ } | count_over_time() by (resource.service.name)", "step_ms": 660000, "exemplars": True},
+            {"id": "counts", "query": "{ } | count_over_time() by (resource.service.name)", "step_ms": 60000, "exemplars": True},
             {"id": "quantiles", "query": "{ } | quantile_over_time(duration, .5, .9)", "step_ms": 660000},
             {"id": "plan", "query": "{ } | rate()", "explain": True},
             {"id": "bad", "query": "{ name = "}, {"id": "instant", "query": "{ } | count_over_time()", "type": "instant"},
