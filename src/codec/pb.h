@@ -112,6 +112,19 @@ static inline void codec_pb_put_bytes(struct buf *b, uint32_t number, struct sli
     buf_append_slice(b, v);
 }
 
+/* The same for fields that are left out while they hold their default, as coders of proto3 do. */
+static inline void codec_pb_put_varint_set(struct buf *b, uint32_t number, uint64_t v)
+{
+    if (v)
+        codec_pb_put_varint(b, number, v);
+}
+
+static inline void codec_pb_put_double_set(struct buf *b, uint32_t number, double v)
+{
+    if (codec_double_bits(v))
+        codec_pb_put_double(b, number, v);
+}
+
 /* A message of unknown length: what is written between begin and end becomes its content. */
 size_t codec_pb_begin(struct buf *b, uint32_t number);
 void codec_pb_end(struct buf *b, size_t mark);

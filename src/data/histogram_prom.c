@@ -2,27 +2,14 @@
 
 #include "codec/pb.h"
 
-/* Fields that hold their default are left out, as Prometheus' coder does. */
-static void put_double(uint32_t number, double v, struct buf *out)
-{
-    if (codec_double_bits(v))
-        codec_pb_put_double(out, number, v);
-}
-
-static void put_int(uint32_t number, uint64_t v, struct buf *out)
-{
-    if (v)
-        codec_pb_put_varint(out, number, v);
-}
-
 /* spans = number, deltas = number + 1, counts = number + 2 */
 static void put_side(uint32_t number, bool integer, const struct data_histogram_span *spans,
                      uint32_t span_count, const double *counts, uint32_t count, struct buf *out)
 {
     for (uint32_t i = 0; i < span_count; i++) {
         size_t mark = codec_pb_begin(out, number);
-        put_int(1, codec_zigzag(spans[i].offset), out);
-        put_int(2, spans[i].length, out);
+        codec_pb_put_varint_set(out, 1, codec_zigzag(spans[i].offset));
+        codec_pb_put_varint_set(out, 2, spans[i].length);
         codec_pb_end(out, mark);
     }
     if (!count)
@@ -52,9 +39,9 @@ void data_histogram_put_prom(struct buf *out, uint32_t number, const struct data
         codec_pb_put_varint(out, 1, (uint64_t)h->count);
     else
         codec_pb_put_double(out, 2, h->count);
-    put_double(3, h->sum, out);
-    put_int(4, codec_zigzag(h->schema), out);
-    put_double(5, h->zero_threshold, out);
+    codec_pb_put_double_set(out, 3, h->sum);
+    codec_pb_put_varint_set(out, 4, codec_zigzag(h->schema));
+    codec_pb_put_double_set(out, 5, h->zero_threshold);
     if (h->is_integer)
         codec_pb_put_varint(out, 6, (uint64_t)h->zero_count);
     else
@@ -63,8 +50,8 @@ void data_histogram_put_prom(struct buf *out, uint32_t number, const struct data
              h->negative_count, out);
     put_side(11, h->is_integer, h->positive_spans, h->positive_span_count, h->positive,
              h->positive_count, out);
-    put_int(14, hints[h->reset_hint & 3], out);
-    put_int(15, (uint64_t)ts_ms, out);
+    codec_pb_put_varint_set(out, 14, hints[h->reset_hint & 3]);
+    codec_pb_put_varint_set(out, 15, (uint64_t)ts_ms);
     if (h->custom_bound_count) {
         size_t bounds = codec_pb_begin(out, 16);
         for (uint32_t i = 0; i < h->custom_bound_count; i++)

@@ -3,6 +3,7 @@
 #include "codec/compress.h"
 #include "codec/crc32c.h"
 #include "codec/pb.h"
+#include "data/histogram_prom.h"
 #include "decode/prom_chunk.h"
 
 enum { ANSWER_SAMPLES = 0, ANSWER_CHUNKS = 1 };
@@ -136,77 +137,6 @@ static void put_labels(struct data_labels labels, struct buf *out)
     }
 }
 
-/* Fields that hold their default are left out, as Prometheus' coder does. */
-static void put_double(uint32_t number, double v, struct buf *out)
-{
-    if (codec_double_bits(v))
-        codec_pb_put_double(out, number, v);
-}
-
-static void put_int(uint32_t number, uint64_t v, struct buf *out)
-{
-    if (v)
-        codec_pb_put_varint(out, number, v);
-}
-
-/* spans = number, deltas = number + 1, counts = number + 2 */
-static void put_side(uint32_t number, bool integer, const struct data_histogram_span *spans,
-                     uint32_t span_count, const double *counts, uint32_t count, struct buf *out)
-{
-    for (uint32_t i = 0; i < span_count; i++) {
-        size_t mark = codec_pb_begin(out, number);
-        put_int(1, codec_zigzag(spans[i].offset), out);
-        put_int(2, spans[i].length, out);
-        codec_pb_end(out, mark);
-    }
-    if (!count)
-        return;
-    size_t mark = codec_pb_begin(out, integer ? number + 1 : number + 2);
-    int64_t last = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (integer) {
-            codec_append_varint(out, codec_zigzag((int64_t)counts[i] - last));
-            last = (int64_t)counts[i];
-        } else {
-            codec_append64(out, codec_double_bits(counts[i]));
-        }
-    }
-    codec_pb_end(out, mark);
-}
-
-static void put_histogram(int64_t ts_ns, const struct data_histogram *h, struct buf *out)
-{
-    static const uint8_t hints[] = {[DATA_RESET_UNKNOWN] = 0,
-                                    [DATA_RESET_YES] = 1,
-                                    [DATA_RESET_NO] = 2,
-                                    [DATA_RESET_GAUGE] = 3};
-    size_t mark = codec_pb_begin(out, 4);
-    if (h->is_integer)
-        codec_pb_put_varint(out, 1, (uint64_t)h->count);
-    else
-        codec_pb_put_double(out, 2, h->count);
-    put_double(3, h->sum, out);
-    put_int(4, codec_zigzag(h->schema), out);
-    put_double(5, h->zero_threshold, out);
-    if (h->is_integer)
-        codec_pb_put_varint(out, 6, (uint64_t)h->zero_count);
-    else
-        codec_pb_put_double(out, 7, h->zero_count);
-    put_side(8, h->is_integer, h->negative_spans, h->negative_span_count, h->negative,
-             h->negative_count, out);
-    put_side(11, h->is_integer, h->positive_spans, h->positive_span_count, h->positive,
-             h->positive_count, out);
-    put_int(14, hints[h->reset_hint & 3], out);
-    put_int(15, (uint64_t)to_ms(ts_ns), out);
-    if (h->custom_bound_count) {
-        size_t bounds = codec_pb_begin(out, 16);
-        for (uint32_t i = 0; i < h->custom_bound_count; i++)
-            codec_append64(out, codec_double_bits(h->custom_bounds[i]));
-        codec_pb_end(out, bounds);
-    }
-    codec_pb_end(out, mark);
-}
-
 size_t decode_read_begin_result(struct buf *out)
 {
     return codec_pb_begin(out, 1);
@@ -227,13 +157,13 @@ void decode_read_put_series(struct data_labels labels, const int64_t *ts_ns, con
         if (histogram && histogram[i])
             continue; /* field 4 comes behind all of field 2 */
         size_t mark = codec_pb_begin(out, 2);
-        put_double(1, value[i], out);
-        put_int(2, (uint64_t)to_ms(ts_ns[i]), out);
+        codec_pb_put_double_set(out, 1, value[i]);
+        codec_pb_put_varint_set(out, 2, (uint64_t)to_ms(ts_ns[i]));
         codec_pb_end(out, mark);
     }
     for (size_t i = 0; histogram && i < count; i++) {
         if (histogram[i])
-            put_histogram(ts_ns[i], histogram[i], out);
+            data_histogram_put_prom(out, 4, histogram[i], to_ms(ts_ns[i]));
     }
     codec_pb_end(out, series);
 }
@@ -258,7 +188,7 @@ static void end_frame(struct frame *f, uint64_t query_index, struct buf *out)
     if (!f->chunks)
         return;
     codec_pb_put_bytes(&message, 1, buf_slice(&f->body));
-    put_int(2, query_index, &message);
+    codec_pb_put_varint_set(&message, 2, query_index);
     uint32_t crc = codec_crc32c(buf_slice(&message));
     codec_append_varint(out, message.len);
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -288,9 +218,9 @@ void decode_read_put_frames(struct data_labels labels, const int64_t *ts_ns, con
         else
             decode_chunk_put_floats(ts_ns + i, value + i, n, &data);
         size_t chunk = codec_pb_begin(&f.body, 2);
-        put_int(1, (uint64_t)to_ms(ts_ns[i]), &f.body);
-        put_int(2, (uint64_t)to_ms(ts_ns[i + n - 1]), &f.body);
-        put_int(3, encoding, &f.body);
+        codec_pb_put_varint_set(&f.body, 1, (uint64_t)to_ms(ts_ns[i]));
+        codec_pb_put_varint_set(&f.body, 2, (uint64_t)to_ms(ts_ns[i + n - 1]));
+        codec_pb_put_varint_set(&f.body, 3, encoding);
         codec_pb_put_bytes(&f.body, 4, buf_slice(&data));
         codec_pb_end(&f.body, chunk);
         f.chunks++;
