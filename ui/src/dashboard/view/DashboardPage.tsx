@@ -15,6 +15,7 @@ import { DashboardView } from './DashboardView';
 import { lazyPart } from './lazy';
 import './forms.css';
 import './dashboard.css';
+import './panels.css';
 
 const PlayerBar = lazyPart(() => import('../list/PlayerBar'));
 

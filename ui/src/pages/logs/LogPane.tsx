@@ -28,6 +28,7 @@ import { Patterns } from './Patterns';
 import { fieldCounts, filterLabel, filterLine, filterParsed, filterPattern, isLogQuery, markedWords } from './query';
 import { startTail, type Tail } from './tail';
 import '../../dashboard/view/dashboard.css';
+import '../../dashboard/view/panels.css';
 import './logs-page.css';
 
 const LOOKS = 'pharos.logs';

@@ -26,6 +26,7 @@ import { callGraph, percent } from './graph';
 import { serviceLinks } from './ServicesPage';
 import { useBox } from './useBox';
 import '../../dashboard/view/dashboard.css';
+import '../../dashboard/view/panels.css';
 import '../logs/logs-page.css';
 import './services.css';
 

@@ -19,6 +19,7 @@ import type { Trace } from '../../traces/trace';
 import { Waterfall } from '../../traces/Waterfall';
 import { useBox } from '../services/useBox';
 import '../../dashboard/view/dashboard.css';
+import '../../dashboard/view/panels.css';
 
 const VIEWS: [string, string][] = [
   ['waterfall', 'Waterfall'],

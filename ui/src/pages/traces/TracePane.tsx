@@ -23,6 +23,7 @@ import { PaneHead, type PaneProps } from '../explore/PaneHead';
 import { errorPlace, placeOffset } from '../explore/state';
 import { metricPanel, redPanels } from './panels';
 import '../../dashboard/view/dashboard.css';
+import '../../dashboard/view/panels.css';
 import '../../traces/traces.css';
 
 const ALL = '{}';
