@@ -217,13 +217,31 @@ static void test_crash(void **state)
     assert_true(crashes > 100);
 }
 
+/* A full disk refuses the new group and leaves the old ones, and takes the group when there is
+ * room. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    struct os_sim *sim = os_sim_new(1);
+    struct alert_rule_store *s = alert_rule_store_new(os_sim_os(sim), "d/rules");
+    assert_int_equal(put_count(s, "t", "n", "old", 5), 0);
+    os_sim_set_capacity(sim, 64);
+    assert_int_equal(put_count(s, "t", "n", "new", 7), ERR_NOSPACE);
+    expect(s, at("t", "n", ""), "[5m]", true);
+    expect(s, at("t", "n", ""), "[7m]", false);
+    os_sim_set_capacity(sim, 0);
+    assert_int_equal(put_count(s, "t", "n", "new", 7), 0);
+    expect(s, at("t", "n", ""), "[7m]", true);
+    alert_rule_store_free(s);
+    os_sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put_list_delete),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_put_list_delete), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_damage),          cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_full_disk),
     };
     log_set_level(LOG_LEVEL_COUNT);
     cmocka_set_message_output(CM_OUTPUT_TAP);
