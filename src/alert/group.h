@@ -24,9 +24,10 @@ struct alert_env {
     struct budget *memory_total; /* of all queries; may be NULL */
     int64_t query_memory_bytes;  /* of one; 0 = no limit */
     size_t samples_max, series_max;
-    uint64_t log_rows_max; /* lines that one query may look at; 0 = no limit */
-    size_t alerts_max;     /* of one rule: limits.alerts; 0 = no limit */
-    int64_t timeout_ns;    /* of one query; 0 = none */
+    uint64_t log_rows_max;  /* lines that one query may look at; 0 = no limit */
+    uint64_t log_bytes_max; /* as stored, that one may read */
+    size_t alerts_max;      /* of one rule: limits.alerts; 0 = no limit */
+    int64_t timeout_ns;     /* of one query; 0 = none */
     int64_t (*monotonic_ns)(void *ctx);
     void *clock_ctx;
     const _Atomic bool *cancelled; /* may be NULL */

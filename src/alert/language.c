@@ -94,6 +94,8 @@ static int logql_lower(const void *tree, const struct alert_env *env, const stru
                               .limits = {.memory = query->memory,
                                          .scan_rows_max = env->log_rows_max,
                                          .scan_rows_setting = "limits.logs.scan_rows",
+                                         .scan_bytes_max = env->log_bytes_max,
+                                         .scan_bytes_setting = "limits.logs.scan_bytes",
                                          .deadline_ns = query->deadline_ns,
                                          .cancelled = env->cancelled},
                               .now_ns = steps->end_ns};

@@ -105,6 +105,7 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env.samples_max = s->samples_max;
     out->env.series_max = s->series_max;
     out->env.log_rows_max = s->log_rows_max;
+    out->env.log_bytes_max = s->log_bytes_max;
     out->env.alerts_max = s->alerts_max;
     out->env.promql = s->promql;
     out->env.cancelled = &m->cancelled;

@@ -26,7 +26,7 @@ struct alert_manager_settings {
     int64_t resend_delay_ns;
     int64_t timeout_ns, query_memory_bytes;
     size_t samples_max, series_max, alerts_max;
-    uint64_t log_rows_max;
+    uint64_t log_rows_max, log_bytes_max;
     struct promql_options promql;
 };
 /* Runs these rules from now on (takes the references over; NULL = none), with these settings (NULL:

@@ -114,17 +114,22 @@ void api_cancel_all(struct api *api)
     loki__tails_stop(api);
 }
 
-bool api__tenant_read(struct net_request *req, struct slice *out)
+bool api__tenant_is_good(struct slice id)
 {
-    struct slice id = net_request_header(req, "x-scope-orgid");
     bool good = id.len <= 150;
-    *out = id.len ? id : SLICE(API__DEFAULT_TENANT);
     for (size_t i = 0; i < id.len && good; i++) {
         char c = id.ptr[i];
         good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                (c && strchr("!-_.*'()", c));
     }
     return good && !slice_eq_cstr(id, ".") && !slice_eq_cstr(id, "..");
+}
+
+bool api__tenant_read(struct net_request *req, struct slice *out)
+{
+    struct slice id = net_request_header(req, "x-scope-orgid");
+    *out = id.len ? id : SLICE(API__DEFAULT_TENANT);
+    return api__tenant_is_good(id);
 }
 
 struct slice api__tenant(struct net_request *req)

@@ -43,10 +43,11 @@ struct api_limits {
     int64_t query_nesting;     /* levels of a PromQL expression; 0 = 200 */
     int64_t lookback_ns;
     bool promql_experimental, promql_delayed_name_removal;
-    bool admin_api;        /* prometheus.admin_api */
-    int64_t log_entries;   /* lines of one answer; 0 = unlimited */
-    int64_t log_scan_rows; /* lines one query may look at; 0 = unlimited */
-    int64_t log_tails;     /* live tails at once; 0 = unlimited */
+    bool admin_api;         /* prometheus.admin_api */
+    int64_t log_entries;    /* lines of one answer; 0 = unlimited */
+    int64_t log_scan_rows;  /* lines one query may look at; 0 = unlimited */
+    int64_t log_scan_bytes; /* as stored, that one may read; 0 = unlimited */
+    int64_t log_tails;      /* live tails at once; 0 = unlimited */
     /* From the start on: running sums of delta temporality, and when an idle one is forgotten. */
     int64_t delta_series, delta_idle_ns;
 };

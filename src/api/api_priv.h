@@ -87,6 +87,7 @@ void api__respond_json(struct net_request *req, int status, struct slice body);
 struct slice api__tenant(struct net_request *req);
 /* Same without an answer: false when it is no good. */
 bool api__tenant_read(struct net_request *req, struct slice *out);
+bool api__tenant_is_good(struct slice id);
 #define API__TENANT_RULE                                                                           \
     "X-Scope-OrgID: a tenant has 1 to 150 of the characters a-z A-Z 0-9 ! - _ . * ' ( )"
 

@@ -16,8 +16,9 @@ struct api_job {
     struct api *api;
     struct net_request *req; /* its slices may be read by the work; answers only by job.c */
     struct slice tenant;
-    struct arena *arena;      /* the job's own, charged to `memory` */
-    struct arena *call_arena; /* not charged: parameters */
+    struct store_event_source *logs; /* of the tenant, or of several; set by Loki's door */
+    struct arena *arena;             /* the job's own, charged to `memory` */
+    struct arena *call_arena;        /* not charged: parameters */
     struct budget memory;
     struct api_limits limits;
     _Atomic bool cancelled;

@@ -49,7 +49,7 @@ struct item {
     struct slice id, lang, text;
     int64_t from_ns, to_ns, step_ns, timeout_ns;
     size_t limit;
-    bool instant, exemplars, explain, stats, align;
+    bool instant, exemplars, explain, stats, align, partial;
     size_t same_as; /* the first identical one; NOBODY = none */
     struct buf out; /* its lines */
     struct item *next_done;
@@ -161,6 +161,7 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
                           .explain = it->explain,
                           .exemplars = it->exemplars,
                           .stats = it->stats,
+                          .partial = it->partial,
                           .limits = m->limits,
                           .arena = arena_new(0, &memory),
                           .plan_arena = arena_new(4096, NULL)};
@@ -397,6 +398,8 @@ static int read_item(const struct codec_json *v, struct item *it, int64_t now_ns
         err = read_flag(v, "stats", &it->stats, diag);
     if (!err)
         err = read_flag(v, "exemplars", &it->exemplars, diag);
+    if (!err)
+        err = read_flag(v, "partial", &it->partial, diag);
     return err ? err : read_flag(v, "align", &it->align, diag);
 }
 
@@ -409,10 +412,10 @@ static void find_twins(struct multi *m)
         struct item *it = &m->items[i];
         bool added;
         buf_clear(&key);
-        buf_printf(&key, "%lld %lld %lld %lld %zu %d%d%d%d%d %.*s ", (long long)it->from_ns,
+        buf_printf(&key, "%lld %lld %lld %lld %zu %d%d%d%d%d%d %.*s ", (long long)it->from_ns,
                    (long long)it->to_ns, (long long)it->step_ns, (long long)it->timeout_ns,
                    it->limit, it->instant, it->exemplars, it->explain, it->stats, it->align,
-                   SLICE_FMT(it->lang));
+                   it->partial, SLICE_FMT(it->lang));
         buf_append_slice(&key, it->text);
         struct map_entry *e = map_put(seen, buf_slice(&key), &added);
         if (added)
@@ -451,6 +454,8 @@ static int read_request(struct multi *m, struct slice body, struct diag *diag)
         err = read_flag(&root, "stats", &shared.stats, diag);
     if (!err)
         err = read_flag(&root, "explain", &shared.explain, diag);
+    if (!err)
+        err = read_flag(&root, "partial", &shared.partial, diag);
     m->items = ARENA_ARRAY(m->arena, struct item, list->count + 1);
     for (size_t i = 0; i < list->count && !err; i++) {
         m->items[i] = shared;

@@ -17,6 +17,7 @@ struct api_query {
     bool explain;           /* no answer but the plan */
     bool exemplars;
     bool stats;
+    bool partial; /* a limit on reading ends in an answer of what was read, with a warning */
     struct api_limits limits;
     struct arena *arena;      /* charged to the query's memory: allocating may fail */
     struct arena *plan_arena; /* of tree and plan, which are as large as the text; never fails */

@@ -47,7 +47,7 @@ struct server_config {
     int64_t query_samples, query_series, query_memory, query_memory_total, query_points,
         query_cache, query_timeout_ns, query_concurrency, query_queue, query_nesting;
     int64_t regex_effort;
-    int64_t log_entries, log_scan_rows, log_tails;
+    int64_t log_entries, log_scan_rows, log_scan_bytes, log_tails;
 
     int promql_experimental, promql_delayed_name_removal;
     int64_t lookback_ns;

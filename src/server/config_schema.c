@@ -144,6 +144,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.otlp.delta_idle", TEXT_CONF_DURATION, AT(delta_idle_ns), "1h", NS_PER_SEC, 30 * 24 * 3600 * NS_PER_SEC, NULL, "a running sum that nothing is added to for this long leaves memory; also how far back one is looked for in the store", false, false},
     {"limits.logs.entries", TEXT_CONF_INT, AT(log_entries), "100000", 0, INT64_MAX, NULL, "lines that one log query may ask for; 0 = no limit", true, false},
     {"limits.logs.scan_rows", TEXT_CONF_INT, AT(log_scan_rows), "0", 0, INT64_MAX, NULL, "lines that one log query may look at; 0 = no limit but its time and memory", true, false},
+    {"limits.logs.scan_bytes", TEXT_CONF_SIZE, AT(log_scan_bytes), "0", 0, INT64_MAX, NULL, "bytes, as stored, that one log query may read; 0 = no limit but its time and memory", true, false},
     {"limits.logs.tails", TEXT_CONF_INT, AT(log_tails), "100", 0, INT64_MAX, NULL, "live tails at once; more are answered 429; 0 = no limit", true, false},
     {"limits.http.header_bytes", TEXT_CONF_SIZE, AT(http_header_bytes), "64KiB", 1024, 16 << 20, NULL, "request line and headers; more is answered 431", false, false},
     {"limits.http.body_bytes", TEXT_CONF_SIZE, AT(http_body_bytes), "64MiB", 1024, INT64_MAX, NULL, "a request's body as sent; more is answered 413", false, false},

@@ -320,6 +320,7 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .query_nesting = c->query_nesting,
         .log_entries = c->log_entries,
         .log_scan_rows = c->log_scan_rows,
+        .log_scan_bytes = c->log_scan_bytes,
         .log_tails = c->log_tails,
         .lookback_ns = c->lookback_ns,
         .promql_experimental = c->promql_experimental == 1,

@@ -188,6 +188,7 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
         .external_url = url,
         .logs_url = r->env.logs_url,
         .log_rows_max = (uint64_t)config->log_scan_rows,
+        .log_bytes_max = (uint64_t)config->log_scan_bytes,
         .resend_delay_ns = config->rules_resend_delay_ns,
         .timeout_ns = config->query_timeout_ns,
         .query_memory_bytes = config->query_memory,

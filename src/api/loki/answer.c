@@ -1,5 +1,6 @@
 /* What answers of Loki's door have in common: errors as plain text, labels, statistics. */
 #include "api/loki/door_priv.h"
+#include "api/loki/tenants.h"
 #include "codec/number.h"
 
 void loki__job_parse_error(struct api_job *job, const struct diag *diag)
@@ -64,20 +65,31 @@ void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wa
 
 /* --- jobs --- */
 
+bool loki__source_read(struct api_call *call, struct arena *arena,
+                       struct store_event_source **out_source, struct slice *out_tenant)
+{
+    struct slice text = arena_slice(arena, net_request_header(call->req, "x-scope-orgid"));
+    if (!loki__tenants_read(text.len ? text : SLICE(API__DEFAULT_TENANT), call->api->logs, arena,
+                            out_source, out_tenant)) {
+        api__plain_error(call->req, 400, "%s", API__TENANT_RULE);
+        return false;
+    }
+    if (!call->api->logs)
+        api__plain_error(call->req, 503, "this Pharos has no store for logs");
+    return call->api->logs != NULL;
+}
+
 struct api_job *loki__job_new(struct api_call *call, void (*work)(struct api_job *job))
 {
+    struct store_event_source *source;
     struct slice tenant;
-    if (!api__tenant_read(call->req, &tenant)) {
-        api__plain_error(call->req, 400, "%s", API__TENANT_RULE);
+    if (!loki__source_read(call, net_request_arena(call->req), &source, &tenant))
         return NULL;
-    }
-    if (!call->api->logs) {
-        api__plain_error(call->req, 503, "this Pharos has no store for logs");
-        return NULL;
-    }
     struct api_job *job = api_job_new(call, work);
-    if (job)
+    if (job) {
         job->tenant = tenant;
+        job->logs = source;
+    }
     return job;
 }
 
@@ -86,6 +98,8 @@ struct store_event_limits loki__limits(struct api_job *job)
     return (struct store_event_limits){.memory = &job->memory,
                                        .scan_rows_max = (uint64_t)job->limits.log_scan_rows,
                                        .scan_rows_setting = "limits.logs.scan_rows",
+                                       .scan_bytes_max = (uint64_t)job->limits.log_scan_bytes,
+                                       .scan_bytes_setting = "limits.logs.scan_bytes",
                                        .deadline_ns = job->deadline_ns,
                                        .cancelled = &job->cancelled};
 }
@@ -93,11 +107,19 @@ struct store_event_limits loki__limits(struct api_job *job)
 void loki__env(struct api_job *job, struct logql_env *out)
 {
     struct api_host *host = job->api->host;
-    *out = (struct logql_env){.source = job->api->logs,
+    *out = (struct logql_env){.source = job->logs,
                               .tenant = job->tenant,
                               .pool = job->api->pool,
                               .limits = loki__limits(job),
                               .now_ns = host->now_ns(host->ctx)};
+}
+
+void loki__allow_partial(struct logql_env *env, struct logql_partial *partial)
+{
+    int64_t left_ns = env->limits.deadline_ns - api__monotonic_ns();
+    env->partial = partial;
+    if (env->limits.deadline_ns && left_ns > 0)
+        env->limits.deadline_ns -= left_ns / 4;
 }
 
 /* --- selectors --- */
@@ -106,7 +128,8 @@ bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scop
 {
     struct diag diag;
     diag_init(&diag);
-    *out = (struct loki__scope){.query = net_request_param(call->req, "query")};
+    *out = (struct loki__scope){.query = net_request_param(call->req, "query"),
+                                .protobuf = out->protobuf};
     if (!loki__param_range(call, since_ns, &out->start_ns, &out->end_ns, &diag))
         return true;
     api__plain_error(call->req, 400, "%s", diag.msg);

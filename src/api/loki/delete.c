@@ -153,6 +153,12 @@ void loki__delete_add(struct api_call *call)
         api__plain_error(call->req, 400, "start time can't be greater than end time");
         return;
     }
+    struct slice tenant;
+    if (!api__tenant_read(call->req, &tenant)) {
+        api__plain_error(call->req, 400, "%s; lines of one tenant are deleted at a time",
+                         API__TENANT_RULE);
+        return;
+    }
     if (!(job = loki__job_new(call, delete_work)))
         return;
     job->state = st;

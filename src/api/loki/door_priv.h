@@ -20,6 +20,9 @@ int loki__param_duration(struct net_request *req, const char *name, int64_t fall
                          int64_t *out_ns, struct diag *diag);
 int loki__param_count(struct net_request *req, const char *name, int64_t fallback, int64_t *out,
                       struct diag *diag);
+/* Whether an answer of what was read is wanted when a limit is reached: partial_response, or the
+ * header X-Pharos-Partial-Response for clients that can set no parameter. */
+int loki__param_partial(struct net_request *req, bool *out, struct diag *diag);
 
 /* --- answers (answer.c): errors are plain text (api/plain.h) --- */
 /* The words of a query that could not be parsed, with status 400. */
@@ -31,10 +34,16 @@ void loki__put_labels(const struct logql_label *labels, size_t count, struct buf
 void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
                      struct buf *out);
 
+/* The log lines of the request's tenant, or of its several (a|b); false when it answered. */
+bool loki__source_read(struct api_call *call, struct arena *arena,
+                       struct store_event_source **out_source, struct slice *out_tenant);
 /* A job for a query over log lines, answered already (and NULL) when there can be none. */
 struct api_job *loki__job_new(struct api_call *call, void (*work)(struct api_job *job));
 /* The log store's face for a job's queries. */
 void loki__env(struct api_job *job, struct logql_env *out);
+/* With an env of a query that may end in a part of its answer: reading ends at three quarters of
+ * the time that is left, so that there is some to put the answer together. */
+void loki__allow_partial(struct logql_env *env, struct logql_partial *partial);
 struct store_event_limits loki__limits(struct api_job *job);
 
 /* What most endpoints besides the queries take: a selector (or a query whose selectors count), and
@@ -43,6 +52,7 @@ struct loki__scope {
     struct slice query;
     int64_t start_ns, end_ns;
     struct logql_expr *expr; /* parsed by loki__scope_select; NULL for no query */
+    bool protobuf;           /* the answer's form; kept by loki__scope_read */
     void *more;              /* of the endpoint */
 };
 /* Reads query, start and end; false when it answered. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "api/loki/door_priv.h"
+#include "api/loki/protobuf.h"
 #include "api/prometheus/encode.h"
 #include "base/map.h"
 
@@ -28,6 +29,11 @@ static size_t tidy(struct slice *items, size_t count)
 static void put_texts(struct api_job *job, const struct slice *items, size_t count)
 {
     struct codec_json_writer w;
+    if (((const struct loki__scope *)job->state)->protobuf) {
+        job->content_type = LOKI__PROTOBUF_TYPE;
+        loki__pb_texts(items, count, &job->out);
+        return;
+    }
     api__begin(&w, &job->out);
     codec_json_begin_array(&w);
     for (size_t i = 0; i < count; i++)
@@ -39,7 +45,7 @@ static void put_texts(struct api_job *job, const struct slice *items, size_t cou
 static void labels_work(struct api_job *job)
 {
     struct loki__scope *s = job->state;
-    struct store_event_source *src = job->api->logs;
+    struct store_event_source *src = job->logs;
     struct store_event_select select;
     struct slice *names = NULL;
     size_t count = 0;
@@ -66,7 +72,7 @@ struct values_state {
 static void values_work(struct api_job *job)
 {
     struct values_state *st = job->state;
-    struct store_event_source *src = job->api->logs;
+    struct store_event_source *src = job->logs;
     struct store_event_select select;
     struct slice *values = NULL;
     size_t count = 0;
@@ -87,7 +93,8 @@ void loki__labels(struct api_call *call)
 {
     struct loki__scope *s = ARENA_NEW(net_request_arena(call->req), struct loki__scope);
     struct api_job *job;
-    if (!loki__scope_read(call, METADATA_SINCE, s) || !(job = loki__job_new(call, labels_work)))
+    if (!loki__form_read(call->req, &s->protobuf) || !loki__scope_read(call, METADATA_SINCE, s) ||
+        !(job = loki__job_new(call, labels_work)))
         return;
     job->state = s;
     job->cleanup = loki__scope_cleanup;
@@ -99,7 +106,8 @@ void loki__label_values(struct api_call *call)
     struct values_state *st = ARENA_NEW(net_request_arena(call->req), struct values_state);
     struct api_job *job;
     st->name = call->args[0];
-    if (!loki__scope_read(call, METADATA_SINCE, &st->scope) ||
+    if (!loki__form_read(call->req, &st->scope.protobuf) ||
+        !loki__scope_read(call, METADATA_SINCE, &st->scope) ||
         !(job = loki__job_new(call, values_work)))
         return;
     job->state = st;
@@ -116,6 +124,7 @@ struct series_state {
     struct logql_expr **exprs;
     VEC(struct data_labels) found;
     size_t at;
+    bool protobuf;
 };
 
 static void series_cleanup(struct api_job *job)
@@ -145,7 +154,7 @@ static int find_streams(struct api_job *job, struct slice match, struct logql_ex
     if (err)
         return err;
     select.matchers = logql_matchers(*expr, &select.matcher_count);
-    err = job->api->logs->ops->streams(job->api->logs, &select, job->arena, &streams, &count, diag);
+    err = job->logs->ops->streams(job->logs, &select, job->arena, &streams, &count, diag);
     for (size_t i = 0; i < count && !err; i++) {
         struct data_label *items = arena_dup(job->arena, streams[i].labels.items,
                                              streams[i].labels.count * sizeof(*items));
@@ -191,6 +200,11 @@ static void series_work(struct api_job *job)
     }
     if (st->found.len)
         qsort(st->found.items, st->found.len, sizeof(*st->found.items), by_labels);
+    if (st->protobuf) {
+        job->content_type = LOKI__PROTOBUF_TYPE;
+        loki__pb_series(st->found.items, st->found.len, &job->out);
+        return;
+    }
     buf_append_cstr(&job->out, "{\"status\":\"success\",\"data\":[");
     job->produce = produce_series;
 }
@@ -207,6 +221,8 @@ void loki__series(struct api_call *call)
         api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
+    if (!loki__form_read(call->req, &st->protobuf))
+        return;
     static const char *const names[] = {"match[]", "match"};
     for (size_t k = 0; k < ARRAY_LEN(names); k++) {
         for (size_t i = 0; (one = net_request_param_at(call->req, names[k], i)).ptr; i++) {

@@ -12,6 +12,17 @@ static int bad(struct api_query *q, enum api_error kind)
     return ERR_INVALID;
 }
 
+/* What is missing, as text in the query's arena; ptr NULL: nothing. */
+static struct slice warning_of(struct api_query *q, const struct logql_partial *p)
+{
+    struct buf text = {0};
+    if (p->cut)
+        logql_partial_text(p, &text);
+    struct slice own = p->cut ? arena_slice(q->plan_arena, buf_slice(&text)) : (struct slice){0};
+    buf_deinit(&text);
+    return own;
+}
+
 /* `,"kind":"streams","streams":[{"labels":{},"times":["<ns>"],"lines":[""]}]`: newest first. */
 static int put_streams(struct api_query *q, const struct logql_streams *r, struct buf *out)
 {
@@ -46,6 +57,12 @@ static int run_lines(struct api_query *q, const struct logql_expr *expr,
     q->used.samples_read = lines.stats.scan.rows_scanned;
     if (err == ERR_INVALID)
         return bad(q, API_EXECUTION);
+    struct slice warning = env->partial ? warning_of(q, env->partial) : (struct slice){0};
+    if (!err && warning.ptr) {
+        buf_append_cstr(out, ",\"warnings\":[");
+        codec_json_append_string(out, warning);
+        buf_append_char(out, ']');
+    }
     return err ? err : put_streams(q, &lines, out);
 }
 
@@ -71,23 +88,34 @@ static int run_numbers(struct api_query *q, const struct logql_expr *expr,
     q->used.samples_read = stats.scan.rows_scanned;
     if (err == ERR_INVALID)
         return bad(q, API_EXECUTION);
-    return err ? err : api_put_columns(q, &result, out, diag);
+    if (err || !env->partial || !env->partial->cut)
+        return err ? err : api_put_columns(q, &result, out, diag);
+    logql_partial_trim(env->partial, &q->steps, &result);
+    struct slice warning = warning_of(q, env->partial);
+    result.warnings = &warning; /* LogQL has no others */
+    result.warning_count = 1;
+    return api_put_columns(q, &result, out, diag);
 }
 
 static int run(struct api_query *q, struct buf *out, struct diag *diag)
 {
     struct api_host *host = q->api->host;
-    const struct logql_env env = {.source = q->api->logs,
-                                  .tenant = q->tenant,
-                                  .pool = q->env.pool,
-                                  .limits = {.memory = q->env.memory,
-                                             .scan_rows_max = (uint64_t)q->limits.log_scan_rows,
-                                             .scan_rows_setting = "limits.logs.scan_rows",
-                                             .deadline_ns = q->env.deadline_ns,
-                                             .cancelled = q->env.cancelled},
-                                  .now_ns = host->now_ns(host->ctx)};
+    struct logql_partial partial = {0};
+    struct logql_env env = {.source = q->api->logs,
+                            .tenant = q->tenant,
+                            .pool = q->env.pool,
+                            .limits = {.memory = q->env.memory,
+                                       .scan_rows_max = (uint64_t)q->limits.log_scan_rows,
+                                       .scan_rows_setting = "limits.logs.scan_rows",
+                                       .scan_bytes_max = (uint64_t)q->limits.log_scan_bytes,
+                                       .scan_bytes_setting = "limits.logs.scan_bytes",
+                                       .deadline_ns = q->env.deadline_ns,
+                                       .cancelled = q->env.cancelled},
+                            .now_ns = host->now_ns(host->ctx)};
     struct logql_expr *expr = NULL;
     struct diag why;
+    if (q->partial)
+        loki__allow_partial(&env, &partial);
     diag_init(&why);
     if (!q->api->logs)
         return diag_set(diag, ERR_UNSUPPORTED, "this Pharos has no store for logs");

@@ -72,6 +72,18 @@ int loki__param_duration(struct net_request *req, const char *name, int64_t fall
     return 0;
 }
 
+int loki__param_partial(struct net_request *req, bool *out, struct diag *diag)
+{
+    struct slice text = net_request_param(req, "partial_response");
+    if (!text.len)
+        text = slice_trim(net_request_header(req, "x-pharos-partial-response"));
+    *out = slice_eq_cstr(text, "true") || slice_eq_cstr(text, "1");
+    if (text.len && !*out && !slice_eq_cstr(text, "false") && !slice_eq_cstr(text, "0"))
+        return diag_set(diag, ERR_INVALID, "partial_response is true or false, not \"%.*s\"",
+                        SLICE_FMT(slice_first(text, 60)));
+    return 0;
+}
+
 int loki__param_count(struct net_request *req, const char *name, int64_t fallback, int64_t *out,
                       struct diag *diag)
 {

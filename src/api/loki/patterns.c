@@ -77,7 +77,7 @@ static int count(struct mining *m, size_t pattern, enum data_event_level level, 
 
 static int mine(struct mining *m, struct store_event_cursor *c, struct diag *diag)
 {
-    const struct store_event_ops *ops = m->job->api->logs->ops;
+    const struct store_event_ops *ops = m->job->logs->ops;
     struct store_event_chunk chunk = {0};
     struct arena *scratch = arena_new(0, NULL);
     int err;
@@ -149,7 +149,7 @@ static void put_patterns(struct mining *m)
 static void patterns_work(struct api_job *job)
 {
     struct patterns_state *st = job->state;
-    const struct store_event_ops *ops = job->api->logs->ops;
+    const struct store_event_ops *ops = job->logs->ops;
     const struct store_event_field fields[] = {STORE_EVENT_INTRINSIC(DATA_EVENT_LINE),
                                                STORE_EVENT_INTRINSIC(DATA_EVENT_LEVEL)};
     struct store_event_scan scan = {.order = STORE_EVENT_NEWEST_FIRST,
@@ -169,7 +169,7 @@ static void patterns_work(struct api_job *job)
         .steps = (size_t)((uint64_t)(st->scope.end_ns - first) / (uint64_t)st->step_ns) + 1,
         .patterns = text_log_patterns_new(PATTERNS_MAX),
         .of = mem_calloc(PATTERNS_MAX * DATA_LEVEL_COUNT, sizeof(uint32_t))};
-    int err = ops->scan(job->api->logs, &scan, &c, &diag);
+    int err = ops->scan(job->logs, &scan, &c, &diag);
     if (!err)
         err = mine(&m, c, &diag);
     if (c)

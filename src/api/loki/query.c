@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "api/loki/door_priv.h"
+#include "api/loki/protobuf.h"
 #include "api/prometheus/encode.h"
 #include "codec/number.h"
 
@@ -16,6 +17,9 @@ struct query_state {
     struct query_steps steps;
     struct logql_select select;
     bool explain, flagged; /* categorize-labels was asked for */
+    bool protobuf;
+    bool may_be_partial;
+    struct logql_partial partial;
 
     struct logql_expr *expr;
     struct logql_streams lines;
@@ -147,13 +151,109 @@ static bool produce_scalar(struct api_job *job)
     return true;
 }
 
+static void put_protobuf(struct api_job *job, const char *type);
+
 static void begin_answer(struct api_job *job, const char *type, bool (*produce)(struct api_job *))
 {
     struct query_state *st = job->state;
-    buf_printf(&job->out, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",%s\"result\":%s",
-               type, st->flagged ? "\"encodingFlags\":[\"categorize-labels\"]," : "",
+    if (st->protobuf) {
+        put_protobuf(job, type);
+        return;
+    }
+    buf_append_cstr(&job->out, "{\"status\":\"success\",");
+    if (st->partial.cut) {
+        struct buf text = {0};
+        logql_partial_text(&st->partial, &text);
+        buf_append_cstr(&job->out, "\"warnings\":[");
+        codec_json_append_string(&job->out, buf_slice(&text));
+        buf_append_cstr(&job->out, "],");
+        buf_deinit(&text);
+    }
+    buf_printf(&job->out, "\"data\":{\"resultType\":\"%s\",%s\"result\":%s", type,
+               st->flagged ? "\"encodingFlags\":[\"categorize-labels\"]," : "",
                produce == produce_scalar ? "" : "[");
     job->produce = produce;
+}
+
+/* --- the same as protobuf --- */
+
+/* An answer in one piece is as large again: charged, as what it is made of. */
+static bool may_hold(struct api_job *job, uint64_t bytes)
+{
+    if (budget_take(&job->memory, (int64_t)MIN(bytes, (uint64_t)INT64_MAX)))
+        return true;
+    api__plain_job_error(job, 400,
+                         "the answer as protobuf needs more memory than limits.query.memory "
+                         "allows; ask for fewer lines, or for JSON");
+    return false;
+}
+
+static uint64_t size_of_lines(const struct logql_streams *lines)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        const struct logql_stream *s = &lines->streams[i];
+        for (size_t k = 0; k < s->labels.count; k++)
+            bytes += s->labels.items[k].name.len + s->labels.items[k].value.len + 8;
+        for (size_t k = 0; k < s->count; k++) {
+            bytes += s->entries[k].line.len + 32;
+            for (size_t n = 0; n < s->entries[k].label_count; n++)
+                bytes += s->entries[k].labels[n].name.len + s->entries[k].labels[n].value.len + 8;
+        }
+    }
+    return bytes;
+}
+
+static uint64_t size_of_numbers(const struct query_result *r)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->series_count; i++) {
+        bytes += r->series[i].count * 20;
+        for (size_t k = 0; k < r->series[i].labels.count; k++)
+            bytes += r->series[i].labels.items[k].name.len + r->series[i].labels.items[k].value.len;
+    }
+    return bytes;
+}
+
+static void put_numbers(struct api_job *job, const char *type, const struct loki__pb_about *about)
+{
+    struct query_state *st = job->state;
+    struct loki__pb_prom p;
+    loki__pb_prom_begin(&p, type, &job->out);
+    if (st->numbers.kind == QUERY_SCALAR) {
+        loki__pb_prom_series(&p, (struct data_labels){0});
+        loki__pb_prom_point(&p, st->numbers.scalar.ts_ns, st->numbers.scalar.value);
+        loki__pb_prom_series_end(&p);
+    }
+    for (size_t i = 0; i < st->numbers.series_count; i++) {
+        const struct query_series *s = &st->numbers.series[i];
+        loki__pb_prom_series(&p, s->labels);
+        for (size_t k = 0; k < s->count; k++)
+            loki__pb_prom_point(&p, query_point_at(s, k).ts_ns, query_point_at(s, k).value);
+        loki__pb_prom_series_end(&p);
+    }
+    loki__pb_prom_end(&p, about);
+}
+
+static void put_protobuf(struct api_job *job, const char *type)
+{
+    struct query_state *st = job->state;
+    bool lines = slice_eq_cstr(slice_cstr(type), "streams");
+    struct loki__pb_about about = {
+        .stats = &st->stats, .run_ns = st->run_ns, .wait_ns = st->wait_ns};
+    struct buf text = {0};
+    if (!may_hold(job, lines ? size_of_lines(&st->lines) : size_of_numbers(&st->numbers)))
+        return;
+    if (st->partial.cut) {
+        logql_partial_text(&st->partial, &text);
+        about.warning = buf_slice(&text);
+    }
+    job->content_type = LOKI__PROTOBUF_TYPE;
+    if (lines)
+        loki__pb_streams(&st->lines, &st->select, &about, &job->out);
+    else
+        put_numbers(job, type, &about);
+    buf_deinit(&text);
 }
 
 /* --- running --- */
@@ -222,6 +322,8 @@ static void run_numbers(struct api_job *job)
         err = query_run(plan, &env, job->arena, &st->numbers, &diag);
     st->run_ns = api__monotonic_ns() - st->run_ns;
     st->flagged = false;
+    if (!err)
+        logql_partial_trim(&st->partial, &st->steps, &st->numbers);
     if (err) {
         api__plain_job_fail(job, err, &diag);
     } else if (st->numbers.kind == QUERY_SCALAR) {
@@ -242,6 +344,8 @@ static void query_work(struct api_job *job)
     st->run_ns = api__monotonic_ns();
     st->wait_ns = st->run_ns - job->started_ns;
     loki__env(job, &st->env);
+    if (st->may_be_partial)
+        loki__allow_partial(&st->env, &st->partial);
     if (logql_parse(st->text, job->call_arena, &st->expr, &diag)) {
         loki__job_parse_error(job, &diag);
         return;
@@ -347,6 +451,8 @@ static void start(struct api_call *call, bool instant, bool explain)
     st->explain = explain;
     int err = read_direction(call, st, &diag);
     if (!err)
+        err = loki__param_partial(call->req, &st->may_be_partial, &diag);
+    if (!err)
         err = read_limit(call, st, &diag);
     if (!err && instant) {
         err = loki__param_time(call->req, "time", now_ns, &time, &diag);
@@ -358,6 +464,8 @@ static void start(struct api_call *call, bool instant, bool explain)
         api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
+    if (!loki__form_read(call->req, &st->protobuf))
+        return;
     struct api_job *job = loki__job_new(call, query_work);
     if (!job)
         return;

@@ -30,6 +30,7 @@ struct tail {
     _Atomic bool cancelled; /* closed: ends the turn */
     struct arena *arena;    /* of the query */
     struct slice tenant;
+    struct store_event_source *source;
     struct logql_expr *expr;
     int64_t begun_ns, delay_ns, start_ns;
     uint64_t limit;
@@ -119,7 +120,7 @@ static void turn(void *ctx)
 {
     struct tail *t = ctx;
     struct api *api = t->api;
-    struct store_event_source *src = api->logs;
+    struct store_event_source *src = t->source;
     int64_t now_ns = api->host->now_ns(api->host->ctx);
     struct budget memory;
     struct logql_streams r;
@@ -260,21 +261,12 @@ void loki__tail(struct api_call *call)
 {
     struct api *api = call->api;
     struct net_request *req = call->req;
-    struct slice tenant;
     struct diag diag;
     diag_init(&diag);
-    if (!api__tenant_read(req, &tenant)) {
-        api__plain_error(req, 400, "%s", API__TENANT_RULE);
-        return;
-    }
     /* Browsers let any page open a WebSocket, and read what comes. */
     if (api__is_cross_site(req)) {
         api__plain_error(req, 403,
                          "a page of another site may not tail (Origin or Sec-Fetch-Site)");
-        return;
-    }
-    if (!api->logs) {
-        api__plain_error(req, 503, "this Pharos has no store for logs");
         return;
     }
     int64_t most = api__limits(api).log_tails;
@@ -289,7 +281,10 @@ void loki__tail(struct api_call *call)
     t->api = api;
     t->arena = arena_new(0, NULL);
     t->loop = net_request_loop(req);
-    t->tenant = arena_slice(t->arena, tenant);
+    if (!loki__source_read(call, t->arena, &t->source, &t->tenant)) {
+        tail_free(t);
+        return;
+    }
     t->begun_ns = api__monotonic_ns();
     t->first = true;
     if (read_params(call, t, &diag)) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/loki/door_priv.h"
+#include "api/loki/protobuf.h"
 #include "api/prometheus/encode.h"
 #include "base/map.h"
 
@@ -15,7 +16,7 @@
 static void stats_work(struct api_job *job)
 {
     struct loki__scope *s = job->state;
-    struct store_event_source *src = job->api->logs;
+    struct store_event_source *src = job->logs;
     struct store_event_select select;
     struct store_event_counts counts = {0};
     struct codec_json_writer w;
@@ -33,6 +34,11 @@ static void stats_work(struct api_job *job)
         rows += counts.items[i].rows;
         bytes += counts.items[i].bytes;
     }
+    if (s->protobuf) {
+        job->content_type = LOKI__PROTOBUF_TYPE;
+        loki__pb_index_stats(counts.count, rows, bytes, &job->out);
+        return;
+    }
     codec_json_init(&w, &job->out);
     codec_json_begin_object(&w);
     codec_json_put_int(&w, "streams", (int64_t)counts.count);
@@ -46,7 +52,8 @@ static void start_scope(struct api_call *call, void (*work)(struct api_job *job)
 {
     struct loki__scope *s = ARENA_NEW(net_request_arena(call->req), struct loki__scope);
     struct api_job *job;
-    if (!loki__scope_read(call, SINCE, s) || !(job = loki__job_new(call, work)))
+    if (!loki__form_read(call->req, &s->protobuf) || !loki__scope_read(call, SINCE, s) ||
+        !(job = loki__job_new(call, work)))
         return;
     job->state = s;
     job->cleanup = loki__scope_cleanup;
@@ -153,10 +160,33 @@ static int by_total(const void *a, const void *b)
     return slice_cmp(x->key, y->key);
 }
 
+static void put_protobuf(struct api_job *job, const struct volume_state *st,
+                         const struct volumes *v, size_t count)
+{
+    struct loki__pb_prom p;
+    job->content_type = LOKI__PROTOBUF_TYPE;
+    loki__pb_prom_begin(&p, st->range ? "matrix" : "vector", &job->out);
+    for (size_t i = 0; i < count; i++) {
+        const struct volume *one = &v->all.items[i];
+        loki__pb_prom_series(&p, one->labels);
+        if (!st->range)
+            loki__pb_prom_point(&p, st->scope.end_ns, (double)one->total);
+        for (size_t k = 0; st->range && k < one->points.len; k++)
+            loki__pb_prom_point(&p, one->points.items[k].ts_ns, (double)one->points.items[k].bytes);
+        loki__pb_prom_series_end(&p);
+    }
+    static const struct logql_stats none;
+    loki__pb_prom_end(&p, &(struct loki__pb_about){.stats = &none});
+}
+
 static void put_volumes(struct api_job *job, const struct volume_state *st, struct volumes *v)
 {
     struct buf *out = &job->out;
     size_t count = MIN(v->all.len, (size_t)st->limit);
+    if (st->scope.protobuf) {
+        put_protobuf(job, st, v, count);
+        return;
+    }
     buf_printf(out, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":[",
                st->range ? "matrix" : "vector");
     for (size_t i = 0; i < count; i++) {
@@ -196,7 +226,7 @@ static void choose_targets(struct api_job *job, struct volume_state *st,
 static void volume_work(struct api_job *job)
 {
     struct volume_state *st = job->state;
-    struct store_event_source *src = job->api->logs;
+    struct store_event_source *src = job->logs;
     struct store_event_select select;
     struct store_event_counts counts = {0};
     struct diag diag;
@@ -234,7 +264,8 @@ static void start_volume(struct api_call *call, bool range)
     diag_init(&diag);
     st->range = range;
     st->by_labels = slice_eq_cstr(by, "labels");
-    if (!loki__scope_read(call, SINCE, &st->scope))
+    if (!loki__form_read(call->req, &st->scope.protobuf) ||
+        !loki__scope_read(call, SINCE, &st->scope))
         return;
     if (by.len && !st->by_labels && !slice_eq_cstr(by, "series"))
         diag_set(&diag, ERR_INVALID,
@@ -311,7 +342,7 @@ static int by_name(const void *a, const void *b)
 static void detected_labels_work(struct api_job *job)
 {
     struct loki__scope *s = job->state;
-    struct store_event_source *src = job->api->logs;
+    struct store_event_source *src = job->logs;
     struct store_event_select select;
     struct store_event_stream *streams = NULL;
     size_t count = 0;

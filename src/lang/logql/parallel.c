@@ -26,7 +26,7 @@ struct run {
     const struct logql_parallel *p;
     struct store_event_cursor *cursor;
     size_t *order, count; /* morsels by time */
-    size_t first;         /* of the wave, in order */
+    size_t first;         /* of the wave, in order; those before it are read */
     struct share *shares;
     kept_list pending;
     pthread_mutex_t lock; /* of idle */
@@ -205,11 +205,23 @@ static int run_wave(struct run *r, size_t count, struct diag *diag)
             err = diag_set(diag, s->err, "%s", s->diag.msg);
         for (size_t k = 0; k < s->kept.len && !err; k++)
             vec_push(&r->pending, s->kept.items[k]);
+        r->first += !err;
         vec_free(&s->kept);
     }
-    r->first += count;
     mem_free(r->shares);
     return err;
+}
+
+/* Gives on what is complete, also when a limit ended the wave (`failed`). */
+static int end_wave(struct run *r, int failed, bool *out_enough)
+{
+    struct logql_partial *partial = r->p->env->partial;
+    int err = deliver(r, out_enough);
+    if (err || *out_enough || !failed)
+        return err;
+    partial->has_edge = true;
+    partial->edge_ns = edge(r, r->order[r->first]);
+    return failed;
 }
 
 static int run_waves(struct run *r, struct diag *diag)
@@ -224,8 +236,8 @@ static int run_waves(struct run *r, struct diag *diag)
         qsort_r(r->order, r->count, sizeof(*r->order), by_edge, r);
     while (r->first < r->count && !err && !enough) {
         err = run_wave(r, MIN(wave, r->count - r->first), diag);
-        if (!err)
-            err = deliver(r, &enough);
+        if (!err || logql__partial_takes(r->p->env->partial, err))
+            err = end_wave(r, err, &enough);
         wave = MIN(2 * wave, 8 * width);
     }
     mem_free(r->order);

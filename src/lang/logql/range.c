@@ -62,9 +62,21 @@ static int fail(struct run *r, int err, const char *fmt, ...)
     return err;
 }
 
+/* A limit on reading: an answer in part ends here, any other fails. */
+static int reach(struct run *r, int err, const char *msg)
+{
+    if (!logql__partial_takes(r->range->env->partial, err))
+        return fail(r, err, "%s", msg);
+    pthread_mutex_lock(&r->lock);
+    diag_set(&r->cut, err, "%s", msg);
+    pthread_mutex_unlock(&r->lock);
+    r->stop = true;
+    return err;
+}
+
 static int no_memory(struct run *r)
 {
-    return fail(r, ERR_NOMEM, "the query needs more memory than limits.query.memory allows");
+    return reach(r, ERR_NOMEM, "the query needs more memory than limits.query.memory allows");
 }
 
 /* The series of the label set in w->key; `labels` are its labels, of which some may not belong. */
@@ -297,11 +309,12 @@ static void read_morsel(void *ctx, size_t i)
     diag_init(&d);
     if (r->stop)
         return;
+    i = r->order ? r->order[i] : i;
     struct worker *w = logql__range_take(r);
     uint64_t overruns = text_regex_overruns();
     int err = range->env->source->ops->morsel_read(r->cursor, i, &w->chunk, &d);
     if (err) {
-        fail(r, err, "%s", d.msg);
+        reach(r, err, d.msg);
     } else if (w->chunk.count) {
         logql_rows_chunk(&w->rows, &w->chunk);
         if (range->pipeline->plain)
@@ -309,8 +322,10 @@ static void read_morsel(void *ctx, size_t i)
         for (size_t k = 0; !range->pipeline->plain && k < w->chunk.count && !err; k++)
             err = take_line(w, k);
         if (!err && text_regex_check(overruns, "a regular expression of the query", &d))
-            fail(r, d.code, "%s", d.msg);
+            err = fail(r, d.code, "%s", d.msg);
     }
+    if (r->done)
+        r->done[i] = !err;
     logql__range_give(r, w);
 }
 
@@ -453,6 +468,11 @@ static int put_absent(struct run *r, struct worker *w, struct query_grid *out)
         return err ? err : ERR_NOMEM;
     for (size_t i = 0; i < r->steps; i++)
         query__put_float(row, i, 1);
+    /* Of steps that were not read whole nobody knows. */
+    for (size_t i = 0; i < r->steps && r->cut.code; i++) {
+        if (query__step_ns(x, i) < r->exact_from_ns)
+            row->has[i] = 0;
+    }
     for (size_t k = 0; w && k < w->all.len; k++) {
         double count = 0;
         for (size_t i = 0; i < r->steps; i++) {
@@ -511,30 +531,94 @@ static void free_workers(struct run *r)
     }
 }
 
+static int newest_first(const void *a, const void *b, void *ctx)
+{
+    struct run *r = ctx;
+    const struct store_event_ops *ops = r->range->env->source->ops;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int64_t from, x_to, y_to;
+    ops->morsel_times(r->cursor, x, &from, &x_to);
+    ops->morsel_times(r->cursor, y, &from, &y_to);
+    return x_to != y_to ? (x_to > y_to ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* Of an answer in part: what is read first is what the newest steps need. */
+static void order_morsels(struct run *r, size_t count)
+{
+    if (!r->range->env->partial || !count)
+        return;
+    r->order = mem_alloc(count * sizeof(*r->order));
+    r->done = mem_calloc(count, sizeof(*r->done));
+    for (size_t i = 0; i < count; i++)
+        r->order[i] = i;
+    qsort_r(r->order, count, sizeof(*r->order), newest_first, r);
+}
+
+/* Lines up to edge_ns were not all read. */
+static void note_cut(struct run *r, int64_t edge_ns)
+{
+    struct logql_partial *p = r->range->env->partial;
+    const struct logql_expr *e = r->range->expr;
+    int64_t exact;
+    logql__partial_cut(p, &r->cut);
+    if (__builtin_add_overflow(edge_ns, e->range_ns, &exact) ||
+        __builtin_add_overflow(exact, e->offset_ns, &exact))
+        exact = INT64_MAX;
+    p->read_from_ns = MAX(p->read_from_ns, edge_ns);
+    p->exact_from_ns = MAX(p->exact_from_ns, exact);
+    r->exact_from_ns = MAX(r->exact_from_ns, exact);
+}
+
+static void note_unread(struct run *r, size_t count)
+{
+    const struct store_event_ops *ops = r->range->env->source->ops;
+    int64_t edge = INT64_MIN, from, to;
+    for (size_t i = 0; i < count; i++) {
+        ops->morsel_times(r->cursor, i, &from, &to);
+        edge = r->done[i] ? edge : MAX(edge, to);
+    }
+    note_cut(r, edge);
+}
+
+/* Reads a stretch; also 0 when a limit ended it (r->cut). */
 static int read_rows(struct run *r, struct store_event_scan *req)
 {
     const struct logql_env *env = r->range->env;
     struct store_event_stats stats;
-    int err = env->source->ops->scan(env->source, req, &r->cursor, r->x->diag);
+    struct diag diag;
+    diag_init(&diag);
+    int err = env->source->ops->scan(env->source, req, &r->cursor, &diag);
+    if (logql__partial_takes(env->partial, err)) {
+        r->cut = diag;
+        note_cut(r, req->select.t_max_ns);
+        return 0;
+    }
     if (err)
-        return err;
+        return diag_set(r->x->diag, err, "%s", diag.msg);
     for (struct worker *w = r->idle; w; w = w->next) {
         logql_rows_forget_streams(&w->rows);
         mem_free(w->slots);
         w->slots = NULL;
     }
     size_t count = env->source->ops->morsel_count(r->cursor);
+    order_morsels(r, count);
     size_t width = r->x->env->pool ? MAX(r->x->env->pool->width, (size_t)1) : 1;
     if (width > 1 && count > 1)
         r->x->env->pool->parallel(r->x->env->pool, TASK_INTERACTIVE, count, width, read_morsel, r);
     for (size_t i = 0; !(width > 1 && count > 1) && i < count; i++)
         read_morsel(r, i);
+    if (r->cut.code)
+        note_unread(r, count);
+    mem_free(r->order);
+    mem_free(r->done);
+    r->order = NULL;
+    r->done = NULL;
     env->source->ops->cursor_stats(r->cursor, &stats);
     store_event_stats_add(&r->range->stats->scan, &stats);
     env->source->ops->close(r->cursor);
     if (r->failed.code)
         return diag_set(r->x->diag, r->failed.code, "%s", r->failed.msg);
-    return query__check(r->x);
+    return r->cut.code ? 0 : query__check(r->x);
 }
 
 static int scan(struct run *r, int64_t last_ns)
@@ -551,14 +635,28 @@ static int scan(struct run *r, int64_t last_ns)
                                    .order = STORE_EVENT_OLDEST_FIRST};
     logql__cut_list cuts = {0};
     logql_rows_scan(range->pipeline, &req);
-    int err = logql__range_count(r, &req.select, &cuts, r->x->diag);
+    int64_t reserved = logql__partial_reserve(env->partial, env->limits.memory);
+    struct diag diag;
+    diag_init(&diag);
+    int err = logql__range_count(r, &req.select, &cuts, &diag);
+    if (logql__partial_takes(env->partial, err)) {
+        r->cut = diag;
+        err = 0;
+    }
     if (!err && r->failed.code)
-        err = diag_set(r->x->diag, r->failed.code, "%s", r->failed.msg);
-    for (size_t i = 0; i < cuts.len && !err; i++) {
+        err = diag_set(&diag, r->failed.code, "%s", r->failed.msg);
+    if (err)
+        diag_set(r->x->diag, err, "%s", diag.msg);
+    else if (r->cut.code) /* not even all that is kept by the minute */
+        note_cut(r, last_ns);
+    for (size_t i = cuts.len; i-- > 0 && !err && !r->cut.code;) {
         req.select.t_min_ns = cuts.items[i].begin_ns;
         req.select.t_max_ns = cuts.items[i].end_ns;
         err = read_rows(r, &req);
+        if (!err && r->cut.code && i)
+            note_cut(r, cuts.items[i - 1].end_ns);
     }
+    logql__partial_release(env->limits.memory, reserved);
     vec_free(&cuts);
     return err;
 }
@@ -581,6 +679,8 @@ int logql__range_eval(const struct query_rows *rows, struct query_exec *x, struc
         return 0; /* no line is that far away */
     pthread_mutex_init(&r.lock, NULL);
     diag_init(&r.failed);
+    diag_init(&r.cut);
+    r.exact_from_ns = INT64_MIN;
     int err = scan(&r, last);
     if (!err)
         err = put_all(&r, out);

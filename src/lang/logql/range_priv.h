@@ -54,10 +54,14 @@ struct run {
     size_t steps;
     bool counts, bytes, keeps; /* counts lines; sums their bytes; keeps samples */
     struct store_event_cursor *cursor;
+    size_t *order; /* NULL, or the cursor's morsels newest first, for answers in part */
+    bool *done;    /* by morsel, with `order` */
 
     pthread_mutex_t lock; /* of all below */
     struct worker *idle;
     struct diag failed;
+    struct diag cut;       /* a limit that ended the reading, of an answer in part */
+    int64_t exact_from_ns; /* with `cut`: steps from here on had all their lines */
     _Atomic bool stop;
     _Atomic size_t series_count;
 };

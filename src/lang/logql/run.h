@@ -4,6 +4,7 @@
 
 #include "lang/logql/line.h"
 #include "lang/logql/logql.h"
+#include "lang/logql/partial.h"
 #include "query/query.h"
 #include "store/events.h"
 
@@ -14,6 +15,8 @@ struct logql_env {
     struct task_pool *pool; /* NULL: the calling thread alone */
     struct store_event_limits limits;
     int64_t now_ns; /* the wall clock, for templates */
+    /* NULL: a limit that is reached is an error; else there is an answer of what was read. */
+    struct logql_partial *partial;
 };
 
 struct logql_select {

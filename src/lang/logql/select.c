@@ -18,12 +18,22 @@ struct gather {
     struct buf key;
     int64_t last_ns;
     uint64_t taken;
+    struct logql_partial *partial; /* may be NULL */
     struct diag *diag;
 };
 
 static int no_memory(struct diag *diag)
 {
     return diag_set(diag, ERR_NOMEM, "the query needs more memory than limits.query.memory allows");
+}
+
+/* How far it was read. */
+static void mark_edge(struct gather *g, int64_t ts_ns)
+{
+    if (g->partial) {
+        g->partial->has_edge = true;
+        g->partial->edge_ns = ts_ns;
+    }
 }
 
 static bool is_own(const struct gather *g, const struct logql_label *l)
@@ -88,12 +98,14 @@ static int add_line(struct gather *g, const struct logql_kept *l)
         s->entries = more;
         g->room.items[id] = room;
     }
-    struct logql_entry *e = &s->entries[s->count++];
+    struct logql_entry *e = &s->entries[s->count];
     *e = (struct logql_entry){.ts_ns = l->ts_ns, .line = arena_slice(g->arena, l->line)};
     if (!e->line.ptr)
         return no_memory(g->diag);
-    if (!g->select->categorize)
+    if (!g->select->categorize) {
+        s->count++;
         return 0;
+    }
     for (size_t i = 0; i < l->label_count; i++)
         others += !is_own(g, &l->labels[i]);
     struct logql_label *labels = ARENA_ARRAY(g->arena, struct logql_label, others);
@@ -107,6 +119,7 @@ static int add_line(struct gather *g, const struct logql_kept *l)
                                      arena_slice(g->arena, label->value), label->category};
     }
     e->labels = labels;
+    s->count++;
     return 0;
 }
 
@@ -149,6 +162,7 @@ static int read_ordered(struct gather *g, struct logql_rows *rows,
         if (err || !chunk.count)
             break;
         logql_rows_chunk(rows, &chunk);
+        mark_edge(g, chunk.ts[chunk.count - 1]);
         for (size_t i = 0; i < chunk.count && !err && !(limit && g->taken == limit); i++) {
             if (!logql_rows_run(rows, i) || !is_due(g, rows->line.ts_ns))
                 continue;
@@ -158,6 +172,8 @@ static int read_ordered(struct gather *g, struct logql_rows *rows,
                                             .labels = rows->line.labels.items,
                                             .label_count = rows->line.labels.len};
             err = add_line(g, &kept);
+            if (err)
+                mark_edge(g, kept.ts_ns);
         }
         if (err || (limit && g->taken == limit))
             break;
@@ -166,12 +182,28 @@ static int read_ordered(struct gather *g, struct logql_rows *rows,
     return err;
 }
 
+/* Streams whose only line found no memory. */
+static void drop_empty(struct gather *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->streams.len; i++) {
+        if (g->streams.items[i].count)
+            g->streams.items[n++] = g->streams.items[i];
+    }
+    g->streams.len = n;
+}
+
 static int take_kept(void *ctx, const struct logql_kept *kept, bool *out_enough)
 {
     struct gather *g = ctx;
+    int err = add_line(g, kept);
+    if (err) {
+        mark_edge(g, kept->ts_ns);
+        return err;
+    }
     g->taken++;
     *out_enough = g->taken == g->select->limit;
-    return add_line(g, kept);
+    return 0;
 }
 
 static void forget(struct gather *g)
@@ -181,6 +213,8 @@ static void forget(struct gather *g)
     vec_clear(&g->streams);
     vec_clear(&g->room);
     g->taken = 0;
+    if (g->partial)
+        g->partial->has_edge = false;
 }
 
 /* What is in reach is read row by row; where that is not enough and stages cost, on all threads. */
@@ -216,20 +250,26 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
                      struct diag *diag)
 {
     const struct logql_pipeline_options options = {.all_labels = true};
-    struct gather g = {.select = select, .arena = arena, .diag = diag, .ids = map_new()};
+    struct diag failed;
+    struct gather g = {.select = select,
+                       .arena = arena,
+                       .partial = env->partial,
+                       .diag = &failed,
+                       .ids = map_new()};
+    diag_init(&failed);
     struct logql_pipeline *pipeline;
     struct logql_rows rows = {0};
     struct arena *plans = arena_new(0, NULL); /* as small as the query is */
     uint64_t overruns = text_regex_overruns();
     *out = (struct logql_streams){0};
-    int err = logql_pipeline_new(expr, NULL, &options, plans, &pipeline, diag);
+    int err = logql_pipeline_new(expr, NULL, &options, plans, &pipeline, &failed);
     if (err)
         goto done;
     logql_rows_init(&rows, pipeline, env->now_ns);
     if (logql_pipeline_is_picky(pipeline)) {
         const struct logql_pipeline_options drops = {.counts = true, .only_drops = true};
         struct logql_pipeline *probe;
-        err = logql_pipeline_new(expr, NULL, &drops, plans, &probe, diag);
+        err = logql_pipeline_new(expr, NULL, &drops, plans, &probe, &failed);
         if (err)
             goto done;
         rows.probe = probe->all_labels ? NULL : probe;
@@ -250,17 +290,31 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
         scan.limit = select->limit;
     if (scan.select.t_min_ns > scan.select.t_max_ns)
         goto done;
+    int64_t reserved = logql__partial_reserve(env->partial, env->limits.memory);
     err = read_all(&g, &rows, env, &scan, &out->stats.scan);
+    logql__partial_release(env->limits.memory, reserved);
+    if (logql__partial_takes(env->partial, err)) {
+        env->partial->lines = true;
+        env->partial->forward = select->forward;
+        logql__partial_cut(env->partial, &failed);
+        drop_empty(&g);
+        diag_init(&failed);
+        err = 0;
+    }
     if (!err)
-        err = text_regex_check(overruns, "a regular expression of the query", diag);
+        err = text_regex_check(overruns, "a regular expression of the query", &failed);
     out->streams = arena_dup(arena, g.streams.items, g.streams.len * sizeof(*g.streams.items));
     if (!err && !out->streams)
-        err = no_memory(diag);
+        err = no_memory(&failed);
     out->count = err ? 0 : g.streams.len;
-    out->entry_count = out->stats.lines_returned = (size_t)g.taken;
+    for (size_t i = 0; i < out->count; i++)
+        out->entry_count += out->streams[i].count;
+    out->stats.lines_returned = out->entry_count;
     if (out->count)
         qsort(out->streams, out->count, sizeof(*out->streams), by_labels);
 done:
+    if (err && diag && !diag->code)
+        *diag = failed;
     if (rows.arena)
         logql_rows_deinit(&rows);
     map_free(g.ids);
