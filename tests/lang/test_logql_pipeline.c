@@ -146,6 +146,11 @@ static const struct {
     {"| logfmt | a != ip(\"10.0.0.0/8\") | line_format \"\"", "a=none", " {a=none}"},
     {"| logfmt | n>5 or m=\"x\" | line_format \"\"", "n=9 m=y", " {m=y,n=9}"},
     {"| logfmt | n>5 and m=\"x\"", "n=9 m=y", "-"},
+    /* an error of one side does not save what the other drops */
+    {"| logfmt | d > 1s and s < 1MB", "d=oops s=3MB", "-"},
+    {"| logfmt | d > 1s and s < 4MB | line_format \"\"", "d=oops s=3MB",
+     " {__error__=LabelFilterErr,d=oops,s=3MB}"},
+    {"| logfmt | d > 1s | __error__ > 0", "d=oops", "-"},
     {"| logfmt | n>5, m=\"y\" | line_format \"\"", "n=9 m=y", " {m=y,n=9}"},
     {"| logfmt | n>5 m=\"y\" | line_format \"\"", "n=9 m=y", " {m=y,n=9}"},
     {"| logfmt | m=\"y\" or n>5 | line_format \"\"", "n=q m=y", " {m=y,n=q}"},

@@ -211,7 +211,7 @@ static const struct question questions[] = {
     {"sum(sum_over_time({app=\"db\"} | json | __error__=\"\" | unwrap ms [1m]))", 60, 60, 0,
      "error: pipeline error: 'SampleExtractionErr' for series: "
      "'{__error__=\"SampleExtractionErr\", __error_details__=\"strconv.ParseFloat: parsing "
-     "\"12ms\": invalid syntax\", app=\"db\"}'."},
+     "\\\"12ms\\\": invalid syntax\", app=\"db\"}'."},
     {"sum(sum_over_time({app=\"db\"} | json | unwrap ms | __error__=\"\" [1m]))", 60, 60, 0, ""},
     {"sum(rate_counter({app=\"db\"} | logfmt | unwrap c [30s]))", 60, 60, 0, "{} 60:0.25"},
     {"absent_over_time({app=\"web\"} | logfmt | unwrap v [10s])", 40, 40, 0, "{app=web} 40:1"},

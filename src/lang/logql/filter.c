@@ -1,5 +1,4 @@
-/* Label filters. What cannot be converted keeps the line and is its error; a line that has an error
- * already passes the filters that convert. */
+/* Label filters. What cannot be converted keeps the line and is its error. */
 #include "base/buf.h"
 #include "codec/number.h"
 #include "lang/logql/pipeline.h"
@@ -18,30 +17,19 @@ static bool compare(enum logql_compare op, double a, double b)
     return false;
 }
 
-static bool fail(struct logql_line *l, const char *fmt, struct slice value)
-{
-    logql_line_fail(l, "LabelFilterErr", arena_printf(l->arena, fmt, SLICE_FMT(value)));
-    return true;
-}
-
 static bool converts(const struct logql_filter *f, struct logql_line *l)
 {
-    struct slice value = logql_line_get(l, f->name);
+    const struct logql_label *label = logql_line_find(l, f->name); /* __error__ is none */
+    struct slice value = label && label->value.ptr ? label->value : SLICE("");
+    enum logql_convert how = f->kind == LOGQL_FILTER_NUMBER     ? LOGQL_CONVERT_NUMBER
+                             : f->kind == LOGQL_FILTER_DURATION ? LOGQL_CONVERT_DURATION
+                                                                : LOGQL_CONVERT_BYTES;
     double v;
-    int64_t ns;
-    if (!value.ptr)
+    if (!label)
         return false;
-    if (l->error.len)
+    if (!logql__convert(how, value, &v)) {
+        logql_line_fail(l, "LabelFilterErr", logql__convert_problem(how, value, l->arena));
         return true;
-    if (f->kind == LOGQL_FILTER_NUMBER) {
-        if (!codec_text_to_double(value, &v, NULL))
-            return fail(l, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax", value);
-    } else if (f->kind == LOGQL_FILTER_DURATION) {
-        if (!logql_duration_parse(value, &ns))
-            return fail(l, "time: invalid duration \"%.*s\"", value);
-        v = (double)ns;
-    } else if (!logql_bytes_parse(value, &v)) {
-        return fail(l, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax", value);
     }
     return compare(f->compare, v, f->number);
 }

@@ -114,7 +114,9 @@ static bool try_bytes(struct logql_lexer *l, struct logql_token *t, size_t from)
 static int lex_number(struct logql_lexer *l, struct logql_token *t)
 {
     bool hex = peek(l, 0) == '0' && (peek(l, 1) | 32) == 'x';
-    if (hex)
+    bool other = peek(l, 0) == '0' && ((peek(l, 1) | 32) == 'b' || (peek(l, 1) | 32) == 'o') &&
+                 is_digit(peek(l, 2));
+    if (hex || other)
         l->at += 2;
     for (;;) {
         char c = peek(l, 0), exp = hex ? 'p' : 'e';
@@ -130,13 +132,13 @@ static int lex_number(struct logql_lexer *l, struct logql_token *t)
         l->at++;
     }
     t->end = l->at;
-    if (!hex && (try_duration(l, t, l->at) || try_bytes(l, t, l->at)))
+    if (!hex && !other && (try_duration(l, t, l->at) || try_bytes(l, t, l->at)))
         return 0;
     t->kind = LOGQL_T_NUMBER;
     t->text = cut(l, t->begin, t->end);
     /* Go reads hexadecimal floats only with an exponent. */
     bool plain_hex = hex && slice_find_char(t->text, 'p') < 0 && slice_find_char(t->text, 'P') < 0;
-    if (plain_hex || !codec_text_to_double(t->text, &t->number, NULL))
+    if (plain_hex || other || !codec_text_to_double(t->text, &t->number, NULL))
         return logql_fail(l->text, l->diag, t->begin,
                           "unable to parse literal as a float: strconv.ParseFloat: parsing "
                           "\"%.*s\": invalid syntax",

@@ -72,13 +72,19 @@ static bool is_wanted(const struct logql_line *l, struct slice name)
     return false;
 }
 
+/* What a stream or metadata lost to x_extracted gives way to what a parser finds. */
+static bool is_settled(const struct logql_label *l)
+{
+    return l && (l->category == LOGQL_PARSED || !slice_ends_with(l->name, SLICE(LOGQL_EXTRACTED)));
+}
+
 bool logql_line_look(struct logql_line *l)
 {
     if (!l->wanted)
         return true;
     l->missing = 0;
     for (size_t i = 0; i < l->wanted->count; i++)
-        l->missing += logql_line_find(l, l->wanted->names[i]) == NULL;
+        l->missing += !is_settled(logql_line_find(l, l->wanted->names[i]));
     return !logql_line_has_all(l);
 }
 
@@ -117,7 +123,7 @@ void logql_line_extract(struct logql_line *l, struct slice name, struct slice va
     if (l->wanted) {
         if (!is_wanted(l, name))
             return;
-        l->missing -= !there && l->missing;
+        l->missing -= !is_settled(there) && l->missing;
     }
     if (!there)
         vec_push(&l->labels, ((struct logql_label){name, value, LOGQL_PARSED}));

@@ -185,5 +185,8 @@ int logql_plan(const struct logql_expr *e, const struct query_steps *steps,
 
 bool logql_is_sorted(const struct logql_expr *e)
 {
+    if (e->kind == LOGQL_BINARY) /* numbers on one side leave the rows of the other in place */
+        return (e->args[0]->kind == LOGQL_NUMBER && logql_is_sorted(e->args[1])) ||
+               (e->args[1]->kind == LOGQL_NUMBER && logql_is_sorted(e->args[0]));
     return e->kind == LOGQL_AGGREGATE && e->aggregate->query < 0;
 }

@@ -96,7 +96,8 @@ int logql__unexpected(struct logql_parser *p, const char *expected)
     const struct logql_token *t = &p->now;
     static const char *const kinds[] = {"$end",  "IDENTIFIER", "STRING",      "NUMBER", "DURATION",
                                         "BYTES", "RANGE",      "PARSER_FLAG", ""};
-    bool as_is = t->kind == LOGQL_T_OP || (t->kind == LOGQL_T_IDENT && is_keyword(t->text));
+    bool as_is = t->kind == LOGQL_T_OP || (t->kind == LOGQL_T_IDENT && is_keyword(t->text)) ||
+                 (logql__is_word(p, "ip") && logql__peek_op(p, "("));
     struct slice name = as_is ? t->text : slice_cstr(kinds[t->kind]);
     snprintf(what, sizeof(what), "%.*s", SLICE_FMT(name));
     return logql_fail(p->lex.text, p->diag, t->begin, "syntax error: unexpected %s%s%s", what,

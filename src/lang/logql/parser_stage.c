@@ -46,7 +46,7 @@ static int check_needle(struct logql_parser *p, enum logql_line_op op, struct lo
     if (n->is_ip) {
         struct logql_ip_range range;
         if (op > LOGQL_NOT_CONTAINS)
-            return logql__fail(p, "unexpected filter type: ip() goes with |= and != alone");
+            return logql__fail(p, "ip: invalid operation: ip() goes with |= and != alone");
         if (!logql_ip_range_parse(n->text, &range))
             return logql__fail(p, "ip: invalid pattern: \"%.*s\"", SLICE_FMT(n->text));
     } else if (op == LOGQL_MATCHES || op == LOGQL_NOT_MATCHES) {

@@ -349,7 +349,7 @@ bool logql_pipeline_run(const struct logql_pipeline *p, struct logql_line *l)
     return true;
 }
 
-static bool convert(enum logql_convert how, struct slice text, double *out)
+bool logql__convert(enum logql_convert how, struct slice text, double *out)
 {
     int64_t ns;
     switch (how) {
@@ -358,26 +358,40 @@ static bool convert(enum logql_convert how, struct slice text, double *out)
     case LOGQL_CONVERT_DURATION:
         if (!logql_duration_parse(text, &ns))
             return false;
-        *out = (double)ns / 1e9;
+        *out = (double)ns;
         return true;
     }
     return false;
 }
 
+struct slice logql__convert_problem(enum logql_convert how, struct slice text, struct arena *arena)
+{
+    struct buf words = {0};
+    switch (how) {
+    case LOGQL_CONVERT_NUMBER:
+        buf_printf(&words, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax", SLICE_FMT(text));
+        break;
+    case LOGQL_CONVERT_BYTES: logql_bytes_problem(text, &words); break;
+    case LOGQL_CONVERT_DURATION: logql_duration_problem(text, &words); break;
+    }
+    struct slice out = arena_slice(arena, buf_slice(&words));
+    buf_deinit(&words);
+    return out;
+}
+
 bool logql_pipeline_unwrap(const struct logql_pipeline *p, struct logql_line *l, double *out)
 {
-    static const char *const messages[] = {"strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
-                                           "time: invalid duration \"%.*s\"",
-                                           "strconv.ParseFloat: parsing \"%.*s\": invalid syntax"};
     struct slice text = logql_line_get(l, p->unwrap_name);
     if (!text.ptr)
         return false;
     *out = 0;
-    if (!convert(p->unwrap->convert, text, out)) {
+    if (!logql__convert(p->unwrap->convert, text, out)) {
         *out = 0;
         logql_line_fail(l, "SampleExtractionErr",
-                        arena_printf(l->arena, messages[p->unwrap->convert], SLICE_FMT(text)));
+                        logql__convert_problem(p->unwrap->convert, text, l->arena));
     }
+    if (p->unwrap->convert == LOGQL_CONVERT_DURATION)
+        *out /= 1e9;
     for (size_t i = 0; i < p->unwrap_step_count; i++) {
         if (!run_step(&p->unwrap_steps[i], l))
             return false;

@@ -82,6 +82,10 @@ struct slice logql_intrinsic_label(uint32_t intrinsic);
 
 /* --- for the files of the pipeline --- */
 bool logql__filter_passes(const struct logql_filter *f, struct logql_line *l);
+/* A label's value as a number: of bytes, of nanoseconds. False when it is none. */
+bool logql__convert(enum logql_convert how, struct slice text, double *out);
+/* What is wrong with one, as Loki words it; in the arena. */
+struct slice logql__convert_problem(enum logql_convert how, struct slice text, struct arena *arena);
 int logql__format_new(struct slice name, struct slice text, struct arena *arena,
                       struct logql_formatted *out, struct diag *diag);
 /* What the template makes of the line; false, and the line has an error, when it fails. */

@@ -4,7 +4,6 @@
 
 struct push {
     struct arena *arena;
-    bool errors; /* a line may have one already: filters that convert pass it then */
     VEC(struct store_event_clause) clauses;
 };
 
@@ -202,11 +201,10 @@ typedef VEC(struct store_event_predicate) predicates;
 
 /* Adds the alternatives that the filter is; false when it is more than that. *exact: it is not
  * only needed, but all of it. */
-static bool alternatives(const struct push *push, const struct logql_filter *f, predicates *out,
-                         bool *exact)
+static bool alternatives(const struct logql_filter *f, predicates *out, bool *exact)
 {
     if (f->kind == LOGQL_FILTER_OR)
-        return alternatives(push, f->left, out, exact) && alternatives(push, f->right, out, exact);
+        return alternatives(f->left, out, exact) && alternatives(f->right, out, exact);
     if (f->kind == LOGQL_FILTER_AND)
         return false;
     if (slice_starts_with(f->name, SLICE("__")) || slice_ends_with(f->name, SLICE(LOGQL_EXTRACTED)))
@@ -232,7 +230,7 @@ static bool alternatives(const struct push *push, const struct logql_filter *f, 
     }
     static const enum store_event_op ops[] = {STORE_EVENT_EQ, STORE_EVENT_NE, STORE_EVENT_LT,
                                               STORE_EVENT_LE, STORE_EVENT_GT, STORE_EVENT_GE};
-    if (f->kind != LOGQL_FILTER_NUMBER || intrinsic != UINT32_MAX || push->errors)
+    if (f->kind != LOGQL_FILTER_NUMBER || intrinsic != UINT32_MAX)
         return false;
     struct store_event_predicate p = named(f->name);
     p.op = ops[f->compare];
@@ -250,11 +248,10 @@ static bool push_filter(struct push *p, const struct logql_filter *f)
         return push_filter(p, f->right) && left;
     }
     predicates any = {0};
-    bool exact = true, pushed = alternatives(p, f, &any, &exact);
+    bool exact = true, pushed = alternatives(f, &any, &exact);
     if (pushed)
         add_clause(p, any.items, any.len);
     vec_free(&any);
-    p->errors = p->errors || f->kind != LOGQL_FILTER_STRING;
     return pushed && exact;
 }
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "query/window.h"
 #include "text/duration.h"
+#include "text/go_string.h"
 #include "text/regex.h"
 
 /* --- where a line counts --- */
@@ -180,8 +181,8 @@ static int pipeline_error(struct run *r, struct logql_line *l)
     logql_line_finish(l);
     for (size_t i = 0; i < l->labels.len; i++) {
         const struct logql_label *label = &l->labels.items[i];
-        buf_printf(&text, "%s%.*s=\"%.*s\"", i ? ", " : "{", SLICE_FMT(label->name),
-                   SLICE_FMT(slice_first(label->value, 200)));
+        buf_printf(&text, "%s%.*s=", i ? ", " : "{", SLICE_FMT(label->name));
+        text_go_quote(slice_first(label->value, 200), &text);
         if (text.len > 400)
             break;
     }

@@ -480,12 +480,21 @@ static LOGQL__FUNCTION(from_json_text)
 
 /* --- units --- */
 
+static int unit_problem(void (*words)(struct slice s, struct buf *out), struct slice s,
+                        struct diag *diag)
+{
+    struct buf text = {0};
+    words(s, &text);
+    int err = diag_set(diag, ERR_INVALID, "%s", buf_cstr(&text));
+    buf_deinit(&text);
+    return err;
+}
+
 static LOGQL__FUNCTION(bytes)
 {
     double v;
     if (!logql_bytes_parse(a->string, &v))
-        return diag_set(diag, ERR_INVALID, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
-                        SLICE_FMT(a->string));
+        return unit_problem(logql_bytes_problem, a->string, diag);
     *out = text_template_float(v);
     return 0;
 }
@@ -494,7 +503,7 @@ static LOGQL__FUNCTION(duration)
 {
     int64_t ns;
     if (!logql_duration_parse(a->string, &ns))
-        return diag_set(diag, ERR_INVALID, "time: invalid duration \"%.*s\"", SLICE_FMT(a->string));
+        return unit_problem(logql_duration_problem, a->string, diag);
     *out = text_template_float((double)ns / 1e9);
     return 0;
 }

@@ -67,6 +67,45 @@ bool logql_duration_parse(struct slice s, int64_t *out_ns)
     return true;
 }
 
+static size_t digits_of(struct slice s, const char *more)
+{
+    size_t n = 0;
+    while (n < s.len && ((s.ptr[n] >= '0' && s.ptr[n] <= '9') || strchr(more, s.ptr[n])) &&
+           s.ptr[n])
+        n++;
+    return n;
+}
+
+void logql_duration_problem(struct slice s, struct buf *out)
+{
+    struct slice rest = s;
+    int64_t ns;
+    if (rest.len && (rest.ptr[0] == '-' || rest.ptr[0] == '+'))
+        rest = slice_from(rest, 1);
+    while (rest.len) {
+        size_t n = digits_of(rest, ".");
+        if (!n || slice_eq_cstr(slice_first(rest, n), "."))
+            break;
+        rest = slice_from(rest, n);
+        size_t unit = 0;
+        while (unit < rest.len && rest.ptr[unit] != '.' &&
+               !(rest.ptr[unit] >= '0' && rest.ptr[unit] <= '9'))
+            unit++;
+        struct slice name = slice_first(rest, unit);
+        if (!unit) {
+            buf_printf(out, "time: missing unit in duration \"%.*s\"", SLICE_FMT(s));
+            return;
+        }
+        if (!take_unit(&name, &ns)) {
+            buf_printf(out, "time: unknown unit \"%.*s\" in duration \"%.*s\"",
+                       SLICE_FMT(slice_first(rest, unit)), SLICE_FMT(s));
+            return;
+        }
+        rest = slice_from(rest, unit);
+    }
+    buf_printf(out, "time: invalid duration \"%.*s\"", SLICE_FMT(s));
+}
+
 bool logql_duration_literal(struct slice s, int64_t *out_ns)
 {
     if (logql_duration_parse(s, out_ns))
@@ -117,6 +156,18 @@ bool logql_bytes_parse(struct slice s, double *out)
         }
     }
     return false;
+}
+
+void logql_bytes_problem(struct slice s, struct buf *out)
+{
+    size_t n = digits_of(s, ".,");
+    double v;
+    struct slice unit = slice_trim(slice_from(s, n));
+    if (n && unit.len && codec_text_to_double(slice_first(s, n), &v, NULL))
+        buf_printf(out, "unhandled size name: %.*s", SLICE_FMT(unit));
+    else
+        buf_printf(out, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
+                   SLICE_FMT(slice_first(s, n)));
 }
 
 void logql_duration_print(int64_t ns, struct buf *out)
