@@ -28,6 +28,15 @@ static struct counter refused[DECODE_LOKI_REFUSED_COUNT] = {
     [DECODE_LOKI_DUPLICATE_LABELS] = REFUSED("duplicate_label_names"),
     [DECODE_LOKI_BAD_TIME] = REFUSED("invalid_timestamp"),
 };
+#define REFUSED_REQUESTS(reason)                                                                   \
+    {                                                                                              \
+        .name = "pharos_loki_refused_requests_total",                                              \
+        .help = "Pushes of which nothing was taken because of their form, by reason.",             \
+        .labels = "reason=\"" reason "\""                                                          \
+    }
+enum { BODY_DAMAGED, BODY_TOO_LARGE, BODY_TENANT };
+static struct counter bodies[] = {REFUSED_REQUESTS("damaged"), REFUSED_REQUESTS("too_large"),
+                                  REFUSED_REQUESTS("tenant")};
 static struct counter volume[] = {
     {.name = "pharos_loki_received_lines_total", .help = "Lines that pushes brought."},
     {.name = "pharos_loki_received_bytes_total", .help = "Bytes of these lines."},
@@ -41,6 +50,7 @@ void loki__init(struct api *api)
     pthread_cond_init(&api->loki_no_tails, NULL);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
+    counter_register(bodies, ARRAY_LEN(bodies));
     counter_register(volume, ARRAY_LEN(volume));
 }
 
@@ -85,6 +95,7 @@ static void answer(void *ctx)
     counter_add(&volume[1], (int64_t)p->result.line_bytes);
     counter_add(&volume[2], (int64_t)p->result.duplicates);
     if (p->decode_err) {
+        counter_add(&bodies[p->decode_err == ERR_TOO_LARGE ? BODY_TOO_LARGE : BODY_DAMAGED], 1);
         respond(p, p->decode_err == ERR_TOO_LARGE ? 413 : 400, COUNT_REFUSED, p->diag.msg);
     } else if (p->store_err) {
         const char *why = s->first_refusal.code         ? s->first_refusal.msg
@@ -134,6 +145,7 @@ void loki__push(struct api_call *call)
     struct net_request *req = call->req;
     struct slice tenant;
     if (!api__tenant_read(req, &tenant)) {
+        counter_add(&bodies[BODY_TENANT], 1);
         api__plain_error(req, 400, "%s", API__TENANT_RULE);
         return;
     }
