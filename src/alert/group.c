@@ -195,12 +195,12 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     } else {
         end_vanished(e, state);
     }
+    e->group->last_samples += (int64_t)e->batch->sample_ts.len;
     pthread_mutex_unlock(&e->group->lock);
     counter_add(&duration, took_ns);
     if (err && err != ERR_CANCELLED)
         LOG_WARN("alert", "evaluating a rule failed", LOG_SLICE("group", e->group->def->name),
                  LOG_SLICE("rule", rule->name), LOG_STR("error", diag.msg));
-    e->group->last_samples += (int64_t)e->batch->sample_ts.len;
     store(e->env, e->batch);
 }
 
@@ -212,46 +212,87 @@ struct alert_env alert__env_of(const struct alert_group *g, const struct alert_e
     return own;
 }
 
+/* An evaluation of the whole group. */
+struct round {
+    struct alert_group *group;
+    const struct alert_env *env;
+    int64_t ts_ns, sample_ns;
+    const uint32_t *batch; /* the rules in hand; NULL: all of them in order */
+    alert_send_fn send;
+    void *ctx;
+};
+
+static void eval_one(void *ctx, size_t i)
+{
+    const struct round *r = ctx;
+    const struct alert_env *env = r->env;
+    if (env->cancelled && atomic_load(env->cancelled))
+        return;
+    struct evaluation e = {.group = r->group,
+                           .env = env,
+                           .language = r->group->def->language,
+                           .ts_ns = r->ts_ns,
+                           .sample_ns = r->sample_ns,
+                           .arena = arena_new(0, NULL),
+                           .batch = data_metric_batch_new(env->tenant),
+                           .series = map_new()};
+    budget_init(&e.memory, env->memory_total, env->query_memory_bytes, "limits.query.memory");
+    e.query_arena = arena_new(0, &e.memory);
+    eval_rule(&e, r->batch ? r->batch[i] : i, r->send, r->ctx);
+    arena_free(e.query_arena);
+    budget_drain(&e.memory);
+    map_free(e.series);
+    data_metric_batch_free(e.batch);
+    arena_free(e.arena);
+}
+
+static void eval_rules(struct round *r)
+{
+    struct alert_group *g = r->group;
+    struct task_pool *pool = r->env->pool;
+    size_t width = pool ? r->env->concurrency : 1;
+    if (width <= 1 || g->order.batch_count == g->def->rule_count) {
+        for (size_t i = 0; i < g->def->rule_count; i++)
+            eval_one(r, i);
+        return;
+    }
+    for (size_t b = 0, begin = 0; b < g->order.batch_count; begin = g->order.ends[b++]) {
+        r->batch = g->order.rules + begin;
+        pool->parallel(pool, TASK_ALERTING, g->order.ends[b] - begin, width, eval_one, r);
+    }
+}
+
+static void end_stale(struct alert_group *g, const struct alert_env *env, int64_t ts_ns)
+{
+    struct data_metric_batch *batch;
+    if (!g->stale.len)
+        return;
+    batch = data_metric_batch_new(env->tenant);
+    for (size_t i = 0; i < g->stale.len; i++) {
+        add_stale(batch, g->stale.items[i], ts_ns);
+        mem_free((char *)(uintptr_t)g->stale.items[i].ptr);
+    }
+    vec_clear(&g->stale);
+    store(env, batch);
+    data_metric_batch_free(batch);
+}
+
 void alert_group_eval(struct alert_group *g, const struct alert_env *env, int64_t ts_ns,
                       alert_send_fn send, void *ctx)
 {
     struct alert_env own = alert__env_of(g, env);
-    env = &own;
-    struct evaluation e = {.group = g,
-                           .env = env,
-                           .language = g->def->language,
-                           .ts_ns = ts_ns,
-                           .sample_ns = ts_ns - g->def->query_offset_ns,
-                           .arena = arena_new(0, NULL),
-                           .batch = data_metric_batch_new(env->tenant),
-                           .series = map_new()};
+    struct round r = {.group = g, .env = &own, .ts_ns = ts_ns, .send = send, .ctx = ctx};
     int64_t begun_ns = env->monotonic_ns ? env->monotonic_ns(env->clock_ctx) : 0;
-    budget_init(&e.memory, env->memory_total, env->query_memory_bytes, "limits.query.memory");
     /* Milliseconds are what Prometheus keeps. */
-    e.sample_ns -= ((e.sample_ns % NS_PER_MS) + NS_PER_MS) % NS_PER_MS;
+    r.sample_ns = ts_ns - g->def->query_offset_ns;
+    r.sample_ns -= ((r.sample_ns % NS_PER_MS) + NS_PER_MS) % NS_PER_MS;
     g->last_samples = g->last_failures = 0;
-    for (size_t i = 0; i < g->def->rule_count; i++) {
-        if (env->cancelled && atomic_load(env->cancelled))
-            break;
-        arena_reset(e.arena);
-        e.query_arena = arena_new(0, &e.memory);
-        eval_rule(&e, i, send, ctx);
-        arena_free(e.query_arena);
-        budget_drain(&e.memory);
-    }
-    for (size_t i = 0; i < g->stale.len; i++) {
-        add_stale(e.batch, g->stale.items[i], e.sample_ns);
-        mem_free((char *)(uintptr_t)g->stale.items[i].ptr);
-    }
-    vec_clear(&g->stale);
-    store(env, e.batch);
+    eval_rules(&r);
+    end_stale(g, &own, r.sample_ns);
     pthread_mutex_lock(&g->lock);
     g->last_eval_ns = ts_ns;
     g->duration_ns = env->monotonic_ns ? env->monotonic_ns(env->clock_ctx) - begun_ns : 0;
     pthread_mutex_unlock(&g->lock);
-    map_free(e.series);
-    data_metric_batch_free(e.batch);
-    arena_free(e.arena);
 }
 
 void alert_group_end_series(struct alert_group *g, const struct alert_env *env, int64_t ts_ns)
@@ -280,6 +321,7 @@ struct alert_group *alert_group_new(struct alert_rules *rules, const struct aler
     g->states = mem_calloc(def->rule_count + 1, sizeof(*g->states));
     for (size_t i = 0; i < def->rule_count; i++)
         g->states[i].active = map_new();
+    alert__order_init(&g->order, def);
     pthread_mutex_init(&g->lock, NULL);
     counter_register(&written, 1);
     counter_register(&refused, 1);
@@ -307,6 +349,7 @@ void alert_group_free(struct alert_group *g)
         mem_free((char *)(uintptr_t)g->stale.items[i].ptr);
     vec_free(&g->stale);
     mem_free(g->states);
+    alert__order_deinit(&g->order);
     pthread_mutex_destroy(&g->lock);
     alert_rules_free(g->rules);
     mem_free(g);

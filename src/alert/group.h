@@ -1,12 +1,14 @@
 /* One group of rules at work: evaluating it at an instant, and the state between evaluations.
  * Semantics: Prometheus' rules package (states, staleness, limits, restoring), to the comparison.
  *
- * A group is evaluated by one thread at a time; looking at it is allowed to any thread. */
+ * One evaluation of a group at a time (its rules may be spread over threads); looking at it is
+ * allowed to any thread. */
 #ifndef ALERT_GROUP_H
 #define ALERT_GROUP_H
 
 #include <pthread.h>
 
+#include "alert/order.h"
 #include "alert/rules.h"
 #include "base/map.h"
 #include "pipe/sink.h"
@@ -27,6 +29,7 @@ struct alert_env {
     uint64_t log_rows_max;  /* lines that one query may look at; 0 = no limit */
     uint64_t log_bytes_max; /* as stored, that one may read */
     size_t alerts_max;      /* of one rule: limits.alerts; 0 = no limit */
+    size_t concurrency;     /* rules of a group beside each other; 0, 1 = one by one (pool needed) */
     int64_t timeout_ns;     /* of one query; 0 = none */
     int64_t (*monotonic_ns)(void *ctx);
     void *clock_ctx;
@@ -64,10 +67,11 @@ struct alert_rule_state {
 struct alert_group {
     struct alert_rules *rules; /* counted */
     const struct alert_group_def *def;
-    pthread_mutex_t lock; /* of the state below, against views */
+    struct alert_order order; /* what of it may run beside each other */
+    pthread_mutex_t lock;     /* of the state below, against views and rules beside each other */
     struct alert_rule_state *states;
     int64_t duration_ns, last_eval_ns;
-    int64_t last_samples, last_failures; /* of the last evaluation; its thread's */
+    int64_t last_samples, last_failures; /* of the last evaluation */
     VEC(struct slice) stale; /* keys of series whose rules are gone: ended by the next evaluation */
 };
 
@@ -79,11 +83,11 @@ void alert_group_inherit(struct alert_group *g, struct alert_group *from);
 /* Alerts are written from the first evaluation on, without looking for what was before. */
 void alert_group_set_restored(struct alert_group *g);
 
-/* Alerts to be told about, during the call. */
+/* Alerts to be told about, during the call; one at a time. */
 typedef void (*alert_send_fn)(void *ctx, const struct alert_rule *rule,
                               const struct alert_active *alert);
-/* Evaluates all rules in order at ts_ns, writes the results into the sink and hands over what is to
- * be sent (send may be NULL). Errors are in the states. */
+/* Evaluates all rules at ts_ns as if in order, writes the results into the sink and hands over what
+ * is to be sent (send may be NULL). Errors are in the states. */
 void alert_group_eval(struct alert_group *g, const struct alert_env *env, int64_t ts_ns,
                       alert_send_fn send, void *ctx);
 /* Sets back when alerts became active from ALERTS_FOR_STATE, as of `now_ns`. */

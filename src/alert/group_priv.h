@@ -4,22 +4,22 @@
 
 #include "alert/group.h"
 
-/* One evaluation of a group. */
+/* One evaluation of a rule. */
 struct evaluation {
     struct alert_group *group;
     const struct alert_env *env;
     int64_t ts_ns, sample_ns; /* sample_ns: without the query offset */
     const struct alert_language *language;
-    struct arena *arena; /* of the rule in hand */
+    struct arena *arena; /* trees, plans, texts */
     struct budget memory;
-    struct arena *query_arena; /* of its queries, charged to memory */
+    struct arena *query_arena; /* of the queries, charged to memory */
     struct data_metric_batch *batch;
-    struct map *series; /* keys the rule in hand gave */
+    struct map *series; /* keys the rule gave */
 };
 
 /* The environment with the group's tenant. */
 struct alert_env alert__env_of(const struct alert_group *g, const struct alert_env *env);
-/* Adds a sample of the rule in hand; false when the set was there already. */
+/* Adds a sample of the rule; false when the set was there already. */
 bool alert__put(struct evaluation *e, struct data_labels labels, double value,
                 const struct data_histogram *histogram);
 /* The alerting half of an evaluation. Takes the group's lock while it changes the state. */

@@ -35,6 +35,14 @@ static void promql_free(void *tree)
     promql_expr_free(tree);
 }
 
+static void promql_selectors(const void *tree,
+                             void (*each)(void *ctx, const struct store_matcher *matchers,
+                                          size_t count),
+                             void *ctx)
+{
+    promql_each_selector(tree, each, ctx);
+}
+
 static int promql_lower(const void *tree, const struct alert_env *env,
                         const struct query_env *query, const struct query_steps *steps,
                         struct arena *arena, struct query_plan **out, struct diag *diag)
@@ -47,6 +55,7 @@ const struct alert_language alert_promql = {.name = "promql",
                                             .parse = promql_tree,
                                             .print = promql_text,
                                             .free = promql_free,
+                                            .each_selector = promql_selectors,
                                             .plan = promql_lower};
 
 /* --- LogQL --- */

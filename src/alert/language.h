@@ -19,6 +19,11 @@ struct alert_language {
                  void **out, struct diag *diag);
     void (*print)(const void *tree, struct buf *out);
     void (*free)(void *tree); /* NULL is fine */
+    /* The matchers of every selector of series in the tree; NULL: it reads none. */
+    void (*each_selector)(const void *tree,
+                          void (*each)(void *ctx, const struct store_matcher *matchers,
+                                       size_t count),
+                          void *ctx);
     /* The plan, and in *query what the language asks; both may refer to `tree`, `env` and `arena`.
      * `memory` is the budget of the query, may be NULL. */
     int (*plan)(const void *tree, const struct alert_env *env, const struct query_env *query,

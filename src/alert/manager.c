@@ -107,6 +107,7 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env.log_rows_max = s->log_rows_max;
     out->env.log_bytes_max = s->log_bytes_max;
     out->env.alerts_max = s->alerts_max;
+    out->env.concurrency = s->concurrency;
     out->env.promql = s->promql;
     out->env.cancelled = &m->cancelled;
     return out;

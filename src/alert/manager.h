@@ -25,7 +25,7 @@ struct alert_manager_settings {
     const char *logs_url;     /* of the page that takes LogQL in `expr` */
     int64_t resend_delay_ns;
     int64_t timeout_ns, query_memory_bytes;
-    size_t samples_max, series_max, alerts_max;
+    size_t samples_max, series_max, alerts_max, concurrency;
     uint64_t log_rows_max, log_bytes_max;
     struct promql_options promql;
 };

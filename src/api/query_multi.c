@@ -23,8 +23,8 @@
 #define WAITING_BYTES ((size_t)16 << 20) /* answers that the peer has not taken */
 #define NOBODY        SIZE_MAX
 
-static const struct api_language *const languages[] = {&api_language_promql, &api_language_logql,
-                                                       &api_language_traceql};
+static const struct api_language *const languages[] = {
+    &api_language_promql, &api_language_logql, &api_language_traceql, &api_language_graphite};
 
 size_t api_language_count(void)
 {

@@ -38,8 +38,16 @@ struct api_language {
 extern const struct api_language api_language_promql;
 extern const struct api_language api_language_logql;
 extern const struct api_language api_language_traceql;
+extern const struct api_language api_language_graphite;
 /* The result itself, in q->arena, for answers in other shapes. Sets q->error as a language does. */
 int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag);
+/* Graphite's: the series of one target, consolidated to the steps; an instant query is one over the
+ * time before it. *out lives until graphite_run_free(*run), which is for the caller also after an
+ * error. */
+struct graphite_run;
+struct graphite_list;
+int api_graphite_eval(struct api_query *q, struct graphite_run **run, struct graphite_list *out,
+                      struct diag *diag);
 /* NULL when there is none of that name. */
 const struct api_language *api_language_find(struct slice name);
 size_t api_language_count(void);

@@ -66,7 +66,8 @@ struct server_config {
     const struct text_yaml *scrape_configs, *global, *rule_files, *log_rule_files, *alerting;
     const char *rules_external_url;
     int64_t rules_resend_delay_ns, rules_outage_tolerance_ns, rules_grace_period_ns,
-        rules_notification_queue, rules_notification_memory, alerts_max, rule_namespace_bytes;
+        rules_notification_queue, rules_notification_memory, alerts_max, rule_namespace_bytes,
+        rules_concurrency;
     const char *prometheus_config_file;
     int prometheus_admin_api; /* 0 off, 1 on */
     int64_t push_interval_ns;

@@ -196,6 +196,7 @@ const struct text_conf_field server_config_fields[] = {
     {"rules.resend_delay", TEXT_CONF_DURATION, AT(rules_resend_delay_ns), "1m", 0, INT64_MAX, NULL, "a firing alert is told again after this, as Prometheus' --rules.alert.resend-delay", true, false},
     {"rules.for_outage_tolerance", TEXT_CONF_DURATION, AT(rules_outage_tolerance_ns), "1h", 0, INT64_MAX, NULL, "after an outage up to this long alerts go on where they were, as Prometheus' --rules.alert.for-outage-tolerance", false, false},
     {"rules.for_grace_period", TEXT_CONF_DURATION, AT(rules_grace_period_ns), "10m", 0, INT64_MAX, NULL, "a restored alert waits at least this long before it fires; rules with a shorter `for` are not restored, as Prometheus' --rules.alert.for-grace-period", false, false},
+    {"rules.concurrency", TEXT_CONF_INT, AT(rules_concurrency), "4", 1, 1024, NULL, "rules of one group that are evaluated beside each other, as far as none reads what another writes; 1 = one after the other; as Prometheus' --rules.max-concurrent-evals, for each group", true, false},
     {"rules.notification_queue", TEXT_CONF_INT, AT(rules_notification_queue), "10000", 1, 10000000, NULL, "alerts waiting to be posted; the oldest give way", true, false},
     {"rules.notification_memory", TEXT_CONF_SIZE, AT(rules_notification_memory), "64MiB", 65536, INT64_MAX, NULL, "memory of the alerts waiting to be posted; the oldest give way", true, false},
 

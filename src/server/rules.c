@@ -195,6 +195,7 @@ void server_rules_apply(struct server_rules *r, const struct server_config *conf
         .samples_max = (size_t)config->query_samples,
         .series_max = (size_t)config->query_series,
         .alerts_max = (size_t)config->alerts_max,
+        .concurrency = (size_t)config->rules_concurrency,
         .promql = {.experimental = config->promql_experimental == 1,
                    .nesting = (unsigned)config->query_nesting,
                    .delayed_name_removal = config->promql_delayed_name_removal == 1,

@@ -9,6 +9,7 @@ import urllib.parse
 import zlib
 
 import pharos_test as pt
+import prometheus_peer
 
 NOW = int(time.time())
 
@@ -90,6 +91,43 @@ class Parameters(pt.Case):
                 "evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
                 "execQueueTime", "execTotalTime"})
             self.assertGreaterEqual(stats["samples"]["totalQueryableSamples"], 20)
+
+    def test_samples_by_step_as_prometheus(self):
+        """What a query looked at, step by step: the numbers of a real Prometheus."""
+        peer = prometheus_peer.start(self, "", "--enable-feature=promql-per-step-stats")
+        start = NOW // 60 * 60 - 1800
+        prometheus_peer.write_both(self.pharos, peer, [
+            ({"__name__": "s", "i": str(i)},
+             [((start + k * 15) * 1000 + 123, float(k * i)) for k in range(0, 120 - 20 * i)])
+            for i in range(4)])
+        queries = ["s", "sum(rate(s[5m]))", 's{i="3"} offset 5m + on() group_left() sum(s)', "s @ end()",
+                   "max_over_time(s[10m] @ start())", "1 + 2", "vector(time())", "topk(2, s) > 3",
+                   "max_over_time(rate(s[2m])[10m:1m])", "absent(nothing)", "timestamp(s)",
+                   "quantile_over_time(scalar(count(s)) / 10, s[3m])", "(s)"]
+        for q in queries:
+            asked = [("query_range", {"query": q, "start": start + 300.777, "end": start + 1500.777, "step": 60}),
+                     ("query", {"query": q, "time": start + 1000.777})]
+            for path, params in asked:
+                with self.subTest(query=q, path=path):
+                    params = {**params, "stats": "all"}
+                    want = pt.request(f"{peer.url}/api/v1/{path}?{urllib.parse.urlencode(params)}").json()
+                    want, got = want["data"]["stats"], self.pharos.prom(path, params).json()["data"]["stats"]
+                    self.assertEqual(got["samples"]["totalQueryableSamplesPerStep"],
+                                     want["samples"]["totalQueryableSamplesPerStep"])
+                    self.assertEqual(got["samples"]["totalQueryableSamples"],
+                                     want["samples"]["totalQueryableSamples"])
+                    self.assertLessEqual(set(want["samples"]), set(got["samples"]))
+                    self.assertEqual(set(got["timings"]), set(want["timings"]))
+        for q, params in (("s[10m]", {}), ("rate(s[2m])[10m:1m]", {}), ("s[10m:30s]", {})):
+            with self.subTest(query=q):
+                params = {"query": q, "time": start + 1000.777, "stats": "all"}
+                want = pt.request(f"{peer.url}/api/v1/query?{urllib.parse.urlencode(params)}").json()
+                got = self.pharos.prom("query", params).json()
+                self.assertEqual(got["data"]["stats"]["samples"]["totalQueryableSamplesPerStep"],
+                                 want["data"]["stats"]["samples"]["totalQueryableSamplesPerStep"])
+        one = self.pharos.prom("query", {"query": "s", "time": start + 1000, "stats": "true"}).json()
+        self.assertNotIn("totalQueryableSamplesPerStep", one["data"]["stats"]["samples"])
+        self.assertEqual(one["data"]["stats"]["samples"]["totalQueryableSamples"], 4)
 
     def test_compressed_answers(self):
         """Large ones are streamed: every coding gives the same bytes, and the client's order counts."""

@@ -3,7 +3,9 @@
 of one query left to that query, identical ones computed once, cancellation."""
 import http.client
 import json
+import socket
 import time
+import urllib.parse
 import zlib
 
 import pharos_test as pt
@@ -47,6 +49,45 @@ class Multi(pt.Case):
                       for i, v in enumerate(s["values"]) if v is not None]
             out.append((s["labels"], [(t / 1000, special[v] if v in special else float(v)) for t, v in values]))
         return out
+
+    def test_graphite(self):
+        """Targets give what /render gives, with tags; different steps come with times of their own."""
+        now = self.end
+        port, http = pt.free_port(), pt.free_port()
+        self.one.stop()
+        self.one = self.server(f"doors.graphite_http.listen=127.0.0.1:{http}", f"doors.graphite.listen=127.0.0.1:{port}")
+        lines = [f"web.a.cpu {i} {now - 600 + i * 10}" for i in range(60)]
+        lines += [f"web.b.cpu {i * 2} {now - 600 + i * 10}" for i in range(60) if i % 7]
+        lines += [f"db.io;host=x {i} {now - 600 + i * 60}" for i in range(10)]
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.sendall(("\n".join(lines) + "\n").encode())
+        render = lambda target, **more: pt.request(f"http://127.0.0.1:{http}/render?" + urllib.parse.urlencode(
+            {"target": target, "from": now - 600, "until": now, "format": "json", **more})).json()
+        pt.wait_for("all points", lambda: len(render("web.*.cpu")) == 2 and render("seriesByTag('name=db.io')"))
+        ask = lambda text, **more: self.ask([{"id": "q", "lang": "graphite", "query": text, **more}],
+                                            **{"from": (now - 600) * 1000, "to": now * 1000})["q"]
+
+        def rows(line):
+            grid, out = line.get("grid"), []
+            for s in line["series"]:
+                times = s.get("times") or [grid["start"] + i * grid["step"] for i in range(len(s["values"]))]
+                out.append((s["name"], s["labels"], [[v, t // 1000] for t, v in zip(times, s["values"])]))
+            return out
+        for target in ("web.*.cpu", "alias(sumSeries(web.*.cpu),'all cpu')", "scale(web.a.cpu,0.5)",
+                       "seriesByTag('name=db.io')", "movingAverage(web.a.cpu,3)"):
+            for step, points in ((10_000, 60), (60_000, 10), (100_000, 6)):
+                want = [(s["target"], s["tags"], s["datapoints"]) for s in render(target, maxDataPoints=points)]
+                self.assertEqual(rows(ask(target, step_ms=step)), want, (target, step))
+        mixed = ask("group(web.a.cpu,seriesByTag('name=db.io'))", step_ms=10_000)
+        self.assertNotIn("grid", mixed)
+        self.assertEqual(len({len(s["times"]) for s in mixed["series"]}), 2)
+        last = ask("web.*.cpu", type="instant")
+        self.assertEqual((last["kind"], [s["value"] for s in last["series"]]), ("vector", [59, 118]))
+        self.assertTrue(ask("web.*.cpu", limit=1)["truncated"])
+        for bad in ("sumSeries(", "nosuch(web.a.cpu)"):
+            self.assertEqual(ask(bad)["error"]["type"], "bad_data", bad)
+        self.assertEqual(ask("none.*")["series"], [])
+        self.assertIn({"lang": "graphite", "door": "graphite"}, self.one.get("/api/pharos/v1/query/languages").json())
 
     def test_same_numbers_as_query_range(self):
         texts = ["m", "sum(rate(m[1m]))", "m / 0", "m{n=\"3\"}", "avg by (n) (m) > 100", "vector(1)", "1",

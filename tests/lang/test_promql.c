@@ -122,6 +122,64 @@ static void trees(void **state)
 }
 
 /* However deep, a tree is walked on a stack that is bounded: the text is refused before. */
+static void print_count(const struct promql_expr *e, struct buf *out)
+{
+    if (!promql_count_samples(e, out))
+        buf_append_cstr(out, "none");
+}
+
+static void samples_counted(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"1 + time()", "none"},
+        {"(up)", "(count(up) or vector(0))"},
+        {"up{a=\"b\"} offset 1m", "(count(up{a=\"b\"} offset 1m) or vector(0))"},
+        {"sum(rate(x[5m] @ end()))", "(sum(count_over_time(x[5m] @ end())) or vector(0))"},
+        {"rate(x[5m] smoothed) + x anchored",
+         "((sum(count_over_time(x[5m])) or vector(0)) + (count(x) or vector(0)))"},
+        {"a + b + topk(3, c)", "((count(a) or vector(0)) + ((count(b) or vector(0)) + (count(c) or "
+                               "vector(0))))"},
+        {"max_over_time(rate(x[1m])[1h:2m])",
+         "(sum(count_over_time(rate(x[1m])[1h:2m])) or vector(0))"},
+        {"rate(x[1m])[1h:2m] offset 5m",
+         "(sum_over_time((sum(count_over_time(x[1m])) or vector(0))[1h:2m] offset 5m) or "
+         "vector(0))"},
+        {"info(x, {data=~\".+\"})", "(count(x) or vector(0))"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf again;
+        check(cases[i][0], print_count, cases[i][1]);
+        again = made(cases[i][1], promql_print);
+        if (i)
+            assert_null(strstr(buf_cstr(&again), "parse error"));
+        buf_deinit(&again);
+    }
+}
+
+static void see(void *ctx, const struct store_matcher *matchers, size_t count)
+{
+    struct buf *out = ctx;
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%.*s=%.*s;", SLICE_FMT(matchers[i].name), SLICE_FMT(matchers[i].value));
+    buf_append_char(out, ' ');
+}
+
+static void print_selectors(const struct promql_expr *e, struct buf *out)
+{
+    promql_each_selector(e, see, out);
+}
+
+static void selectors_listed(void **state)
+{
+    (void)state;
+    check("rate(a{x=\"1\"}[5m]) + max_over_time(b[1h:1m])", print_selectors,
+          "__name__=a;x=1; __name__=b; ");
+    check("info(a)", print_selectors, "__name__=a; __name__=target_info; ");
+    check("info(a, {__name__=\"b_info\"})", print_selectors, "__name__=a; __name__=b_info; ");
+    check("time()", print_selectors, "");
+}
+
 static void bounded(void **state)
 {
     (void)state;
@@ -175,7 +233,11 @@ static void errors_have_texts_and_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(errors_have_texts_and_places),
-                                       cmocka_unit_test(prints), cmocka_unit_test(formats),
-                                       cmocka_unit_test(trees), cmocka_unit_test(bounded)};
+                                       cmocka_unit_test(prints),
+                                       cmocka_unit_test(formats),
+                                       cmocka_unit_test(trees),
+                                       cmocka_unit_test(bounded),
+                                       cmocka_unit_test(samples_counted),
+                                       cmocka_unit_test(selectors_listed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,14 +18,15 @@ struct query_state {
     struct promql_options options;
     size_t limit;
     bool cached; /* answers may come from the cache and go into it */
-    bool stats, explain;
+    bool stats, step_stats, explain;
     struct slice odd_stats; /* a value of `stats` that Prometheus means to refuse one day */
 
-    struct promql_expr *expr;
+    struct promql_expr *expr, *count_expr;
     struct query_result result;
     bool cut;
     int64_t run_ns, wait_ns;
-    size_t series, point; /* the next to be encoded */
+    struct query_result samples; /* looked at, one value a step; none: they were not counted */
+    size_t series, point;        /* the next to be encoded */
     enum { PART_FLOATS, PART_HISTOGRAMS } part;
     bool part_begun, series_begun;
 };
@@ -107,10 +108,31 @@ static void put_seconds(const char *key, int64_t ns, bool first, struct buf *out
     buf_printf(out, "%s\"%s\":%.9f", first ? "" : ",", key, (double)ns / 1e9);
 }
 
+/* As Prometheus' querySamples: a pair for each step when all is asked for, and their sum. */
+static void put_samples(const struct query_state *st, struct buf *out)
+{
+    const struct query_stats *used = &st->result.stats;
+    const struct query_series *s = st->samples.series_count ? &st->samples.series[0] : NULL;
+    double total = 0;
+    buf_append_cstr(out, "\"samples\":{");
+    for (size_t i = 0; s && i < s->count; i++) {
+        struct query_point p = query_point_at(s, i);
+        total += p.value;
+        if (!st->step_stats)
+            continue;
+        buf_append_cstr(out, i ? ",[" : "\"totalQueryableSamplesPerStep\":[[");
+        api_encode_time(p.ts_ns, out);
+        buf_printf(out, ",%.0f]", p.value);
+    }
+    buf_append_cstr(out, s && s->count && st->step_stats ? "]," : "");
+    buf_printf(out, "\"totalQueryableSamples\":%.0f,\"samplesRead\":%llu,\"peakSamples\":%llu}",
+               s ? total : (double)used->samples_read, (unsigned long long)used->samples_read,
+               (unsigned long long)used->peak_samples);
+}
+
 static void put_tail(struct api_job *job)
 {
     struct query_state *st = job->state;
-    const struct query_result *r = &st->result;
     struct buf *out = &job->out;
     if (st->stats) {
         buf_append_cstr(out, ",\"stats\":{\"timings\":{");
@@ -120,12 +142,9 @@ static void put_tail(struct api_job *job)
         put_seconds("innerEvalTime", st->run_ns, false, out);
         put_seconds("execQueueTime", st->wait_ns, false, out);
         put_seconds("execTotalTime", st->run_ns + st->wait_ns, false, out);
-        buf_printf(out,
-                   "},\"samples\":{\"totalQueryableSamples\":%llu,\"samplesRead\":%llu,"
-                   "\"peakSamples\":%llu}}",
-                   (unsigned long long)r->stats.samples_read,
-                   (unsigned long long)r->stats.samples_read,
-                   (unsigned long long)r->stats.peak_samples);
+        buf_append_cstr(out, "},");
+        put_samples(st, out);
+        buf_append_char(out, '}');
     }
     buf_append_char(out, '}');
     put_warnings(st, out);
@@ -242,7 +261,8 @@ static void cleanup(struct api_job *job)
 {
     struct query_state *st = job->state;
     promql_expr_free(st->expr);
-    st->expr = NULL;
+    promql_expr_free(st->count_expr);
+    st->expr = st->count_expr = NULL;
 }
 
 static void parse_failed(struct api_job *job, const struct diag *diag)
@@ -302,6 +322,25 @@ int api__prom_run_kept(struct api *api, const struct promql_expr *expr, struct s
     return err;
 }
 
+/* What the query looked at. It is counted by a query of its own, so that those without statistics
+ * pay nothing; when that one does not come through, what was read is told. */
+static void count_samples(struct api_job *job, const struct query_env *env)
+{
+    struct query_state *st = job->state;
+    struct promql_options options = st->options;
+    struct query_plan *plan = NULL;
+    struct buf text = {0};
+    if (!promql_count_samples(st->expr, &text))
+        buf_append_cstr(&text, "vector(0)");
+    struct slice own = arena_slice(job->call_arena, buf_slice(&text));
+    options.nesting += options.nesting ? 100 : 0;
+    if (!promql_parse(own, &options, job->call_arena, &st->count_expr, NULL) &&
+        !promql_plan(st->count_expr, &st->steps, &options, job->call_arena, &plan, NULL) &&
+        query_run(plan, env, job->arena, &st->samples, NULL))
+        st->samples = (struct query_result){0};
+    buf_deinit(&text);
+}
+
 static void query_work(struct api_job *job)
 {
     struct query_state *st = job->state;
@@ -335,6 +374,8 @@ static void query_work(struct api_job *job)
                                               &st->steps, &env, job->arena, &st->result, &diag)
                          : query_run(plan, &env, job->arena, &st->result, &diag);
     st->run_ns = api__monotonic_ns() - begun_ns;
+    if (!err && st->stats)
+        count_samples(job, &env);
     if (err == ERR_INVALID && !job->cancelled)
         api_job_error(job, API_EXECUTION, "%s", diag.msg); /* the query is well formed */
     else if (err)
@@ -413,6 +454,7 @@ static void start_query(struct api_call *call, bool range, bool explain)
     if (!st->text.ptr)
         st->text = SLICE("");
     st->stats = stats.len > 0;
+    st->step_stats = slice_eq_cstr(stats, "all");
     if (st->stats && !slice_eq_cstr(stats, "true") && !slice_eq_cstr(stats, "all"))
         st->odd_stats = stats;
     st->explain = explain;

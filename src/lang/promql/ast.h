@@ -103,6 +103,9 @@ bool promql__duration_is_plain(const struct promql_duration *d);
 const char *promql__duration_op_name(enum promql_duration_op op);
 void promql__duration_print(const struct promql_duration *d, struct buf *out);
 
+/* What info() looks up when it is given no selector. */
+extern const struct store_matcher promql__target_info;
+
 const char *promql__operator_name(enum query_binary_op op);
 const char *promql__aggregate_name(enum query_aggregate aggregate);
 const char *promql__match_name(enum store_match_op op);

@@ -135,12 +135,12 @@ static bool find_time(struct lowering *l, const struct promql_expr *e, struct qu
     return found;
 }
 
+const struct store_matcher promql__target_info = {
+    .op = STORE_MATCH_EQ, .name = SLICE_INIT(DATA_METRIC_NAME), .value = SLICE_INIT("target_info")};
+
 /* info(): the info series are looked up at the times of what they are asked for. */
 static struct query_node *lower_info(struct lowering *l, const struct promql_expr *e)
 {
-    static const struct store_matcher target_info = {.op = STORE_MATCH_EQ,
-                                                     .name = SLICE_INIT(DATA_METRIC_NAME),
-                                                     .value = SLICE_INIT("target_info")};
     struct query_node *n = node(l, e, QUERY_CALL), *args[2];
     n->function = e->function;
     args[0] = lower(l, e->args[0]);
@@ -148,7 +148,7 @@ static struct query_node *lower_info(struct lowering *l, const struct promql_exp
     args[1]->is_scalar = false;
     find_time(l, e->args[0], &args[1]->selector);
     args[1]->selector.lookback_ns = lookback_of(l);
-    args[1]->selector.matchers = e->arg_count > 1 ? e->args[1]->matchers : &target_info;
+    args[1]->selector.matchers = e->arg_count > 1 ? e->args[1]->matchers : &promql__target_info;
     args[1]->selector.matcher_count = e->arg_count > 1 ? e->args[1]->matcher_count : 1;
     set_args(l, n, args, 2);
     return n;

@@ -559,4 +559,6 @@ void promql_each_selector(const struct promql_expr *e,
         each(ctx, e->matchers, e->matcher_count);
     for (size_t i = 0; i < e->arg_count; i++)
         promql_each_selector(e->args[i], each, ctx);
+    if (e->kind == PROMQL_CALL && e->function->joins_info && e->arg_count == 1)
+        each(ctx, &promql__target_info, 1);
 }

@@ -29,12 +29,17 @@ const char *promql_type(const struct promql_expr *expr);
  * that take the empty text are fine: who must not read everything checks that. */
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag);
-/* Calls `each` with the matchers of every selector in the expression, in the order of the text.
- * They live as long as the expression. */
+/* Calls `each` with the matchers of every selector in the expression, in the order of the text, and
+ * with what info() looks up when it is not told. They live as long as the expression. */
 void promql_each_selector(const struct promql_expr *expr,
                           void (*each)(void *ctx, const struct store_matcher *matchers,
                                        size_t count),
                           void *ctx);
+/* Appends an expression that gives how many samples this one looks at, at each step, as Prometheus
+ * counts them (its stats: a window's samples at every step, those of what is evaluated inside of a
+ * subquery not). Histograms count as one. False and nothing appended when it looks at none. The
+ * text nests as deep as this one, and a few dozen levels more. */
+bool promql_count_samples(const struct promql_expr *expr, struct buf *out);
 /* Compiled regular expressions live outside of the arena: free them when done with the matchers. */
 void promql_matchers_free(struct store_matcher *matchers, size_t count);
 void promql_expr_free(struct promql_expr *expr); /* NULL is fine */
