@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/json_write.h"
+#include "discovery/client.h"
 #include "discovery/peers.h"
 #include "net/http_client.h"
 #include "pipe/relabel.h"
@@ -58,8 +59,9 @@ struct delivery {
 
 struct alert_notifier {
     struct alert_notifier_env env;
-    struct net_client *client; /* loop thread only */
-    pthread_mutex_t lock;      /* of everything below */
+    struct net_client *client; /* loop thread only, and the next */
+    struct discovery_client *sender;
+    pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
     struct alert_notify_config *config; /* NULL: nobody to tell */
     struct data_labels external_labels;
@@ -443,14 +445,16 @@ static void post_to(struct alert_notifier *n, size_t entry, struct slice url,
                                      .url = arena_slice(arena, url).ptr,
                                      .headers = headers,
                                      .header_count = ARRAY_LEN(headers),
-                                     .body = buf_slice(body)};
+                                     .body = buf_slice(body),
+                                     .timeout_ns = discovery_peers_timeout_ns(peers)};
     struct diag diag;
     diag_init(&diag);
     p->notifier = n;
     p->url = mem_strdup(req.url);
     p->entry = entry;
     p->count = count;
-    if (discovery_peers_request(peers, n->env.os, arena, &req, &diag)) {
+    if (discovery_client_send(n->sender, discovery_peers_http(peers), &req, on_answer, p, NULL,
+                              &diag)) {
         LOG_WARN("alert", "an Alertmanager cannot be asked", LOG_STR("alertmanager", p->url),
                  LOG_STR("error", diag.msg));
         counter_add(&errors, (int64_t)count);
@@ -459,7 +463,6 @@ static void post_to(struct alert_notifier *n, size_t entry, struct slice url,
         mem_free(p);
     } else {
         n->in_flight++;
-        (void)net_client_send(n->client, &req, on_answer, p);
     }
     arena_free(arena);
 }
@@ -516,6 +519,8 @@ static void begin_on_loop(void *ctx)
     diag_init(&diag);
     if (net_client_new(n->env.loop, &n->client, &diag))
         LOG_ERROR("alert", "alerts cannot be sent", LOG_STR("error", diag.msg));
+    else
+        n->sender = discovery_client_new(n->env.os, n->client);
 }
 
 struct alert_notifier *alert_notifier_new(const struct alert_notifier_env *env)
@@ -606,6 +611,8 @@ static void end_on_loop(void *ctx)
     struct alert_notify_config *c = n->config;
     pthread_mutex_unlock(&n->lock);
     stop_discovery(c);
+    discovery_client_free(n->sender);
+    n->sender = NULL;
     net_client_free(n->client); /* calls in flight see ERR_CANCELLED */
     n->client = NULL;
     pthread_mutex_lock(&n->lock);

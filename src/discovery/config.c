@@ -154,10 +154,7 @@ static int read_http_sd(struct discovery_conf *p, const struct text_yaml *map,
     TRY(discovery_conf_duration(p, map, "refresh_interval", &sd->refresh_ns));
     if (sd->refresh_ns <= 0)
         return text_yaml_error(map, p->diag, ERR_INVALID, "refresh_interval must be above 0");
-    TRY(discovery_conf_unbuilt(p, map, "oauth2", "of discovery only"));
-    int err = discovery_conf_http(p, map, &sd->http);
-    sd->http.oauth2 = NULL;
-    return err;
+    return discovery_conf_http(p, map, &sd->http);
 }
 
 static int read_dns_sd(struct discovery_conf *p, const struct text_yaml *map,

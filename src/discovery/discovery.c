@@ -161,6 +161,7 @@ struct discovery *discovery_new(const struct discovery_config *config,
 {
     struct discovery *d = mem_calloc(1, sizeof(*d));
     d->env = *env;
+    d->client = discovery_client_new(env->os, env->client);
     pthread_mutex_init(&d->lock, NULL);
     add_provider(d, DISCOVERY_STATIC)->set =
         (struct discovery_set){.groups = config->groups, .count = config->group_count};
@@ -182,7 +183,7 @@ static void free_provider(struct discovery_provider *pr)
 {
     net_timer_stop(pr->timer);
     if (pr->call)
-        net_client_cancel(pr->call);
+        discovery_call_cancel(pr->call);
     if (pr->query) {
         net_dns_cancel(pr->query);
         if (pr->discovery->env.ended)
@@ -204,6 +205,7 @@ void discovery_free(struct discovery *d)
     for (size_t i = 0; i < d->providers.len; i++)
         free_provider(d->providers.items[i]);
     vec_free(&d->providers);
+    discovery_client_free(d->client);
     pthread_mutex_destroy(&d->lock);
     mem_free(d);
 }

@@ -52,34 +52,25 @@ void discovery__ask_http(struct discovery_provider *pr)
     if (pr->call)
         return;
     struct arena *arena = arena_new(0, NULL);
-    struct net_client_request req = {.url = sd->url,
-                                     .accept_compressed = true,
-                                     .timeout_ns = MIN(HTTP_TIMEOUT_NS, sd->refresh_ns)};
-    struct slice auth;
     struct diag diag;
     diag_init(&diag);
-    if (discovery_http_request(env->os, &sd->http, arena, &req, &auth, &diag)) {
-        discovery__give(pr, &(struct discovery_set){0}, sd->url, &diag);
-        arena_free(arena);
-        return;
-    }
-    struct net_client_header *headers =
-        ARENA_ARRAY(arena, struct net_client_header, sd->http.header_count + 4);
-    size_t n = 0;
-    for (; n < sd->http.header_count; n++)
-        headers[n] = sd->http.headers[n];
-    headers[n++] = (struct net_client_header){SLICE("Accept"), SLICE("application/json")};
-    headers[n++] = (struct net_client_header){
-        SLICE("X-Prometheus-Refresh-Interval-Seconds"),
-        arena_printf(arena, "%g", (double)sd->refresh_ns / (double)NS_PER_SEC)};
-    headers[n++] = (struct net_client_header){
-        SLICE("User-Agent"), arena_printf(arena, "Pharos/%s", env->version ? env->version : "0")};
-    if (auth.ptr)
-        headers[n++] = (struct net_client_header){SLICE("Authorization"), auth};
-    req.headers = headers;
-    req.header_count = n;
+    const struct net_client_header headers[] = {
+        {SLICE("Accept"), SLICE("application/json")},
+        {SLICE("X-Prometheus-Refresh-Interval-Seconds"),
+         arena_printf(arena, "%g", (double)sd->refresh_ns / (double)NS_PER_SEC)},
+        {SLICE("User-Agent"), arena_printf(arena, "Pharos/%s", env->version ? env->version : "0")}};
+    const struct net_client_request req = {.url = sd->url,
+                                           .headers = headers,
+                                           .header_count = ARRAY_LEN(headers),
+                                           .accept_compressed = true,
+                                           .timeout_ns = MIN(HTTP_TIMEOUT_NS, sd->refresh_ns)};
     if (env->begun)
         env->begun(env->ctx);
-    pr->call = net_client_send(env->client, &req, on_answer, pr);
+    if (discovery_client_send(pr->discovery->client, &sd->http, &req, on_answer, pr, &pr->call,
+                              &diag)) {
+        discovery__give(pr, &(struct discovery_set){0}, sd->url, &diag);
+        if (env->ended)
+            env->ended(env->ctx);
+    }
     arena_free(arena);
 }

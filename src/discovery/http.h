@@ -33,6 +33,8 @@ struct discovery_http {
 int discovery_http_request(struct os *os, const struct discovery_http *http, struct arena *arena,
                            struct net_client_request *req, struct slice *auth_header,
                            struct diag *diag);
+/* Makes the texts the arena's. */
+void discovery_tls_copy(struct net_client_tls *tls, struct arena *arena);
 int discovery_read_file(struct os *os, const char *path, size_t max, struct buf *out,
                         struct diag *diag);
 

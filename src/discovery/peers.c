@@ -44,7 +44,6 @@ static int read_peers(struct discovery_conf *c, const struct text_yaml *map,
            discovery_unbuilt_count * sizeof(*discovery_unbuilt));
     TRY(text_yaml_check_keys(map, "an alertmanagers entry", known, c->diag));
     TRY(discovery_conf_unbuilt(c, map, "sigv4", ""));
-    TRY(discovery_conf_unbuilt(c, map, "oauth2", "use basic_auth or authorization"));
     p->scheme = SLICE("http");
     p->timeout_ns = TIMEOUT_NS;
     TRY(discovery_conf_text(c, map, "scheme", &p->scheme));
@@ -68,7 +67,6 @@ static int read_peers(struct discovery_conf *c, const struct text_yaml *map,
     p->path =
         arena_printf(c->arena, "/%.*s%sapi/v2/alerts", SLICE_FMT(prefix), prefix.len ? "/" : "");
     TRY(discovery_conf_http(c, map, &p->http));
-    p->http.oauth2 = NULL;
     TRY(discovery_config_read(c, map, &p->where));
     p->asked = p->where;
     p->asked.group_count = p->asked.file_sd_count = 0;
@@ -270,25 +268,7 @@ void discovery_peers_stop(struct discovery_peers *p)
     discovery_free(d);
 }
 
-int discovery_peers_request(const struct discovery_peers *p, struct os *os, struct arena *arena,
-                            struct net_client_request *req, struct diag *diag)
+const struct discovery_http *discovery_peers_http(const struct discovery_peers *p)
 {
-    const struct discovery_http *http = &p->http;
-    struct net_client_header *headers =
-        ARENA_ARRAY(arena, struct net_client_header, http->header_count + req->header_count + 1);
-    struct slice auth;
-    size_t n = 0;
-    int err = discovery_http_request(os, http, arena, req, &auth, diag);
-    if (err)
-        return err;
-    for (size_t i = 0; i < req->header_count; i++)
-        headers[n++] = req->headers[i];
-    for (size_t i = 0; i < http->header_count; i++)
-        headers[n++] = http->headers[i];
-    if (auth.ptr)
-        headers[n++] = (struct net_client_header){SLICE("Authorization"), auth};
-    req->headers = headers;
-    req->header_count = n;
-    req->timeout_ns = p->timeout_ns;
-    return 0;
+    return &p->http;
 }

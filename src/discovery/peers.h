@@ -45,8 +45,7 @@ struct discovery_peers_view {
  * of *out is in `arena`. */
 void discovery_peers_look(struct discovery_peers *p, struct os *os, struct arena *arena,
                           struct discovery_peers_view *out);
-/* Fills credentials, certificates and headers into a request; all of it in `arena`. */
-int discovery_peers_request(const struct discovery_peers *p, struct os *os, struct arena *arena,
-                            struct net_client_request *req, struct diag *diag);
+/* How to reach them (discovery/client.h). */
+const struct discovery_http *discovery_peers_http(const struct discovery_peers *p);
 
 #endif

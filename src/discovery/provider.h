@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/vec.h"
+#include "discovery/client.h"
 #include "discovery/discovery.h"
 #include "net/dns.h"
 
@@ -27,8 +28,8 @@ struct discovery_provider {
     struct slice name; /* dns: the one of them that is asked for */
     VEC(struct discovery_sd_file) files;
     struct net_timer *timer;
-    struct net_client_call *call; /* http, in flight */
-    struct net_dns_query *query;  /* dns, in flight */
+    struct discovery_call *call; /* http, in flight */
+    struct net_dns_query *query; /* dns, in flight */
     /* Under the discovery's lock: */
     struct discovery_set set; /* all but files */
     char last_error[512];
@@ -36,6 +37,7 @@ struct discovery_provider {
 
 struct discovery {
     struct discovery_env env;
+    struct discovery_client *client;
     VEC(struct discovery_provider *) providers;
     pthread_mutex_t lock;
 };

@@ -39,22 +39,41 @@ static void put_sample(struct buf *b, const struct output__row *row)
     codec_pb_end(b, mark);
 }
 
+static void put_label(struct buf *b, const struct data_label *l)
+{
+    size_t mark = codec_pb_begin(b, 1);
+    codec_pb_put_bytes(b, 1, l->name);
+    codec_pb_put_bytes(b, 2, l->value);
+    codec_pb_end(b, mark);
+}
+
+/* One without a time has that of its sample. */
+static int64_t exemplar_ts(const struct output__row *row, const struct data_batch_exemplar *e)
+{
+    return e->ts_ns ? e->ts_ns : row->ts_ns;
+}
+
 /* How large the payload is gets visible in `out` at its end only: the buffer counts instead. */
 static bool put_row_1(void *state, const struct output__row *row, struct buf *out)
 {
     struct writer *w = state;
     (void)out;
     size_t series = codec_pb_begin(&w->body, 1);
-    for (size_t i = 0; i < row->labels.count; i++) {
-        size_t mark = codec_pb_begin(&w->body, 1);
-        codec_pb_put_bytes(&w->body, 1, row->labels.items[i].name);
-        codec_pb_put_bytes(&w->body, 2, row->labels.items[i].value);
-        codec_pb_end(&w->body, mark);
-    }
+    for (size_t i = 0; i < row->labels.count; i++)
+        put_label(&w->body, &row->labels.items[i]);
     if (row->histogram)
         data_histogram_put_prom(&w->body, 4, row->histogram, row->ts_ns / NS_PER_MS);
     else
         put_sample(&w->body, row);
+    for (size_t i = 0; i < row->exemplar_count; i++) {
+        const struct data_batch_exemplar *e = row->exemplars[i];
+        size_t mark = codec_pb_begin(&w->body, 3);
+        for (size_t k = 0; k < e->labels.count; k++)
+            put_label(&w->body, &e->labels.items[k]);
+        codec_pb_put_double(&w->body, 2, e->value);
+        codec_pb_put_varint(&w->body, 3, (uint64_t)(exemplar_ts(row, e) / NS_PER_MS));
+        codec_pb_end(&w->body, mark);
+    }
     codec_pb_end(&w->body, series);
     return true;
 }
@@ -77,6 +96,15 @@ static uint64_t symbol(struct writer *w, struct slice text)
     return e->value.u64;
 }
 
+static void find_refs(struct writer *w, struct data_labels labels)
+{
+    buf_clear(&w->refs);
+    for (size_t i = 0; i < labels.count; i++) {
+        codec_append_varint(&w->refs, symbol(w, labels.items[i].name));
+        codec_append_varint(&w->refs, symbol(w, labels.items[i].value));
+    }
+}
+
 static void begin_2(void *state, struct buf *out)
 {
     struct writer *w = state;
@@ -92,17 +120,22 @@ static bool put_row_2(void *state, const struct output__row *row, struct buf *ou
         [DATA_METRIC_STATESET] = 7};
     struct writer *w = state;
     (void)out;
-    buf_clear(&w->refs);
-    for (size_t i = 0; i < row->labels.count; i++) {
-        codec_append_varint(&w->refs, symbol(w, row->labels.items[i].name));
-        codec_append_varint(&w->refs, symbol(w, row->labels.items[i].value));
-    }
+    find_refs(w, row->labels);
     size_t series = codec_pb_begin(&w->body, 5);
     codec_pb_put_bytes(&w->body, 1, buf_slice(&w->refs));
     if (row->histogram)
         data_histogram_put_prom(&w->body, 3, row->histogram, row->ts_ns / NS_PER_MS);
     else
         put_sample(&w->body, row);
+    for (size_t i = 0; i < row->exemplar_count; i++) {
+        const struct data_batch_exemplar *e = row->exemplars[i];
+        find_refs(w, e->labels);
+        size_t one = codec_pb_begin(&w->body, 4);
+        codec_pb_put_bytes(&w->body, 1, buf_slice(&w->refs));
+        codec_pb_put_double(&w->body, 2, e->value);
+        codec_pb_put_varint(&w->body, 3, (uint64_t)(exemplar_ts(row, e) / NS_PER_MS));
+        codec_pb_end(&w->body, one);
+    }
     size_t mark = codec_pb_begin(&w->body, 5);
     codec_pb_put_varint(&w->body, 1, types[row->type]);
     codec_pb_end(&w->body, mark);
@@ -122,6 +155,7 @@ static void end_2(void *state, struct buf *out)
 
 const struct output__format output__remote_write_1 = {.histograms = true,
                                                       .stale = true,
+                                                      .exemplars = true,
                                                       .content_type = "application/x-protobuf",
                                                       .content_encoding = "snappy",
                                                       .create = writer_new,
@@ -131,6 +165,7 @@ const struct output__format output__remote_write_1 = {.histograms = true,
 const struct output__format output__remote_write_2 = {
     .histograms = true,
     .stale = true,
+    .exemplars = true,
     .content_type = "application/x-protobuf;proto=io.prometheus.write.v2.Request",
     .content_encoding = "snappy",
     .create = writer_new,

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "discovery/client.h"
 #include "net/http_client.h"
 #include "output/output.h"
 #include "pipe/relabel.h"
@@ -48,7 +49,9 @@ struct output__settings {
     const char *username, *password, *password_file, *token, *token_file, *tenant;
     const char *ca_file, *cert_file, *key_file;
     bool insecure_skip_verify, compress;
-    const struct text_yaml *headers_node, *labels_node, *relabel_node;
+    bool exemplars, native_histograms; /* they go too */
+    const struct text_yaml *headers_node, *labels_node, *relabel_node, *http_node;
+    const struct discovery_http *http; /* http_config; NULL: the settings above */
     struct net_client_header *headers;
     size_t header_count;
     struct data_labels labels; /* added to what is sent, where it has no such label */
@@ -73,6 +76,9 @@ struct output__row {
     int64_t start_ns; /* 0 = not given */
     double value;
     const struct data_histogram *histogram; /* NULL: a number */
+    /* Those of the series that came with the batch, with its first sample. */
+    const struct data_batch_exemplar *const *exemplars;
+    size_t exemplar_count;
 };
 
 /* What families are known to be. Thread-safe. */
@@ -92,8 +98,9 @@ void output__rows(const struct output__settings *settings, const struct output__
 
 /* --- formats --- */
 struct output__format {
-    bool histograms;  /* native ones have a form of their own */
-    bool stale;       /* staleness markers as well */
+    bool histograms; /* native ones have a form of their own */
+    bool stale;      /* staleness markers as well */
+    bool exemplars;
     bool lines;       /* a payload is lines, to be cut into datagrams between them */
     size_t bytes_max; /* of a payload before it is closed; 0 = 1 MiB */
     const char *content_type, *content_encoding;

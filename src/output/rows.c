@@ -1,6 +1,7 @@
 /* A batch as rows: labels spelled out, types found, native histograms taken apart for formats that
  * do not know them. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "data/histogram_math.h"
 #include "output/output_priv.h"
@@ -82,7 +83,7 @@ struct known {
     struct data_labels labels;
     struct slice name;
     enum data_metric_type type;
-    bool is_known, is_left_out, is_refused;
+    bool is_known, is_left_out, is_refused, is_told;
 };
 
 /* Labels as they go: with the output's own, relabelled. */
@@ -161,11 +162,54 @@ static void put_parts(struct walk *w, const struct output__row *row)
     put_part(w, row, "_count", SLICE(""), h->count);
 }
 
+/* The batch's exemplars by series. */
+struct exemplars {
+    const struct data_batch_exemplar **sorted;
+    size_t count;
+};
+
+static int by_series(const void *a, const void *b)
+{
+    const struct data_batch_exemplar *x = *(const struct data_batch_exemplar *const *)a,
+                                     *y = *(const struct data_batch_exemplar *const *)b;
+    return x->series != y->series ? (x->series > y->series) - (x->series < y->series)
+                                  : (x->ts_ns > y->ts_ns) - (x->ts_ns < y->ts_ns);
+}
+
+static void sort_exemplars(const struct data_metric_batch *batch, struct arena *arena,
+                           struct exemplars *out)
+{
+    out->count = batch->exemplars.len;
+    out->sorted = ARENA_ARRAY(arena, const struct data_batch_exemplar *, out->count + 1);
+    for (size_t i = 0; i < out->count; i++)
+        out->sorted[i] = &batch->exemplars.items[i];
+    if (out->count)
+        qsort(out->sorted, out->count, sizeof(*out->sorted), by_series);
+}
+
+static void add_exemplars(const struct exemplars *all, uint32_t series, struct output__row *row)
+{
+    size_t low = 0, high = all->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (all->sorted[mid]->series < series)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    row->exemplars = all->sorted + low;
+    while (low < all->count && all->sorted[low++]->series == series)
+        row->exemplar_count++;
+}
+
 void output__rows(const struct output__settings *settings, const struct output__format *format,
                   struct output__types *types, const struct data_metric_batch *batch,
                   void (*each)(void *ctx, const struct output__row *row), void *ctx)
 {
     struct walk w = {.settings = settings, .arena = arena_new(0, NULL), .each = each, .ctx = ctx};
+    struct exemplars exemplars = {0};
+    if (settings->exemplars && format->exemplars)
+        sort_exemplars(batch, w.arena, &exemplars);
     struct known *known = ARENA_ARRAY(w.arena, struct known, batch->series.len + 1);
     for (size_t i = 0; i < batch->sample_ts.len; i++) {
         uint32_t at = batch->sample_series.items[i];
@@ -183,6 +227,11 @@ void output__rows(const struct output__settings *settings, const struct output__
             .start_ns = batch->sample_start.len ? batch->sample_start.items[i] : 0,
             .value = batch->sample_value.items[i],
             .histogram = batch->sample_histogram.len ? batch->sample_histogram.items[i] : NULL};
+        if (row.histogram && !settings->native_histograms)
+            continue;
+        if (!k->is_told)
+            add_exemplars(&exemplars, at, &row);
+        k->is_told = true;
         bool stale = row.histogram ? row.histogram->is_stale : data_is_stale(row.value);
         if (stale && !format->stale)
             continue;

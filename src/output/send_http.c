@@ -10,6 +10,7 @@
 struct http {
     struct output__target *target;
     struct net_client *client;
+    struct discovery_client *sender; /* NULL: no http_config */
     char user_agent[64];
 };
 
@@ -18,6 +19,8 @@ static void *http_open(struct output__target *t)
     struct http *s = mem_calloc(1, sizeof(*s));
     s->target = t;
     (void)!net_client_new(t->loop, &s->client, NULL);
+    if (t->settings->http)
+        s->sender = discovery_client_new(t->env->os, s->client);
     snprintf(s->user_agent, sizeof(s->user_agent), "Pharos/%s",
              t->env->version ? t->env->version : "");
     return s;
@@ -161,14 +164,17 @@ static void http_send(void *state, const struct output__payload *p)
         headers[req.header_count++] = c->headers[i];
     if (err)
         output__target_done(s->target, OUTPUT__TRY_AGAIN, why.msg, 0);
-    else
+    else if (!s->sender)
         net_client_send(s->client, &req, on_response, s);
+    else if (discovery_client_send(s->sender, c->http, &req, on_response, s, NULL, &why))
+        output__target_done(s->target, OUTPUT__TRY_AGAIN, why.msg, 0);
     arena_free(arena);
 }
 
 static void http_close(void *state)
 {
     struct http *s = state;
+    discovery_client_free(s->sender);
     net_client_free(s->client);
     mem_free(s);
 }

@@ -1,6 +1,7 @@
 /* The map `outputs:`: a name for each output, and its settings. */
 #include <stdio.h>
 
+#include "discovery/conf.h"
 #include "net/url.h"
 #include "output/output_priv.h"
 #include "text/conf.h"
@@ -40,6 +41,9 @@ static const struct text_conf_field fields[] = {
     {"tls.cert_file", TEXT_CONF_STRING, AT(cert_file), "", 0, 0, NULL, "the client's own", true, false},
     {"tls.key_file", TEXT_CONF_STRING, AT(key_file), "", 0, 0, NULL, "its key", true, false},
     {"tls.insecure_skip_verify", TEXT_CONF_BOOL, AT(insecure_skip_verify), "false", 0, 0, NULL, "takes any certificate", true, false},
+    {"http_config", TEXT_CONF_NODE, AT(http_node), NULL, 0, 0, NULL, "over HTTP, in place of username, password, token and tls: Prometheus' basic_auth, authorization, oauth2, tls_config, proxy_url, http_headers, follow_redirects", true, false},
+    {"exemplars", TEXT_CONF_BOOL, AT(exemplars), "false", 0, 0, NULL, "remote_write: exemplars go too", true, false},
+    {"native_histograms", TEXT_CONF_BOOL, AT(native_histograms), "true", 0, 0, NULL, "false: they are left out", true, false},
     {"compress", TEXT_CONF_BOOL, AT(compress), "true", 0, 0, NULL, "gzip over HTTP to influxdb and otlp; remote_write is snappy always", true, false},
     {"queue", TEXT_CONF_SIZE, AT(queue_bytes), "64MiB", 4096, INT64_MAX, NULL, "what may wait in memory; beyond it the oldest is given up (outputs.<name>.queue)", true, false},
     {"retry_for", TEXT_CONF_DURATION, AT(retry_for_ns), "1h", 0, INT64_MAX, NULL, "how long what is not taken is tried again", true, false},
@@ -210,6 +214,28 @@ static int read_maps(struct arena *arena, struct output__settings *s, struct dia
                : pipe_relabel_parse(s->relabel_node, arena, &s->relabel, diag);
 }
 
+static int read_http(struct arena *arena, struct output__settings *s, struct diag *diag)
+{
+    static const char *const keys[] = {HTTP_KEYS, NULL};
+    struct discovery_conf c = {.arena = arena, .diag = diag};
+    const struct text_yaml *map = s->http_node;
+    if (text_yaml_is_null(map))
+        return 0;
+    if (map->kind != TEXT_YAML_MAP)
+        return text_yaml_error(map, diag, ERR_INVALID, "http_config is a map");
+    if (s->transport != OUTPUT__HTTP && s->transport != OUTPUT__GRPC)
+        return text_yaml_error(map, diag, ERR_INVALID, "http_config is of outputs over HTTP");
+    if (s->username[0] || s->token[0] || s->token_file[0] || s->ca_file[0] || s->cert_file[0] ||
+        s->insecure_skip_verify)
+        return text_yaml_error(map, diag, ERR_INVALID,
+                               "http_config stands in place of username, token and tls, not "
+                               "beside them");
+    struct discovery_http *http = ARENA_NEW(arena, struct discovery_http);
+    int err = text_yaml_check_keys(map, "http_config", keys, diag);
+    s->http = http;
+    return err ? err : discovery_conf_http(&c, map, http);
+}
+
 static int read_one(struct arena *arena, const struct text_yaml *name, const struct text_yaml *node,
                     struct output__settings *s, struct diag *diag)
 {
@@ -243,10 +269,12 @@ static int read_one(struct arena *arena, const struct text_yaml *name, const str
     if (!s->names)
         s->names = s->type == OUTPUT__GRAPHITE ? 2 : 1;
     err = read_url(arena, s,
-                   given || node->kind != TEXT_YAML_MAP || !text_yaml_get(node, "url")
+                   node->kind != TEXT_YAML_MAP || !text_yaml_get(node, "url")
                        ? name
                        : text_yaml_get(node, "url"),
                    diag);
+    if (!err)
+        err = read_http(arena, s, diag);
     return err ? err : read_maps(arena, s, diag);
 }
 

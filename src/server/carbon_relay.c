@@ -5,8 +5,6 @@
 #include "text/regex.h"
 #include "text/yaml.h"
 
-#define FILE_MAX (16 << 20)
-
 struct rule {
     uint32_t line;
     struct slice pattern, destinations;
@@ -198,54 +196,5 @@ int server_carbon_relay_yaml(struct slice text, const char *file, struct buf *ou
     }
     vec_free(&done);
     vec_free(&rules);
-    return err;
-}
-
-/* One map of both. */
-static struct text_yaml *joined(const struct text_yaml *a, const struct text_yaml *b,
-                                struct arena *arena)
-{
-    struct text_yaml *m = ARENA_NEW(arena, struct text_yaml);
-    const struct text_yaml *both[] = {a, b};
-    m->kind = TEXT_YAML_MAP;
-    m->line = a ? a->line : 1;
-    m->col = a ? a->col : 1;
-    size_t count = (a ? a->count : 0) + b->count;
-    m->keys = ARENA_ARRAY(arena, struct text_yaml *, count);
-    m->items = ARENA_ARRAY(arena, struct text_yaml *, count);
-    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
-        for (size_t k = 0; both[i] && k < both[i]->count; k++, m->count++) {
-            m->keys[m->count] = both[i]->keys[k];
-            m->items[m->count] = both[i]->items[k];
-        }
-    }
-    return m;
-}
-
-int server_outputs_parse(const struct server_config *config, struct output_config **out,
-                         struct diag *diag)
-{
-    const char *file = config->graphite_relay_file;
-    struct arena *arena = arena_new(0, NULL);
-    const struct text_yaml *outputs = config->outputs;
-    struct text_yaml *relays = NULL;
-    struct buf yaml = {0};
-    struct slice text;
-    int err = 0;
-    *out = NULL;
-    if (file[0] && (!outputs || outputs->kind == TEXT_YAML_MAP || text_yaml_is_null(outputs))) {
-        err = server_read_file(file, FILE_MAX, arena, &text, diag);
-        if (!err)
-            err = server_carbon_relay_yaml(text, file, &yaml, diag);
-        if (!err)
-            err = text_yaml_parse(buf_slice(&yaml), arena, &relays, diag);
-        if (!err && relays)
-            outputs =
-                joined(outputs && outputs->kind == TEXT_YAML_MAP ? outputs : NULL, relays, arena);
-    }
-    if (!err)
-        err = output_config_parse(outputs, out, diag);
-    buf_deinit(&yaml);
-    arena_free(arena);
     return err;
 }

@@ -3,13 +3,10 @@
 #ifndef SERVER_CARBON_RELAY_H
 #define SERVER_CARBON_RELAY_H
 
-#include "output/output.h"
-#include "server/config.h"
+#include "base/buf.h"
+#include "base/diag.h"
 
-/* The outputs of `outputs:` and those of graphite.relay_rules_file. diag has file and line. */
-int server_outputs_parse(const struct server_config *config, struct output_config **out,
-                         struct diag *diag);
-/* Only the file, as the YAML of a map of outputs, appended. */
+/* The file's text as the YAML of a map of outputs, appended. */
 int server_carbon_relay_yaml(struct slice text, const char *file, struct buf *out,
                              struct diag *diag);
 

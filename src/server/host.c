@@ -5,9 +5,9 @@
 
 #include "base/counter.h"
 #include "base/log.h"
-#include "server/carbon_relay.h"
 #include "server/graphite.h"
 #include "server/otlp.h"
+#include "server/outputs.h"
 #include "server/serve.h"
 #include "server/version.h"
 #include "store/events.h"

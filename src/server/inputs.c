@@ -1,5 +1,5 @@
 #include "server/inputs.h"
-#include "server/carbon_relay.h"
+#include "server/outputs.h"
 
 #include <stdio.h>
 #include <string.h>

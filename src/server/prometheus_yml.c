@@ -7,16 +7,23 @@
 
 #define PROMETHEUS_YML_MAX ((size_t)64 << 20)
 
-/* What prometheus.yml may hold; `used`: Pharos reads it. */
+/* What prometheus.yml may hold; `why`: Pharos leaves it out, and says this. */
 static const struct {
-    const char *key;
-    bool used;
-} prometheus_sections[] = {{"global", true},       {"scrape_configs", true},
-                           {"runtime", true},      {"rule_files", true},
-                           {"alerting", true},     {"remote_write", false},
-                           {"remote_read", false}, {"scrape_config_files", false},
-                           {"otlp", true},         {"storage", false},
-                           {"tracing", false}};
+    const char *key, *why;
+} prometheus_sections[] = {
+    {"global", NULL},
+    {"scrape_configs", NULL},
+    {"runtime", NULL},
+    {"rule_files", NULL},
+    {"alerting", NULL},
+    {"remote_write", NULL},
+    {"remote_read", "Pharos answers from its own store only; what the other server has can be "
+                    "brought in by its remote_write"},
+    {"scrape_config_files", "put their entries into scrape_configs"},
+    {"otlp", NULL},
+    {"storage", "how long metrics are kept says retention.metrics, what comes late is taken as far "
+                "back as that"},
+    {"tracing", "Pharos does not trace itself"}};
 
 static int check_sections(const struct text_yaml *root, bool warn, struct diag *diag)
 {
@@ -27,9 +34,11 @@ static int check_sections(const struct text_yaml *root, bool warn, struct diag *
         return 0;
     int err = text_yaml_check_keys(root, "a Prometheus configuration", known, diag);
     for (size_t i = 0; i < ARRAY_LEN(prometheus_sections) && !err && warn; i++) {
-        if (!prometheus_sections[i].used && text_yaml_get(root, prometheus_sections[i].key))
-            LOG_WARN("server", "this section of prometheus.yml is not built yet and left out",
-                     LOG_STR("section", prometheus_sections[i].key));
+        const struct text_yaml *n = text_yaml_get(root, prometheus_sections[i].key);
+        if (prometheus_sections[i].why && !text_yaml_is_null(n))
+            LOG_WARN("server", "a section of prometheus.yml is left out",
+                     LOG_STR("section", prometheus_sections[i].key), LOG_INT("line", n->line),
+                     LOG_STR("why", prometheus_sections[i].why));
     }
     return err;
 }
@@ -60,6 +69,7 @@ int server_prometheus_yml_read(const struct server_config *config, bool strict, 
         out->rule_files = text_yaml_get(root, "rule_files");
         out->alerting = text_yaml_get(root, "alerting");
         out->otlp = text_yaml_get(root, "otlp");
+        out->remote_write = text_yaml_get(root, "remote_write");
         if (!err && !text_yaml_is_null(config->alerting) && !text_yaml_is_null(out->alerting))
             err = text_yaml_error(out->alerting, diag, ERR_INVALID,
                                   "Alertmanagers come from alerting here or in the configuration "

@@ -9,6 +9,7 @@ struct server_prometheus_yml {
     bool own_file;    /* it is prometheus.config_file */
     char dir[4096];   /* its folder with a slash, "" = the working directory */
     const struct text_yaml *global, *scrape_configs, *rule_files, *alerting, *otlp;
+    const struct text_yaml *remote_write; /* of the file alone */
 };
 
 /* Nodes live in `arena` and in `config`. `strict`: what is not built is an error and not a line in

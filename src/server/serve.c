@@ -1,6 +1,6 @@
 /* pharos serve: from the command line to the drain at the end. */
 #include "server/serve.h"
-#include "server/carbon_relay.h"
+#include "server/outputs.h"
 #include "store/events.h"
 
 #include <errno.h>

@@ -351,6 +351,7 @@ static void worker_begin(void *ctx)
     diag_init(&diag);
     int err = net_client_new(w->loop, &w->client, &diag);
     base_assert(!err);
+    w->tokens = discovery_tokens_new(w->scrape->env.os, w->client);
     w->batch = data_metric_batch_new(SLICE("default"));
     w->arena = arena_new(0, NULL);
     if (w == w->scrape->workers) {
@@ -366,7 +367,7 @@ static void worker_end(void *ctx)
     while (w->targets)
         input__target_end(w->targets, false);
     net_client_free(w->client);
-    input__oauth_free(w);
+    discovery_tokens_free(w->tokens);
     data_metric_batch_free(w->batch);
     arena_free(w->arena);
     input__scrape_arrived(w->scrape);

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "decode/prom_text.h"
 #include "discovery/discovery.h"
+#include "discovery/oauth.h"
 #include "input/scrape/config.h"
 
 struct pool {
@@ -51,7 +52,7 @@ struct worker {
     struct target *targets;
     struct data_metric_batch *batch; /* reused */
     struct arena *arena;             /* of one scrape, reused */
-    struct oauth *oauths;            /* oauth.c */
+    struct discovery_tokens *tokens;
 };
 
 struct target {
@@ -68,9 +69,8 @@ struct target {
     struct net_timer *timer;
     struct net_client_call *call;
     int64_t next_ns, scheduled_ns, begin_mono_ns;
-    bool waited_for;         /* somebody waits in run_once */
-    struct oauth *waits_for; /* a token; NULL: not waiting */
-    struct target *next_waiting;
+    bool waited_for;                   /* somebody waits in run_once */
+    struct discovery_token_wait token; /* of OAuth 2 */
 
     struct decode_text_cache *cache;
     struct decode_text *parser;
@@ -101,21 +101,6 @@ void input__target_start(struct target *t);
 void input__target_end(struct target *t, bool markers);
 /* One scrape now, with this timestamp. */
 void input__target_scrape(struct target *t, int64_t ts_ns);
-
-/* Goes on after ERR_AGAIN of input__oauth_token; `diag` is NULL when there is a token. */
-void input__target_authorized(struct target *t, struct slice token, const struct diag *diag);
-
-/* --- OAuth 2 tokens (oauth.c); loop thread of the worker --- */
-
-/* The token for the target's job in *out, ERR_AGAIN when it has to be fetched first, or another
- * error. */
-int input__oauth_token(struct target *t, struct slice *out, struct diag *diag);
-/* The target ends while it waits. */
-void input__oauth_forget(struct target *t);
-/* The token was not accepted: the next scrape asks for another. */
-void input__oauth_reject(struct target *t);
-/* After the worker's client is gone. */
-void input__oauth_free(struct worker *w);
 
 /* --- the whole (scrape.c) --- */
 

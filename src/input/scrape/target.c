@@ -549,7 +549,7 @@ static void on_response(const struct net_client_response *resp, void *ctx)
         return;
     }
     if (!resp->err && resp->status == 401 && t->job->http.oauth2)
-        input__oauth_reject(t);
+        discovery_token_reject(discovery_token_of(t->worker->tokens, t->job->http.oauth2));
     finish(t, resp, &diag);
 }
 
@@ -598,8 +598,9 @@ static void fetch(struct target *t, struct slice token)
     arena_reset(w->arena);
 }
 
-void input__target_authorized(struct target *t, struct slice token, const struct diag *diag)
+static void on_token(void *ctx, struct slice token, const struct diag *diag)
 {
+    struct target *t = ctx;
     struct diag own;
     if (!diag) {
         fetch(t, token);
@@ -622,7 +623,8 @@ void input__target_scrape(struct target *t, int64_t ts_ns)
         err = diag_set(&diag, ERR_LIMIT, "target_limit exceeded (limit: %lld)",
                        (long long)t->job->target_limit);
     else if (t->job->http.oauth2)
-        err = input__oauth_token(t, &token, &diag);
+        err = discovery_token_get(discovery_token_of(t->worker->tokens, t->job->http.oauth2),
+                                  &t->token, &token, &diag);
     if (!err)
         fetch(t, token);
     else if (err != ERR_AGAIN)
@@ -654,7 +656,7 @@ static void on_tick(void *ctx)
         schedule(t);
         return;
     }
-    if (!t->call && !t->waits_for)
+    if (!t->call && !t->token.on)
         input__target_scrape(t, off <= tolerance && off >= -tolerance ? ideal : now);
     schedule(t);
 }
@@ -662,6 +664,8 @@ static void on_tick(void *ctx)
 void input__target_start(struct target *t)
 {
     struct worker *w = t->worker;
+    t->token.done = on_token;
+    t->token.ctx = t;
     t->next = w->targets;
     if (t->next)
         t->next->prev = t;
@@ -684,8 +688,8 @@ void input__target_end(struct target *t, bool markers)
     net_timer_stop(t->timer);
     if (t->call)
         net_client_cancel(t->call);
-    if (t->waits_for) {
-        input__oauth_forget(t);
+    if (t->token.on) {
+        discovery_token_forget(&t->token);
         if (t->waited_for)
             input__scrape_arrived(w->scrape);
         t->waited_for = false;
