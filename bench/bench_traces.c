@@ -2,6 +2,8 @@
  *
  *   bench_traces [spans] [dir]      defaults: 50000000 /tmp/bench_traces
  *   bench_traces 0 dir              asks what is there; bench_traces -spans dir leaves it there
+ *   bench_traces spans dir events   spans with events and links: exceptions (one span in fifty)
+ * with type, message and stack trace, links (one in a hundred)
  *
  * Traces of 1 to 2,000 spans (half of all spans in traces of fewer than fifty) over 40 streams and
  * one day, eleven fields a span, appended in batches of 1,000, durably, and merged. Then, with the
@@ -62,6 +64,45 @@ static size_t trace_size(void)
                      : 500 + rnd() % 1500;
 }
 
+static bool with_events;
+
+static void put_children(struct data_event_batch *b, uint64_t r, int64_t ts)
+{
+    static const char *const types[] = {"java.io.IOException", "java.lang.NullPointerException",
+                                        "org.postgresql.util.PSQLException", "TimeoutError"};
+    if ((r >> 20) % 50 == 0) {
+        struct data_event_child e = {.kind = DATA_CHILD_EVENT,
+                                     .ts_ns = ts + 1000 + (int64_t)(r % 900000),
+                                     .name = SLICE("exception")};
+        uint64_t id = rnd() % 1000000;
+        const char *type = id < 4 ? "RareError" : types[id % 4];
+        data_event_batch_add_child(b, &e);
+        data_event_child_put(
+            b, data_event_batch_field(b, DATA_SCOPE_ATTRIBUTE, SLICE("exception.type")),
+            data_value_string(slice_cstr(type)));
+        data_event_child_put(
+            b, data_event_batch_field(b, DATA_SCOPE_ATTRIBUTE, SLICE("exception.message")),
+            data_value_string(
+                arena_printf(b->arena, "order %llu could not be read", (unsigned long long)id)));
+        data_event_child_put(
+            b, data_event_batch_field(b, DATA_SCOPE_ATTRIBUTE, SLICE("exception.stacktrace")),
+            data_value_string(arena_printf(
+                b->arena,
+                "%s: order %llu could not be read\n\tat shop.Orders.read(Orders.java:%llu)\n"
+                "\tat shop.Cart.load(Cart.java:88)\n\tat shop.Http.handle(Http.java:%llu)\n"
+                "\tat java.base/java.lang.Thread.run(Thread.java:833)",
+                type, (unsigned long long)id, (unsigned long long)(id % 40),
+                (unsigned long long)(id % 90))));
+    }
+    if ((r >> 26) % 100 == 0) {
+        uint64_t id[3] = {rnd(), rnd(), rnd()};
+        struct data_event_child l = {.kind = DATA_CHILD_LINK,
+                                     .trace_id = data_event_batch_copy(b, slice_make(id, 16)),
+                                     .span_id = data_event_batch_copy(b, slice_make(id + 2, 8))};
+        data_event_batch_add_child(b, &l);
+    }
+}
+
 static void put_span(struct data_event_batch *b, struct maker *m, const uint32_t *streams,
                      const uint32_t *f, int64_t step_ns)
 {
@@ -98,6 +139,8 @@ static void put_span(struct data_event_batch *b, struct maker *m, const uint32_t
         data_event_put(b, f[SESSION],
                        data_value_string(arena_printf(b->arena, "session-%llu",
                                                       (unsigned long long)(rnd() % 1000000))));
+    if (with_events)
+        put_children(b, r, m->ts);
 }
 
 static _Atomic size_t pending;
@@ -244,6 +287,7 @@ int main(int argc, char **argv)
     long given = argc > 1 ? strtol(argv[1], NULL, 10) : 50000000;
     size_t count = (size_t)labs(given);
     const char *dir = argc > 2 ? argv[2] : "/tmp/bench_traces";
+    with_events = argc > 3;
     static const char *const queries[] = {
         "{ span.http.status_code >= 500 }",
         "{ span.user.id = 77777 }",
@@ -254,6 +298,10 @@ int main(int argc, char **argv)
         "{ name = \"/healthz\" } > { span.user.id = 77777 }",
         "{ span.user.id = 77777 } >> { span.user.id = 77778 }",
         "{ status = error } | count() > 20",
+        "{ event.exception.type = \"RareError\" }",
+        "{ event.exception.type = \"no such error\" }",
+        "{ event:name = \"exception\" && event.exception.message =~ \".*77777 .*\" }",
+        "{ link:traceID = \"0123456789abcdef0123456789abcdef\" }",
     };
     char command[600];
     int64_t begin_ns = (int64_t)time(NULL) / 86400 * DAY_NS;

@@ -29,6 +29,8 @@ enum data_event_scope {
     DATA_SCOPE_RESOURCE,  /* a resource attribute that is no label of the stream */
     DATA_SCOPE_SCOPE,     /* an instrumentation scope's attribute */
     DATA_SCOPE_STREAM,    /* a label of the stream: only when reading */
+    DATA_SCOPE_EVENT,     /* of a span's events, and */
+    DATA_SCOPE_LINK,      /* of its links: only when reading */
     DATA_SCOPE_COUNT
 };
 
@@ -133,6 +135,18 @@ struct data_event_child {
     uint32_t flags;                              /* links */
     uint32_t dropped;                            /* attributes */
     uint32_t first, count;                       /* in child_attrs; scope ATTRIBUTE */
+};
+
+/* What events and links have beside attributes: the same numbers on disk; never renumber. */
+enum data_event_child_field {
+    DATA_CHILD_NAME = 1,        /* string; events */
+    DATA_CHILD_TIME = 2,        /* int: ns since the span's start; events */
+    DATA_CHILD_TRACE_ID = 3,    /* 16 bytes; links */
+    DATA_CHILD_SPAN_ID = 4,     /* 8 bytes; links */
+    DATA_CHILD_TRACE_STATE = 5, /* string; links */
+    DATA_CHILD_FLAGS = 6,       /* int; links */
+    DATA_CHILD_DROPPED = 7,     /* int: attributes */
+    DATA_CHILD_FIELD_COUNT
 };
 
 struct data_event_batch {

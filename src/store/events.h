@@ -30,17 +30,25 @@ void store_append_events(struct store *s, const struct data_event_batch *batch,
     (STORE_SCOPE_BIT(DATA_SCOPE_ATTRIBUTE) | STORE_SCOPE_BIT(DATA_SCOPE_RESOURCE) |                \
      STORE_SCOPE_BIT(DATA_SCOPE_SCOPE))
 
-/* Which field is meant. A row's value is the first that is there of the scopes asked for, in the
- * order ATTRIBUTE, RESOURCE, SCOPE, STREAM (or STREAM first), exact names before other spellings
- * (data_event_name_matches). */
+/* Which field is meant: of a row, or of a span's events or links. A row's value is the first that
+ * is there of the scopes asked for, in the order ATTRIBUTE, RESOURCE, SCOPE, STREAM (or STREAM
+ * first), exact names before other spellings (data_event_name_matches). */
 struct store_event_field {
-    uint32_t scopes;    /* STORE_SCOPE_BIT of each; STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) alone */
-    uint32_t intrinsic; /* its number */
+    uint32_t scopes;    /* STORE_SCOPE_BIT of each; those of INTRINSIC, EVENT and LINK alone */
+    uint32_t intrinsic; /* its number; of EVENT and LINK an enum data_event_child_field, or 0 */
     struct slice name;  /* of the others */
     bool stream_first;  /* LogQL: a stream's label hides a field of its name */
 };
 #define STORE_EVENT_INTRINSIC(id)                                                                  \
     ((struct store_event_field){.scopes = STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC), .intrinsic = (id)})
+/* A field of a span's events or links: a span may have several values of it. A predicate is true
+ * when it is for one of them, and `absent` is the answer for a span that has none. They can be
+ * asked of may_have and field_values too, but are no columns of a chunk. */
+static inline bool store_event_is_of_children(struct store_event_field f)
+{
+    return f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_EVENT) ||
+           f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_LINK);
+}
 
 enum store_event_op {
     /* Against `value`, by its kind: INT and DOUBLE with numbers, STRING with strings and JSON (in
@@ -70,8 +78,9 @@ struct store_event_predicate {
     const struct slice *set;
     size_t set_count;
     bool as_text;
-    bool absent;   /* the answer for a row without the field */
-    bool mismatch; /* the answer for a value that `value` cannot be compared with */
+    bool absent;    /* the answer for a row without the field */
+    bool mismatch;  /* the answer for a value that `value` cannot be compared with */
+    uint32_t kinds; /* 1 << data_value_kind of those that can satisfy it at all; 0 = all */
     /* May be left empty: texts of which every match of `regex` contains at least one ("error" for
      * `error: .*`), letter by letter; they let indexes skip. */
     const struct slice *literals;
@@ -90,6 +99,16 @@ void store_event_text(struct store_event_field field, struct data_value v, struc
  * scans agree with, for doubles and residual filters. `scratch` is reused. */
 bool store_event_satisfies(const struct store_event_predicate *p, struct data_value v,
                            struct buf *scratch);
+struct store_event_children;
+/* Of a child of a span that starts at `ts_ns`: kind NULL when it has no such field, or is of the
+ * other kind. Of an attribute given twice the last one counts. */
+struct data_value store_event_child_value(const struct store_event_children *all,
+                                          const struct data_event_child *child, int64_t ts_ns,
+                                          struct store_event_field field);
+/* The same for a predicate on a field of events or links; `all` may be NULL. */
+bool store_event_children_satisfy(const struct store_event_predicate *p,
+                                  const struct store_event_children *all, int64_t ts_ns,
+                                  struct buf *scratch);
 
 /* --- requests --- */
 
@@ -124,7 +143,10 @@ struct store_event_scan {
     const struct store_event_field *fields;
     size_t field_count;
     bool all_fields;
-    bool children;           /* deliver spans' events and links */
+    bool children; /* deliver spans' events and links, of each kind in their order */
+    /* At least these fields of them; none: whole. */
+    const struct store_event_field *child_fields;
+    size_t child_field_count;
     uint64_t after_position; /* only rows that arrived after it, where they are in memory still:
                                 for tailing; 0 = all rows */
     /* `next` and `traces` look into several pieces at once on its threads; NULL: the caller alone.
@@ -146,7 +168,7 @@ struct store_event_column {
     const struct data_value *values; /* one a row; kind NULL where it is missing */
 };
 
-/* A span's events and links. */
+/* A span's events and links. Names are in no order, and may be shared by several spans. */
 struct store_event_children {
     const struct data_event_child *items; /* first and count point into attrs */
     size_t count;

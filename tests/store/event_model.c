@@ -161,6 +161,113 @@ struct data_value model_value(struct event_model *m, const struct model_row *r, 
     }
 }
 
+/* --- events and links of spans --- */
+
+#define CHILDREN_MAX 4
+
+static const char *const child_names[] = {"exception.type", "exception_type", "n", "code"};
+
+/* What the row has of them, as a store gives them back: events first. */
+static struct store_event_children model_children(struct event_model *m, const struct model_row *r)
+{
+    struct store_event_children out = {0};
+    if (m->table != DATA_EVENT_SPANS || mix(r, 20) % 3)
+        return out;
+    size_t n = mix(r, 21) % (CHILDREN_MAX + 1);
+    struct data_event_child *items = arena_calloc(m->arena, CHILDREN_MAX, sizeof(*items));
+    struct data_event_attr *attrs = arena_calloc(m->arena, 4 * CHILDREN_MAX, sizeof(*attrs));
+    struct slice *names = arena_calloc(m->arena, ARRAY_LEN(child_names), sizeof(*names));
+    uint32_t used = 0;
+    for (size_t i = 0; i < ARRAY_LEN(child_names); i++)
+        names[i] = slice_cstr(child_names[i]);
+    size_t events = n ? mix(r, 22) % (n + 1) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct data_event_child *c = &items[i];
+        uint64_t x = mix(r, 23 + i);
+        *c = (struct data_event_child){.kind = i < events ? DATA_CHILD_EVENT : DATA_CHILD_LINK,
+                                       .dropped = x % 5 ? 0 : (uint32_t)(x % 1000),
+                                       .first = used};
+        if (i < events) {
+            c->ts_ns = r->ts + (int64_t)(x % 1000) - 100;
+            c->name = x % 9 ? text(m, "event %u", (unsigned)(x % 3), 0).text : SLICE("");
+        } else {
+            char *ids = arena_alloc(m->arena, 24);
+            for (int k = 0; k < 24; k++)
+                ids[k] = (char)(mix(r, 30 + i) >> k % 8 * 8);
+            c->trace_id = slice_make(ids, 16);
+            c->span_id = slice_make(ids + 16, 8);
+            c->trace_state = x % 2 ? SLICE("") : SLICE("a=b");
+            c->flags = (uint32_t)(x % 3);
+        }
+        for (uint32_t k = 0; k < ARRAY_LEN(child_names); k++) {
+            struct data_value v;
+            if (x >> (8 + k) & 1)
+                continue;
+            switch (k) {
+            case 0: v = text(m, "type %u of %u", (unsigned)(x >> 20) % 7, 0); break;
+            case 1: v = data_value_string(SLICE("other spelling")); break;
+            case 2: v = data_value_int(r->number); break;
+            default:
+                v = x & 1
+                        ? data_value_double(0.5)
+                        : (struct data_value){.kind = DATA_VALUE_JSON, .text = SLICE("[\"a\",1]")};
+            }
+            attrs[used++] = (struct data_event_attr){k, v};
+        }
+        c->count = used - c->first;
+    }
+    out.items = items;
+    out.count = n;
+    out.attrs = attrs;
+    out.names = names;
+    return out;
+}
+
+static void put_children(struct event_model *m, struct data_event_batch *b,
+                         const struct model_row *r)
+{
+    struct store_event_children all = model_children(m, r);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct data_event_child *c = &all.items[i];
+        data_event_batch_add_child(b, c);
+        for (uint32_t k = c->first; k < c->first + c->count; k++)
+            data_event_child_put(
+                b, data_event_batch_field(b, DATA_SCOPE_ATTRIBUTE, all.names[all.attrs[k].field]),
+                all.attrs[k].value);
+    }
+}
+
+static struct data_value attribute(const struct store_event_children *all,
+                                   const struct data_event_child *c, struct slice name)
+{
+    for (uint32_t k = c->first; k < c->first + c->count; k++) {
+        if (slice_eq(all->names[all->attrs[k].field], name))
+            return all->attrs[k].value;
+    }
+    return (struct data_value){0};
+}
+
+static void check_children(const struct store_event_children *want,
+                           const struct store_event_children *got)
+{
+    assert_int_equal(got->count, want->count);
+    for (size_t i = 0; i < want->count; i++) {
+        const struct data_event_child *a = &want->items[i], *b = &got->items[i];
+        assert_int_equal(a->kind, b->kind);
+        assert_int_equal(a->ts_ns, b->ts_ns);
+        assert_true(slice_eq(a->name, b->name));
+        assert_true(slice_eq(a->trace_id, b->trace_id) && slice_eq(a->span_id, b->span_id));
+        assert_true(slice_eq(a->trace_state, b->trace_state));
+        assert_int_equal(a->flags, b->flags);
+        assert_int_equal(a->dropped, b->dropped);
+        assert_int_equal(a->count, b->count);
+        for (uint32_t k = a->first; k < a->first + a->count; k++) {
+            struct slice name = want->names[want->attrs[k].field];
+            assert_true(data_value_eq(want->attrs[k].value, attribute(got, b, name)));
+        }
+    }
+}
+
 static void put_fields(struct event_model *m, struct data_event_batch *b, const struct model_row *r)
 {
     for (size_t i = 0; i < MODEL_FIELDS; i++) {
@@ -205,6 +312,7 @@ struct data_event_batch *model_batch(struct event_model *m, size_t rows_max)
         b->rows.items[row].resource = resource;
         b->rows.items[row].scope = scope;
         put_fields(m, b, &r);
+        put_children(m, b, &r);
         vec_push(&m->rows, r);
     }
     m->appends++;
@@ -253,10 +361,13 @@ bool model_selects(struct event_model *m, const struct model_row *r,
     }
     for (size_t i = 0; i < scan->clause_count && all; i++) {
         bool any = false;
-        for (size_t k = 0; k < scan->clauses[i].count; k++)
-            any |=
-                store_event_satisfies(&scan->clauses[i].any[k],
-                                      field_value(m, r, scan->clauses[i].any[k].field), &scratch);
+        for (size_t k = 0; k < scan->clauses[i].count; k++) {
+            const struct store_event_predicate *p = &scan->clauses[i].any[k];
+            struct store_event_children children = model_children(m, r);
+            any |= store_event_is_of_children(p->field)
+                       ? store_event_children_satisfy(p, &children, r->ts, &scratch)
+                       : store_event_satisfies(p, field_value(m, r, p->field), &scratch);
+        }
         all = any;
     }
     buf_deinit(&scratch);
@@ -331,6 +442,10 @@ void model_check_row(struct event_model *m, const struct store_event_scan *scan,
             fail_msg("row %u, field %s: %s instead of %s", want->number, fields[i].name,
                      data_value_kind_name(got.kind), data_value_kind_name(v.kind));
     }
+    if (scan->children) {
+        struct store_event_children children = model_children(m, want);
+        check_children(&children, &c->children[row]);
+    }
     for (size_t i = 0; i < scan->field_count && !scan->all_fields; i++)
         assert_true(data_value_eq(field_value(m, want, scan->fields[i]), chunk_value(c, i, row)));
 }
@@ -398,9 +513,53 @@ void model_check_scan(struct event_model *m, struct store_event_source *src,
 
 /* --- random scans --- */
 
+/* On a field of events or links. */
+static struct store_event_predicate child_predicate(struct event_model *m)
+{
+    static const struct store_event_field of[] = {
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_EVENT), .intrinsic = DATA_CHILD_NAME},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_EVENT), .intrinsic = DATA_CHILD_TIME},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_LINK), .intrinsic = DATA_CHILD_TRACE_ID},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_LINK), .intrinsic = DATA_CHILD_SPAN_ID},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_LINK), .intrinsic = DATA_CHILD_FLAGS},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_EVENT), .name = SLICE_INIT("exception.type")},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_LINK), .name = SLICE_INIT("exception_type")},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_EVENT), .name = SLICE_INIT("n")},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_EVENT), .name = SLICE_INIT("code")},
+        {.scopes = STORE_SCOPE_BIT(DATA_SCOPE_LINK), .name = SLICE_INIT("nobody has it")}};
+    struct store_event_predicate p = {.field = of[model_random(m) % ARRAY_LEN(of)],
+                                      .op = STORE_EVENT_HAS,
+                                      .as_text = model_random(m) & 1,
+                                      .absent = model_random(m) % 4 == 0,
+                                      .mismatch = model_random(m) % 8 == 0};
+    const struct model_row *r = &m->rows.items[model_random(m) % m->rows.len];
+    struct store_event_children all = model_children(m, r);
+    for (size_t i = 0; i < all.count; i++) {
+        struct data_value v = store_event_child_value(&all, &all.items[i], r->ts, p.field);
+        if (!v.kind)
+            continue;
+        p.value = v;
+        p.op = (enum store_event_op)(model_random(m) % (STORE_EVENT_GE + 1));
+        if (v.kind == DATA_VALUE_BYTES && model_random(m) % 2) {
+            struct slice *set = arena_calloc(m->arena, 1, sizeof(*set));
+            *set = v.text;
+            p.set = set;
+            p.set_count = 1;
+            p.op = STORE_EVENT_IN;
+        } else if (v.kind == DATA_VALUE_JSON) {
+            p.op = STORE_EVENT_CONTAINS;
+            p.value = data_value_string(SLICE("\"a\""));
+            p.kinds = 1u << DATA_VALUE_JSON;
+        }
+    }
+    return p;
+}
+
 static struct store_event_predicate random_predicate(struct event_model *m)
 {
     struct store_event_predicate p = {0};
+    if (m->table == DATA_EVENT_SPANS && model_random(m) % 3 == 0)
+        return child_predicate(m);
     size_t field = model_random(m) % MODEL_FIELDS;
     p.field = model_field(field);
     if (model_random(m) % 8 == 0) {
@@ -478,6 +637,7 @@ struct store_event_scan model_scan(struct event_model *m)
     s.order = model_random(m) % 2 ? STORE_EVENT_NEWEST_FIRST : STORE_EVENT_OLDEST_FIRST;
     s.limit = model_random(m) % 3 ? 0 : 1 + model_random(m) % 20;
     s.all_fields = model_random(m) % 2;
+    s.children = m->table == DATA_EVENT_SPANS && model_random(m) % 2;
     if (!s.all_fields) {
         s.field_count = model_random(m) % 4;
         struct store_event_field *f = arena_calloc(m->arena, s.field_count, sizeof(*f));

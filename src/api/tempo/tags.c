@@ -9,8 +9,7 @@
 #include "net/url.h"
 
 #define LIMIT_MAX   100000
-#define SAMPLE_ROWS 4096 /* spans looked at for what the store does not list by itself */
-#define VALUES_MAX  1000
+#define SAMPLE_ROWS 4096 /* spans looked at for the names of those that meet a filter */
 
 enum { TAGS_SPAN, TAGS_RESOURCE, TAGS_EVENT, TAGS_LINK, TAGS_INSTRUMENTATION, TAGS_SCOPES };
 static const char *const scope_names[] = {"span", "resource", "event", "link", "instrumentation"};
@@ -102,12 +101,13 @@ static int scope_of(enum data_event_scope scope)
     return scope == DATA_SCOPE_ATTRIBUTE  ? TAGS_SPAN
            : scope == DATA_SCOPE_RESOURCE ? TAGS_RESOURCE
            : scope == DATA_SCOPE_SCOPE    ? TAGS_INSTRUMENTATION
+           : scope == DATA_SCOPE_EVENT    ? TAGS_EVENT
+           : scope == DATA_SCOPE_LINK     ? TAGS_LINK
                                           : -1;
 }
 
-/* From the newest spans: names within events and links, and everything when there is a filter. */
-static int sample_names(struct api_job *job, const struct store_event_scan *req, bool everything,
-                        struct diag *diag)
+/* From the newest spans that meet the filter. */
+static int sample_names(struct api_job *job, const struct store_event_scan *req, struct diag *diag)
 {
     struct tags_state *st = job->state;
     const struct store_event_ops *ops = job->api->spans->ops;
@@ -115,7 +115,7 @@ static int sample_names(struct api_job *job, const struct store_event_scan *req,
     struct store_event_cursor *c;
     size_t rows = 0;
     scan.children = true;
-    scan.all_fields = everything;
+    scan.all_fields = true;
     scan.limit = SAMPLE_ROWS;
     int err = ops->scan(job->api->spans, &scan, &c, diag);
     if (err)
@@ -123,7 +123,7 @@ static int sample_names(struct api_job *job, const struct store_event_scan *req,
     while (rows < SAMPLE_ROWS && !(err = ops->next(c, &st->chunk, diag)) && st->chunk.count) {
         for (size_t i = 0; st->chunk.children && i < st->chunk.count; i++)
             add_row(st, i);
-        for (size_t i = 0; everything && i < st->chunk.column_count; i++) {
+        for (size_t i = 0; i < st->chunk.column_count; i++) {
             int scope = scope_of(st->chunk.columns[i].scope);
             size_t k = 0;
             while (k < st->chunk.count && st->chunk.columns[i].values[k].kind == DATA_VALUE_NULL)
@@ -131,7 +131,7 @@ static int sample_names(struct api_job *job, const struct store_event_scan *req,
             if (scope >= 0 && k < st->chunk.count)
                 add(st, scope, st->chunk.columns[i].name);
         }
-        for (size_t i = 0; everything && i < st->chunk.count; i++) {
+        for (size_t i = 0; i < st->chunk.count; i++) {
             struct data_labels l = st->chunk.streams[st->chunk.stream[i]].labels;
             for (size_t k = 0; k < l.count; k++)
                 add(st, TAGS_RESOURCE, api__trace_resource_key(l.items[k].name));
@@ -155,7 +155,7 @@ static int list_names(struct api_job *job, struct diag *diag)
         st->names[i] = map_new();
     request(job, &req);
     if (req.clause_count)
-        return sample_names(job, &req, true, diag);
+        return sample_names(job, &req, diag);
     int err = src->ops->fields(src, &req.select, job->arena, &fields, &count, diag);
     for (size_t i = 0; !err && i < count; i++) {
         int scope = scope_of(fields[i].scope);
@@ -166,7 +166,7 @@ static int list_names(struct api_job *job, struct diag *diag)
         err = src->ops->label_names(src, &req.select, 0, job->arena, &labels, &count, &cut, diag);
     for (size_t i = 0; !err && i < count; i++)
         add(st, TAGS_RESOURCE, api__trace_resource_key(labels[i]));
-    return err ? err : sample_names(job, &req, false, diag);
+    return err;
 }
 
 static int by_text(const void *a, const void *b)
@@ -278,62 +278,6 @@ static void keywords(struct tags_state *st, enum traceql_kind kind, int from, in
         vec_push(&st->values, traceql__int(kind, i));
 }
 
-/* Values within the events and links of the newest spans. */
-static int sample_values(struct api_job *job, const struct store_event_scan *req, struct diag *diag)
-{
-    struct tags_state *st = job->state;
-    const struct store_event_ops *ops = job->api->spans->ops;
-    struct store_event_scan scan = *req;
-    struct store_event_cursor *c;
-    bool names = slice_eq_cstr(st->tag, "event:name"),
-         events = slice_starts_with(st->tag, SLICE("event."));
-    struct slice name = slice_from(st->tag, events ? 6 : 5);
-    struct map *seen = map_new();
-    struct buf text = {0};
-    size_t rows = 0;
-    scan.children = true;
-    scan.limit = SAMPLE_ROWS;
-    int err = ops->scan(job->api->spans, &scan, &c, diag);
-    while (!err && rows < SAMPLE_ROWS && !(err = ops->next(c, &st->chunk, diag)) &&
-           st->chunk.count) {
-        for (size_t i = 0; st->chunk.children && i < st->chunk.count; i++) {
-            const struct store_event_children *all = &st->chunk.children[i];
-            for (size_t k = 0; k < all->count; k++) {
-                const struct data_event_child *child = &all->items[k];
-                if ((child->kind == DATA_CHILD_EVENT) != (names || events))
-                    continue;
-                struct data_value v = data_value_string(child->name);
-                for (uint32_t a = 0; !names && a <= child->count; a++) {
-                    v = (struct data_value){0};
-                    if (a == child->count)
-                        break;
-                    v = all->attrs[child->first + a].value;
-                    if (slice_eq(all->names[all->attrs[child->first + a].field], name))
-                        break;
-                }
-                struct traceql_value value = traceql__value_of(v, job->arena);
-                bool added = false;
-                buf_clear(&text);
-                buf_append_char(&text, (char)('0' + value.kind));
-                traceql_value_text(value, &text);
-                if (value.kind != TRACEQL_NIL && map_count(seen) < VALUES_MAX) {
-                    struct map_entry *e = map_put(seen, buf_slice(&text), &added);
-                    if (value.kind == TRACEQL_STRING)
-                        value.text = arena_slice(job->arena, slice_from(e->key, 1));
-                }
-                if (added)
-                    vec_push(&st->values, value);
-            }
-        }
-        rows += st->chunk.count;
-    }
-    if (!err || rows)
-        ops->close(c);
-    map_free(seen);
-    buf_deinit(&text);
-    return err;
-}
-
 static int list_values(struct api_job *job, struct diag *diag)
 {
     static const struct store_event_predicate is_root = {
@@ -351,9 +295,6 @@ static int list_values(struct api_job *job, struct diag *diag)
     size_t count;
     bool cut, root = false;
     request(job, &req);
-    if (slice_starts_with(tag, SLICE("event.")) || slice_starts_with(tag, SLICE("link.")) ||
-        slice_eq_cstr(tag, "event:name"))
-        return sample_values(job, &req, diag);
     if (slice_eq_cstr(tag, "rootName") || slice_eq_cstr(tag, "trace:rootName"))
         root = true, tag = SLICE("name");
     if (slice_eq_cstr(tag, "rootServiceName") || slice_eq_cstr(tag, "trace:rootService"))
@@ -373,6 +314,8 @@ static int list_values(struct api_job *job, struct diag *diag)
     }
     /* Ids and durations have as many values as there are spans. */
     if (kind == TRACEQL_DURATION ||
+        (store_event_is_of_children(field) && field.intrinsic &&
+         field.intrinsic != DATA_CHILD_NAME) ||
         (field.scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) &&
          data_event_intrinsic_kind(field.intrinsic) == DATA_VALUE_BYTES))
         return 0;

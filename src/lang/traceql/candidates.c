@@ -47,7 +47,9 @@ int traceql__candidates_open(struct traceql_candidates *c, struct traceql_query 
     c->load.clause_count = 0;
     c->load.fields = reads->fields;
     c->load.field_count = reads->count;
-    c->load.children = reads->children;
+    c->load.children = reads->child_count > 0;
+    c->load.child_fields = reads->child_fields;
+    c->load.child_field_count = reads->child_count;
     return env->source->ops->scan(env->source, &c->scan, &c->cursor, diag);
 }
 

@@ -41,11 +41,30 @@ static bool source_of(const struct traceql_field *f, struct store_event_field *o
     return out->scopes != 0;
 }
 
+bool traceql__child_field(const struct traceql_field *f, struct store_event_field *out)
+{
+    static const struct {
+        enum data_event_scope scope;
+        uint32_t field;
+    } own[TRACEQL_INTRINSIC_COUNT] = {
+        [TRACEQL_I_EVENT_NAME] = {DATA_SCOPE_EVENT, DATA_CHILD_NAME},
+        [TRACEQL_I_EVENT_SINCE_START] = {DATA_SCOPE_EVENT, DATA_CHILD_TIME},
+        [TRACEQL_I_LINK_TRACE] = {DATA_SCOPE_LINK, DATA_CHILD_TRACE_ID},
+        [TRACEQL_I_LINK_SPAN] = {DATA_SCOPE_LINK, DATA_CHILD_SPAN_ID}};
+    enum data_event_scope scope = f->scope == TRACEQL_SCOPE_EVENT  ? DATA_SCOPE_EVENT
+                                  : f->scope == TRACEQL_SCOPE_LINK ? DATA_SCOPE_LINK
+                                                                   : own[f->intrinsic].scope;
+    *out = (struct store_event_field){
+        .scopes = STORE_SCOPE_BIT(scope), .intrinsic = own[f->intrinsic].field, .name = f->name};
+    return scope == DATA_SCOPE_EVENT || scope == DATA_SCOPE_LINK;
+}
+
 void traceql__reads_make(struct traceql_query *q, struct traceql_reads *out)
 {
     *out = (struct traceql_reads){.count = TRACEQL_READ_COUNT};
     out->fields =
         ARENA_ARRAY(q->arena, struct store_event_field, TRACEQL_READ_COUNT + q->fields.len);
+    out->child_fields = ARENA_ARRAY(q->arena, struct store_event_field, q->fields.len);
     out->fields[TRACEQL_READ_NAME] = STORE_EVENT_INTRINSIC(DATA_EVENT_NAME);
     out->fields[TRACEQL_READ_DURATION] = STORE_EVENT_INTRINSIC(DATA_EVENT_DURATION);
     out->fields[TRACEQL_READ_STATUS] = STORE_EVENT_INTRINSIC(DATA_EVENT_STATUS);
@@ -55,9 +74,7 @@ void traceql__reads_make(struct traceql_query *q, struct traceql_reads *out)
         f->source = SIZE_MAX;
         if (source_of(f, &out->fields[out->count]))
             f->source = out->count++;
-        out->children |=
-            f->scope == TRACEQL_SCOPE_EVENT || f->scope == TRACEQL_SCOPE_LINK ||
-            (f->intrinsic >= TRACEQL_I_EVENT_NAME && f->intrinsic <= TRACEQL_I_LINK_SPAN);
+        out->child_count += traceql__child_field(f, &out->child_fields[out->child_count]);
         /* What a span has without its trace: whether it is a root at least. */
         out->trace |= f->parent || f->intrinsic >= TRACEQL_I_ROOT_NAME;
     }
@@ -90,42 +107,25 @@ struct traceql_value traceql__missing(enum traceql_intrinsic i)
     return info->kind == TRACEQL_STRING ? traceql__text(SLICE("")) : traceql__int(info->kind, 0);
 }
 
-static struct traceql_value child_value(const struct traceql_rows *r, const struct traceql_field *f,
-                                        size_t row, const struct store_event_children *all,
-                                        const struct data_event_child *c)
-{
-    switch (f->intrinsic) {
-    case TRACEQL_I_EVENT_NAME: return traceql__text(c->name);
-    case TRACEQL_I_EVENT_SINCE_START:
-        return traceql__int(TRACEQL_DURATION, c->ts_ns - r->chunk->ts[row]);
-    case TRACEQL_I_LINK_TRACE: return hex(r, c->trace_id);
-    case TRACEQL_I_LINK_SPAN: return hex(r, c->span_id);
-    default: break;
-    }
-    for (uint32_t i = 0; i < c->count; i++) {
-        const struct data_event_attr *a = &all->attrs[c->first + i];
-        if (data_event_name_matches(all->names[a->field], f->name))
-            return traceql__value_of(a->value, r->arena);
-    }
-    return (struct traceql_value){0};
-}
-
 /* Of a span's events or links, those that have it. */
-static struct traceql_value of_children(const struct traceql_rows *r, const struct traceql_field *f,
-                                        size_t row)
+static struct traceql_value of_children(const struct traceql_rows *r,
+                                        const struct store_event_field *field,
+                                        const struct traceql_field *f, size_t row)
 {
     const struct store_event_children *all = r->chunk->children ? &r->chunk->children[row] : NULL;
-    bool events = f->scope == TRACEQL_SCOPE_EVENT || f->intrinsic == TRACEQL_I_EVENT_NAME ||
-                  f->intrinsic == TRACEQL_I_EVENT_SINCE_START;
     size_t n = 0;
     if (!all || !all->count)
         return (struct traceql_value){0};
     struct traceql_value *items = ARENA_ARRAY(r->arena, struct traceql_value, all->count);
     for (size_t i = 0; items && i < all->count; i++) {
-        if ((all->items[i].kind == DATA_CHILD_EVENT) != events)
+        struct data_value v =
+            store_event_child_value(all, &all->items[i], r->chunk->ts[row], *field);
+        if (v.kind == DATA_VALUE_NULL)
             continue;
-        items[n] = child_value(r, f, row, all, &all->items[i]);
-        n += items[n].kind != TRACEQL_NIL;
+        items[n++] = f->intrinsic == TRACEQL_I_EVENT_SINCE_START
+                         ? traceql__int(TRACEQL_DURATION, v.i)
+                     : v.kind == DATA_VALUE_BYTES ? hex(r, v.text)
+                                                  : traceql__value_of(v, r->arena);
     }
     if (n <= 1)
         return n ? items[0] : (struct traceql_value){0};
@@ -208,9 +208,9 @@ struct traceql_value traceql__field(const struct traceql_rows *r, size_t field, 
     }
     if (f->intrinsic >= TRACEQL_I_ROOT_NAME && f->intrinsic != TRACEQL_I_PARENT)
         return of_trace(r, f->intrinsic, row);
-    if (f->scope == TRACEQL_SCOPE_EVENT || f->scope == TRACEQL_SCOPE_LINK ||
-        (f->intrinsic >= TRACEQL_I_EVENT_NAME && f->intrinsic <= TRACEQL_I_LINK_SPAN))
-        return of_children(r, f, row);
+    struct store_event_field child;
+    if (traceql__child_field(f, &child))
+        return of_children(r, &child, f, row);
     return of_span(r, f, row);
 }
 

@@ -17,9 +17,12 @@ enum {
 struct traceql_reads {
     struct store_event_field *fields; /* READ_..., then the query's (traceql_field.source) */
     size_t count;
-    bool children; /* events and links */
-    bool trace;    /* something takes the whole trace */
+    struct store_event_field *child_fields; /* of events and links */
+    size_t child_count;
+    bool trace; /* something takes the whole trace */
 };
+/* What the store knows a field of events or links by; false when it is none of theirs. */
+bool traceql__child_field(const struct traceql_field *f, struct store_event_field *out);
 /* Of all fields of the query; sets their sources. In the query's arena. */
 void traceql__reads_make(struct traceql_query *q, struct traceql_reads *out);
 

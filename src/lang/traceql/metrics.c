@@ -317,7 +317,9 @@ static int read_rows(struct traceql_run *r, int64_t from_ns, int64_t to_ns)
                                    .order = STORE_EVENT_OLDEST_FIRST,
                                    .fields = r->reads.fields,
                                    .field_count = r->reads.count,
-                                   .children = r->reads.children};
+                                   .children = r->reads.child_count > 0,
+                                   .child_fields = r->reads.child_fields,
+                                   .child_field_count = r->reads.child_count};
     traceql__pushdown(r->m->query, r->m->metric->pipeline, &clauses, &req.clause_count);
     req.clauses = clauses;
     int err = env->source->ops->scan(env->source, &req, &r->cursor, r->x->diag);
@@ -572,7 +574,7 @@ static int read_fields(struct traceql_run *r, int64_t from_ns, int64_t to_ns)
     r->fields = all;
     for (size_t i = 0; i < count && r->field_count < FIELDS_MAX; i++) {
         enum data_event_scope scope = all[i].scope;
-        if (scope == DATA_SCOPE_STREAM ||
+        if (scope >= DATA_SCOPE_STREAM ||
             (scope == DATA_SCOPE_INTRINSIC && all[i].intrinsic != DATA_EVENT_NAME &&
              all[i].intrinsic != DATA_EVENT_KIND && all[i].intrinsic != DATA_EVENT_STATUS &&
              all[i].intrinsic != DATA_EVENT_STATUS_MESSAGE))

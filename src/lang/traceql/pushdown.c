@@ -77,20 +77,24 @@ static bool to_data(struct traceql_value v, struct data_value *out)
 static bool of_id(const struct pushdown *p, const struct traceql_field *f, enum traceql_op op,
                   struct traceql_value v, struct clauses *out)
 {
-    size_t len = f->intrinsic == TRACEQL_I_TRACE_ID                                         ? 16
-                 : f->intrinsic == TRACEQL_I_SPAN_ID || f->intrinsic == TRACEQL_I_PARENT_ID ? 8
-                                                                                            : 0;
-    if (!len)
-        return false;
+    struct store_event_predicate one = {.op = STORE_EVENT_IN};
+    size_t len = 8;
+    switch (f->intrinsic) {
+    case TRACEQL_I_TRACE_ID:
+        one.field = STORE_EVENT_INTRINSIC(DATA_EVENT_TRACE_ID);
+        len = 16;
+        break;
+    case TRACEQL_I_SPAN_ID: one.field = STORE_EVENT_INTRINSIC(DATA_EVENT_SPAN_ID); break;
+    case TRACEQL_I_PARENT_ID: one.field = STORE_EVENT_INTRINSIC(DATA_EVENT_PARENT_ID); break;
+    case TRACEQL_I_LINK_TRACE: len = 16; /* fallthrough */
+    case TRACEQL_I_LINK_SPAN: (void)traceql__child_field(f, &one.field); break;
+    default: return false;
+    }
     char *bytes = arena_alloc(p->arena, len);
     if (op != TRACEQL_EQ || v.kind != TRACEQL_STRING || !codec_text_to_bytes(v.text, bytes, len))
         return true;
     struct slice *set = ARENA_NEW(p->arena, struct slice);
     *set = slice_make(bytes, len);
-    struct store_event_predicate one = {.op = STORE_EVENT_IN};
-    one.field = STORE_EVENT_INTRINSIC(f->intrinsic == TRACEQL_I_TRACE_ID  ? DATA_EVENT_TRACE_ID
-                                      : f->intrinsic == TRACEQL_I_SPAN_ID ? DATA_EVENT_SPAN_ID
-                                                                          : DATA_EVENT_PARENT_ID);
     one.set = set;
     one.set_count = 1;
     add(p, &one, 1, out);
@@ -112,22 +116,19 @@ static bool of_nested_parent(const struct pushdown *p, const struct traceql_fiel
     return true;
 }
 
-/* An array has a text that no value of it is like: what could be one stays in. */
-static bool array_too(const struct pushdown *p, enum traceql_op op, struct traceql_value v,
+/* Any value of an array may be the one: what could be in its text stays in. */
+static void array_too(const struct pushdown *p, enum traceql_op op, struct traceql_value v,
                       struct store_event_predicate *out)
 {
     struct buf text = {0};
-    if (v.kind != TRACEQL_STRING)
-        return false;
-    out->op = STORE_EVENT_CONTAINS;
-    out->regex = NULL;
-    if (op == TRACEQL_EQ)
+    *out = (struct store_event_predicate){
+        .field = out->field, .op = STORE_EVENT_HAS, .kinds = 1u << DATA_VALUE_JSON};
+    if (v.kind == TRACEQL_STRING && op == TRACEQL_EQ) {
         codec_json_append_string(&text, v.text);
-    else
-        buf_append_char(&text, '[');
-    out->value = data_value_string(arena_slice(p->arena, buf_slice(&text)));
+        out->op = STORE_EVENT_CONTAINS;
+        out->value = data_value_string(arena_slice(p->arena, buf_slice(&text)));
+    }
     buf_deinit(&text);
-    return true;
 }
 
 static void of_compare(const struct pushdown *p, const struct traceql_expr *e, size_t field,
@@ -150,10 +151,10 @@ static void of_compare(const struct pushdown *p, const struct traceql_expr *e, s
             : f->scope == TRACEQL_SCOPE_RESOURCE ? both & ~STORE_SCOPE_BIT(DATA_SCOPE_ATTRIBUTE)
             : f->scope == TRACEQL_SCOPE_INSTRUMENTATION ? STORE_SCOPE_BIT(DATA_SCOPE_SCOPE)
                                                         : 0;
-        if (!any[0].field.scopes)
-            return;
-        any[0].mismatch = v.kind != TRACEQL_STRING; /* arrays */
+        (void)(any[0].field.scopes || traceql__child_field(f, &any[0].field));
         break;
+    case TRACEQL_I_EVENT_NAME:
+    case TRACEQL_I_EVENT_SINCE_START: (void)traceql__child_field(f, &any[0].field); break;
     case TRACEQL_I_DURATION: any[0].field = STORE_EVENT_INTRINSIC(DATA_EVENT_DURATION); break;
     case TRACEQL_I_NAME: any[0].field = STORE_EVENT_INTRINSIC(DATA_EVENT_NAME); break;
     case TRACEQL_I_STATUS: any[0].field = STORE_EVENT_INTRINSIC(DATA_EVENT_STATUS); break;
@@ -178,12 +179,13 @@ static void of_compare(const struct pushdown *p, const struct traceql_expr *e, s
     if (!store_op(op, &any[0].op) || !to_data(v, &any[0].value))
         return;
     any[0].regex = e->regex;
-    if (f->intrinsic)
+    if (f->intrinsic && !store_event_is_of_children(any[0].field))
         any[0].absent = traceql__compare(op, traceql__missing(f->intrinsic), v, e->regex);
-    any[1] = any[0];
-    if (!f->intrinsic && !slice_eq_cstr(f->name, "service.name") && op != TRACEQL_NE &&
-        array_too(p, op, v, &any[1]))
+    any[1].field = any[0].field;
+    if (!f->intrinsic && !slice_eq_cstr(f->name, "service.name")) {
+        array_too(p, op, v, &any[1]);
         n = 2;
+    }
     add(p, any, n, out);
 }
 

@@ -224,8 +224,9 @@ bool traceql_tag_field(struct slice tag, struct arena *arena, struct store_event
         traceql__reads_make(q, &reads);
         size_t source = q->fields.items[0].source;
         enum traceql_intrinsic i = q->fields.items[0].intrinsic;
-        ok = source != SIZE_MAX && (!i || i < TRACEQL_I_ROOT_NAME);
-        if (ok)
+        if (traceql__child_field(&q->fields.items[0], out))
+            ok = true;
+        else if ((ok = source != SIZE_MAX && (!i || i < TRACEQL_I_ROOT_NAME)))
             *out = reads.fields[source];
         *out_kind = i ? traceql__intrinsic_get(i)->kind : TRACEQL_NIL;
     }

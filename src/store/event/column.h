@@ -24,6 +24,8 @@ enum store_column_form {
     STORE_COLUMN_PARENT = 7, /* span ids of earlier rows, by distance */
     STORE_COLUMN_SPLIT = 8,  /* lines as columns: split.h */
 };
+/* No form of a column: what the forms of a part with tables of events and links count up to. */
+#define STORE_COLUMN_TABLES 9
 
 /* Of a column of times (style TIME or CLF): they are by how many units they are off the row's. */
 #define STORE_PARAM_RELATIVE 0x80

@@ -45,6 +45,66 @@ static void add_value(struct listing *l, struct known *k, struct data_value v)
     map_put(k->values, buf_slice(&l->key), NULL);
 }
 
+static int list_column(struct listing *l, const struct store_group *g, size_t column,
+                       struct data_event_field field, uint32_t intrinsic)
+{
+    const struct store_column_info *info = &g->columns[column];
+    struct known *k = field_of(l, field, intrinsic);
+    k->info.kinds |= info->kinds;
+    k->info.rows += info->present;
+    if (info->form != STORE_COLUMN_DICT) {
+        k->most = MAX(k->most, (uint64_t)info->present);
+        return 0;
+    }
+    struct store_column c;
+    int err = store_group_column(g, column, NULL, &c);
+    for (uint32_t n = 0; !err && n < c.dict_count; n++)
+        add_value(l, k, c.dict[n]);
+    if (!err)
+        store_column_free(&c);
+    return err;
+}
+
+static void list_children(struct listing *l, struct slice packed)
+{
+    struct store_event_children all = {0};
+    struct arena *arena = arena_new(4096, NULL);
+    if (!scan__unpack_children(packed, 0, arena, &all)) {
+        for (size_t i = 0; i < all.count; i++) {
+            const struct data_event_child *c = &all.items[i];
+            for (uint32_t a = c->first; a < c->first + c->count; a++) {
+                struct data_event_field f = {c->kind == DATA_CHILD_EVENT ? DATA_SCOPE_EVENT
+                                                                         : DATA_SCOPE_LINK,
+                                             all.names[all.attrs[a].field]};
+                struct known *k = field_of(l, f, 0);
+                k->info.kinds |= 1u << all.attrs[a].value.kind;
+                k->info.rows++;
+                add_value(l, k, all.attrs[a].value);
+            }
+        }
+    }
+    arena_free(arena);
+}
+
+/* Packed ones of a group of an earlier version. */
+static int list_packed(struct listing *l, const struct store_group *g, size_t column)
+{
+    struct store_column c;
+    struct arena *arena = arena_new(0, NULL);
+    int err = store_group_column(g, column, NULL, &c);
+    for (uint32_t row = 0; !err && row < g->entry.rows; row++) {
+        struct data_value v;
+        if (row % 256 == 0)
+            arena_reset(arena);
+        err = store_column_get(&c, row, arena, &v);
+        if (!err && v.kind == DATA_VALUE_BYTES)
+            list_children(l, v.text);
+    }
+    store_column_free(&c);
+    arena_free(arena);
+    return err;
+}
+
 static int list_group(struct listing *l, const struct scan__piece *piece)
 {
     struct scan__part *p = &l->c->parts[piece->part];
@@ -54,25 +114,19 @@ static int list_group(struct listing *l, const struct scan__piece *piece)
     for (size_t i = 0; i < g.run_count && !err && !any; i++)
         any = p->match[g.run_stream[i] / 64] >> g.run_stream[i] % 64 & 1;
     for (size_t i = 0; i < g.column_count && !err && any; i++) {
-        const struct store_column_info *info = &g.columns[i];
-        if (info->field == STORE_FIELD_CHILDREN)
-            continue;
-        struct known *k = field_of(l, store_event_part_field(p->part, info->field), info->field);
-        k->info.kinds |= info->kinds;
-        k->info.rows += info->present;
-        if (info->form != STORE_COLUMN_DICT) {
-            k->most = MAX(k->most, (uint64_t)info->present);
-            continue;
-        }
-        struct store_column column;
-        err = store_group_column(&g, i, NULL, &column);
-        for (uint32_t n = 0; !err && n < column.dict_count; n++)
-            add_value(l, k, column.dict[n]);
-        if (!err)
-            store_column_free(&column);
+        uint32_t field = g.columns[i].field;
+        err = field == STORE_FIELD_CHILDREN
+                  ? list_packed(l, &g, i)
+                  : list_column(l, &g, i, store_event_part_field(p->part, field), field);
     }
-    if (!err)
-        store_group_close(&g);
+    for (size_t t = 0; t < g.table_count && !err && any; t++) {
+        for (size_t i = g.tables[t].first; i < g.tables[t].end && !err; i++) {
+            uint32_t intrinsic;
+            struct data_event_field f = store_group_child_field(&g, &g.tables[t], i, &intrinsic);
+            err = intrinsic ? 0 : list_column(l, &g, i, f, 0);
+        }
+    }
+    store_group_close(&g);
     return err;
 }
 
@@ -91,8 +145,10 @@ static void list_blocks(struct listing *l, const struct scan__piece *piece)
             uint32_t field;
             struct data_value v;
             while (match[b->rows[row].stream] && store_event_block_next_field(&it, &field, &v)) {
-                if (field == STORE_FIELD_CHILDREN)
+                if (field == STORE_FIELD_CHILDREN) {
+                    list_children(l, v.text);
                     continue;
+                }
                 struct known *k = field_of(l, scan__block_field(b, field), field);
                 k->info.kinds |= 1u << v.kind;
                 k->info.rows++;
@@ -117,7 +173,7 @@ bool scan__may_have(struct store_event_source *src, const struct store_event_sel
 {
     struct store__events *e = BASE_CONTAINER_OF(src, struct store__events, source);
     struct store__event_view view;
-    bool may = false;
+    bool may = store_event_is_of_children(*field); /* nobody keeps a list of them */
     store__event_view_take(e, req->t_min_ns, req->t_max_ns, false, &view);
     for (size_t i = 0; i < view.blocks.len && !may; i++) {
         const struct store_event_block *b = view.blocks.items[i];
@@ -203,6 +259,43 @@ static struct data_value value_of_key(struct slice key)
     return v;
 }
 
+struct counting {
+    struct map *values;
+    struct buf key;
+    struct budget *memory;
+    int64_t charged;
+};
+
+static bool count_value(struct counting *k, struct data_value v)
+{
+    bool added;
+    if (!v.kind)
+        return true;
+    buf_clear(&k->key);
+    buf_append_char(&k->key, (char)v.kind);
+    if (data_value_has_text(v.kind))
+        buf_append_slice(&k->key, v.text);
+    else
+        buf_append(&k->key, &v.i, 8);
+    map_put(k->values, buf_slice(&k->key), &added)->value.u64++;
+    int64_t bytes = added && k->memory ? (int64_t)k->key.len + ENTRY_BYTES : 0;
+    if (bytes && !budget_take(k->memory, bytes))
+        return false;
+    k->charged += bytes;
+    return true;
+}
+
+static bool count_children(struct counting *k, const struct store_event_chunk *c, size_t row,
+                           struct store_event_field field)
+{
+    const struct store_event_children *all = &c->children[row];
+    for (size_t i = 0; i < all->count; i++) {
+        if (!count_value(k, store_event_child_value(all, &all->items[i], c->ts[row], field)))
+            return false;
+    }
+    return true;
+}
+
 int scan__field_values(struct store_event_source *src, struct store_event_field field,
                        const struct store_event_scan *req, size_t limit, struct arena *arena,
                        struct store_event_field_value **out, size_t *out_count, bool *out_cut,
@@ -211,35 +304,32 @@ int scan__field_values(struct store_event_source *src, struct store_event_field 
     struct store_event_scan scan = *req;
     struct store_event_cursor *c = NULL;
     struct store_event_chunk chunk = {0};
-    struct map *values = map_new();
-    struct buf key = {0};
-    struct budget *memory = req->select.limits.memory;
-    int64_t charged = 0;
+    struct counting k = {.values = map_new(), .memory = req->select.limits.memory};
+    bool of_children = store_event_is_of_children(field);
+    /* Groups without it need not be looked into. */
+    struct store_event_predicate has = {.op = STORE_EVENT_HAS, .field = field};
+    struct store_event_clause *clauses = mem_calloc(req->clause_count + 1, sizeof(*clauses));
+    if (req->clause_count)
+        memcpy(clauses, req->clauses, req->clause_count * sizeof(*clauses));
+    clauses[req->clause_count] = (struct store_event_clause){&has, 1};
+    scan.clauses = clauses;
+    scan.clause_count = req->clause_count + 1;
     scan.fields = &field;
-    scan.field_count = 1;
-    scan.all_fields = scan.children = false;
+    scan.field_count = !of_children;
+    scan.all_fields = false;
+    scan.children = of_children;
+    scan.child_fields = &field;
+    scan.child_field_count = 1;
     int err = scan__open_cursor(src, &scan, &c, diag);
     for (size_t i = 0; !err && i < scan__morsel_count(c); i++) {
         err = scan__morsel_read(c, i, &chunk, diag);
-        for (size_t k = 0; !err && k < chunk.count; k++) {
-            struct data_value v = chunk.columns[0].values[k];
-            if (!v.kind)
-                continue;
-            buf_clear(&key);
-            buf_append_char(&key, (char)v.kind);
-            if (data_value_has_text(v.kind))
-                buf_append_slice(&key, v.text);
-            else
-                buf_append(&key, &v.i, 8);
-            bool added;
-            map_put(values, buf_slice(&key), &added)->value.u64++;
-            int64_t bytes = added && memory ? (int64_t)key.len + ENTRY_BYTES : 0;
-            if (bytes && !budget_take(memory, bytes))
+        for (size_t row = 0; !err && row < chunk.count; row++) {
+            if (!(of_children ? count_children(&k, &chunk, row, field)
+                              : count_value(&k, chunk.columns[0].values[row])))
                 err = scan__no_memory(&req->select, diag);
-            else
-                charged += bytes;
         }
     }
+    struct map *values = k.values;
     size_t n = map_count(values), pos = 0, at = 0;
     *out = arena_alloc(arena, n * sizeof(**out));
     for (struct map_entry *e; !err && *out && (e = map_next(values, &pos));)
@@ -258,11 +348,12 @@ int scan__field_values(struct store_event_source *src, struct store_event_field 
     if (!err && !*out)
         err = scan__no_memory(&req->select, diag);
     map_free(values);
-    if (charged)
-        budget_give(memory, charged);
-    buf_deinit(&key);
+    if (k.charged)
+        budget_give(k.memory, k.charged);
+    buf_deinit(&k.key);
     store_event_chunk_free(&chunk);
     if (c)
         scan__close_cursor(c);
+    mem_free(clauses);
     return err;
 }

@@ -192,6 +192,11 @@ static int write_group(struct flush *f, struct store_event_writer *w, struct sto
         vec_push(&g->ts, refs[i].ts);
         vec_push(&g->stream, refs[i].stream);
         while (store_event_block_next_field(&at, &field, &v)) {
+            if (field == STORE_FIELD_CHILDREN) {
+                /* It was looked at when it came; a replayed record may have anything. */
+                (void)store_event_writer_children(w, g, i, v.text);
+                continue;
+            }
             /* They are gone through several times, where they lie all over the blocks. */
             if (field == DATA_EVENT_LINE)
                 v.text.ptr = arena_dup(f->lines, v.text.ptr, v.text.len);

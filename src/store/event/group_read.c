@@ -30,30 +30,83 @@ static bool take_runs(struct store_group *g, struct slice *in)
     return ok && end == g->entry.rows;
 }
 
+/* Columns of the rows, or of a table, whose data begins at *at of the group's. */
+static bool take_infos(struct store_group *g, struct slice *in, uint32_t rows, uint64_t *at)
+{
+    uint64_t count;
+    if (!codec_take_varint(in, &count) || count > in->len)
+        return false;
+    size_t room = g->all_count + count;
+    g->columns = mem_realloc(g->columns, MAX(room, (size_t)1) * sizeof(*g->columns));
+    g->column_at = mem_realloc(g->column_at, MAX(room, (size_t)1) * sizeof(*g->column_at));
+    for (uint64_t i = 0; i < count; i++) {
+        struct store_column_info *c = &g->columns[g->all_count];
+        uint64_t field;
+        *c = (struct store_column_info){0};
+        if (!codec_take_varint(in, &field) || field >= g->part->field_count ||
+            !store_column_info_take(in, c) || c->present > rows ||
+            c->meta_len > g->entry.data_len - *at ||
+            c->pages_len > g->entry.data_len - *at - c->meta_len)
+            return false;
+        c->field = (uint32_t)field;
+        g->column_at[g->all_count++] = *at;
+        *at += c->meta_len + c->pages_len;
+    }
+    return true;
+}
+
+/* Each takes several bytes of the header, so that their number is bounded by its length. */
+static bool take_table(struct store_group *g, struct slice *in, uint64_t *at)
+{
+    struct store_group_table *t = &g->tables[g->table_count];
+    uint64_t rows, owners_len;
+    if (!in->len || (unsigned char)in->ptr[0] > DATA_CHILD_LINK)
+        return false;
+    *t = (struct store_group_table){
+        .kind = (enum data_event_child_kind)in->ptr[0], .first = g->all_count, .owners_at = *at};
+    *in = slice_from(*in, 1);
+    if (!codec_take_varint(in, &rows) || !rows || rows > STORE_GROUP_ROWS_MAX ||
+        !codec_take_varint(in, &owners_len) || owners_len > g->entry.data_len - *at ||
+        owners_len > UINT32_MAX || in->len < 8)
+        return false;
+    t->rows = (uint32_t)rows;
+    t->owners_len = (uint32_t)owners_len;
+    t->owners_sum = codec_load64(in->ptr);
+    *in = slice_from(*in, 8);
+    *at += owners_len;
+    if (!take_infos(g, in, t->rows, at))
+        return false;
+    t->end = g->all_count;
+    enum data_event_scope scope = t->kind == DATA_CHILD_EVENT ? DATA_SCOPE_EVENT : DATA_SCOPE_LINK;
+    for (size_t i = t->first; i < t->end; i++) {
+        uint32_t field = g->columns[i].field;
+        if (field < DATA_EVENT_INTRINSIC_COUNT ? !field || field >= DATA_CHILD_FIELD_COUNT
+                                               : g->part->fields[field].scope != scope)
+            return false;
+    }
+    g->table_count++;
+    return true;
+}
+
 static bool take_header(struct store_group *g, struct slice in)
 {
-    uint64_t ts_len, columns;
+    uint64_t ts_len, tables = 0;
     if (!take_runs(g, &in) || !codec_take_varint(&in, &ts_len) || ts_len > g->entry.data_len ||
         ts_len > UINT32_MAX || in.len < 8)
         return false;
     g->ts_len = (uint32_t)ts_len;
     g->ts_sum = codec_load64(in.ptr);
     in = slice_from(in, 8);
-    if (!codec_take_varint(&in, &columns) || columns > in.len)
-        return false;
-    g->columns = mem_calloc(columns, sizeof(*g->columns));
-    g->column_at = mem_calloc(columns, sizeof(*g->column_at));
     uint64_t at = ts_len;
-    for (uint64_t i = 0; i < columns; i++) {
-        struct store_column_info *c = &g->columns[g->column_count];
-        uint64_t field;
-        if (!codec_take_varint(&in, &field) || field >= g->part->field_count ||
-            !store_column_info_take(&in, c) || c->meta_len > g->entry.data_len - at ||
-            c->pages_len > g->entry.data_len - at - c->meta_len)
+    if (!take_infos(g, &in, g->entry.rows, &at))
+        return false;
+    g->column_count = g->all_count;
+    if (in.len && (!codec_take_varint(&in, &tables) || tables > in.len))
+        return false;
+    g->tables = mem_calloc(tables, sizeof(*g->tables));
+    for (uint64_t i = 0; i < tables; i++) {
+        if (!take_table(g, &in, &at))
             return false;
-        c->field = (uint32_t)field;
-        g->column_at[g->column_count++] = at;
-        at += c->meta_len + c->pages_len;
     }
     return at == g->entry.data_len;
 }
@@ -75,6 +128,7 @@ void store_group_close(struct store_group *g)
     mem_free(g->run_end);
     mem_free(g->columns);
     mem_free(g->column_at);
+    mem_free(g->tables);
     *g = (struct store_group){0};
 }
 
@@ -85,6 +139,45 @@ int store_group_times(const struct store_group *g, int64_t *out)
         codec_ints_decode(&in, out, g->entry.rows))
         return ERR_CORRUPT;
     return 0;
+}
+
+int store_group_owners(const struct store_group *g, const struct store_group_table *table,
+                       uint32_t *out)
+{
+    struct slice in =
+        slice_make(g->part->bytes.ptr + g->entry.data_at + table->owners_at, table->owners_len);
+    int64_t *v = mem_alloc(table->rows * sizeof(*v));
+    bool ok = store_sum_matches(in.ptr, in.len, 0, table->owners_sum) &&
+              !codec_ints_decode(&in, v, table->rows);
+    for (uint32_t i = 0; i < table->rows && ok; i++) {
+        ok = v[i] >= (i ? v[i - 1] : 0) && v[i] < (int64_t)g->entry.rows;
+        out[i] = (uint32_t)v[i];
+    }
+    mem_free(v);
+    return ok ? 0 : ERR_CORRUPT;
+}
+
+struct data_event_field store_group_child_field(const struct store_group *g,
+                                                const struct store_group_table *table,
+                                                size_t column, uint32_t *out_intrinsic)
+{
+    uint32_t field = g->columns[column].field;
+    *out_intrinsic = field < DATA_EVENT_INTRINSIC_COUNT ? field : 0;
+    if (*out_intrinsic)
+        return (struct data_event_field){table->kind == DATA_CHILD_EVENT ? DATA_SCOPE_EVENT
+                                                                         : DATA_SCOPE_LINK,
+                                         slice_cstr(store_child_field_name(field))};
+    return g->part->fields[field];
+}
+
+/* Of the rows, or of the table that the column belongs to. */
+static uint32_t total_of(const struct store_group *g, size_t column)
+{
+    for (size_t i = 0; i < g->table_count; i++) {
+        if (column >= g->tables[i].first && column < g->tables[i].end)
+            return g->tables[i].rows;
+    }
+    return g->entry.rows;
 }
 
 size_t store_group_find(const struct store_group *g, uint32_t field)
@@ -105,12 +198,16 @@ int store_group_column(const struct store_group *g, size_t column, const struct 
     int64_t *times = NULL;
     int err = 0;
     *out = (struct store_column){0};
+    /* Lines and parents are no events'. */
+    if (column >= g->column_count &&
+        (c->form == STORE_COLUMN_SPLIT || c->form == STORE_COLUMN_PARENT))
+        return ERR_CORRUPT;
     if (c->form == STORE_COLUMN_SPLIT) {
         context.times = times = mem_alloc(g->entry.rows * sizeof(*times));
         err = store_group_times(g, times);
     }
     if (!err)
-        err = store_column_decode(c, g->entry.rows, slice_make(at, c->meta_len),
+        err = store_column_decode(c, total_of(g, column), slice_make(at, c->meta_len),
                                   slice_make(at + c->meta_len, c->pages_len), &context, out);
     if (err)
         mem_free(times);

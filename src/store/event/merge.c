@@ -17,7 +17,8 @@ struct source {
     struct store_group group;
     int64_t *ts;
     struct store_column *columns;
-    uint32_t *fields; /* of the output */
+    uint32_t *fields;  /* of the output */
+    uint32_t **owners; /* of each table */
     const uint32_t *stream_map;
 };
 
@@ -81,8 +82,11 @@ static int unite_streams(struct merge *m)
 
 static void close_source(struct source *s)
 {
-    for (size_t i = 0; s->columns && i < s->group.column_count; i++)
+    for (size_t i = 0; s->columns && i < s->group.all_count; i++)
         store_column_free(&s->columns[i]);
+    for (size_t i = 0; s->owners && i < s->group.table_count; i++)
+        mem_free(s->owners[i]);
+    mem_free(s->owners);
     mem_free(s->columns);
     mem_free(s->fields);
     mem_free(s->ts);
@@ -97,13 +101,18 @@ static int open_source(struct merge *m, uint32_t part, size_t group, struct sour
         return err;
     struct store_group *g = &out->group;
     out->ts = mem_alloc(g->entry.rows * sizeof(*out->ts));
-    out->columns = mem_calloc(g->column_count, sizeof(*out->columns));
-    out->fields = mem_calloc(g->column_count, sizeof(*out->fields));
+    out->columns = mem_calloc(g->all_count, sizeof(*out->columns));
+    out->fields = mem_calloc(g->all_count, sizeof(*out->fields));
+    out->owners = mem_calloc(g->table_count, sizeof(*out->owners));
     err = store_group_times(g, out->ts);
     size_t span = store_group_find(g, DATA_EVENT_SPAN_ID);
     if (!err && span != SIZE_MAX)
         err = store_group_column(g, span, NULL, &out->columns[span]);
-    for (size_t i = 0; i < g->column_count && !err; i++) {
+    for (size_t i = 0; i < g->table_count && !err; i++) {
+        out->owners[i] = mem_alloc(g->tables[i].rows * sizeof(**out->owners));
+        err = store_group_owners(g, &g->tables[i], out->owners[i]);
+    }
+    for (size_t i = 0; i < g->all_count && !err; i++) {
         if (i != span)
             err = store_group_column(g, i, span != SIZE_MAX ? &out->columns[span] : NULL,
                                      &out->columns[i]);
@@ -122,6 +131,27 @@ static int open_source(struct merge *m, uint32_t part, size_t group, struct sour
     return err;
 }
 
+/* The row's events or links in a table. */
+static int put_children(struct merge *m, struct store_group_builder *g, uint32_t at,
+                        struct source *s, size_t table, uint32_t row)
+{
+    const struct store_group_table *t = &s->group.tables[table];
+    const uint32_t *owners = s->owners[table];
+    for (uint32_t i = store_group_first_of(owners, t->rows, row); i < t->rows && owners[i] == row;
+         i++) {
+        uint32_t child = store_group_add_child(g, at, t->kind);
+        for (size_t k = t->first; k < t->end; k++) {
+            struct data_value v;
+            int err = store_column_get(&s->columns[k], i, m->texts, &v);
+            if (err)
+                return err;
+            if (v.kind)
+                store_group_add_child_value(g, t->kind, s->fields[k], child, v);
+        }
+    }
+    return 0;
+}
+
 static int put_row(struct merge *m, struct store_group_builder *g, uint32_t at,
                    const struct store__event_ref *ref)
 {
@@ -131,10 +161,17 @@ static int put_row(struct merge *m, struct store_group_builder *g, uint32_t at,
     for (size_t i = 0; i < s->group.column_count; i++) {
         struct data_value v;
         int err = store_column_get(&s->columns[i], ref->row, m->texts, &v);
+        if (!err && v.kind && s->fields[i] == STORE_FIELD_CHILDREN)
+            err = store_event_writer_children(m->o->writer, g, at, v.text);
+        else if (!err && v.kind)
+            store_group_add(g, s->fields[i], at, v);
         if (err)
             return err;
-        if (v.kind)
-            store_group_add(g, s->fields[i], at, v);
+    }
+    for (size_t i = 0; i < s->group.table_count; i++) {
+        int err = put_children(m, g, at, s, i, ref->row);
+        if (err)
+            return err;
     }
     return 0;
 }
@@ -263,6 +300,18 @@ static int take_group(struct merge *m, uint32_t part, size_t group)
     return m->run_rows >= RUN_ROWS_MAX || m->run_raw >= RUN_RAW_MAX ? write_run(m) : 0;
 }
 
+/* Packed events and links become tables. */
+static bool must_unpack(struct store_event_part *p, size_t group)
+{
+    struct store_group g;
+    if (store_event_part_info(p)->table != DATA_EVENT_SPANS || store_event_part_has_tables(p) ||
+        store_group_open(p, group, &g))
+        return false;
+    bool packed = store_group_find(&g, STORE_FIELD_CHILDREN) != SIZE_MAX;
+    store_group_close(&g);
+    return packed;
+}
+
 static bool is_full(const struct store_group_entry *e)
 {
     return e->rows >= STORE_GROUP_ROWS_MAX / 2 || e->raw_bytes >= STORE__GROUP_RAW_MAX / 2;
@@ -276,7 +325,7 @@ static int write_all(struct merge *m, store_touches_fn touches)
         for (size_t g = 0; g < store_event_part_group_count(p) && !err; g++) {
             struct store_group_entry e = store_event_part_group(p, g);
             bool changes = touches && touches(m->keep_ctx, p, g);
-            if (!changes && (is_full(&e) || touches)) {
+            if (!changes && (is_full(&e) || touches) && !must_unpack(p, g)) {
                 /* What came before stays before. */
                 err = m->run.len ? write_run(m) : 0;
                 if (!err)

@@ -1,8 +1,9 @@
 /* A part of an event table: one immutable file with row groups of one UTC day.
  * docs/formats/events.md gives the bytes.
  *
- * A group holds up to 65,536 rows of many streams. Groups lie in the order of arrival; their rows
- * in the order of stream, then time, then arrival (spans: trace by trace, depth first). */
+ * A group holds up to 65,536 rows of many streams, and tables of their events and links. Groups lie
+ * in the order of arrival; their rows in the order of stream, then time, then arrival (spans: trace
+ * by trace, depth first). */
 #ifndef STORE_EVENT_PART_H
 #define STORE_EVENT_PART_H
 
@@ -55,15 +56,24 @@ void store_tally_sort(store_tally_list *list);
 
 /* --- writing --- */
 
+struct store_group_columns {
+    struct store_group_values {
+        VEC(uint32_t) rows;
+        VEC(struct data_value) values;
+    } * items; /* by the part's fields */
+    size_t count;
+};
+
 /* One group being put together, column by column. */
 struct store_group_builder {
     VEC(int64_t) ts;
     VEC(uint32_t) stream;
-    struct store_group_values {
-        VEC(uint32_t) rows;
-        VEC(struct data_value) values;
-    } * columns; /* by the part's fields */
-    size_t column_count;
+    struct store_group_columns columns;
+    /* By enum data_event_child_kind. Fields are enum data_event_child_field, or the part's. */
+    struct store_group_children {
+        VEC(uint32_t) owners; /* the row of each */
+        struct store_group_columns columns;
+    } children[2];
     uint64_t raw_bytes;
 };
 void store_group_builder_deinit(struct store_group_builder *g);
@@ -72,17 +82,26 @@ void store_group_clear(struct store_group_builder *g);
  */
 void store_group_add(struct store_group_builder *g, uint32_t field, uint32_t row,
                      struct data_value value);
+/* An event or link of the row; owners come in ascending order. Returns its number within its kind,
+ * for store_group_add_child_value. */
+uint32_t store_group_add_child(struct store_group_builder *g, uint32_t row,
+                               enum data_event_child_kind kind);
+void store_group_add_child_value(struct store_group_builder *g, enum data_event_child_kind kind,
+                                 uint32_t field, uint32_t child, struct data_value value);
 
 struct store_event_writer;
 /* `streams` are sorted and outlive the writer. The file is created. */
 int store_event_part_create(struct os *os, const char *path, enum data_event_table table,
                             const struct store_part_stream *streams, size_t stream_count,
                             int zstd_level, struct store_event_writer **out, struct diag *diag);
-/* Number of a field; its name outlives the writer. Intrinsics are their numbers. */
+/* Number of a field. Intrinsics are their numbers. */
 uint32_t store_event_writer_field(struct store_event_writer *w, enum data_event_scope scope,
                                   struct slice name);
 int store_event_writer_group(struct store_event_writer *w, struct store_group_builder *g,
                              struct diag *diag);
+/* Adds a row's packed events and links (block.h). ERR_CORRUPT when they are damaged. */
+int store_event_writer_children(struct store_event_writer *w, struct store_group_builder *g,
+                                uint32_t row, struct slice packed);
 /* Copies a group without unpacking it; stream_map gives the new ordinals. ERR_CORRUPT when it is
  * damaged (nothing was written then). */
 int store_event_writer_copy(struct store_event_writer *w, struct store_event_part *p, size_t group,
@@ -105,6 +124,9 @@ void store_event_part_doom(struct store_event_part *p);
 
 size_t store_event_part_group_count(const struct store_event_part *p);
 struct store_group_entry store_event_part_group(const struct store_event_part *p, size_t i);
+/* False: its groups may have spans whose events and links are packed in one column, which is in no
+ * filter (parts of earlier versions). */
+bool store_event_part_has_tables(const struct store_event_part *p);
 size_t store_event_part_field_count(const struct store_event_part *p);
 /* Intrinsics first; names lie in the mapping. */
 struct data_event_field store_event_part_field(const struct store_event_part *p, uint32_t field);
@@ -125,15 +147,28 @@ void store_event_part_prefetch(const struct store_event_part *p,
 int store_event_part_tallies(const struct store_event_part *p, bool by_stream,
                              store_tally_list *out, bool *out_known);
 
+/* Events or links of a group's rows, at most STORE_GROUP_ROWS_MAX: tables of one kind follow each
+ * other, in the order of their owners. */
+struct store_group_table {
+    enum data_event_child_kind kind;
+    uint32_t rows;
+    uint32_t owners_len;
+    uint64_t owners_sum, owners_at; /* in the group's data */
+    size_t first, end;              /* of the group's columns */
+};
+
 /* A group's header, unpacked. */
 struct store_group {
     const struct store_event_part *part;
     struct store_group_entry entry;
     uint32_t *run_stream, *run_end; /* rows up to run_end[i] are of stream run_stream[i] */
     size_t run_count;
-    struct store_column_info *columns;
-    uint64_t *column_at; /* offsets in the group's data */
-    size_t column_count;
+    struct store_column_info *columns; /* of the rows, then of the tables */
+    uint64_t *column_at;               /* offsets in the group's data */
+    size_t column_count;               /* of the rows */
+    size_t all_count;
+    struct store_group_table *tables;
+    size_t table_count;
     uint32_t ts_len;
     uint64_t ts_sum;
 };
@@ -143,6 +178,29 @@ void store_group_close(struct store_group *g);
 int store_group_times(const struct store_group *g, int64_t *out);
 /* Index into columns of the part's field, or SIZE_MAX. */
 size_t store_group_find(const struct store_group *g, uint32_t field);
+/* The row of each of the table's; ascending. *out has room for table->rows. */
+int store_group_owners(const struct store_group *g, const struct store_group_table *table,
+                       uint32_t *out);
+/* The first of the owner's: index into `owners`, or more when it has none. */
+static inline uint32_t store_group_first_of(const uint32_t *owners, uint32_t count, uint32_t row)
+{
+    uint32_t lo = 0, hi = count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (owners[mid] < row)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+/* Of an enum data_event_child_field, as filters know it. */
+const char *store_child_field_name(uint32_t field);
+/* What a column of a table is called: its scope, and its name or its enum data_event_child_field.
+ */
+struct data_event_field store_group_child_field(const struct store_group *g,
+                                                const struct store_group_table *table,
+                                                size_t column, uint32_t *out_intrinsic);
 int store_group_column(const struct store_group *g, size_t column, const struct store_column *spans,
                        struct store_column *out);
 /* The stored bytes of a column, or of everything but the header. */

@@ -55,6 +55,7 @@ struct store_event_part {
     struct store_event_part_info info;
     struct store__events_stats stats;
     struct slice sections[STORE__EVENTS_SECTION_END];
+    bool has_tables; /* no group has packed events and links */
     struct data_event_field *fields;
     size_t field_count;
     /* Rows of filters that were found whole, a bit each; of each class the first. */

@@ -56,7 +56,8 @@ static bool read_fields(struct store_event_part *p)
     p->field_count = DATA_EVENT_INTRINSIC_COUNT;
     for (uint64_t i = 0; i < count; i++) {
         struct data_event_field *f = &p->fields[p->field_count++];
-        if (!in.len || (unsigned char)in.ptr[0] >= DATA_SCOPE_STREAM)
+        if (!in.len || (unsigned char)in.ptr[0] >= DATA_SCOPE_COUNT ||
+            in.ptr[0] == DATA_SCOPE_STREAM)
             return false;
         f->scope = (enum data_event_scope)in.ptr[0];
         in = slice_from(in, 1);
@@ -107,7 +108,9 @@ static bool make_checked(struct store_event_part *p)
 static int read_index(struct store_event_part *p, struct diag *diag)
 {
     struct slice forms = p->sections[STORE__EVENTS_FORMS];
-    if (forms.len >= 8 && codec_load64(forms.ptr) > STORE_COLUMN_SPLIT)
+    uint64_t form = forms.len >= 8 ? codec_load64(forms.ptr) : 0;
+    p->has_tables = form >= STORE_COLUMN_TABLES;
+    if (form > STORE_COLUMN_TABLES)
         return diag_set(diag, ERR_UNSUPPORTED, "%s was written by a newer version", p->path);
     if (p->sections[STORE__EVENTS_STATS].len != sizeof(p->stats))
         return damaged(p, diag, "no statistics");
@@ -188,6 +191,11 @@ struct store_group_entry store_event_part_group(const struct store_event_part *p
     struct store_group_entry e;
     memcpy(&e, p->sections[STORE__EVENTS_GROUPS].ptr + i * sizeof(e), sizeof(e));
     return e;
+}
+
+bool store_event_part_has_tables(const struct store_event_part *p)
+{
+    return p->has_tables;
 }
 
 size_t store_event_part_field_count(const struct store_event_part *p)

@@ -75,6 +75,9 @@ int store_event_part_create(struct os *os, const char *path, enum data_event_tab
         vec_push(&w->fields, ((struct data_event_field){DATA_SCOPE_INTRINSIC, name}));
         vec_push(&w->field_hashes, store_filter_field(name));
     }
+    for (uint32_t i = 0; i < DATA_CHILD_FIELD_COUNT; i++)
+        w->child_hashes[i] = store_filter_field(slice_cstr(store_child_field_name(i)));
+    w->names = arena_new(0, NULL);
     char header[STORE__EVENTS_HEADER] = STORE__EVENTS_MAGIC;
     err = put(w, slice_make(header, sizeof(header)), diag);
     if (err) {
@@ -112,6 +115,7 @@ uint32_t store_event_writer_field(struct store_event_writer *w, enum data_event_
                 (uint32_t)i + 1;
         at = field_slot(w, scope, name);
     }
+    name = arena_slice(w->names, name);
     vec_push(&w->fields, ((struct data_event_field){scope, name}));
     vec_push(&w->field_hashes, store_filter_field(name));
     w->field_table[at] = (uint32_t)w->fields.len;
@@ -215,7 +219,7 @@ static int check_columns(const struct store_group *g)
     size_t span = store_group_find(g, DATA_EVENT_SPAN_ID);
     if (span != SIZE_MAX)
         err = store_group_column(g, span, NULL, &spans);
-    for (size_t i = 0; i < g->column_count && !err; i++) {
+    for (size_t i = 0; i < g->all_count && !err; i++) {
         struct store_column c;
         err = store_group_column(g, i, &spans, &c);
         if (err)
@@ -224,6 +228,11 @@ static int check_columns(const struct store_group *g)
         store_column_free(&c);
     }
     store_column_free(&spans);
+    for (size_t i = 0; i < g->table_count && !err; i++) {
+        uint32_t *owners = mem_alloc(g->tables[i].rows * sizeof(*owners));
+        err = store_group_owners(g, &g->tables[i], owners);
+        mem_free(owners);
+    }
     return err;
 }
 
@@ -247,13 +256,21 @@ int store_event_writer_copy(struct store_event_writer *w, struct store_event_par
     if (!err)
         err = store_group_tally(&g, &w->tallies);
     if (!err) {
-        for (size_t i = 0; i < g.column_count; i++) {
+        w->has_tables |= g.table_count > 0;
+        for (size_t i = 0; i < g.all_count; i++) {
             struct data_event_field f = store_event_part_field(p, g.columns[i].field);
             if (f.scope != DATA_SCOPE_INTRINSIC)
                 g.columns[i].field = store_event_writer_field(w, f.scope, f.name);
         }
-        struct store__group_header_in head = {g.run_stream, g.run_end, g.run_count,   g.ts_len,
-                                              g.ts_sum,     g.columns, g.column_count};
+        struct store__group_header_in head = {.run_stream = g.run_stream,
+                                              .run_end = g.run_end,
+                                              .run_count = g.run_count,
+                                              .ts_len = g.ts_len,
+                                              .ts_sum = g.ts_sum,
+                                              .columns = g.columns,
+                                              .column_count = g.column_count,
+                                              .tables = g.tables,
+                                              .table_count = g.table_count};
         store__group_header(&head, &header);
         err = store__writer_put_group(w, &e, buf_slice(&header),
                                       slice_make(p->bytes.ptr + g.entry.data_at, e.data_len),
@@ -442,7 +459,7 @@ int store_event_writer_finish(struct store_event_writer *w, struct store_event_p
     section(&f, STORE__EVENTS_FILTERS,
             slice_make(w->classes.items, w->classes.len * sizeof(*w->classes.items)));
     put_all_tallies(&f, stats.rows);
-    uint64_t forms = STORE_COLUMN_SPLIT;
+    uint64_t forms = w->has_tables ? STORE_COLUMN_TABLES : STORE_COLUMN_SPLIT;
     section(&f, STORE__EVENTS_FORMS, slice_make(&forms, sizeof(forms)));
     char trailer[STORE__EVENTS_TRAILER];
     uint64_t sum = hash64(f.entries.ptr, f.entries.len, f.sections);
@@ -481,6 +498,7 @@ void store_event_writer_abandon(struct store_event_writer *w)
     vec_free(&w->classes);
     vec_free(&w->tallies);
     store_filter_builder_deinit(&w->filter);
+    arena_free(w->names);
     mem_free(w->field_table);
     mem_free(w);
 }

@@ -18,8 +18,11 @@ struct store_event_writer {
     uint64_t size; /* of the file so far */
     const struct store_part_stream *streams;
     size_t stream_count;
+    struct arena *names;
     VEC(struct data_event_field) fields;
     VEC(uint64_t) field_hashes;
+    uint64_t child_hashes[DATA_CHILD_FIELD_COUNT];
+    bool has_tables;
     uint32_t *field_table; /* number + 1 by scope and name */
     size_t field_table_size;
     VEC(struct store_group_entry) groups;
@@ -35,8 +38,10 @@ struct store__group_header_in {
     size_t run_count;
     uint32_t ts_len;
     uint64_t ts_sum;
-    struct store_column_info *columns;
+    struct store_column_info *columns; /* of the rows, then of the tables */
     size_t column_count;
+    const struct store_group_table *tables;
+    size_t table_count;
 };
 void store__group_header(const struct store__group_header_in *in, struct buf *out);
 /* Writes header and data and enters the group; takes the filter's bytes over. */

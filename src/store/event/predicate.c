@@ -26,6 +26,8 @@ void store_event_stats_add(struct store_event_stats *to, const struct store_even
 
 static bool is_id(struct store_event_field f)
 {
+    if (f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_LINK))
+        return f.intrinsic == DATA_CHILD_TRACE_ID || f.intrinsic == DATA_CHILD_SPAN_ID;
     return f.scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) &&
            (f.intrinsic == DATA_EVENT_TRACE_ID || f.intrinsic == DATA_EVENT_SPAN_ID ||
             f.intrinsic == DATA_EVENT_PARENT_ID);
@@ -111,6 +113,8 @@ bool store_event_satisfies(const struct store_event_predicate *p, struct data_va
 {
     if (v.kind == DATA_VALUE_NULL)
         return p->absent;
+    if (p->kinds && !(p->kinds >> v.kind & 1))
+        return false;
     switch (p->op) {
     case STORE_EVENT_HAS: return !p->absent;
     case STORE_EVENT_IN: return is_in(p, v, scratch);
@@ -121,4 +125,62 @@ bool store_event_satisfies(const struct store_event_predicate *p, struct data_va
     case STORE_EVENT_NOT_MATCH: return !text_regex_match(p->regex, text_of(p->field, v, scratch));
     default: return compare(p, v, scratch);
     }
+}
+
+static struct data_value own_value(const struct data_event_child *c, int64_t ts_ns, uint32_t field)
+{
+    struct data_value none = {0};
+    switch (field) {
+    case DATA_CHILD_NAME: return c->kind == DATA_CHILD_EVENT ? data_value_string(c->name) : none;
+    case DATA_CHILD_TIME:
+        return c->kind == DATA_CHILD_EVENT
+                   ? data_value_int((int64_t)((uint64_t)c->ts_ns - (uint64_t)ts_ns))
+                   : none;
+    case DATA_CHILD_TRACE_ID: return c->trace_id.len ? data_value_bytes(c->trace_id) : none;
+    case DATA_CHILD_SPAN_ID: return c->span_id.len ? data_value_bytes(c->span_id) : none;
+    case DATA_CHILD_TRACE_STATE:
+        return c->trace_state.len ? data_value_string(c->trace_state) : none;
+    case DATA_CHILD_FLAGS: return c->flags ? data_value_int(c->flags) : none;
+    case DATA_CHILD_DROPPED: return c->dropped ? data_value_int(c->dropped) : none;
+    default: return none;
+    }
+}
+
+struct data_value store_event_child_value(const struct store_event_children *all,
+                                          const struct data_event_child *child, int64_t ts_ns,
+                                          struct store_event_field field)
+{
+    struct data_value out = {0};
+    enum data_event_scope scope =
+        child->kind == DATA_CHILD_EVENT ? DATA_SCOPE_EVENT : DATA_SCOPE_LINK;
+    bool exact = false;
+    if (!(field.scopes & STORE_SCOPE_BIT(scope)))
+        return out;
+    if (field.intrinsic)
+        return own_value(child, ts_ns, field.intrinsic);
+    for (uint32_t i = 0; i < child->count; i++) {
+        const struct data_event_attr *a = &all->attrs[child->first + i];
+        bool same = slice_eq(all->names[a->field], field.name);
+        if (!same && (exact || !data_event_name_matches(all->names[a->field], field.name)))
+            continue;
+        exact |= same;
+        out = a->value;
+    }
+    return out;
+}
+
+bool store_event_children_satisfy(const struct store_event_predicate *p,
+                                  const struct store_event_children *all, int64_t ts_ns,
+                                  struct buf *scratch)
+{
+    bool any = false;
+    for (size_t i = 0; all && i < all->count; i++) {
+        struct data_value v = store_event_child_value(all, &all->items[i], ts_ns, p->field);
+        if (v.kind == DATA_VALUE_NULL)
+            continue;
+        any = true;
+        if (store_event_satisfies(p, v, scratch))
+            return true;
+    }
+    return !any && p->absent;
 }

@@ -213,13 +213,13 @@ static void tidy(struct store_event_cursor *c)
             continue;
         }
         c->open.items[kept++] = o;
-        for (size_t k = 0; o->columns && k < o->group.column_count; k++)
+        for (size_t k = 0; o->columns && k < o->group.all_count; k++)
             cached += o->loaded[k] ? o->columns[k].page_memory : 0;
     }
     c->open.len = kept;
     for (size_t i = 0; cached > PAGES_CACHED && i < kept; i++) {
         struct scan__open *o = c->open.items[i];
-        for (size_t k = 0; o->columns && k < o->group.column_count; k++) {
+        for (size_t k = 0; o->columns && k < o->group.all_count; k++) {
             if (o->loaded[k])
                 store_column_drop_pages(&o->columns[k]);
         }

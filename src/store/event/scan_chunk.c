@@ -3,24 +3,14 @@
 #include "base/hash.h"
 #include "store/event/scan_priv.h"
 
-struct fill {
-    struct store_event_cursor *c;
-    struct store_event_chunk *out;
-    const struct scan__pick *picks;
-    size_t count;
-    VEC(struct store_event_column) columns;
-    struct diag *diag;
-};
-
-static int no_memory(struct fill *f)
+int scan__fill_no_memory(const struct scan__filling *f)
 {
     const struct budget *b = f->c->req.select.limits.memory;
     return diag_set(f->diag, ERR_NOMEM, "the query needs more memory than it may use (%s)",
                     b && b->setting ? b->setting : "its limit");
 }
 
-/* A copy in the chunk. */
-static bool copy_value(struct fill *f, struct data_value v, struct data_value *out)
+bool scan__fill_value(struct scan__filling *f, struct data_value v, struct data_value *out)
 {
     *out = v;
     if (data_value_has_text(v.kind)) {
@@ -33,13 +23,13 @@ static bool copy_value(struct fill *f, struct data_value v, struct data_value *o
     return true;
 }
 
-static struct data_value *new_values(struct fill *f)
+static struct data_value *new_values(struct scan__filling *f)
 {
     return arena_calloc(f->out->arena, f->count, sizeof(struct data_value));
 }
 
 /* The chunk's column of a field, added when it is new; for all_fields. */
-static struct data_value *column_of(struct fill *f, struct data_event_field field,
+static struct data_value *column_of(struct scan__filling *f, struct data_event_field field,
                                     uint32_t intrinsic)
 {
     for (size_t i = 0; i < f->columns.len; i++) {
@@ -54,17 +44,10 @@ static struct data_value *column_of(struct fill *f, struct data_event_field fiel
     return name.ptr ? values : NULL;
 }
 
-/* Picks of one piece that lie side by side are filled together. */
-struct share {
-    struct scan__open *open;
-    size_t begin, end; /* picks */
-};
-
-/* One column of a group into `values`; with `only_missing` where there is nothing yet. */
-static int copy_column(struct fill *f, const struct share *s, size_t column,
-                       struct data_value *values, bool only_missing)
+int scan__fill_rows(struct scan__filling *f, struct scan__open *o, size_t column,
+                    const uint32_t *rows, size_t count, struct data_value *values,
+                    bool only_missing)
 {
-    struct scan__open *o = s->open;
     int err = scan__load(f->c, o, column, f->diag);
     if (err)
         return err;
@@ -73,36 +56,44 @@ static int copy_column(struct fill *f, const struct share *s, size_t column,
     if (k->form == STORE_COLUMN_DICT) {
         dict = arena_alloc(f->out->arena, k->dict_count * sizeof(*dict));
         for (uint32_t i = 0; dict && i < k->dict_count; i++) {
-            if (!copy_value(f, k->dict[i], &dict[i]))
-                return no_memory(f);
+            if (!scan__fill_value(f, k->dict[i], &dict[i]))
+                return scan__fill_no_memory(f);
         }
         if (!dict)
-            return no_memory(f);
+            return scan__fill_no_memory(f);
     }
-    for (size_t i = s->begin; i < s->end; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct data_value v;
         if (only_missing && values[i].kind)
             continue;
-        uint32_t row = o->hits[f->picks[i].hit].row;
         if (dict) {
-            uint32_t at = store_column_index(k, row);
+            uint32_t at = store_column_index(k, rows[i]);
             if (at != UINT32_MAX)
                 values[i] = dict[k->ints ? k->ints[at] : 0];
             continue;
         }
         bool printed = k->style != STORE_STYLE_NONE || k->form == STORE_COLUMN_SPLIT;
-        err = store_column_get(k, row, f->out->arena, &v);
+        err = store_column_get(k, rows[i], f->out->arena, &v);
         if (err)
-            return err == ERR_NOMEM ? no_memory(f) : err;
+            return err == ERR_NOMEM ? scan__fill_no_memory(f) : err;
         if (printed)
             values[i] = v;
-        else if (v.kind && !copy_value(f, v, &values[i]))
-            return no_memory(f);
+        else if (v.kind && !scan__fill_value(f, v, &values[i]))
+            return scan__fill_no_memory(f);
     }
     return 0;
 }
 
-static int copy_labels(struct fill *f, const struct share *s, struct slice name,
+/* The group's rows that were picked. */
+static uint32_t *rows_of(const struct scan__filling *f, const struct scan__share *s)
+{
+    uint32_t *rows = mem_alloc((s->end - s->begin) * sizeof(*rows));
+    for (size_t i = s->begin; i < s->end; i++)
+        rows[i - s->begin] = s->open->hits[f->picks[i].hit].row;
+    return rows;
+}
+
+static int copy_labels(struct scan__filling *f, const struct scan__share *s, struct slice name,
                        struct data_value *values, bool only_missing)
 {
     for (size_t i = s->begin; i < s->end; i++) {
@@ -111,14 +102,15 @@ static int copy_labels(struct fill *f, const struct share *s, struct slice name,
         /* Labels stay as long as the cursor; the chunk may live longer than that. */
         struct slice v =
             scan__label(f->c->streams[s->open->hits[f->picks[i].hit].stream].labels, name);
-        if (v.ptr && !copy_value(f, data_value_string(v), &values[i]))
-            return no_memory(f);
+        if (v.ptr && !scan__fill_value(f, data_value_string(v), &values[i]))
+            return scan__fill_no_memory(f);
     }
     return 0;
 }
 
-static int fill_group_field(struct fill *f, const struct share *s,
-                            const struct store_event_field *field, struct data_value *values)
+static int fill_group_field(struct scan__filling *f, const struct scan__share *s,
+                            const uint32_t *rows, const struct store_event_field *field,
+                            struct data_value *values)
 {
     struct scan__field r;
     scan__resolve(field, s->open->group.column_count, scan__group_field, &s->open->group, &r);
@@ -129,7 +121,8 @@ static int fill_group_field(struct fill *f, const struct share *s,
         begun = true;
     }
     for (uint32_t k = 0; k < r.count && !err; k++) {
-        err = copy_column(f, s, r.columns[k], values, begun);
+        err = scan__fill_rows(f, s->open, r.columns[k], rows, s->end - s->begin, values + s->begin,
+                              begun);
         begun = true;
     }
     if (!err && r.stream && !r.stream_first)
@@ -137,29 +130,30 @@ static int fill_group_field(struct fill *f, const struct share *s,
     return err;
 }
 
-static int fill_group(struct fill *f, const struct share *s)
+static int fill_group(struct scan__filling *f, const struct scan__share *s)
 {
     const struct store_group *g = &s->open->group;
+    uint32_t *rows = rows_of(f, s);
     int err = 0;
-    if (!f->c->req.all_fields) {
-        for (size_t i = 0; i < f->c->req.field_count && !err; i++)
-            err = fill_group_field(f, s, &f->c->req.fields[i],
-                                   (struct data_value *)(uintptr_t)f->columns.items[i].values);
-        return err;
-    }
-    for (size_t i = 0; i < g->column_count && !err; i++) {
+    for (size_t i = 0; !f->c->req.all_fields && i < f->c->req.field_count && !err; i++)
+        err = fill_group_field(f, s, rows, &f->c->req.fields[i],
+                               (struct data_value *)(uintptr_t)f->columns.items[i].values);
+    for (size_t i = 0; f->c->req.all_fields && i < g->column_count && !err; i++) {
         uint32_t field = g->columns[i].field;
         if (field == STORE_FIELD_CHILDREN)
             continue;
         struct data_value *values = column_of(f, store_event_part_field(g->part, field), field);
-        err = values ? copy_column(f, s, i, values, false) : no_memory(f);
+        err = values ? scan__fill_rows(f, s->open, i, rows, s->end - s->begin, values + s->begin,
+                                       false)
+                     : scan__fill_no_memory(f);
     }
+    mem_free(rows);
     return err;
 }
 
 /* --- rows in memory --- */
 
-static int fill_block_row(struct fill *f, const struct store_event_block *b, uint32_t row,
+static int fill_block_row(struct scan__filling *f, const struct store_event_block *b, uint32_t row,
                           size_t at, struct data_labels labels, const struct scan__field *fields,
                           struct data_value *scratch)
 {
@@ -171,8 +165,8 @@ static int fill_block_row(struct fill *f, const struct store_event_block *b, uin
             if (field == STORE_FIELD_CHILDREN)
                 continue;
             struct data_value *values = column_of(f, scan__block_field(b, field), field);
-            if (!values || !copy_value(f, v, &values[at]))
-                return no_memory(f);
+            if (!values || !scan__fill_value(f, v, &values[at]))
+                return scan__fill_no_memory(f);
         }
         return 0;
     }
@@ -189,8 +183,8 @@ static int fill_block_row(struct fill *f, const struct store_event_block *b, uin
             v = scratch[fields[i].columns[k]];
         if (!v.kind && label.ptr)
             v = data_value_string(label);
-        if (!copy_value(f, v, to))
-            return no_memory(f);
+        if (!scan__fill_value(f, v, to))
+            return scan__fill_no_memory(f);
     }
     it = store_event_block_row_fields(b, row);
     while (store_event_block_next_field(&it, &field, &v))
@@ -198,7 +192,7 @@ static int fill_block_row(struct fill *f, const struct store_event_block *b, uin
     return 0;
 }
 
-static int fill_blocks(struct fill *f, const struct share *s)
+static int fill_blocks(struct scan__filling *f, const struct scan__share *s)
 {
     struct scan__field *fields = mem_alloc(f->c->req.field_count * sizeof(*fields));
     struct data_value *scratch = NULL;
@@ -223,70 +217,15 @@ static int fill_blocks(struct fill *f, const struct share *s)
     return err;
 }
 
-/* --- children --- */
-
-static int packed_children(struct fill *f, const struct scan__pick *pick, struct data_value *out)
-{
-    struct scan__open *o = pick->open;
-    const struct scan__hit *hit = &o->hits[pick->hit];
-    *out = (struct data_value){0};
-    if (!o->group.part) {
-        struct scan__head_row at = o->head_rows[hit->row];
-        struct store_event_block_fields it =
-            store_event_block_row_fields(f->c->view.blocks.items[at.block], at.row);
-        uint32_t field;
-        struct data_value v;
-        while (store_event_block_next_field(&it, &field, &v)) {
-            if (field == STORE_FIELD_CHILDREN)
-                *out = v;
-        }
-        return 0;
-    }
-    size_t column = store_group_find(&o->group, STORE_FIELD_CHILDREN);
-    if (column == SIZE_MAX)
-        return 0;
-    int err = scan__load(f->c, o, column, f->diag);
-    return err ? err : store_column_get(&o->columns[column], hit->row, f->out->arena, out);
-}
-
-static int fill_children(struct fill *f)
-{
-    struct store_event_children *all = arena_calloc(f->out->arena, f->count, sizeof(*all));
-    if (!all)
-        return no_memory(f);
-    for (size_t i = 0; i < f->count; i++) {
-        struct data_value packed, copy;
-        int err = packed_children(f, &f->picks[i], &packed);
-        if (err)
-            return err == ERR_NOMEM ? no_memory(f) : err;
-        if (packed.kind != DATA_VALUE_BYTES)
-            continue;
-        struct data_event_child *items;
-        struct data_event_attr *attrs;
-        struct slice *names;
-        size_t names_count;
-        if (!copy_value(f, packed, &copy))
-            return no_memory(f);
-        if (!store_children_decode(copy.text, f->out->ts[i], f->out->arena, &items, &all[i].count,
-                                   &attrs, &names, &names_count))
-            return ERR_CORRUPT;
-        all[i].items = items;
-        all[i].attrs = attrs;
-        all[i].names = names;
-    }
-    f->out->children = all;
-    return 0;
-}
-
 /* --- all together --- */
 
-static int fill_values(struct fill *f)
+static int fill_values(struct scan__filling *f)
 {
     int err = 0;
     for (size_t i = 0, end; i < f->count && !err; i = end) {
         for (end = i; end < f->count && f->picks[end].open == f->picks[i].open; end++) {
         }
-        struct share s = {f->picks[i].open, i, end};
+        struct scan__share s = {f->picks[i].open, i, end};
         err = s.open->group.part ? fill_group(f, &s) : fill_blocks(f, &s);
     }
     return err;
@@ -295,7 +234,7 @@ static int fill_values(struct fill *f)
 int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
                struct store_event_chunk *out, struct diag *diag)
 {
-    struct fill f = {.c = c, .out = out, .picks = picks, .count = count, .diag = diag};
+    struct scan__filling f = {.c = c, .out = out, .picks = picks, .count = count, .diag = diag};
     struct budget *budget = c->req.select.limits.memory;
     if (out->arena && out->budget == budget) {
         arena_reset(out->arena);
@@ -307,7 +246,7 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
     int64_t *ts = arena_alloc(out->arena, count * sizeof(*ts));
     uint32_t *stream = arena_alloc(out->arena, count * sizeof(*stream));
     if (!ts || !stream)
-        return no_memory(&f);
+        return scan__fill_no_memory(&f);
     for (size_t i = 0; i < count; i++) {
         ts[i] = picks[i].open->hits[picks[i].hit].ts;
         stream[i] = picks[i].open->hits[picks[i].hit].stream;
@@ -326,12 +265,12 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
             k.scope = DATA_SCOPE_ATTRIBUTE;
         }
         vec_push(&f.columns, k);
-        err = k.values ? 0 : no_memory(&f);
+        err = k.values ? 0 : scan__fill_no_memory(&f);
     }
     if (!err && count)
         err = fill_values(&f);
     if (!err && c->req.children)
-        err = fill_children(&f);
+        err = scan__fill_children(&f);
     out->columns = arena_dup(out->arena, f.columns.items, f.columns.len * sizeof(*f.columns.items));
     out->column_count = f.columns.len;
     vec_free(&f.columns);
@@ -340,7 +279,7 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
     c->stats.rows_delivered += count;
     pthread_mutex_unlock(&c->lock);
     if (!err && !out->columns)
-        err = no_memory(&f);
+        err = scan__fill_no_memory(&f);
     if (err == ERR_CORRUPT)
         diag_set(diag, err, "a part is damaged where rows that were found lie");
     return err;

@@ -41,15 +41,31 @@ static struct data_value value_of(const struct job *j, const struct scan__field 
     return label.ptr ? data_value_string(label) : (struct data_value){0};
 }
 
+/* Of the row at hand. */
+static bool children_satisfy(struct job *j, const struct store_event_predicate *p)
+{
+    const struct data_value *packed = &j->values[STORE_FIELD_CHILDREN];
+    struct store_event_children all = {0};
+    arena_reset(j->o->texts);
+    if (packed->kind && scan__unpack_children(packed->text, 0, j->o->texts, &all))
+        return false;
+    return store_event_children_satisfy(p, &all, 0, &j->o->scratch);
+}
+
 static bool row_satisfies(struct job *j, struct data_labels labels)
 {
     const struct scan__field *f = j->fields;
     for (size_t i = 0; i < j->c->req.clause_count; i++) {
         const struct store_event_clause *clause = &j->c->req.clauses[i];
         bool any = false;
-        for (size_t k = 0; k < clause->count; k++, f++)
-            any = any ||
-                  store_event_satisfies(&clause->any[k], value_of(j, f, labels), &j->o->scratch);
+        for (size_t k = 0; k < clause->count; k++, f++) {
+            if (any)
+                continue;
+            any = store_event_is_of_children(clause->any[k].field)
+                      ? children_satisfy(j, &clause->any[k])
+                      : store_event_satisfies(&clause->any[k], value_of(j, f, labels),
+                                              &j->o->scratch);
+        }
         if (!any)
             return false;
     }

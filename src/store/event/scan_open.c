@@ -188,15 +188,45 @@ static bool is_intrinsic(const struct store_event_field *f, uint32_t *out)
     return f->scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC);
 }
 
-/* Adds what a row that satisfies the predicate must have; false when nothing is certain. */
-static bool probe_predicate(struct store_filter_probe *probe, const struct store_event_predicate *p,
-                            enum data_event_table table, bool *out_text_only)
+/* What filters know the field's values by; false when they do not. */
+static bool filter_name(const struct store_event_field *f, enum data_event_table table,
+                        uint64_t *out, enum data_value_kind *out_kind)
 {
     uint32_t id;
-    bool intrinsic = is_intrinsic(&p->field, &id);
+    *out_kind = DATA_VALUE_NULL;
+    if (store_event_is_of_children(*f)) {
+        if (f->intrinsic)
+            *out_kind = f->intrinsic == DATA_CHILD_TRACE_ID || f->intrinsic == DATA_CHILD_SPAN_ID
+                            ? DATA_VALUE_BYTES
+                            : DATA_VALUE_STRING;
+        *out = store_filter_field(f->intrinsic ? slice_cstr(store_child_field_name(f->intrinsic))
+                                               : f->name);
+        return true;
+    }
+    if (!is_intrinsic(f, &id)) {
+        *out = store_filter_field(f->name);
+        return true;
+    }
+    *out_kind = data_event_intrinsic_kind(id);
+    *out = store_filter_field(slice_cstr(data_event_intrinsic_name(id)));
+    return id != DATA_EVENT_PARENT_ID && !(id == DATA_EVENT_SPAN_ID && table == DATA_EVENT_SPANS);
+}
+
+/* Adds what a row that satisfies the predicate must have; false when nothing is certain. *out_late:
+ * it is only where a group has no values of other kinds. */
+static bool probe_predicate(struct store_filter_probe *probe, const struct store_event_predicate *p,
+                            enum data_event_table table, bool *out_late)
+{
+    uint32_t id;
+    uint64_t name;
+    enum data_value_kind kind;
     if (p->absent || p->mismatch || p->field.scopes & STORE_SCOPE_BIT(DATA_SCOPE_STREAM))
         return false;
-    if (intrinsic && id == DATA_EVENT_LINE) {
+    if (p->kinds) {
+        *out_late = true;
+        return true;
+    }
+    if (is_intrinsic(&p->field, &id) && id == DATA_EVENT_LINE) {
         bool is_text = p->value.kind == DATA_VALUE_STRING;
         if (is_text && (p->op == STORE_EVENT_CONTAINS || p->op == STORE_EVENT_EQ))
             store_filter_probe_contains(probe, p->value.text);
@@ -207,24 +237,19 @@ static bool probe_predicate(struct store_filter_probe *probe, const struct store
             return false;
         return !probe->useless;
     }
-    if (intrinsic &&
-        (id == DATA_EVENT_PARENT_ID || (id == DATA_EVENT_SPAN_ID && table == DATA_EVENT_SPANS)))
+    if (!filter_name(&p->field, table, &name, &kind))
         return false;
-    uint64_t name =
-        store_filter_field(intrinsic ? slice_cstr(data_event_intrinsic_name(id)) : p->field.name);
-    bool id_bytes = intrinsic && data_event_intrinsic_kind(id) == DATA_VALUE_BYTES;
-    bool text_kind = intrinsic && data_event_intrinsic_kind(id) == DATA_VALUE_STRING;
     if (p->op == STORE_EVENT_IN && p->set_count <= 1024) {
         for (size_t i = 0; i < p->set_count; i++)
             store_filter_probe_value(probe, name, p->set[i]);
-        *out_text_only |= !id_bytes && !text_kind;
+        *out_late |= kind != DATA_VALUE_BYTES && kind != DATA_VALUE_STRING;
         return true;
     }
     if (p->op != STORE_EVENT_EQ || !data_value_has_text(p->value.kind) ||
-        (id_bytes && p->value.kind != DATA_VALUE_BYTES))
+        (kind == DATA_VALUE_BYTES && p->value.kind != DATA_VALUE_BYTES))
         return false;
     store_filter_probe_value(probe, name, p->value.text);
-    *out_text_only |= p->as_text && !text_kind;
+    *out_late |= p->as_text && kind != DATA_VALUE_STRING;
     return true;
 }
 
@@ -233,12 +258,14 @@ static void make_probes(struct store_event_cursor *c)
     c->clauses = mem_calloc(c->req.clause_count, sizeof(*c->clauses));
     for (size_t i = 0; i < c->req.clause_count; i++) {
         struct scan__clause *k = &c->clauses[i];
-        bool text_only = false, ok = true;
+        bool late = false, ok = true;
         k->clause = &c->req.clauses[i];
-        for (size_t n = 0; n < k->clause->count && ok; n++)
-            ok = probe_predicate(&k->probe, &k->clause->any[n], c->e->table, &text_only);
-        k->use_probe = ok && !text_only;
-        k->text_probe = ok && text_only;
+        for (size_t n = 0; n < k->clause->count && ok; n++) {
+            ok = probe_predicate(&k->probe, &k->clause->any[n], c->e->table, &late);
+            k->of_tables |= store_event_is_of_children(k->clause->any[n].field);
+        }
+        k->use_probe = ok && !late;
+        k->late_probe = ok && late;
     }
 }
 
@@ -273,7 +300,7 @@ static int add_part_pieces(struct store_event_cursor *c, struct diag *diag)
         err = match_part(c, p, diag);
         c->stream_max += p->matched;
         for (size_t k = 0; p->matched && k < c->req.clause_count; k++) {
-            if (c->clauses[k].use_probe || c->clauses[k].text_probe)
+            if (c->clauses[k].use_probe || c->clauses[k].late_probe)
                 store_event_part_prefetch(p->part, &c->clauses[k].probe);
         }
         for (uint32_t g = 0; g < store_event_part_group_count(p->part) && !err; g++) {

@@ -42,10 +42,13 @@ void scan__close(struct store_event_cursor *c, struct scan__open *o)
 {
     if (!o)
         return;
-    for (size_t i = 0; o->columns && i < o->group.column_count; i++) {
+    for (size_t i = 0; o->columns && i < o->group.all_count; i++) {
         if (o->loaded[i])
             store_column_free(&o->columns[i]);
     }
+    for (size_t i = 0; o->owners && i < o->group.table_count; i++)
+        mem_free(o->owners[i]);
+    mem_free(o->owners);
     if (c->req.select.limits.memory)
         budget_give(c->req.select.limits.memory, (int64_t)o->charged);
     if (o->group.part)
@@ -305,6 +308,11 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
     if (err)
         return err;
     struct store_column *k = &j->o->columns[column];
+    if (p->kinds && !(p->kinds & j->o->group.columns[column].kinds)) {
+        for (size_t i = 0; i < j->count; i++)
+            flags[i] = p->absent && store_column_index(k, j->rows[i]) == UINT32_MAX;
+        return 0;
+    }
     if (k->form == STORE_COLUMN_DICT) {
         by_dict(j, p, k, flags);
         return 0;
@@ -377,9 +385,124 @@ static int in_general(struct job *j, const struct store_event_predicate *p,
     return err;
 }
 
+/* --- events and links: true for a row when it is for one of its own --- */
+
+/* Those of the table that belong to rows of the job: their numbers, and whose they are (index into
+ * the job's rows). */
+static size_t of_rows(const struct job *j, const uint32_t *owners, uint32_t count, uint32_t *out,
+                      uint32_t *out_at)
+{
+    size_t n = 0;
+    uint32_t i = 0;
+    for (uint32_t at = 0; at < j->count && i < count; at++) {
+        if (owners[i] < j->rows[at])
+            i += store_group_first_of(owners + i, count - i, j->rows[at]);
+        for (; i < count && owners[i] == j->rows[at]; i++) {
+            out[n] = i;
+            out_at[n++] = at;
+        }
+    }
+    return n;
+}
+
+/* Takes out of the job the children that have a value in the column. */
+static void drop_present(struct job *j, const struct store_column *k, uint32_t *at, bool *any)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < j->count; i++) {
+        if (store_column_index(k, j->rows[i]) != UINT32_MAX) {
+            any[at[i]] = true;
+            continue;
+        }
+        j->rows[kept] = j->rows[i];
+        at[kept++] = at[i];
+    }
+    j->count = kept;
+}
+
+/* any: rows that have a value; flags: of which one satisfies the predicate. */
+static int on_table(struct job *j, const struct store_event_predicate *p, size_t table, bool *any,
+                    bool *flags)
+{
+    const struct store_group_table *t = &j->o->group.tables[table];
+    struct store_event_predicate one = *p;
+    struct scan__field f;
+    const uint32_t *owners;
+    scan__resolve_child(&j->o->group, t, &p->field, &f);
+    if (!f.count)
+        return 0;
+    int err = scan__owners(j->c, j->o, table, &owners, j->diag);
+    if (err)
+        return err;
+    struct job sub = *j;
+    uint32_t *at = mem_alloc(t->rows * sizeof(*at));
+    bool *found = mem_alloc(t->rows);
+    sub.rows = mem_alloc(t->rows * sizeof(*sub.rows));
+    sub.streams = NULL;
+    sub.count = of_rows(j, owners, t->rows, sub.rows, at);
+    one.absent = false;
+    for (uint32_t k = 0; k < f.count && sub.count && !err; k++) {
+        if (p->op == STORE_EVENT_HAS) {
+            err = scan__load(j->c, j->o, f.columns[k], j->diag);
+            memset(found, 0, sub.count);
+        } else {
+            err = on_column(&sub, &one, f.columns[k], found);
+        }
+        for (size_t i = 0; i < sub.count && !err; i++)
+            flags[at[i]] |= found[i];
+        if (!err)
+            drop_present(&sub, &j->o->columns[f.columns[k]], at, any);
+    }
+    mem_free(sub.rows);
+    mem_free(at);
+    mem_free(found);
+    return err;
+}
+
+/* Parts of earlier versions: row by row. */
+static int on_packed(struct job *j, const struct store_event_predicate *p, bool *flags)
+{
+    int err = 0;
+    for (size_t i = 0; i < j->count && !err; i++) {
+        struct store_event_children all = {0};
+        struct data_value packed;
+        if (i % 256 == 0) {
+            arena_reset(j->o->texts);
+            err = scan__check(j->c, j->diag);
+        }
+        if (!err)
+            err = scan__packed_children(j->c, j->o, j->rows[i], j->o->texts, &packed, j->diag);
+        if (!err && packed.kind)
+            err = scan__unpack_children(packed.text, 0, j->o->texts, &all);
+        flags[i] = !err && store_event_children_satisfy(p, &all, 0, &j->o->scratch);
+    }
+    return err;
+}
+
+static int on_children(struct job *j, const struct store_event_predicate *p, bool *flags)
+{
+    if (store_group_find(&j->o->group, STORE_FIELD_CHILDREN) != SIZE_MAX)
+        return on_packed(j, p, flags);
+    bool *any = mem_calloc(j->count + 1, 1);
+    int err = 0;
+    memset(flags, 0, j->count);
+    for (size_t i = 0; i < j->o->group.table_count && !err; i++)
+        err = on_table(j, p, i, any, flags);
+    for (size_t i = 0; i < j->count && !err; i++) {
+        if (p->op == STORE_EVENT_HAS)
+            flags[i] = any[i] != p->absent;
+        else
+            flags[i] |= !any[i] && p->absent;
+    }
+    mem_free(any);
+    return err;
+}
+
 static int on_rows(struct job *j, const struct store_event_predicate *p, bool *flags)
 {
     struct scan__field f;
+    if (store_event_is_of_children(p->field))
+        return on_children(j, p, flags);
     scan__resolve(&p->field, j->o->group.column_count, scan__group_field, &j->o->group, &f);
     if (!f.stream && !f.count) {
         struct data_value none = {0};
@@ -428,23 +551,65 @@ static bool zone_may(const struct store_event_predicate *p, const struct store_c
     }
 }
 
+static bool kinds_may(const struct store_event_predicate *p, const struct store_column_info *info)
+{
+    return !p->kinds || p->kinds & info->kinds;
+}
+
+static bool tables_may(const struct store_group *g, const struct store_event_predicate *p)
+{
+    if (p->absent || store_group_find(g, STORE_FIELD_CHILDREN) != SIZE_MAX)
+        return true;
+    for (size_t i = 0; i < g->table_count; i++) {
+        struct scan__field f;
+        scan__resolve_child(g, &g->tables[i], &p->field, &f);
+        for (uint32_t k = 0; k < f.count; k++) {
+            const struct store_column_info *info = &g->columns[f.columns[k]];
+            if (kinds_may(p, info) && zone_may(p, info))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool predicate_may(const struct scan__open *o, const struct store_event_predicate *p)
 {
     struct scan__field f;
+    if (store_event_is_of_children(p->field))
+        return tables_may(&o->group, p);
     scan__resolve(&p->field, o->group.column_count, scan__group_field, &o->group, &f);
     if (f.stream || p->absent)
         return true;
     for (uint32_t k = 0; k < f.count; k++) {
-        if (zone_may(p, &o->group.columns[f.columns[k]]))
+        const struct store_column_info *info = &o->group.columns[f.columns[k]];
+        if (kinds_may(p, info) && zone_may(p, info))
             return true;
     }
     return p->op == STORE_EVENT_HAS ? p->absent : false;
 }
 
-static bool only_texts(const struct scan__open *o, const struct store_event_clause *clause)
+/* The part's filters have what the clause looks for. */
+static bool knows(const struct store_event_part *p, const struct scan__clause *clause)
+{
+    return !clause->of_tables || store_event_part_has_tables(p);
+}
+
+/* The group's values are such that the clause's probe says all: texts where numbers were looked for
+ * by their text, and nothing of the kinds that it knows nothing of. */
+static bool probe_holds(const struct scan__open *o, const struct store_event_clause *clause)
 {
     for (size_t i = 0; i < clause->count; i++) {
+        const struct store_event_predicate *p = &clause->any[i];
         struct scan__field f;
+        if (p->kinds) {
+            if (predicate_may(o, p))
+                return false;
+            continue;
+        }
+        if (!p->as_text && p->op != STORE_EVENT_IN)
+            continue;
+        if (store_event_is_of_children(p->field))
+            return false;
         scan__resolve(&clause->any[i].field, o->group.column_count, scan__group_field, &o->group,
                       &f);
         for (uint32_t k = 0; k < f.count; k++) {
@@ -465,7 +630,7 @@ static bool header_may(struct store_event_cursor *c, struct scan__open *o, bool 
         for (size_t n = 0; n < k->clause->count && !may; n++)
             may = predicate_may(o, &k->clause->any[n]);
         uint64_t *skipped = may ? &stats->skipped_by_token : &stats->skipped_by_zone;
-        if (may && k->text_probe && only_texts(o, k->clause))
+        if (may && k->late_probe && knows(o->group.part, k) && probe_holds(o, k->clause))
             may = store_event_part_may_have(o->group.part, &o->group.entry, &k->probe, out_damaged);
         if (!may) {
             pthread_mutex_lock(&c->lock);
@@ -514,6 +679,10 @@ static int cost_of(const struct scan__open *o, const struct store_event_clause *
     int cost = 0;
     for (size_t i = 0; i < clause->count; i++) {
         struct scan__field f;
+        if (store_event_is_of_children(clause->any[i].field)) {
+            cost = MAX(cost, 2);
+            continue;
+        }
         scan__resolve(&clause->any[i].field, o->group.column_count, scan__group_field, &o->group,
                       &f);
         for (uint32_t k = 0; k < f.count; k++) {
@@ -610,7 +779,7 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
         return 0;
     }
     for (size_t i = 0; i < c->req.clause_count; i++) {
-        if (c->clauses[i].use_probe &&
+        if (c->clauses[i].use_probe && knows(p->part, &c->clauses[i]) &&
             !store_event_part_may_have(p->part, &e, &c->clauses[i].probe, &damaged)) {
             pthread_mutex_lock(&c->lock);
             c->stats.skipped_by_token++;
@@ -626,8 +795,9 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
     if (!err)
         err = store_group_open(p->part, at->group, &o->group);
     if (!err) {
-        o->columns = mem_calloc(o->group.column_count, sizeof(*o->columns));
-        o->loaded = mem_calloc(o->group.column_count, sizeof(*o->loaded));
+        o->columns = mem_calloc(o->group.all_count, sizeof(*o->columns));
+        o->loaded = mem_calloc(o->group.all_count, sizeof(*o->loaded));
+        o->owners = mem_calloc(o->group.table_count, sizeof(*o->owners));
         if (header_may(c, o, &damaged))
             err = select_group(c, o, p, diag);
     }

@@ -27,7 +27,8 @@ struct scan__clause {
     const struct store_event_clause *clause;
     struct store_filter_probe probe;
     bool use_probe;  /* on every group */
-    bool text_probe; /* on groups whose columns of that name hold nothing but texts */
+    bool late_probe; /* on groups whose columns have nothing that it says nothing of */
+    bool of_tables;  /* it knows nothing of packed events and links */
 };
 
 struct store_event_cursor {
@@ -79,6 +80,7 @@ struct scan__open {
     struct store_group group;
     struct store_column *columns;
     bool *loaded;
+    uint32_t **owners; /* of each table, once asked for */
     struct scan__head_row *head_rows;
     struct scan__hit *hits; /* in the scan's order once sorted */
     size_t count, next;
@@ -121,6 +123,20 @@ void scan__resolve(const struct store_event_field *f, size_t count,
 struct data_event_field scan__group_field(const void *group, uint32_t i);
 struct data_event_field scan__block_field(const void *block, uint32_t i);
 
+/* scan_children.c: events and links */
+/* Columns of the table that may have the field, exact names before other spellings. */
+void scan__resolve_child(const struct store_group *g, const struct store_group_table *t,
+                         const struct store_event_field *f, struct scan__field *out);
+/* The owners of the table's. */
+int scan__owners(struct store_event_cursor *c, struct scan__open *o, size_t table,
+                 const uint32_t **out, struct diag *diag);
+/* Unpacked of the form that rows in memory and parts of earlier versions have. ERR_CORRUPT. */
+int scan__unpack_children(struct slice packed, int64_t ts_ns, struct arena *arena,
+                          struct store_event_children *out);
+/* The packed form; kind NULL when the row has none. */
+int scan__packed_children(struct store_event_cursor *c, struct scan__open *o, uint32_t hit_row,
+                          struct arena *arena, struct data_value *out, struct diag *diag);
+
 /* scan_chunk.c: rows into chunks */
 struct scan__pick {
     struct scan__open *open;
@@ -128,6 +144,29 @@ struct scan__pick {
 };
 int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
                struct store_event_chunk *out, struct diag *diag);
+/* A chunk being filled. */
+struct scan__filling {
+    struct store_event_cursor *c;
+    struct store_event_chunk *out;
+    const struct scan__pick *picks;
+    size_t count;
+    VEC(struct store_event_column) columns;
+    struct diag *diag;
+};
+/* Picks of one piece that lie side by side are filled together. */
+struct scan__share {
+    struct scan__open *open;
+    size_t begin, end; /* picks */
+};
+int scan__fill_no_memory(const struct scan__filling *f);
+/* A copy in the chunk. */
+bool scan__fill_value(struct scan__filling *f, struct data_value v, struct data_value *out);
+/* One column of a group into `values`, of these rows of it; with `only_missing` where there is
+ * nothing yet. */
+int scan__fill_rows(struct scan__filling *f, struct scan__open *o, size_t column,
+                    const uint32_t *rows, size_t count, struct data_value *values,
+                    bool only_missing);
+int scan__fill_children(struct scan__filling *f);
 /* Row i of the chunk becomes what was row at[i]; at most as many as there were. */
 int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count);
 
