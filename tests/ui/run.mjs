@@ -14,9 +14,11 @@ import { forms } from './forms.mjs';
 import { lists } from './lists.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
+import { panesSuite } from './panes.mjs';
 import { services } from './services.mjs';
 import { sendShop } from './telemetry.mjs';
 import { traces } from './traces.mjs';
+import { transforms } from './transforms.mjs';
 
 const bin = process.argv[2];
 const work = mkdtempSync(join(tmpdir(), 'pharos-ui-'));
@@ -168,7 +170,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, explore, logs, traces, services, alerts, forms, lists, panels, a11y };
+  const suites = { dashboards, transforms, explore, panes: panesSuite, logs, traces, services, alerts, forms, lists, panels, a11y };
   for (const [name, suite] of Object.entries(suites)) {
     if (!only(name)) continue;
     await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });

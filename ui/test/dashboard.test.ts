@@ -42,7 +42,7 @@ describe('import', () => {
     const raw = { __inputs: [{ name: 'DS_X', type: 'datasource', pluginId: 'prometheus' }], title: 'x', panels: [panel({ datasource: { uid: '${DS_X}' }, title: '${other}' })] };
     const r = importDashboard(JSON.stringify(raw));
     expect(r.form).toBe('shared export');
-    const out = fillInputs(r.raw, r.inputs) as { panels: Panel[]; __inputs?: unknown };
+    const out = fillInputs(r.raw, r.inputs).dashboard as { panels: Panel[]; __inputs?: unknown };
     expect(out.__inputs).toBeUndefined();
     expect(out.panels[0]!.datasource).toEqual({ uid: 'prometheus' });
     expect(out.panels[0]!.title).toBe('${other}');

@@ -22,6 +22,10 @@ export const library = {
   list: async (words = ''): Promise<LibraryElement[]> => (await call<{ result: { elements: LibraryElement[] } }>('GET', `library-elements?kind=1&perPage=500&searchString=${enc(words)}`)).result.elements,
   get: async (uid: string, signal?: AbortSignal): Promise<LibraryElement> => (await call<{ result: LibraryElement }>('GET', `library-elements/${enc(uid)}`, undefined, signal)).result,
   create: async (name: string, panel: Panel): Promise<LibraryElement> => (await call<{ result: LibraryElement }>('POST', 'library-elements', { name, kind: 1, model: modelOf(panel) })).result,
+  /** Puts one in under its uid, unless there is one already. */
+  keep: async (e: Pick<LibraryElement, 'uid' | 'name' | 'model'>): Promise<void> => {
+    if (!(await library.list(e.name)).some((x) => x.uid === e.uid)) await call('POST', 'library-elements', { uid: e.uid, name: e.name, kind: 1, model: e.model });
+  },
   change: async (uid: string, version: number, panel: Panel): Promise<LibraryElement> => (await call<{ result: LibraryElement }>('PATCH', `library-elements/${enc(uid)}`, { kind: 1, version, model: modelOf(panel) })).result,
   remove: (uid: string): Promise<unknown> => call('DELETE', `library-elements/${enc(uid)}`),
 };

@@ -1,8 +1,8 @@
 // Hooks that keep a component's data in step with the shared time range.
 
-import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { range, type ResolvedRange } from '../time/state';
+import { followRange, useTime } from '../time/scope';
+import type { ResolvedRange } from '../time/state';
 import { gridFor, MAX_POINTS, rateWindow, stepFor, type Grid } from '../time/step';
 import { expandMacros } from './expr';
 import { scrapeMs } from './interval';
@@ -22,10 +22,11 @@ export function useVisible(ref: { current: Element | null }): boolean {
   return visible;
 }
 
-/** The shared range as plain state; re-renders on every refresh. */
+/** The range of the page, or of the pane, as plain state; re-renders on every refresh. */
 export function useRange(): ResolvedRange {
-  const [r, set] = useState(range.peek());
-  useSignalEffect(() => set(range.value));
+  const time = useTime();
+  const [r, set] = useState(time.range.peek());
+  useEffect(() => followRange(time, set), [time]);
   return r;
 }
 

@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { formatTicks, type Unit } from '../format/units';
 import type { Grid } from '../time/step';
-import { zoomOut } from '../time/state';
+import { useTime, zoomOutIn } from '../time/scope';
 import { alpha, color, type ColorName } from './colors';
 import { cursorSync, followTheme, followTouch, lonely, timeAxis, tzDate, unitIncrs, valueAxis, zoomToSelection } from './plot';
 import { drawPoints, followPoints, pointAt, type ChartPoint } from './points';
@@ -84,6 +84,7 @@ function valueRange(p: ChartProps, lo: number | null, hi: number | null): [numbe
 export function Chart(props: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const time = useTime();
   const latest = useRef(props);
   const data = useRef<(number | null)[][]>([]);
   latest.current = props;
@@ -123,7 +124,7 @@ export function Chart(props: ChartProps) {
         drag: { x: true, y: false, setScale: false, dist: 4 },
         points: { show: !live().stack, size: 7, width: 2 },
         focus: { prox: -1 },
-        bind: { dblclick: () => () => (zoomOut(), null) },
+        bind: { dblclick: () => () => (zoomOutIn(time), null) },
         sync: cursorSync,
       },
       series: [
@@ -144,7 +145,7 @@ export function Chart(props: ChartProps) {
       ],
       bands: live().stack ? stackBands(live().series).map(([a, b]): uPlot.Band => ({ series: [a + 1, b + 1] })) : [],
       hooks: {
-        setSelect: [zoomToSelection],
+        setSelect: [(u) => zoomToSelection(u, time)],
         draw: [(u) => live().points?.length && drawPoints(u, live().points!)],
         setCursor: [
           (u) => {
@@ -183,7 +184,7 @@ export function Chart(props: ChartProps) {
       u.destroy();
       plot.current = null;
     };
-  }, [id]);
+  }, [id, time]);
 
   useEffect(() => {
     const u = plot.current;

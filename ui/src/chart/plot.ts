@@ -4,7 +4,8 @@
 import uPlot from 'uplot';
 import { theme } from '../shell/theme';
 import { dateInZone } from '../time/grammar';
-import { setAbsolute, zone } from '../time/state';
+import { setInstants, type TimeScope } from '../time/scope';
+import { zone } from '../time/state';
 import { frameColors } from './colors';
 import { timeTicks } from './timeaxis';
 
@@ -58,13 +59,13 @@ export const cursorSync: uPlot.Cursor.Sync = {
 };
 
 /** A drag over the drawing becomes the time range. */
-export function zoomToSelection(u: uPlot): void {
+export function zoomToSelection(u: uPlot, time: TimeScope): void {
   const { left, width } = u.select;
   if (width < 4) return;
   const a = u.posToVal(left, 'x') * 1000;
   const b = u.posToVal(left + width, 'x') * 1000;
   u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-  if (b - a >= 1000) setAbsolute(a, b);
+  if (b - a >= 1000) setInstants(time, a, b);
 }
 
 /** Points that have no neighbour: a line cannot show them, so they get a dot. */

@@ -16,6 +16,8 @@ export interface LogLine {
   line: string;
   labels: Record<string, string>;
   level: string;
+  /** The query it comes from, where there are several. */
+  ref?: string;
 }
 
 export interface LogListProps {
@@ -188,6 +190,7 @@ export function LogList(p: LogListProps) {
             <div key={`${l.ns}|${i}`} data-i={i} class={`log ${l.level}${open === l ? ' open' : ''}${fixed ? '' : ' free'}${p.focus === l.ns ? ' focus' : ''}`} style={{ transform: `translateY(${offsets.offset(i)}px)` }}>
               <div class="log-line" onClick={() => p.details && getSelection()?.isCollapsed !== false && setOpen(open === l ? null : l)}>
                 <i class="log-level" title={l.level} />
+                {l.ref && <span class="ref" title={`Query ${l.ref}`}>{l.ref}</span>}
                 {count > 0 && <span class="tag">{count + 1}×</span>}
                 {p.showTime && <time class="num">{formatInstant(l.timeMs, zone.value)}</time>}
                 {p.showLabels && (

@@ -6,7 +6,8 @@ import { timePickerOpen } from '../shell/overlays';
 import { Popover } from '../shell/popover';
 import { safeGet, safeSet } from '../shell/theme';
 import { describeRange, formatInstant, isRelative, isZone, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
-import { range, rawRange, setRange, setZone, shift, timeContext, timeRules, zone, zoomOut } from './state';
+import { pageTime, shiftIn, zoomOutIn, type TimeScope } from './scope';
+import { setZone, timeContext, timeRules, zone } from './state';
 
 const RECENT = 'pharos.ranges';
 
@@ -42,8 +43,8 @@ function ZoneInput() {
   );
 }
 
-function PickerBody({ onClose }: { onClose: () => void }) {
-  const raw = rawRange.value;
+function PickerBody({ time, onClose }: { time: TimeScope; onClose: () => void }) {
+  const raw = time.raw.value;
   const [from, setFrom] = useState(editable(raw.from));
   const [to, setTo] = useState(editable(raw.to));
   const [find, setFind] = useState('');
@@ -56,7 +57,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
     const next = { from: from.trim(), to: to.trim() };
     const kept = [next, ...recent().filter((r) => r.from !== next.from || r.to !== next.to)];
     safeSet(RECENT, JSON.stringify(kept.slice(0, 4)));
-    setRange(next);
+    time.set(next);
     onClose();
   };
   const quick = (timeRules.value.quickRanges ?? QUICK_RANGES).filter((q) => q.label.toLowerCase().includes(find.toLowerCase()));
@@ -87,7 +88,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
                 class="row-btn"
                 key={r.from + r.to}
                 onClick={() => {
-                  setRange(r);
+                  time.set(r);
                   onClose();
                 }}
               >
@@ -111,7 +112,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
           onInput={(e) => setFind(e.currentTarget.value)}
           onKeyDown={(e) => {
             if (e.key === 'Enter' && quick[0]) {
-              setRange({ from: quick[0].from, to: quick[0].to });
+              time.set({ from: quick[0].from, to: quick[0].to });
               onClose();
             }
           }}
@@ -125,7 +126,7 @@ function PickerBody({ onClose }: { onClose: () => void }) {
               key={q.label}
               aria-current={q.from === raw.from && q.to === raw.to ? 'true' : undefined}
               onClick={() => {
-                setRange({ from: q.from, to: q.to });
+                time.set({ from: q.from, to: q.to });
                 onClose();
               }}
             >
@@ -138,22 +139,27 @@ function PickerBody({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** The page's, which keys open as well. */
 export function TimePicker() {
   if (timeRules.value.hidden) return null;
-  return <Picker />;
+  return <Picker time={pageTime} open={timePickerOpen.value} show={(on) => (timePickerOpen.value = on)} />;
 }
 
-function Picker() {
-  const open = timePickerOpen.value;
-  const close = () => {
-    timePickerOpen.value = false;
-  };
-  const raw = rawRange.value;
-  const text = describeRange(raw, { nowMs: range.value.toMs, zone: zone.value });
+/** That of a pane. */
+export function RangePicker({ time, small }: { time: TimeScope; small?: boolean }) {
+  const [open, show] = useState(false);
+  return <Picker time={time} open={open} show={show} small={small} />;
+}
+
+function Picker({ time, open, show, small }: { time: TimeScope; open: boolean; show: (on: boolean) => void; small?: boolean }) {
+  const close = () => show(false);
+  const raw = time.raw.value;
+  const range = time.range.value;
+  const text = describeRange(raw, { nowMs: range.toMs, zone: zone.value });
   const moving = isRelative(raw.to);
   return (
-    <div class="tp group">
-      <button type="button" class="btn tp-step" onClick={() => shift(-0.5)} title="Move back (t ←)" aria-label="Move the time range back">
+    <div class={small ? 'tp group small' : 'tp group'}>
+      <button type="button" class="btn tp-step" onClick={() => shiftIn(time, -0.5)} title="Move back (t ←)" aria-label="Move the time range back">
         <Icon name="left" />
       </button>
       <div class="anchor">
@@ -162,8 +168,8 @@ function Picker() {
           class="btn tp-main"
           aria-haspopup="dialog"
           aria-expanded={open}
-          title={`${formatInstant(range.value.fromMs, zone.value)} to ${formatInstant(range.value.toMs, zone.value)}`}
-          onClick={() => (timePickerOpen.value = !open)}
+          title={`${formatInstant(range.fromMs, zone.value)} to ${formatInstant(range.toMs, zone.value)}`}
+          onClick={() => show(!open)}
         >
           <Icon name="clock" />
           <span class="tp-text">{text}</span>
@@ -171,21 +177,14 @@ function Picker() {
         </button>
         {open && (
           <Popover onClose={close} label="Time range" class="tp-pop">
-            <PickerBody onClose={close} />
+            <PickerBody time={time} onClose={close} />
           </Popover>
         )}
       </div>
-      <button
-        type="button"
-        class="btn tp-step"
-        disabled={moving}
-        onClick={() => shift(0.5)}
-        title="Move forward (t →)"
-        aria-label="Move the time range forward"
-      >
+      <button type="button" class="btn tp-step" disabled={moving} onClick={() => shiftIn(time, 0.5)} title="Move forward (t →)" aria-label="Move the time range forward">
         <Icon name="right" />
       </button>
-      <button type="button" class="btn tp-zoom" onClick={zoomOut} title="Zoom out (t z)" aria-label="Zoom the time range out">
+      <button type="button" class="btn tp-zoom" onClick={() => zoomOutIn(time)} title="Zoom out (t z)" aria-label="Zoom the time range out">
         <Icon name="zoomout" />
       </button>
     </div>

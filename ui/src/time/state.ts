@@ -87,6 +87,9 @@ function resolveNow(forced: boolean, tick: number): ResolvedRange {
 
 export const range = signal<ResolvedRange>(resolveNow(false, 0));
 
+/** Panes with a time of their own that moves on. */
+export const movingScopes = signal(0);
+
 /** How many queries are under way; the refresh button shows it. */
 export const pending = signal(0);
 
@@ -158,7 +161,7 @@ function schedule(): void {
   timer = window.setTimeout(() => {
     if (document.hidden) return;
     lastMs = Date.now();
-    if (isRelative(rawRange.peek().to) || isRelative(rawRange.peek().from)) refreshNow(false);
+    if (movingScopes.peek() > 0 || isRelative(rawRange.peek().to) || isRelative(rawRange.peek().from)) refreshNow(false);
     schedule();
   }, due);
 }

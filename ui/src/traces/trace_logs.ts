@@ -42,7 +42,7 @@ export function useTraceLogs(trace: Trace, traceId: string): TraceLogs {
     const re = services.map((s) => s.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')).join('|');
     const query = `{service_name=~${quote(re || '.+')}} | trace_id=${quote(traceId.padStart(32, '0'))}`;
     loki.queryRange(query, from, to, { limit: MOST, direction: 'forward' }, abort.signal).then(
-      (d) => set({ bySpan: bySpan(d.resultType === 'streams' ? logRows(d.result, false) : []), error: '' }),
+      (d) => set({ bySpan: bySpan(d.resultType === 'streams' ? logRows(d.result).reverse() : []), error: '' }),
       (e: Error) => !abort.signal.aborted && set({ bySpan: null, error: e.message }),
     );
     return () => abort.abort();

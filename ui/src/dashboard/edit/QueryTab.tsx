@@ -12,12 +12,14 @@ import type { Panel, Target } from '../model/types';
 import type { PanelState } from '../panels/usePanelData';
 import { sourceKind } from '../query/datasource';
 import { Select, TextInput } from './controls';
+import { ExpressionEdit } from './ExpressionEdit';
 
 const SOURCES: [string, string][] = [
   ['prometheus', 'Metrics (Prometheus)'],
   ['loki', 'Logs (Loki)'],
   ['tempo', 'Traces (Tempo)'],
   ['graphite', 'Metrics (Graphite)'],
+  ['expression', 'Expression'],
 ];
 const LANGS: Record<string, Language> = { prometheus: 'promql', loki: 'logql', tempo: 'traceql', graphite: 'graphite' };
 
@@ -25,9 +27,9 @@ function textOf(t: Target, kind: string): string {
   return String((kind === 'tempo' ? t.query : kind === 'graphite' ? t['target'] : (t.expr ?? t.query)) ?? '');
 }
 
-function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; panel: Panel; t: Target; state: PanelState | null; onChange: (t: Target) => void; onRemove: () => void; onCopy: () => void }) {
+function One({ s, panel, t, state, others, onChange, onRemove, onCopy }: { s: Session; panel: Panel; t: Target; state: PanelState | null; others: string[]; onChange: (t: Target) => void; onRemove: () => void; onCopy: () => void }) {
   const found = sourceKind(t.datasource ?? panel.datasource, (x) => s.vars.fill(x)) ?? sourceKind(panel.datasource, (x) => s.vars.fill(x)) ?? 'prometheus';
-  const kind = LANGS[found] ? found : 'prometheus';
+  const kind = LANGS[found] || found === 'expression' ? found : 'prometheus';
   const stored = textOf(t, kind);
   const [text, setText] = useState(stored);
   useEffect(() => setText(stored), [stored]);
@@ -37,7 +39,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
     if (now !== stored) onChange(kind === 'tempo' ? { ...t, query: now } : kind === 'graphite' ? { ...t, target: now, targetFull: undefined } : { ...t, expr: now });
     else refreshNow();
   };
-  const setSource = (k: string) => onChange({ ...t, datasource: { type: k, uid: k } });
+  const setSource = (k: string) => onChange(k === 'expression' ? { refId: t.refId, datasource: { type: '__expr__', uid: '__expr__' }, type: 'math', expression: '' } : { ...t, datasource: { type: k, uid: k } });
   const type = t.instant ? (t.range ? 'both' : 'instant') : 'range';
   return (
     <div class={t.hide ? 'pe-query off' : 'pe-query'} data-ref={t.refId} onFocusOut={(e) => !(e.currentTarget as HTMLElement).contains(e.relatedTarget as Node | null) && text !== stored && run(text)}>
@@ -45,7 +47,7 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
         <span class="ref">{t.refId}</span>
         <Select label={`Data of query ${t.refId}`} value={kind} choices={SOURCES} onChange={setSource} />
         <span class="grow" />
-        {ran && <span class="dim num">step {formatDuration(ran.stepMs)}, {(ran.seconds * 1000).toFixed(0)} ms</span>}
+        {ran && kind !== 'expression' && <span class="dim num">step {formatDuration(ran.stepMs)}, {(ran.seconds * 1000).toFixed(0)} ms</span>}
         <button type="button" class="icon-btn" title={t.hide ? 'Show' : 'Hide'} aria-label={`${t.hide ? 'Show' : 'Hide'} query ${t.refId}`} aria-pressed={t.hide === true} onClick={() => onChange({ ...t, hide: !t.hide })}>
           <Icon name={t.hide ? 'eyeoff' : 'eye'} />
         </button>
@@ -56,12 +58,16 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
           <Icon name="trash" />
         </button>
       </div>
+      {kind === 'expression' ? (
+        <ExpressionEdit t={t} others={others} onChange={onChange} />
+      ) : (
       <div class="pe-query-text">
         <QueryEditor text={text} label={`Query ${t.refId}`} lang={LANGS[kind]} variables={() => s.vars.states.peek().map((v) => v.model.name)} onChange={setText} onRun={run} onFocus={() => undefined} autofocus={stored === ''} mark={null} />
         <button type="button" class="btn primary" onClick={() => run(text)} title="Run (Shift+Enter)">
           Run
         </button>
       </div>
+      )}
       {error && (
         <p class="bad pe-error" role="alert">
           {error.message}
@@ -97,9 +103,9 @@ function One({ s, panel, t, state, onChange, onRemove, onCopy }: { s: Session; p
             />
           </label>
         )}
-        <label>
+        {kind !== 'expression' && <label>
           Min step <TextInput value={t.interval ?? ''} placeholder="auto" onChange={(v) => onChange({ ...t, interval: v })} />
-        </label>
+        </label>}
         {kind === 'prometheus' && (
           <label class="check">
             <input type="checkbox" checked={t['exemplar'] === true} onChange={(e) => onChange({ ...t, exemplar: e.currentTarget.checked })} /> Exemplars
@@ -139,7 +145,8 @@ export function QueryTab({ session: s, panel, state, onChange }: { session: Sess
   const set = (list: Target[]) => onChange({ ...panel, targets: list });
   const add = () => {
     const last = targets[targets.length - 1];
-    set([...targets, { refId: nextRefId(targets.map((t) => t.refId)), expr: '', datasource: last?.datasource ?? panel.datasource ?? { type: 'prometheus', uid: 'prometheus' }, range: true }]);
+    const source = last && sourceKind(last.datasource) === 'expression' ? undefined : last?.datasource;
+    set([...targets, { refId: nextRefId(targets.map((t) => t.refId)), expr: '', datasource: source ?? panel.datasource ?? { type: 'prometheus', uid: 'prometheus' }, range: true }]);
   };
   return (
     <div class="pe-tab">
@@ -150,6 +157,7 @@ export function QueryTab({ session: s, panel, state, onChange }: { session: Sess
           panel={panel}
           t={t}
           state={state}
+          others={targets.filter((x) => x !== t).map((x) => x.refId)}
           onChange={(n) => set(targets.map((x, k) => (k === i ? n : x)))}
           onRemove={() => set(targets.filter((_, k) => k !== i))}
           onCopy={() => set([...targets, { ...structuredClone(t), refId: nextRefId(targets.map((x) => x.refId)) }])}

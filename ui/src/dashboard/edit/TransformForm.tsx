@@ -200,7 +200,7 @@ function SeriesTable({ options: o, names, onChange }: Props) {
   );
 }
 
-const OWN: Record<string, (p: Props) => preact.JSX.Element> = { organize: Organize, groupBy: GroupBy, timeSeriesTable: SeriesTable };
+const OWN: Record<string, (p: Props) => preact.JSX.Element> = { organize: Organize, groupBy: GroupBy, groupToNestedTable: GroupBy, timeSeriesTable: SeriesTable };
 
 export function TransformForm(p: Props) {
   const [json, setJson] = useState(false);

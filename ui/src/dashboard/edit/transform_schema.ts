@@ -76,6 +76,7 @@ const test = (...ids: string[]) => (o: Loose) => ids.includes(String((o['config'
 export const TRANSFORM_FORMS: Record<string, FormRow[] | null> = {
   organize: null,
   groupBy: null,
+  groupToNestedTable: null,
   timeSeriesTable: null,
   merge: [],
   concatenate: [],
@@ -160,6 +161,22 @@ export const TRANSFORM_FORMS: Record<string, FormRow[] | null> = {
   rowsToFields: [{ path: 'mappings', label: 'Use', kind: 'list', fresh: { fieldName: '', handlerKey: 'field.name' }, rows: [field('fieldName', 'Column'), pick('handlerKey', 'As', CONFIG_KEYS, 'field.name')] }],
   partitionByValues: [{ path: 'fields', label: 'By', kind: 'fields' }, bool('keepFields', 'Keep those columns')],
   histogram: [num('bucketCount', 'Buckets', 30), num('bucketSize', 'Bucket size'), num('bucketOffset', 'Offset'), bool('combine', 'All columns together')],
+  regression: [
+    field('xFieldName', 'Across', { fallback: 'Time' }),
+    field('yFieldName', 'Of'),
+    pick('modelType', 'As', [['linear', 'A line'], ['polynomial', 'A polynomial']], 'linear'),
+    pick('degree', 'Degree', ['2', '3', '4', '5'].map((d) => [d, d]), '2', { when: (o) => o['modelType'] === 'polynomial' }),
+    num('predictionCount', 'Points', 100),
+  ],
+  smoothing: [num('resolution', 'Resolution', 100)],
+  heatmap: [
+    pick('xBuckets.mode', 'Columns by', [['size', 'Width'], ['count', 'Number']], 'size'),
+    text('xBuckets.value', 'Columns', { hint: 'auto' }),
+    pick('yBuckets.mode', 'Rows by', [['size', 'Height'], ['count', 'Number']], 'size'),
+    text('yBuckets.value', 'Rows', { hint: 'auto' }),
+    pick('yBuckets.scale.type', 'Rows lie', [['linear', 'Evenly'], ['log', 'By powers']], 'linear'),
+    pick('yBuckets.scale.log', 'Of', [['2', '2'], ['10', '10']], '10', { when: (o) => ((o['yBuckets'] as Loose | undefined)?.['scale'] as Loose | undefined)?.['type'] === 'log' }),
+  ],
   formatString: [
     field('stringField', 'Column'),
     pick('outputFormat', 'To', ['Upper Case', 'Lower Case', 'Sentence Case', 'Title Case', 'Pascal Case', 'Camel Case', 'Snake Case', 'Kebab Case', 'Trim', 'Substring'].map((f) => [f, f]), 'Upper Case'),

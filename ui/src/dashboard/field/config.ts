@@ -1,7 +1,7 @@
 // Gives every column of a result its configuration: the panel's defaults, then the overrides whose
 // matcher holds, in their order.
 
-import { displayName, type Field, type Frame } from '../frame/frame';
+import { displayName, isNested, NESTED, type Field, type Frame } from '../frame/frame';
 import type { FieldConfig, FieldConfigSource, Loose, Override } from '../model/types';
 import { reduce } from './reduce';
 import { toRegex } from './mappings';
@@ -115,7 +115,7 @@ export function applyFieldConfig(frames: Frame[], source: FieldConfigSource | un
       if (c.unit?.includes('$')) c.unit = fill(c.unit);
       if (c.min !== undefined && typeof c.min === 'string') c.min = c.min === '' ? undefined : Number(c.min);
       if (c.max !== undefined && typeof c.max === 'string') c.max = c.max === '' ? undefined : Number(c.max);
-      return { ...f, config: c };
+      return { ...f, config: c, values: f.name === NESTED ? f.values.map((v) => (isNested(v) ? applyFieldConfig(v, source, fill) : v)) : f.values };
     });
     return { ...frame, fields };
   });

@@ -18,8 +18,8 @@ export interface Frame {
   refId?: string;
   fields: Field[];
   length: number;
-  /** 'timeseries' frames are one series each; 'heatmap-rows' are buckets, lowest first. */
-  kind?: 'timeseries' | 'table' | 'heatmap-rows' | 'logs' | 'nodes' | 'edges' | 'trace';
+  /** 'timeseries' frames are one series each; 'heatmap-rows' are buckets, lowest first; 'heatmap-cells' a row a cell. */
+  kind?: 'timeseries' | 'table' | 'heatmap-rows' | 'heatmap-cells' | 'logs' | 'nodes' | 'edges' | 'trace';
   /** Distance of the points of a regular grid. */
   stepMs?: number;
 }
@@ -91,4 +91,11 @@ function fillName(template: string, f: Field, frame?: Frame): string {
       return f.config.displayNameFromDS ?? displayName({ ...f, config: { ...f.config, displayName: undefined } }, frame);
     },
   );
+}
+
+/** The column that holds a row's tables. */
+export const NESTED = '__nestedFrames';
+
+export function isNested(v: unknown): v is Frame[] {
+  return Array.isArray(v) && v.length > 0 && typeof v[0] === 'object' && v[0] !== null && 'fields' in v[0];
 }

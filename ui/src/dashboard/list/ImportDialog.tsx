@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ConflictError, dashboards, type Folder, type Json } from '../../api/dashboards';
+import { library } from '../../api/library';
 import { Icon } from '../../shell/icons';
 import { Dialog } from '../../shell/popover';
 import { basePath, go } from '../../shell/router';
@@ -44,7 +45,8 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
   };
   const save = async (overwrite: boolean) => {
     if (!got) return;
-    const raw = fillInputs(got.raw, got.inputs.map((i) => ({ ...i, value: values[i.name] ?? i.value }))) as Json;
+    const filled = fillInputs(got.raw, got.inputs.map((i) => ({ ...i, value: values[i.name] ?? i.value })));
+    const raw = filled.dashboard as Json;
     const v2 = got.form.endsWith('resource');
     if (!v2) {
       raw['title'] = title.trim();
@@ -52,6 +54,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
       delete raw['version'];
     } else if (title.trim() !== got.dashboard.title) raw['spec'] = { ...(raw['spec'] as Json), title: title.trim() };
     try {
+      for (const e of filled.elements) await library.keep(e);
       const r = await dashboards.save(raw, { folderUid: folder, message: 'Imported', overwrite });
       go(basePath + r.url.replace(/^\//, ''));
     } catch (e) {
@@ -112,6 +115,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
             <>
               <p class="note" data-import-summary>
                 {got.form}, {panels} {panels === 1 ? 'panel' : 'panels'}, {vars} {vars === 1 ? 'variable' : 'variables'}
+                {got.elements.length > 0 && `, ${got.elements.length} for the panel library`}
               </p>
               <label>
                 Title

@@ -5,8 +5,9 @@ import { allPanels } from '../model/ids';
 import { sourceKind } from '../query/datasource';
 import type { Dashboard, Loose } from '../model/types';
 import { isDrawn } from '../panels/known';
-import { isKnownTransformation } from '../transform/known';
+import { isKnownTransformation, PASSED_OVER } from '../transform/known';
 import { migrateClassic } from './classic';
+import { elementsOf } from './shared';
 import { isV1Resource, isV2, v2ToClassic } from './v2';
 
 export interface ImportInput {
@@ -24,9 +25,14 @@ export interface Imported {
   dashboard: Dashboard;
   form: 'classic' | 'shared export' | 'v1 resource' | 'v2 resource';
   inputs: ImportInput[];
+  /** Names of library panels that come along. */
+  elements: string[];
   /** One line a thing that will not be as it was. */
   warnings: string[];
 }
+
+/** Kinds of server-side expressions that are evaluated. */
+export const EXPRESSIONS = new Set(['math', 'reduce', 'resample', 'threshold', 'classic_conditions']);
 
 export class ImportError extends Error {}
 
@@ -75,11 +81,11 @@ function warningsOf(d: Dashboard): string[] {
   const say = (text: string) => counts.set(text, (counts.get(text) ?? 0) + 1);
   for (const p of allPanels(d.panels)) {
     if (!isDrawn(p.type)) say(`Panel type “${p.type}” is not drawn; its place and its JSON are kept.`);
-    for (const t of p.transformations ?? []) if (!isKnownTransformation(t.id)) say(`Transformation “${t.id}” is not applied.`);
+    for (const t of p.transformations ?? []) if (!isKnownTransformation(t.id)) say(`Transformation “${t.id}” is not applied: ${PASSED_OVER[t.id] ?? 'it is not known here.'}`);
     for (const t of p.targets ?? []) {
       const kind = sourceKind(t.datasource ?? p.datasource);
       if (kind === 'unknown') say(`Queries to ${typeof t.datasource === 'object' ? (t.datasource?.type ?? 'another source') : String(t.datasource)} have no door here.`);
-      if (kind === 'expression') say('Server-side expressions are not evaluated yet.');
+      if (kind === 'expression' && !EXPRESSIONS.has(String(t['type'] ?? 'math'))) say(`Expressions of the kind “${String(t['type'])}” are not evaluated.`);
     }
   }
   return [...counts].map(([text, n]) => (n > 1 ? `${text} (${n}×)` : text));
@@ -101,11 +107,11 @@ export function importDashboard(text: string): Imported {
       return { name: String(i['name']), label: String(i['label'] ?? i['name']), type, pluginId, value: type === 'constant' ? String(i['value'] ?? '') : pluginId || 'prometheus' };
     });
   const dashboard = toDashboard(raw);
-  return { raw, dashboard, form: v2 ? 'v2 resource' : v1 ? 'v1 resource' : declared.length ? 'shared export' : 'classic', inputs, warnings: warningsOf(dashboard) };
+  return { raw, dashboard, form: v2 ? 'v2 resource' : v1 ? 'v1 resource' : declared.length ? 'shared export' : 'classic', inputs, elements: elementsOf(raw).map((e) => e.name), warnings: warningsOf(dashboard) };
 }
 
-/** Fills `${NAME}` of the inputs in every text, and drops what only the file needed. */
-export function fillInputs(raw: Loose, inputs: ImportInput[]): Loose {
+/** Fills `${NAME}` of the inputs in every text, and drops what only the file needed; the library panels it brings are apart. */
+export function fillInputs(raw: Loose, inputs: ImportInput[]): { dashboard: Loose; elements: ReturnType<typeof elementsOf> } {
   const map = new Map(inputs.map((i) => [i.name, i.value]));
   const walk = (v: unknown): unknown => {
     if (typeof v === 'string') return v.includes('${') ? v.replace(/\$\{([A-Za-z_]\w*)\}/g, (all, n: string) => map.get(n) ?? all) : v;
@@ -114,8 +120,9 @@ export function fillInputs(raw: Loose, inputs: ImportInput[]): Loose {
     return v;
   };
   const out = walk(raw) as Loose;
+  const elements = elementsOf(out);
   delete out['__inputs'];
   delete out['__requires'];
   delete out['__elements'];
-  return out;
+  return { dashboard: out, elements };
 }

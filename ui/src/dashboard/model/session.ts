@@ -61,6 +61,8 @@ export class Session {
 
   /** Versions of the library panels in use, by their uid. */
   readonly libraryVersions = new Map<string, number>();
+  /** And what they are, as the library has them. */
+  readonly libraryElements = new Map<string, Pick<LibraryElement, 'uid' | 'name' | 'model'>>();
 
   /** Puts in what the dashboard only refers to. A panel whose element is gone stays a reference. */
   async loadLibrary(signal: AbortSignal): Promise<void> {
@@ -77,6 +79,7 @@ export class Session {
           const e = await library.get(uid, signal);
           this.libraryVersions.set(uid, e.version);
           found.set(uid, e);
+          this.libraryElements.set(uid, e);
         } catch {
           // The placeholder says what is missing.
         }

@@ -5,8 +5,7 @@ import { format } from '../../format/units';
 import { theme } from '../../shell/theme';
 import { HEAT_SCHEMES, mix, resolveColor } from '../field/color';
 import { displayName, timeField, type Frame } from '../frame/frame';
-import type { Loose } from '../model/types';
-import { niceWidth } from '../transform/histogram';
+import { cellsOf, countCells, stepOf, type Cells } from '../transform/heatmap';
 import type { PanelView } from './props';
 import { TimeCanvas } from './TimeCanvas';
 import { tint } from './timeseries/marks';
@@ -17,15 +16,10 @@ interface Rows {
   /** Lowest first. */
   values: (number | null)[][];
   labels: string[];
+  /** Upper ends of the rows, where they are numbers. */
+  ends: number[] | null;
   /** Labels stand at the upper edge of their row. */
   bounds: boolean;
-}
-
-function step(times: number[], known: number | undefined): number {
-  if (known) return known;
-  let s = Infinity;
-  for (let i = 1; i < times.length; i++) s = Math.min(s, times[i]! - times[i - 1]!);
-  return Number.isFinite(s) && s > 0 ? s : 60_000;
 }
 
 /** Buckets as the query gave them: columns of one table, or one series each. */
@@ -45,42 +39,13 @@ function given(frames: Frame[], unit: string, decimals: number | undefined): Row
       sorted = sorted.map((c, k) => ({ ...c, values: c.values.map((v, i) => (v === null ? null : Math.max(0, v - (k > 0 ? (sorted[k - 1]!.values[i] ?? 0) : 0)))) }));
     }
   }
-  return { times, stepMs: step(times, list[0]!.stepMs), values: sorted.map((c) => c.values), labels: sorted.map((c) => (numeric ? (bound(c.name) === Infinity ? '+Inf' : format(bound(c.name), unit, decimals)) : c.name)), bounds: numeric };
+  return { times, stepMs: stepOf(times, list[0]!.stepMs), values: sorted.map((c) => c.values), ends: numeric ? sorted.map((c) => bound(c.name)) : null, labels: sorted.map((c) => (numeric ? (bound(c.name) === Infinity ? '+Inf' : format(bound(c.name), unit, decimals)) : c.name)), bounds: numeric };
 }
 
-/** Buckets counted here from plain series. */
-function calculated(frames: Frame[], o: Loose, unit: string, decimals: number | undefined, width: number): Rows | null {
-  const list = frames.filter((f) => timeField(f) && f.name !== 'exemplar');
-  const points: [number, number][] = [];
-  for (const f of list) {
-    const t = timeField(f)!.values as number[];
-    for (const x of f.fields) if (x.type === 'number') x.values.forEach((v, i) => typeof v === 'number' && Number.isFinite(v) && points.push([t[i]!, v]));
-  }
-  if (points.length === 0) return null;
-  let [t0, t1, lo, hi] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (const [t, v] of points) {
-    t0 = Math.min(t0, t);
-    t1 = Math.max(t1, t);
-    lo = Math.min(lo, v);
-    hi = Math.max(hi, v);
-  }
-  const calc = (o['calculation'] ?? {}) as { xBuckets?: { mode?: string; value?: string }; yBuckets?: { mode?: string; value?: string } };
-  const base = step(timeField(list[0]!)!.values as number[], list[0]!.stepMs);
-  const most = Math.max(10, Math.floor(width / 14));
-  const stepMs = calc.xBuckets?.mode === 'count' && Number(calc.xBuckets.value) > 0 ? Math.max(base, (t1 - t0) / Number(calc.xBuckets.value)) : base * Math.max(1, Math.ceil((t1 - t0) / base / most));
-  const want = Number(calc.yBuckets?.value);
-  const h = calc.yBuckets?.mode === 'count' && want > 0 ? (hi - lo) / want || 1 : want > 0 ? want : niceWidth(hi - lo || Math.abs(hi) || 1, 14);
-  const first = Math.floor(lo / h) * h;
-  const n = Math.min(200, Math.floor((hi - first) / h) + 1);
-  const start = Math.floor(t0 / stepMs) * stepMs;
-  const cols = Math.min(5000, Math.floor((t1 - start) / stepMs) + 1);
-  const values = Array.from({ length: n }, () => new Array<number | null>(cols).fill(null));
-  for (const [t, v] of points) {
-    const r = Math.min(n - 1, Math.floor((v - first) / h));
-    const c = Math.min(cols - 1, Math.floor((t - start) / stepMs));
-    values[r]![c] = (values[r]![c] ?? 0) + 1;
-  }
-  return { times: Array.from({ length: cols }, (_, i) => start + i * stepMs), stepMs, values, labels: Array.from({ length: n }, (_, i) => format(first + (i + 1) * h, unit, decimals)), bounds: true };
+/** Cells that were counted here, or by a transformation. */
+function counted(c: Cells | null, unit: string, decimals: number | undefined): Rows | null {
+  if (!c) return null;
+  return { times: c.times, stepMs: c.stepMs, values: c.counts, ends: c.bounds.slice(1), labels: c.bounds.slice(1).map((b) => format(b, unit, decimals)), bounds: true };
 }
 
 const SEQUENTIAL = new Set(['Oranges', 'Blues', 'Greens', 'Reds', 'Greys', 'Purples']);
@@ -91,7 +56,14 @@ export default function Heatmap(p: PanelView) {
   const y = (o['yAxis'] ?? {}) as { unit?: string; decimals?: number; reverse?: boolean };
   const color = (o['color'] ?? {}) as { mode?: string; scheme?: string; fill?: string; steps?: number; exponent?: number; reverse?: boolean; min?: number; max?: number };
   const unit = y.unit ?? p.panel.fieldConfig?.defaults.unit ?? 'short';
-  const rows = useMemo(() => (o['calculate'] === true ? calculated(p.frames, o, unit, y.decimals, p.width) : given(p.frames, unit, y.decimals)), [p.frames, o, p.width]);
+  const cells = p.frames.find((f) => f.kind === 'heatmap-cells');
+  // Cells of a transformation begin at their time, as those counted here do; buckets of a query end at it.
+  const begins = cells !== undefined || o['calculate'] === true;
+  const rows = useMemo(() => {
+    if (cells) return counted(cellsOf(cells), unit, y.decimals);
+    if (o['calculate'] !== true) return given(p.frames, unit, y.decimals);
+    return counted(countCells(p.frames, (o['calculation'] ?? {}) as object, Math.max(10, Math.floor(p.width / 14))), unit, y.decimals);
+  }, [p.frames, o, p.width]);
   const paint = useMemo(() => {
     let lo = Infinity;
     let hi = -Infinity;
@@ -127,7 +99,7 @@ export default function Heatmap(p: PanelView) {
           if (v === null || v === undefined || v <= 0) continue;
           ctx.fillStyle = paint(v);
           // A sample stands for the step that ends with it.
-          const left = o['calculate'] === true ? x(rows.times[i]!) : x(rows.times[i]!) - w;
+          const left = begins ? x(rows.times[i]!) : x(rows.times[i]!) - w;
           ctx.fillRect(Math.round(left), Math.round(top), Math.max(1, Math.ceil(w) - gap), Math.max(1, Math.ceil(h) - gap));
         }
       }
@@ -138,18 +110,26 @@ export default function Heatmap(p: PanelView) {
   const n = rows.values.length;
   const every = Math.max(1, Math.ceil((n * 18) / Math.max(1, p.height - 30)));
   const labels = rows.labels.map((text, k) => ({ at: (y.reverse ? n - 1 - k : k) + (rows.bounds ? (y.reverse ? 0 : 1) : 0.5), text })).filter((_, k) => k === n - 1 || (k % every === 0 && n - 1 - k >= every));
-  const tip = (ms: number, row: number) => {
+  const cellAt = (ms: number, row: number) => {
     const r = y.reverse ? n - 1 - Math.floor(row) : Math.floor(row);
-    const shift = o['calculate'] === true ? 0 : rows.stepMs;
-    const i = Math.floor((ms + shift - rows.times[0]!) / rows.stepMs);
-    const v = rows.values[r]?.[i];
+    const i = Math.floor((ms + (begins ? 0 : rows.stepMs) - rows.times[0]!) / rows.stepMs);
+    return { r, i, v: rows.values[r]?.[i] };
+  };
+  const click = (ms: number, row: number) => {
+    const { r, i, v } = cellAt(ms, row);
+    if (!v || !rows.ends) return;
+    const fromMs = rows.times[i]! - (begins ? 0 : rows.stepMs);
+    p.onCell!({ fromMs, toMs: fromMs + rows.stepMs, low: r > 0 ? rows.ends[r - 1]! : -Infinity, high: rows.ends[r]! });
+  };
+  const tip = (ms: number, row: number) => {
+    const { r, v } = cellAt(ms, row);
     if (v === null || v === undefined) return [];
     const below = r > 0 ? rows.labels[r - 1]! : '';
     return [{ color: paint(v), label: rows.bounds ? `${below || '…'} – ${rows.labels[r]}` : rows.labels[r]!, text: format(v, 'short') }];
   };
   return (
     <div class="ts">
-      <TimeCanvas view={p} rows={n} labels={labels} draw={draw} tip={tip} label={`${p.panel.title ?? ''}: heat map of ${n} buckets over time`} />
+      <TimeCanvas view={p} rows={n} labels={labels} draw={draw} tip={tip} onClick={p.onCell && rows.ends ? click : undefined} label={`${p.panel.title ?? ''}: heat map of ${n} buckets over time`} />
     </div>
   );
 }

@@ -6,7 +6,8 @@ import uPlot from 'uplot';
 import { cursorSync, followTheme, followTouch, timeAxis, tzDate, valueAxis, zoomToSelection } from '../../chart/plot';
 import { Tooltip, type TipRow } from '../../chart/tooltip';
 import { formatInstant } from '../../time/grammar';
-import { zone, zoomOut } from '../../time/state';
+import { useTime, zoomOutIn } from '../../time/scope';
+import { zone } from '../../time/state';
 import { drawAnnotations } from './timeseries/marks';
 import type { PanelView } from './props';
 
@@ -19,12 +20,15 @@ export interface TimeCanvasProps {
   draw: (ctx: CanvasRenderingContext2D, x: (ms: number) => number, y: (row: number) => number, u: uPlot) => void;
   /** What stands at a place, for the tooltip. */
   tip: (ms: number, row: number) => TipRow[];
+  /** A click that was no drag. */
+  onClick?: (ms: number, row: number) => void;
   label: string;
 }
 
 export function TimeCanvas(p: TimeCanvasProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const time = useTime();
   const latest = useRef(p);
   latest.current = p;
   const shared = p.view.session.shared.value > 0;
@@ -54,12 +58,12 @@ export function TimeCanvas(p: TimeCanvasProps) {
         cursor: {
           drag: { x: true, y: false, setScale: false, dist: 4 },
           points: { show: false },
-          bind: { dblclick: () => () => (zoomOut(), null) },
+          bind: { dblclick: () => () => (zoomOutIn(time), null) },
           ...(shared ? { sync: cursorSync } : {}),
         },
         series: [{}, { paths: () => null, points: { show: false } }],
         hooks: {
-          setSelect: [zoomToSelection],
+          setSelect: [(c) => zoomToSelection(c, time)],
           draw: [
             (c) => {
               const { ctx, bbox } = c;
@@ -88,6 +92,12 @@ export function TimeCanvas(p: TimeCanvasProps) {
     );
     plot.current = u;
     tip.mount(u.over);
+    let downAt = 0;
+    u.over.addEventListener('mousedown', (e) => (downAt = e.clientX));
+    u.over.addEventListener('click', (e) => {
+      const r = u.over.getBoundingClientRect();
+      if (Math.abs(e.clientX - downAt) < 4) live().onClick?.(u.posToVal(e.clientX - r.left, 'x') * 1000, u.posToVal(e.clientY - r.top, 'y'));
+    });
     followTouch(u);
     const ro = new ResizeObserver(() => {
       const s = size();
@@ -102,10 +112,10 @@ export function TimeCanvas(p: TimeCanvasProps) {
       u.destroy();
       plot.current = null;
     };
-  }, [shared]);
+  }, [shared, time]);
   useEffect(() => {
     const d = p.view.data;
     plot.current?.setData([[d.fromMs / 1000, d.toMs / 1000], [0, 0]]);
   }, [p.view.frames, p.view.data, p.view.annotations, p.draw]);
-  return <div class="ts-plot" ref={box} role="img" aria-label={p.label} />;
+  return <div class={p.onClick ? 'ts-plot cells' : 'ts-plot'} ref={box} role="img" aria-label={p.label} />;
 }

@@ -8,6 +8,14 @@ import type { Panel } from '../model/types';
 import type { PanelData } from '../query/run';
 import type { AnnotationEvent } from '../query/annotations';
 
+/** A time and what values lie in it: above `low`, up to `high` (either may be infinite). */
+export interface HeatCell {
+  fromMs: number;
+  toMs: number;
+  low: number;
+  high: number;
+}
+
 export interface PanelView {
   panel: Panel;
   /** As queried. */
@@ -21,6 +29,8 @@ export interface PanelView {
   /** Fills variables in a text. */
   fill: (text: string) => string;
   annotations: AnnotationEvent[];
+  /** A cell of a heat map was clicked; absent where that leads nowhere. */
+  onCell?: (c: HeatCell) => void;
 }
 
 export type PanelComponent = ComponentType<PanelView>;

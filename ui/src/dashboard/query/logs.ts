@@ -38,9 +38,19 @@ export interface LogRow {
   labels: Record<string, string>;
   structured: Record<string, string>;
   level: string;
+  /** The query it comes from, where several are shown as one. */
+  ref?: string;
 }
 
-export function logRows(streams: LokiStream[], newestFirst = true): LogRow[] {
+/** Nanoseconds have more digits than numbers hold exactly. */
+const order = (a: LogRow, b: LogRow): number => a.ns.length - b.ns.length || (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0);
+
+/** Sorted in place. */
+export function newestFirst(rows: LogRow[]): LogRow[] {
+  return rows.sort((a, b) => order(b, a));
+}
+
+export function logRows(streams: LokiStream[]): LogRow[] {
   const rows: LogRow[] = [];
   for (const s of streams) {
     for (const [ns, line, more] of s.values) {
@@ -48,9 +58,7 @@ export function logRows(streams: LokiStream[], newestFirst = true): LogRow[] {
       rows.push({ timeMs: Number(ns.slice(0, -6)), ns, line, labels: s.stream, structured: extra, level: lineLevel({ ...s.stream, ...extra }, line) });
     }
   }
-  const dir = newestFirst ? -1 : 1;
-  rows.sort((a, b) => (a.ns.length - b.ns.length || (a.ns < b.ns ? -1 : a.ns > b.ns ? 1 : 0)) * dir);
-  return rows;
+  return newestFirst(rows);
 }
 
 export function lokiFrames(d: LokiData, refId: string, legend: string | undefined, expr: string, stepMs: number, asTable: boolean): Frame[] {

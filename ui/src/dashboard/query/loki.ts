@@ -19,10 +19,12 @@ export interface LokiVectorItem {
   value: [number, string];
 }
 
-export type LokiData =
+/** `warnings` say what the answer lacks. */
+export type LokiData = { warnings?: string[] } & (
   | { resultType: 'streams'; result: LokiStream[] }
   | { resultType: 'matrix'; result: LokiMatrixItem[] }
-  | { resultType: 'vector'; result: LokiVectorItem[] };
+  | { resultType: 'vector'; result: LokiVectorItem[] }
+);
 
 async function ask<T>(path: string, params: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<T> {
   const q = new URLSearchParams();
@@ -30,8 +32,9 @@ async function ask<T>(path: string, params: Record<string, string | number | und
   pending.value++;
   try {
     // Stream labels, structured metadata and parsed fields are told apart in answers.
-    const r = await getJson<{ status: string; data: T }>(`loki/loki/api/v1/${path}?${q}`, { signal, headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' } });
-    return r.data;
+    const r = await getJson<{ status: string; data: T; warnings?: string[] }>(`loki/loki/api/v1/${path}?${q}`, { signal, headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' } });
+    // Lists of names have no place for them.
+    return r.warnings?.length && typeof r.data === 'object' && r.data !== null && !Array.isArray(r.data) ? { ...r.data, warnings: r.warnings } : r.data;
   } finally {
     pending.value--;
   }
@@ -65,7 +68,7 @@ export interface DetectedField {
 
 /** Fields that a sample of the lines has: structured metadata, and what JSON and logfmt lines hold. */
 export async function lokiDetectedFields(query: string, fromMs: number, toMs: number, signal?: AbortSignal): Promise<DetectedField[]> {
-  const q = new URLSearchParams({ query, start: ns(fromMs), end: ns(toMs), limit: '500' });
+  const q = new URLSearchParams({ query, start: ns(fromMs), end: ns(toMs), limit: '500', line_limit: '5000' });
   return (await getJson<{ fields?: DetectedField[] | null }>(`loki/loki/api/v1/detected_fields?${q}`, { signal })).fields ?? [];
 }
 

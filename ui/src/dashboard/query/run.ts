@@ -12,6 +12,7 @@ import { builtin } from '../variables/builtin';
 import { interpolate, queryFormat, type DefaultFormat, type Lookup } from '../variables/interpolate';
 import { intervalMs, parseInterval, queryStepMs, rateIntervalMs } from '../variables/interval';
 import { sourceKind, type SourceKind } from './datasource';
+import { expressionRefs, inOrder, runExpression } from './expression';
 import { exemplarFrame, gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
 import { loki } from './loki';
 import { graphiteFrames } from './graphite';
@@ -183,7 +184,7 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
     const d = instant
       ? await loki.query(expr, c.toMs, limit, c.signal)
       : await loki.queryRange(expr, c.fromMs, c.toMs, { stepMs, limit, direction: typeof t['direction'] === 'string' ? t['direction'] : undefined }, c.signal);
-    return { frames: lokiFrames(d, t.refId, legend, expr, stepMs, t.format === 'table'), warnings: [], query: expr, stepMs, kind: 'loki' };
+    return { frames: lokiFrames(d, t.refId, legend, expr, stepMs, t.format === 'table'), warnings: d.warnings ?? [], query: expr, stepMs, kind: 'loki' };
   } catch (e) {
     throw Object.assign(e as Error, { query: expr });
   }
@@ -191,7 +192,6 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
 
 const SAY: Partial<Record<SourceKind, string>> = {
   grafana: 'This query asks Grafana itself; there is nothing to ask here.',
-  expression: 'Server-side expressions are not evaluated yet.',
 };
 
 async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetAnswer> {
@@ -220,11 +220,33 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
   throw new Error(SAY[kind] ?? `Pharos has no door for ${type ?? 'this data source'}; the query is kept as it is.`);
 }
 
+interface Owned {
+  t: Target;
+  owner: Panel;
+  /** It is asked for an expression alone, and not shown. */
+  hidden: boolean;
+}
+
+const isExpression = (t: Target, p: Panel): boolean => sourceKind(t.datasource ?? p.datasource) === 'expression';
+
+/** Queries that shown expressions are made of, hidden or not. */
+function neededBy(list: Target[], p: Panel): Set<string> {
+  const expressions = list.filter((t) => isExpression(t, p));
+  const wanted = new Set(expressions.filter((t) => !t.hide).map((t) => t.refId));
+  for (let before = -1; before !== wanted.size; ) {
+    before = wanted.size;
+    for (const t of expressions) if (wanted.has(t.refId)) for (const r of expressionRefs(t)) wanted.add(r);
+  }
+  return wanted;
+}
+
 /** The targets a panel runs: its own, or another panel's that it reuses. */
-function targetsOf(p: Panel, c: RunContext, depth = 0): { t: Target; owner: Panel }[] {
-  const out: { t: Target; owner: Panel }[] = [];
-  for (const t of p.targets ?? []) {
-    if (t.hide) continue;
+function targetsOf(p: Panel, c: RunContext, depth = 0): Owned[] {
+  const out: Owned[] = [];
+  const list = p.targets ?? [];
+  const needed = neededBy(list, p);
+  for (const t of list) {
+    if (t.hide && !needed.has(t.refId)) continue;
     const kind = sourceKind(t.datasource ?? p.datasource);
     const id = t['panelId'];
     if (kind === 'dashboard' || (sourceKind(p.datasource) === 'dashboard' && typeof id === 'number')) {
@@ -232,10 +254,35 @@ function targetsOf(p: Panel, c: RunContext, depth = 0): { t: Target; owner: Pane
       if (other && depth < 4) out.push(...targetsOf(other, c, depth + 1));
       continue;
     }
-    out.push({ t, owner: p });
+    out.push({ t, owner: p, hidden: t.hide === true });
   }
   return out;
 }
+
+/** Evaluates the expressions among the targets over what the others gave, and adds what they give to the data. */
+function runExpressions(list: Owned[], frames: Map<string, Frame[]>, instant: Set<string>, fill: (t: string) => string, data: PanelData): void {
+  const { order, circle } = inOrder(list.map((x) => x.t));
+  const fail = (t: Target, message: string) => data.errors.push({ refId: t.refId, message, query: String(t['expression'] ?? '') });
+  for (const t of circle) fail(t, `${t.refId} is made of itself, by way of ${expressionRefs(t).join(', ')}.`);
+  for (const t of order) {
+    const broken = expressionRefs(t).find((r) => data.errors.some((e) => e.refId === r));
+    if (broken) {
+      fail(t, `It needs ${broken}, which failed.`);
+      continue;
+    }
+    try {
+      const text = typeof t['expression'] === 'string' ? fill(t['expression']) : undefined;
+      const made = runExpression(text === undefined ? t : { ...t, expression: text }, { frames, instant, fromMs: data.fromMs, toMs: data.toMs });
+      frames.set(t.refId, made);
+      if (!list.find((x) => x.t === t)!.hidden) data.frames.push(...made);
+      data.ran.push({ refId: t.refId, query: text ?? String(t['type'] ?? ''), stepMs: made[0]?.stepMs ?? 0, kind: 'expression', seconds: 0 });
+    } catch (e) {
+      fail(t, (e as Error).message);
+    }
+  }
+}
+
+const isInstant = (t: Target): boolean => (t.instant === true && t.range !== true) || t['queryType'] === 'instant';
 
 /** Runs all targets of a panel at once. One that fails does not keep the others from being shown. */
 export async function runPanel(p: Panel, context: RunContext, signal: AbortSignal): Promise<PanelData> {
@@ -245,7 +292,9 @@ export async function runPanel(p: Panel, context: RunContext, signal: AbortSigna
   const spanMs = c.toMs - c.fromMs;
   const panelMinMs = parseInterval(p.interval ? fill(p.interval) : undefined);
   const interval = intervalMs(spanMs, p.maxDataPoints || c.maxDataPoints, panelMinMs ?? 0);
-  const targets = targetsOf(p, c);
+  const all = targetsOf(p, c);
+  const expressions = all.filter((x) => isExpression(x.t, x.owner));
+  const targets = all.filter((x) => !expressions.includes(x));
   const tc: TargetContext = { ...c, spanMs, many: targets.length > 1, panelMinMs, intervalMs: interval, signal };
   const data: PanelData = { frames: [], errors: [], warnings: [], fromMs: c.fromMs, toMs: c.toMs, intervalMs: interval, ran: [] };
   const began = performance.now();
@@ -255,10 +304,14 @@ export async function runPanel(p: Panel, context: RunContext, signal: AbortSigna
       return { ...a, seconds: (performance.now() - began) / 1000 };
     }),
   );
+  const frames = new Map<string, Frame[]>();
+  const instant = new Set<string>();
   done.forEach((d, i) => {
-    const t = targets[i]!.t;
+    const { t, hidden } = targets[i]!;
+    if (isInstant(t)) instant.add(t.refId);
     if (d.status === 'fulfilled') {
-      data.frames.push(...d.value.frames);
+      frames.set(t.refId, d.value.frames);
+      if (!hidden) data.frames.push(...d.value.frames);
       data.warnings.push(...d.value.warnings);
       if (d.value.query) data.ran.push({ refId: t.refId, query: d.value.query, stepMs: d.value.stepMs, kind: d.value.kind, seconds: d.value.seconds });
     } else {
@@ -267,5 +320,7 @@ export async function runPanel(p: Panel, context: RunContext, signal: AbortSigna
       data.errors.push({ refId: t.refId, message: e.message, query: e.query ?? t.expr ?? String(t.query ?? '') });
     }
   });
+  // References are `$A` like variables; those that no variable has stay.
+  if (expressions.length) runExpressions(expressions, frames, instant, (t) => interpolate(t, withBuiltins(c, interval, interval)), data);
   return data;
 }

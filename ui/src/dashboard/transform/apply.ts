@@ -9,9 +9,12 @@ import { dateFormat } from '../variables/formats';
 import { calculateField } from './calculate';
 import * as columns from './columns';
 import { bucketize } from './histogram';
-import { ALIASES } from './known';
+import { heatmap } from './heatmap';
+import { ALIASES, PASSED_OVER } from './known';
+import { groupToNestedTable } from './nested';
 import * as rows from './rows';
 import * as series from './series';
+import { regression, smoothing } from './trend';
 
 type Step = (frames: Frame[], o: Loose) => Frame[];
 
@@ -62,6 +65,10 @@ const STEPS: Record<string, Step> = {
   joinByLabels: series.joinByLabels,
   calculateField,
   histogram,
+  heatmap,
+  regression,
+  smoothing,
+  groupToNestedTable,
   noop: (f) => f,
 };
 
@@ -73,7 +80,7 @@ export function applyTransformations(frames: Frame[], list: Transformation[] | u
     if (t.disabled) continue;
     const step = STEPS[ALIASES[t.id] ?? t.id];
     if (!step) {
-      problems.push(`Transformation “${t.id}” is not known and was passed over.`);
+      problems.push(`Transformation “${t.id}” was passed over: ${PASSED_OVER[t.id] ?? 'it is not known here.'}`);
       continue;
     }
     try {

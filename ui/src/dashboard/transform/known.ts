@@ -23,6 +23,10 @@ export const TRANSFORMATIONS: [id: string, name: string, help: string][] = [
   ['transpose', 'Transpose', 'Rows to columns.'],
   ['rowsToFields', 'Rows to columns', 'Each row a column of its own.'],
   ['partitionByValues', 'Partition', 'A table for each distinct value.'],
+  ['groupToNestedTable', 'Group to nested table', 'As group by, with the rows of each group to unfold below it.'],
+  ['heatmap', 'Heat map', 'Count values in cells of time and value.'],
+  ['regression', 'Trend line', 'A line or polynomial through a column.'],
+  ['smoothing', 'Smoothing', 'A smoother line beside each, on which what stands out still does.'],
   ['histogram', 'Histogram', 'Count values in buckets.'],
   ['formatString', 'Format text', 'Upper, lower and other cases.'],
   ['formatTime', 'Format time', 'Times as text.'],
@@ -31,6 +35,13 @@ export const TRANSFORMATIONS: [id: string, name: string, help: string][] = [
 
 /** Older ids of the same thing. */
 export const ALIASES: Record<string, string> = { seriesToColumns: 'joinByField', filterFields: 'filterFieldsByName', append: 'concatenate', noop: 'noop' };
+
+/** Those that have no meaning here, and why. */
+export const PASSED_OVER: Record<string, string> = {
+  fieldLookup: 'it adds places for maps, which are not drawn here.',
+  spatial: 'it is for maps, which are not drawn here.',
+  convertFrameType: 'frames have no such type here; queries of exemplars and annotations give them as they are.',
+};
 
 export function isKnownTransformation(id: string): boolean {
   return id in ALIASES || TRANSFORMATIONS.some(([k]) => k === id);

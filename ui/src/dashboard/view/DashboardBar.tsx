@@ -29,6 +29,13 @@ async function paste(s: Session): Promise<void> {
   }
 }
 
+/** With inputs for its data sources and its library panels inside. */
+async function exportShared(s: Session): Promise<void> {
+  const [{ toShared }, { toStore }] = await Promise.all([import('../migrate/shared'), import('../edit/SaveDialog')]);
+  const d = toStore(s, { variables: false, time: false });
+  download(`${d.title}.json`, JSON.stringify(toShared(d, s.libraryElements), null, 2), 'application/json');
+}
+
 export function DashboardBar({ session: s, onReload, viewing }: { session: Session; onReload: () => void; viewing: boolean }) {
   const [menu, setMenu] = useState(false);
   const [add, setAdd] = useState(false);
@@ -206,6 +213,7 @@ export function DashboardBar({ session: s, onReload, viewing }: { session: Sessi
             {item('JSON and settings', () => setParams({ editview: 'json' }, true), 'd s')}
             {meta && item('Versions', () => setParams({ editview: 'versions' }, true))}
             {item('Download JSON', () => download(`${model.title}.json`, JSON.stringify(s.dirty.value ? model : s.raw, null, 2), 'application/json'))}
+            {!s.publicToken && item('Download for another server', () => void exportShared(s))}
             {meta?.canSave && item('Delete', remove)}
           </Popover>
         )}

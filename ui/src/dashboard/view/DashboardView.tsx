@@ -2,7 +2,8 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { useSignalEffect } from '@preact/signals';
-import { useRange } from '../../api/live';
+import { followRange, pageTime } from '../../time/scope';
+import type { ResolvedRange } from '../../time/state';
 import { current, setParams } from '../../shell/router';
 import { intervalMs } from '../variables/interval';
 import { scrapeMs } from '../../api/interval';
@@ -24,7 +25,6 @@ const SettingsDialog = lazyPart(() => import('../edit/Settings'));
 
 /** The events to mark in all panels, loaded with every refresh. */
 function useAnnotations(s: Session): AnnotationEvent[] {
-  const r = useRange();
   const vars = useVars(s);
   const [events, set] = useState<AnnotationEvent[]>([]);
   const list = s.model.value.annotations?.list ?? [];
@@ -32,24 +32,34 @@ function useAnnotations(s: Session): AnnotationEvent[] {
   useEffect(() => {
     if (!vars.ready) return;
     if (!list.some((a) => a.enable !== false)) return set((e) => (e.length ? [] : e));
-    const abort = new AbortController();
-    const stepMs = intervalMs(r.toMs - r.fromMs, 300, scrapeMs.peek());
-    void annotationEvents(
-      list,
-      {
-        fromMs: r.fromMs,
-        toMs: r.toMs,
-        uid: String(s.model.peek().uid ?? ''),
-        stepMs,
-        fill: (t) => s.vars.fill(t, { __interval: { value: `${stepMs / 1000}s`, verbatim: true } }, queryFormat as DefaultFormat),
-        filter: (t) => s.vars.fill(t),
-      },
-      abort.signal,
-    ).then(({ events: e }) => {
-      if (!abort.signal.aborted) set((old) => (old.length === 0 && e.length === 0 ? old : e));
-    });
-    return () => abort.abort();
-  }, [r.tick, vars.ready, vars.version, key]);
+    let abort = new AbortController();
+    const load = (r: ResolvedRange) => {
+      abort.abort();
+      abort = new AbortController();
+      const { signal } = abort;
+      const stepMs = intervalMs(r.toMs - r.fromMs, 300, scrapeMs.peek());
+      void annotationEvents(
+        list,
+        {
+          fromMs: r.fromMs,
+          toMs: r.toMs,
+          uid: String(s.model.peek().uid ?? ''),
+          stepMs,
+          fill: (t) => s.vars.fill(t, { __interval: { value: `${stepMs / 1000}s`, verbatim: true } }, queryFormat as DefaultFormat),
+          filter: (t) => s.vars.fill(t),
+        },
+        signal,
+      ).then(({ events: e }) => {
+        if (!signal.aborted) set((old) => (old.length === 0 && e.length === 0 ? old : e));
+      });
+    };
+    // Not as state: a refresh without events draws nothing anew but the panels themselves.
+    const stop = followRange(pageTime, load);
+    return () => {
+      stop();
+      abort.abort();
+    };
+  }, [vars.ready, vars.version, key]);
   return events;
 }
 
@@ -60,12 +70,11 @@ export function DashboardView({ session: s, solo, onReload }: { session: Session
   const view = params.get('viewPanel') ?? (solo ? params.get('panelId') : null);
   const edit = params.get('editPanel');
   const kiosk = params.has('kiosk') || solo;
-  const r = useRange();
 
   useEffect(() => {
     document.title = `${model.title} · Pharos`;
   }, [model.title]);
-  useEffect(() => s.vars.timeChanged(), [r.fromMs, r.toMs]);
+  useEffect(() => followRange(pageTime, () => s.vars.timeChanged()), [s]);
   useEffect(() => installDashboardKeys(s), [s]);
   // Leaving with changes that are not saved asks first.
   useEffect(() => {

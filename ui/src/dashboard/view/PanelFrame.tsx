@@ -11,7 +11,7 @@ import { LinkAnchor } from '../panels/Linked';
 import { readyLinks } from '../panels/links';
 import { loadPanel, panelComponent, WITHOUT_QUERY } from '../panels/registry';
 import { usePanelData, type PanelState } from '../panels/usePanelData';
-import type { PanelComponent } from '../panels/props';
+import type { HeatCell, PanelComponent } from '../panels/props';
 import { panelRange } from '../query/run';
 import { marksPanel, type AnnotationEvent } from '../query/annotations';
 import type { Placed } from '../model/repeat';
@@ -76,7 +76,7 @@ function Problems({ state, title }: { state: PanelState; title: string }) {
   );
 }
 
-export function PanelFrame(p: { session: Session; placed: Placed; annotations: AnnotationEvent[]; alone?: boolean; onState?: (s: PanelState) => void; onDrag?: (e: PointerEvent) => void }) {
+export function PanelFrame(p: { session: Session; placed: Placed; annotations: AnnotationEvent[]; alone?: boolean; onState?: (s: PanelState) => void; onCell?: (c: HeatCell) => void; onDrag?: (e: PointerEvent) => void }) {
   const { session: s, placed } = p;
   const { panel, scoped } = placed;
   const box = useRef<HTMLDivElement>(null);
@@ -157,7 +157,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
             state.frames.length === 0 && !WITHOUT_QUERY.has(panel.type) ? (
               <div class="empty">{panel.targets?.length ? 'No data' : 'This panel has no query yet.'}</div>
             ) : (
-              <Body panel={panel} data={state.data} frames={state.frames} width={size.width} height={size.height} session={s} scoped={scoped} fill={fill} annotations={events} />
+              <Body panel={panel} data={state.data} frames={state.frames} width={size.width} height={size.height} session={s} scoped={scoped} fill={fill} annotations={events} onCell={p.onCell} />
             )
           ) : (
             <div class="skeleton" style={{ height: '100%' }} />

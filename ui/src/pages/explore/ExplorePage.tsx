@@ -1,8 +1,10 @@
 // The explorer: metrics, logs and traces, in one pane or in two over the same time.
 
 import { useEffect, useMemo } from 'preact/hooks';
+import { resolveRange } from '../../time/grammar';
 import { current, go, href, path, setParams } from '../../shell/router';
-import { range, rawRange, setRange } from '../../time/state';
+import { TimeContext, useOwnTime } from '../../time/scope';
+import { range, rawRange, setRange, timeContext } from '../../time/state';
 import { LogPane } from '../logs/LogPane';
 import { TracePane } from '../traces/TracePane';
 import { MetricPane } from './MetricPane';
@@ -38,7 +40,9 @@ export default function ExplorePage() {
 
   useEffect(() => {
     // A link from Grafana carries its range inside.
-    if (own && !params.has('from')) setRange(own, false);
+    if (!own || params.has('from')) return;
+    if (panes.some((p) => p.view.time)) write(panes, false);
+    setRange(own, false);
   }, []);
   /** As the address has them: what was given to a pane may be a step behind. */
   const now = () => parsePanes(current.peek().params, signalOfPath(path.peek())).panes;
@@ -53,15 +57,15 @@ export default function ExplorePage() {
     pane,
     split: panes.length > 1,
     change: (patch, push = false) => write(now().map((p) => (p.id === pane.id ? { ...p, ...patch } : p)), push),
-    open: (signal: Signal, exprs: string[] | null, beside: boolean) => {
+    open: (signal: Signal, exprs: string[] | null, beside: boolean, time = pane.view.time) => {
       const show = (list: string[]) => {
         const before = now();
         const id = beside ? nextPaneId(before) : pane.id;
-        const next = { ...paneOf(signal, list, id), view: pane.view.builder ? { builder: true } : {} };
+        const next = { ...paneOf(signal, list, id), view: { ...(pane.view.builder ? { builder: true } : {}), ...(time ? { time } : {}) } };
         write(beside ? [...before.filter((p) => p.id === pane.id), next] : before.map((p) => (p.id === pane.id ? next : p)), true);
       };
       if (exprs) return show(exprs);
-      const r = range.peek();
+      const r = pane.view.time ? (resolveRange(pane.view.time, timeContext()) ?? range.peek()) : range.peek();
       void translate(pane.queries, signal, r.fromMs, r.toMs).then(show, () => show([]));
     },
     close: () => write(now().filter((p) => p.id !== pane.id), true),
@@ -69,14 +73,22 @@ export default function ExplorePage() {
 
   return (
     <div class={panes.length > 1 ? 'page panes split' : 'page panes'}>
-      {panes.map((pane) => {
-        const Body = BODIES[pane.signal];
-        return (
-          <section class="pane" key={`${pane.id}${pane.signal}`} aria-label={`Pane ${pane.id}: ${pane.signal}`} data-pane={pane.id}>
-            <Body {...props(pane)} />
-          </section>
-        );
-      })}
+      {panes.map((pane) => (
+        <section class="pane" key={`${pane.id}${pane.signal}`} aria-label={`Pane ${pane.id}: ${pane.signal}`} data-pane={pane.id}>
+          <Timed {...props(pane)} />
+        </section>
+      ))}
     </div>
+  );
+}
+
+/** A pane in its time: the page's, or its own. */
+function Timed(p: PaneProps) {
+  const Body = BODIES[p.pane.signal];
+  const time = useOwnTime(p.pane.view.time, (raw) => p.change({ view: { ...p.pane.view, time: { from: raw.from, to: raw.to } } }, true));
+  return (
+    <TimeContext.Provider value={time}>
+      <Body {...p} />
+    </TimeContext.Provider>
   );
 }

@@ -7,7 +7,7 @@ import { format } from '../../format/units';
 import { Icon } from '../../shell/icons';
 import { Dialog } from '../../shell/popover';
 import { copyText } from '../../shell/toast';
-import { range } from '../../time/state';
+import { useTime } from '../../time/scope';
 import { rateWindow } from '../../time/step';
 import { download } from './csv';
 import { inspect, type Inspected } from './inspect';
@@ -30,6 +30,7 @@ function unitOf(name: string): string {
 
 export function Inspector({ pane, stepMs, onClose }: { pane: Pane; stepMs: number; onClose: () => void }) {
   const shown = pane.queries.filter((q) => q.expr.trim() !== '');
+  const time = useTime();
   const [ref, setRef] = useState(shown[0]?.refId ?? '');
   const [tab, setTab] = useState<Tab>('response');
   const [got, setGot] = useState<Inspected | null>(null);
@@ -37,7 +38,7 @@ export function Inspector({ pane, stepMs, onClose }: { pane: Pane; stepMs: numbe
   useEffect(() => {
     if (!query) return;
     const abort = new AbortController();
-    const r = range.peek();
+    const r = time.range.peek();
     setGot(null);
     const expr = expandMacros(query.expr, { stepMs, rateMs: rateWindow(stepMs, scrapeMs.peek()), rangeMs: r.toMs - r.fromMs });
     void inspect(pane.signal, expr, { fromMs: r.fromMs, toMs: r.toMs, stepMs }, abort.signal).then((i) => !abort.signal.aborted && setGot(i));

@@ -7,7 +7,7 @@ import { prom } from '../../api/prom';
 import { Failure } from '../../chart/Panel';
 import { Icon } from '../../shell/icons';
 import { rank } from '../../shell/Palette';
-import { range } from '../../time/state';
+import { useTime } from '../../time/scope';
 
 const ROW = 46;
 
@@ -17,6 +17,7 @@ interface LabelInfo {
 }
 
 function Detail({ m, onUse }: { m: Metric; onUse: (expr: string) => void }) {
+  const time = useTime();
   const [labels, setLabels] = useState<LabelInfo[] | null>(null);
   const [values, setValues] = useState<{ name: string; list: string[] } | null>(null);
   const [series, setSeries] = useState(0);
@@ -25,7 +26,7 @@ function Detail({ m, onUse }: { m: Metric; onUse: (expr: string) => void }) {
     const abort = new AbortController();
     setLabels(null);
     setValues(null);
-    const r = range.peek();
+    const r = time.range.peek();
     prom.series([selector(m.name)], r.fromMs, r.toMs, abort.signal).then(
       (a) => {
         const by = new Map<string, Set<string>>();

@@ -1,6 +1,6 @@
 // Metrics in a pane of the explorer: queries on top, their results below, the metrics there are on the left.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { suggestExpr } from '../../api/expr';
 import { useRanges } from '../../api/live';
 import type { Metric } from '../../api/catalogue';
@@ -9,15 +9,15 @@ import { QueryEditor } from '../../editor/QueryEditor';
 import { Icon } from '../../shell/icons';
 import { safeGet, safeSet } from '../../shell/theme';
 import { formatDuration, parseDuration } from '../../time/grammar';
-import { refreshNow } from '../../time/state';
 import { PromBuilder } from './builder/PromBuilder';
 import { download } from './csv';
-import { history_, remember } from './history';
+import { history_ } from './history';
 import { MetricBrowser } from './MetricBrowser';
 import { PaneHead, type PaneProps } from './PaneHead';
-import { nextRefId, type Query, type Tab, type View } from './panes';
+import type { Tab, View } from './panes';
+import { AddButton, markOf, QueryRow, RunButton, useDraft } from './queries';
 import { graphCsv, GraphView, JsonView, Notices, TableView, useInstant } from './Results';
-import { errorPlace, guessUnit, placeOffset } from './state';
+import { guessUnit } from './state';
 
 const UNITS: [Unit, string][] = [
   ['auto', 'Unit: automatic'],
@@ -38,15 +38,10 @@ const UNITS: [Unit, string][] = [
 /** Series a query may return to the browser. */
 const SERIES_LIMIT = 2000;
 
-const BLANK: Query = { refId: 'A', expr: '', hide: false };
-
 export function MetricPane(p: PaneProps) {
   const { pane } = p;
-  /** What was last run; the results belong to these. */
-  const ran = pane.queries;
-  const told = JSON.stringify(ran);
-  const [queries, setQueries] = useState<Query[]>(ran.length ? ran : [BLANK]);
-  const [focused, setFocused] = useState(queries[0]!.refId);
+  const draft = useDraft(p);
+  const { queries, active, put, add } = draft;
   const [browse, setBrowse] = useState(() => !p.split && (safeGet('pharos.browser') ?? (innerWidth > 1200 ? 'open' : 'shut')) === 'open');
 
   const view = pane.view;
@@ -61,32 +56,8 @@ export function MetricPane(p: PaneProps) {
     p.change({ view: next });
   };
 
-  useEffect(() => remember(ran.map((q) => q.expr), 'metrics'), []);
-  // Back, forward and links into this page change the address from outside.
-  useEffect(() => {
-    const kept = queries.filter((q) => q.expr.trim() !== '');
-    if (JSON.stringify(kept) === told) return;
-    const list = ran.length ? ran : [BLANK];
-    setQueries(list);
-    if (!list.some((q) => q.refId === focused)) setFocused(list[0]!.refId);
-  }, [told]);
-
-  const run = (list: Query[] = queries) => {
-    const kept = list.filter((q) => q.expr.trim() !== '').map((q) => ({ ...q }));
-    p.change({ queries: kept }, true);
-    remember(kept.map((q) => q.expr), 'metrics');
-    refreshNow(false);
-  };
-  const patch = (refId: string, change: Partial<Query>) => setQueries((l) => l.map((q) => (q.refId === refId ? { ...q, ...change } : q)));
-  const patchAndRun = (list: Query[]) => {
-    setQueries(list);
-    run(list);
-  };
-  const put = (expr: string) => patchAndRun(queries.map((q) => (q.refId === focused ? { ...q, expr, hide: false } : q)));
-
   // Their values lie on the scale of percentiles, and hardly on another.
-  const exemplars = view.exemplars ?? ran.some((q) => /histogram_(quantile|avg)\s*\(/.test(q.expr));
-  const active = ran.filter((q) => !q.hide && q.expr.trim() !== '');
+  const exemplars = view.exemplars ?? pane.queries.some((q) => /histogram_(quantile|avg)\s*\(/.test(q.expr));
   const live = useRanges(
     active.map((q) => q.expr),
     { maxPoints: 500, enabled: active.length > 0, stepMs, limit: SERIES_LIMIT, exemplars },
@@ -105,19 +76,11 @@ export function MetricPane(p: PaneProps) {
   const useMetric = (m: Metric) => {
     put(suggestExpr(m.name, m.type));
   };
-  const addQuery = (expr: string, now: boolean) => {
-    const empty = queries.find((q) => q.expr.trim() === '');
-    const list = empty && expr !== '' ? queries.map((q) => (q === empty ? { ...q, expr } : q)) : [...queries, { refId: nextRefId(queries), expr, hide: false }];
-    setFocused(empty && expr !== '' ? empty.refId : list[list.length - 1]!.refId);
-    if (now) patchAndRun(list);
-    else setQueries(list);
-  };
   const showBrowser = (on: boolean) => {
     setBrowse(on);
     safeSet('pharos.browser', on ? 'open' : 'shut');
   };
 
-  const dirty = JSON.stringify(queries.filter((q) => q.expr.trim() !== '')) !== JSON.stringify(ran);
   const count = live.results.reduce((n, r) => n + (r?.series.length ?? 0), 0);
   const tabs: [Tab, string][] = [
     ['graph', 'Graph'],
@@ -130,7 +93,7 @@ export function MetricPane(p: PaneProps) {
       {browse && !p.split && (
         <MetricBrowser
           onUse={useMetric}
-          onAdd={(m) => addQuery(suggestExpr(m.name, m.type), true)}
+          onAdd={(m) => add(suggestExpr(m.name, m.type), true)}
           onExpr={put}
           onClose={() => showBrowser(false)}
         />
@@ -139,68 +102,28 @@ export function MetricPane(p: PaneProps) {
         <section class="card ex-queries" aria-label="Queries">
           <PaneHead {...p} draft={queries} onPick={put} stepMs={live.grid?.stepMs ?? 15_000} />
           {queries.map((q) => {
-            const error = errorOf(q.refId);
-            const sent = ran.find((x) => x.refId === q.refId)?.expr;
-            const place = error && sent === q.expr ? errorPlace(error.message) : null;
-            const at = place ? placeOffset(q.expr, place.line, place.column) : 0;
+            const { mark, text } = markOf(q, pane.queries.find((x) => x.refId === q.refId)?.expr, errorOf(q.refId));
             return (
-              <div class={`q-row${q.hide ? ' off' : ''}`} key={q.refId}>
-                <span class="ref" title={`Query ${q.refId}`}>
-                  {q.refId}
-                </span>
+              <QueryRow key={q.refId} q={q} draft={draft} error={text}>
                 {view.builder ? (
-                  <PromBuilder expr={q.expr} onFocus={() => setFocused(q.refId)} onChange={(expr) => patch(q.refId, { expr })} onRun={(expr) => patchAndRun(queries.map((x) => (x.refId === q.refId ? { ...x, expr } : x)))} onCode={() => look({ builder: false })} />
+                  <PromBuilder expr={q.expr} onFocus={() => draft.focus(q.refId)} onChange={(expr) => draft.type(q.refId, expr)} onRun={(expr) => draft.runOne(q.refId, expr)} onCode={() => look({ builder: false })} />
                 ) : (
-                <QueryEditor
-                  text={q.expr}
-                  label={`Query ${q.refId}`}
-                  autofocus={q.expr === ''}
-                  onChange={(expr) => patch(q.refId, { expr })}
-                  onRun={(expr) => run(queries.map((x) => (x.refId === q.refId ? { ...x, expr } : x)))}
-                  onFocus={() => setFocused(q.refId)}
-                  mark={place ? { from: at, to: at + 1, message: place.message } : null}
-                />
+                  <QueryEditor
+                    text={q.expr}
+                    label={`Query ${q.refId}`}
+                    autofocus={q.expr === ''}
+                    onChange={(expr) => draft.type(q.refId, expr)}
+                    onRun={(expr) => draft.runOne(q.refId, expr)}
+                    onFocus={() => draft.focus(q.refId)}
+                    mark={mark}
+                  />
                 )}
-                <button type="button" class="icon-btn" aria-pressed={q.hide} title={q.hide ? 'Show' : 'Hide'} aria-label={`${q.hide ? 'Show' : 'Hide'} query ${q.refId}`} onClick={() => patchAndRun(queries.map((x) => (x === q ? { ...x, hide: !x.hide } : x)))}>
-                  <Icon name={q.hide ? 'eyeoff' : 'eye'} />
-                </button>
-                <button
-                  type="button"
-                  class="icon-btn"
-                  title="Remove"
-                  aria-label={`Remove query ${q.refId}`}
-                  disabled={queries.length === 1 && q.expr === ''}
-                  onClick={() => {
-                    const rest = queries.filter((x) => x !== q);
-                    patchAndRun(rest.length ? rest : [{ refId: 'A', expr: '', hide: false }]);
-                  }}
-                >
-                  <Icon name="close" />
-                </button>
-                {error && (
-                  <div class="q-error" role="alert">
-                    <Icon name="warn" />
-                    <span>
-                      {place ? (
-                        <>
-                          Line {place.line}, column {place.column}: {place.message}
-                        </>
-                      ) : (
-                        error.message
-                      )}
-                    </span>
-                  </div>
-                )}
-              </div>
+              </QueryRow>
             );
           })}
           <div class="q-bar">
-            <button type="button" class={dirty ? 'btn primary' : 'btn'} onClick={() => run()} title="Enter or Shift+Enter in a query">
-              <Icon name="play" /> Run
-            </button>
-            <button type="button" class="btn" onClick={() => addQuery('', false)}>
-              <Icon name="plus" /> Query
-            </button>
+            <RunButton draft={draft} />
+            <AddButton draft={draft} />
             {!p.split && (
               <button type="button" class="btn" aria-pressed={browse} onClick={() => showBrowser(!browse)}>
                 <Icon name="book" /> All metrics

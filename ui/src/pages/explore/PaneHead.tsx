@@ -8,6 +8,9 @@ import { href } from '../../shell/router';
 import { HistoryMenu } from './HistoryMenu';
 import { Inspector } from './Inspector';
 import { SIGNALS, type Pane, type Query, type Signal } from './panes';
+import type { RawRange } from '../../time/grammar';
+import { RangePicker } from '../../time/TimePicker';
+import { useTime } from '../../time/scope';
 import { serviceOf } from './signals';
 
 export interface PaneProps {
@@ -16,8 +19,8 @@ export interface PaneProps {
   split: boolean;
   /** New queries or another view, into the address; `push` makes a step that the back button undoes. */
   change: (patch: Partial<Omit<Pane, 'id'>>, push?: boolean) => void;
-  /** Shows something in this pane, or beside it; null: about the same service as this pane. */
-  open: (signal: Signal, exprs: string[] | null, beside: boolean) => void;
+  /** Shows something in this pane, or beside it; null: about the same service as this pane; with a time of its own if given. */
+  open: (signal: Signal, exprs: string[] | null, beside: boolean, time?: RawRange) => void;
   close: () => void;
 }
 
@@ -44,6 +47,13 @@ export function PaneHead(p: PaneHeadProps) {
     // What was typed and not run goes along.
     p.change({ view: on ? { ...rest, builder: true } : rest });
   };
+  const time = useTime();
+  const apart = pane.view.time !== undefined;
+  const setApart = () => {
+    const { time: _, ...rest } = pane.view;
+    const { from, to } = time.raw.peek();
+    p.change({ view: apart ? rest : { ...rest, time: { from, to } } }, true);
+  };
   const signals = SIGNALS.filter((s) => offered(s.signal));
   return (
     <header class="pane-head">
@@ -68,6 +78,12 @@ export function PaneHead(p: PaneHeadProps) {
         </a>
       )}
       <span class="grow" />
+      {apart && <RangePicker time={time} small />}
+      {(p.split || apart) && (
+        <button type="button" class="icon-btn" aria-pressed={apart} title={apart ? 'Back to the time range of the page' : 'A time range of its own for this pane'} aria-label="Time range of its own" onClick={setApart}>
+          <Icon name="clock" />
+        </button>
+      )}
       <div class="anchor">
         <button type="button" class="icon-btn" aria-haspopup="dialog" aria-expanded={menu === 'history'} title="Queries run before" aria-label="History" onClick={() => flip('history')}>
           <Icon name="history" />

@@ -29,6 +29,8 @@ export interface View {
   exemplars?: boolean;
   /** Columns of log lines beside the line. */
   columns?: string[];
+  /** A time range of the pane's own; it has the page's otherwise. */
+  time?: { from: string; to: string };
 }
 
 export interface Pane {
@@ -86,6 +88,8 @@ function readView(v: unknown): View {
   if (typeof o['exemplars'] === 'boolean') out.exemplars = o['exemplars'];
   if (text(o['step'])) out.step = text(o['step'])!;
   if (text(o['unit'])) out.unit = text(o['unit'])!;
+  const time = o['time'] as Record<string, unknown> | null | undefined;
+  if (time && text(time['from']) && text(time['to'])) out.time = { from: text(time['from'])!, to: text(time['to'])! };
   if (Array.isArray(o['columns'])) {
     const list = o['columns'].filter((c): c is string => typeof c === 'string');
     if (list.length) out.columns = list;
@@ -127,7 +131,10 @@ export function parsePanes(p: URLSearchParams, fallback: Signal = 'metrics'): Pa
         if (panes.length >= MOST || typeof v !== 'object' || v === null) continue;
         panes.push(readPane(id, v, fallback));
         const r = v.range;
-        if (!range && typeof r?.from === 'string' && typeof r.to === 'string') range = { from: r.from, to: r.to };
+        if (typeof r?.from !== 'string' || typeof r.to !== 'string') continue;
+        if (!range) range = { from: r.from, to: r.to };
+        // A link of Grafana's whose panes were set apart. One of our own says so itself.
+        else if (!p.has('from') && (r.from !== range.from || r.to !== range.to)) panes[panes.length - 1]!.view.time ??= { from: r.from, to: r.to };
       }
     } catch {
       // A mangled link: an empty explorer is better than none.
@@ -155,7 +162,7 @@ export function panesText(panes: Pane[], range?: { from: string; to: string }): 
         ...(p.signal === 'metrics' ? {} : { datasource: { type: source, uid: source } }),
         ...(q.hide ? { hide: true } : {}),
       })),
-      ...(range ? { range } : {}),
+      ...((p.view.time ?? range) ? { range: p.view.time ?? range } : {}),
       ...(Object.keys(p.view).length ? { view: p.view } : {}),
     };
   }

@@ -4,7 +4,7 @@ import { doors } from '../../api/doors';
 import { Icon } from '../../shell/icons';
 import { href } from '../../shell/router';
 import { copyText } from '../../shell/toast';
-import { range, setAbsolute } from '../../time/state';
+import { setInstants, useTime } from '../../time/scope';
 import type { PaneProps } from '../explore/PaneHead';
 import { paneOf, panesText } from '../explore/panes';
 import { serviceMetrics, serviceTraces } from '../explore/signals';
@@ -33,13 +33,14 @@ export function Actions({ row, query, onContext, open }: { row: Row; query: stri
   const trace = traceOf(row);
   const by = SERVICE.find((k) => row.labels[k]);
   const service = by ? row.labels[by]!.slice(row.labels[by]!.lastIndexOf('/') + 1) : '';
+  const time = useTime();
   const near = () => {
-    const r = range.peek();
-    if (r.toMs - r.fromMs > LONG_MS) setAbsolute(row.timeMs - 900_000, row.timeMs + 900_000);
+    const r = time.range.peek();
+    if (r.toMs - r.fromMs > LONG_MS) setInstants(time, row.timeMs - 900_000, row.timeMs + 900_000);
   };
   const metrics = async () => {
     near();
-    const r = range.peek();
+    const r = time.range.peek();
     open('metrics', await serviceMetrics(service, r.fromMs, r.toMs), true);
   };
   return (
@@ -47,7 +48,7 @@ export function Actions({ row, query, onContext, open }: { row: Row; query: stri
       <button type="button" class="btn small" onClick={onContext}>
         Lines around it
       </button>
-      <button type="button" class="btn small" onClick={() => setAbsolute(row.timeMs - 60_000, row.timeMs + 60_000)}>
+      <button type="button" class="btn small" onClick={() => setInstants(time, row.timeMs - 60_000, row.timeMs + 60_000)}>
         This minute
       </button>
       {trace && doors.value.has('tempo') && (

@@ -3,7 +3,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { quote } from '../../api/expr';
 import { useRange } from '../../api/live';
-import { Failure } from '../../chart/Panel';
 import { Session } from '../../dashboard/model/session';
 import { lokiLabels } from '../../dashboard/query/loki';
 import { PanelFrame } from '../../dashboard/view/PanelFrame';
@@ -12,12 +11,12 @@ import { LogList } from '../../logs/LogList';
 import { Icon } from '../../shell/icons';
 import { current, href } from '../../shell/router';
 import { safeGet, safeSet } from '../../shell/theme';
-import { refreshNow } from '../../time/state';
 import { LogBuilder } from '../explore/builder/LogBuilder';
 import { download, toCsv } from '../explore/csv';
-import { remember } from '../explore/history';
+import type { Query } from '../explore/panes';
+import { AddButton, markOf, QueryRow, RunButton, useDraft } from '../explore/queries';
+import { Notices } from '../explore/Results';
 import { PaneHead, type PaneProps } from '../explore/PaneHead';
-import { errorPlace, placeOffset } from '../explore/state';
 import { Actions } from './Actions';
 import { Browser } from './Browser';
 import { Context } from './Context';
@@ -25,8 +24,9 @@ import { Fields } from './Fields';
 import { MOST, toRow, useLines, type Row } from './lines';
 import { numbersPanel, volumePanel } from './panels';
 import { Patterns } from './Patterns';
-import { fieldCounts, filterLabel, filterLine, filterParsed, filterPattern, isLogQuery, markedWords } from './query';
-import { startTail, type Tail } from './tail';
+import { fieldCounts, withDetected, filterLabel, filterLine, filterParsed, filterPattern, isLogQuery, markedWords } from './query';
+import { useDetected } from './range_counts';
+import { startTails, type Tail } from './tail';
 import '../../dashboard/view/dashboard.css';
 import '../../dashboard/view/panels.css';
 import './logs-page.css';
@@ -64,8 +64,12 @@ interface Live {
 
 export function LogPane(p: PaneProps) {
   const { pane } = p;
-  const stored = pane.queries.find((q) => !q.hide)?.expr ?? '';
-  const [text, setText] = useState(stored);
+  const draft = useDraft(p);
+  const { active, queries } = draft;
+  const logs = active.filter((q) => isLogQuery(q.expr));
+  const numbers = active.filter((q) => !isLogQuery(q.expr));
+  /** What clicks in the lines go by: the first query of lines. */
+  const stored = (logs[0] ?? active[0])?.expr ?? '';
   const [word, setWord] = useState('');
   const [browse, setBrowse] = useState(false);
   const [looks, setLooks] = useState(savedLooks);
@@ -77,11 +81,7 @@ export function LogPane(p: PaneProps) {
   const list = useRef<HTMLDivElement>(null);
   const [height, setHeight] = useState(520);
   const range = useRange();
-  useEffect(() => {
-    setText(stored);
-    remember([stored], 'logs');
-  }, [stored]);
-  const lines = useLines(stored);
+  const lines = useLines(logs);
   const session = useMemo(() => {
     const s = new Session({ title: 'Logs', panels: [], schemaVersion: 42, graphTooltip: 1 } as never, null, new URLSearchParams());
     void s.vars.start();
@@ -97,7 +97,7 @@ export function LogPane(p: PaneProps) {
     lokiLabels(now - 3_600_000, now).then(
       (l) => {
         const name = ['service_name', 'job', 'app', 'container', 'unit', 'host'].find((x) => l.includes(x)) ?? l.find((x) => !x.startsWith('__'));
-        if (name && latest.current === '' && list.current) put(`{${name}=~".+"}`, false);
+        if (name && latest.current === '' && list.current) p.change({ queries: [{ refId: 'A', expr: `{${name}=~".+"}`, hide: false }] });
       },
       () => undefined,
     );
@@ -107,15 +107,14 @@ export function LogPane(p: PaneProps) {
     fit();
     addEventListener('resize', fit);
     return () => removeEventListener('resize', fit);
-  }, [stored === '', lines.rows.length > 0, live !== null, pane.view.builder, p.split]);
+  }, [stored === '', lines.rows.length > 0, live !== null, pane.view.builder, p.split, queries.length]);
 
-  const put = (expr: string, push: boolean) => p.change({ queries: expr.trim() === '' ? [] : [{ refId: 'A', expr, hide: false }] }, push);
-  const run = (expr: string) => {
+  const run = (list: Query[]) => {
     stop();
-    setText(expr);
-    if (expr === stored) refreshNow();
-    else put(expr, true);
+    draft.run(list);
   };
+  /** Every query of lines changed in the same way. */
+  const narrow = (f: (expr: string) => string) => run(queries.map((q) => (isLogQuery(q.expr) && !q.hide ? { ...q, expr: f(q.expr) } : q)));
   const stop = () => {
     tail.current?.stop();
     tail.current = null;
@@ -125,8 +124,8 @@ export function LogPane(p: PaneProps) {
   const goLive = () => {
     if (tail.current) return stop();
     setLive({ rows: [], state: 'waiting', text: 'Connecting…', paused: false });
-    tail.current = startTail(
-      stored,
+    tail.current = startTails(
+      logs,
       (rows) => setLive((l) => (l && !l.paused ? { ...l, rows: rows.map(toRow) } : l)),
       (state, t) => setLive((l) => l && { ...l, state, text: t }),
     );
@@ -139,10 +138,9 @@ export function LogPane(p: PaneProps) {
   const rows = live ? live.rows : lines.rows;
   const shown = useMemo(() => (looks.oldest ? rows.slice().reverse() : rows), [rows, looks.oldest]);
   const counted = useMemo(() => rows.slice(0, COUNTED), [rows]);
-  const counts = useMemo(() => (side ? fieldCounts(counted) : []), [counted, side]);
-  const isLog = isLogQuery(stored);
-  const place = lines.error && text === stored ? errorPlace(lines.error.message) : null;
-  const at = place ? placeOffset(stored, place.line, place.column) : 0;
+  const detected = useDetected(logs, side && !live);
+  const counts = useMemo(() => (side ? withDetected(fieldCounts(counted), detected) : []), [counted, side, detected]);
+  const isLog = logs.length > 0;
   const columns = pane.view.columns ?? [];
   const column = (name: string) => {
     const next = columns.includes(name) ? columns.filter((c) => c !== name) : [...columns, name];
@@ -153,7 +151,7 @@ export function LogPane(p: PaneProps) {
     const known = counts.find((c) => c.name === name);
     const inStream = known ? known.kind === 'label' : rows.some((r) => r.stream[name] !== undefined);
     const inFields = known ? known.kind === 'field' : rows.some((r) => r.fields[name] !== undefined);
-    run(inStream || inFields ? filterLabel(stored, name, value, out, inStream) : filterParsed(stored, name, value, out, rows));
+    narrow((expr) => (inStream || inFields ? filterLabel(expr, name, value, out, inStream) : filterParsed(expr, name, value, out, rows)));
   };
   const csv = () => download('logs.csv', toCsv([['time', 'level', 'line', 'labels'], ...rows.map((r) => [new Date(r.timeMs).toISOString(), r.level, r.line, JSON.stringify(r.labels)])]));
   const json = () => download('logs.json', JSON.stringify(rows.map((r) => ({ timestamp: r.ns, level: r.level, line: r.line, labels: r.stream, fields: r.fields })), null, 1), 'application/json');
@@ -165,45 +163,53 @@ export function LogPane(p: PaneProps) {
   return (
     <div class="lg">
       <section class="card lg-query">
-        <PaneHead {...p} draft={[{ refId: 'A', expr: text, hide: false }]} onPick={run} stepMs={Math.max(1000, Math.round((range.toMs - range.fromMs) / 100))} />
-        {pane.view.builder ? (
-          <LogBuilder
-            expr={text}
-            onChange={setText}
-            onRun={run}
-            onCode={() => {
-              const { builder: _, ...rest } = pane.view;
-              p.change({ view: rest });
-            }}
-          />
-        ) : (
-          <div class="lg-row">
-            <span class="anchor">
-              <button type="button" class="btn" aria-expanded={browse} onClick={() => setBrowse(!browse)}>
-                <Icon name="book" /> Labels
-              </button>
-              {browse && (
-                <Browser
-                  onClose={() => setBrowse(false)}
-                  onPick={(l, v) => {
-                    setBrowse(false);
-                    run(isLog ? filterLabel(stored, l, v, false, true) : `{${l}=${quote(v)}}`);
+        <PaneHead {...p} draft={queries} onPick={draft.put} stepMs={Math.max(1000, Math.round((range.toMs - range.fromMs) / 100))} />
+        {queries.map((q) => {
+          const { mark, text } = markOf(q, pane.queries.find((x) => x.refId === q.refId)?.expr, lines.errors.find((e) => e.refId === q.refId)?.error);
+          const runOne = (expr: string) => (stop(), draft.runOne(q.refId, expr));
+          return (
+            <QueryRow key={q.refId} q={q} draft={draft} error={text}>
+              {pane.view.builder ? (
+                <LogBuilder
+                  expr={q.expr}
+                  onChange={(expr) => draft.type(q.refId, expr)}
+                  onRun={runOne}
+                  onCode={() => {
+                    const { builder: _, ...rest } = pane.view;
+                    p.change({ view: rest });
                   }}
                 />
+              ) : (
+                <QueryEditor text={q.expr} label={`Query ${q.refId}`} lang="logql" onChange={(expr) => draft.type(q.refId, expr)} onRun={runOne} onFocus={() => draft.focus(q.refId)} autofocus={false} mark={mark} />
               )}
-            </span>
-            <QueryEditor text={text} label="Query" lang="logql" onChange={setText} onRun={run} onFocus={() => undefined} autofocus={false} mark={place ? { from: at, to: at + 1, message: place.message } : null} />
-            <button type="button" class="btn primary" onClick={() => run(text)}>
-              Run
+            </QueryRow>
+          );
+        })}
+        <div class="q-bar">
+          <RunButton draft={draft} />
+          <AddButton draft={draft} />
+          <span class="anchor">
+            <button type="button" class="btn" aria-expanded={browse} onClick={() => setBrowse(!browse)}>
+              <Icon name="book" /> Labels
             </button>
-          </div>
-        )}
+            {browse && (
+              <Browser
+                onClose={() => setBrowse(false)}
+                onPick={(l, v) => {
+                  setBrowse(false);
+                  if (isLog) narrow((expr) => filterLabel(expr, l, v, false, true));
+                  else draft.put(`{${l}=${quote(v)}}`);
+                }}
+              />
+            )}
+          </span>
+        </div>
         {isLog && (
           <form
             class="lg-row"
             onSubmit={(e) => {
               e.preventDefault();
-              if (word) run(filterLine(stored, word, false));
+              if (word) narrow((expr) => filterLine(expr, word, false));
               setWord('');
             }}
           >
@@ -261,21 +267,21 @@ export function LogPane(p: PaneProps) {
           </p>
         </div>
       )}
-      {lines.error && <Failure error={lines.error} />}
-      {stored !== '' && !isLog && (
+      <Notices warnings={lines.warnings} infos={[]} />
+      {numbers.length > 0 && (
         <div class="lg-numbers">
-          <PanelFrame session={session} placed={{ key: 'n', panel: numbersPanel(stored), pos: { x: 0, y: 0, w: 24, h: 10 }, scoped: {}, copy: true }} annotations={[]} alone />
+          <PanelFrame session={session} placed={{ key: 'n', panel: numbersPanel(numbers), pos: { x: 0, y: 0, w: 24, h: 10 }, scoped: {}, copy: true }} annotations={[]} alone />
         </div>
       )}
       {isLog && !live && (
         <div class="lg-volume">
-          <PanelFrame session={session} placed={{ key: 'v', panel: volumePanel(stored), pos: { x: 0, y: 0, w: 24, h: 5 }, scoped: {}, copy: true }} annotations={[]} alone />
+          <PanelFrame session={session} placed={{ key: 'v', panel: volumePanel(logs), pos: { x: 0, y: 0, w: 24, h: 5 }, scoped: {}, copy: true }} annotations={[]} alone />
         </div>
       )}
       <div ref={list}>
         {isLog && (
           <div class={side ? 'lg-main with-side' : 'lg-main'}>
-            {side && <Fields counts={counts} total={counted.length} height={height} columns={columns} onFilter={filter} onColumn={column} />}
+            {side && <Fields counts={counts} queries={live ? [] : logs} rows={counted} height={height} columns={columns} onFilter={filter} onColumn={column} />}
             <section class="card lg-lines" aria-busy={lines.loading}>
               {patterns && !live && (
                 <Patterns
@@ -283,7 +289,7 @@ export function LogPane(p: PaneProps) {
                   height={height}
                   onPick={(t, out) => {
                     if (!out) setPatterns(false);
-                    run(filterPattern(stored, t, out, rows.some((r) => r.line.trimStart().startsWith('{'))));
+                    narrow((expr) => filterPattern(expr, t, out, rows.some((r) => r.line.trimStart().startsWith('{'))));
                   }}
                 />
               )}
@@ -306,13 +312,13 @@ export function LogPane(p: PaneProps) {
                   pretty={looks.pretty}
                   details
                   dedup={looks.dedup}
-                  marks={markedWords(stored)}
+                  marks={logs.flatMap((q) => markedWords(q.expr))}
                   onFilter={filter}
                   columns={columns}
                   onColumn={column}
                   focus={current.value.params.get('line') ?? ''}
                   onEnd={() => lines.more && !live && !looks.oldest && lines.older()}
-                  actions={(l) => <Actions row={l as Row} query={stored} onContext={() => setContext(l as Row)} open={p.open} />}
+                  actions={(l) => <Actions row={l as Row} query={logs.find((q) => q.refId === (l as Row).ref)?.expr ?? stored} onContext={() => setContext(l as Row)} open={p.open} />}
                 />
               ) : (
                 <div class="empty">{lines.loading || live ? 'Waiting for lines…' : 'No lines match in this time range.'}</div>

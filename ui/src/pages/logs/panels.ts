@@ -13,30 +13,37 @@ const LEVEL_COLORS: [string, string][] = [
   ['unknown|', 'text'],
 ];
 
-export function volumePanel(expr: string): Panel {
+const SOURCE = { type: 'loki', uid: 'loki' };
+
+interface Asked {
+  refId: string;
+  expr: string;
+}
+
+export function volumePanel(list: Asked[]): Panel {
   return {
     id: 1,
     type: 'timeseries',
     title: 'Lines',
     gridPos: { x: 0, y: 0, w: 24, h: 5 },
-    datasource: { type: 'loki', uid: 'loki' },
-    targets: [{ refId: 'A', expr: volumeQuery(expr), legendFormat: '{{level}}{{detected_level}}', datasource: { type: 'loki', uid: 'loki' } }],
+    datasource: SOURCE,
+    targets: list.map((q) => ({ refId: q.refId, expr: volumeQuery(q.expr), legendFormat: `${list.length > 1 ? `${q.refId} ` : ''}{{level}}{{detected_level}}`, datasource: SOURCE })),
     maxDataPoints: 100,
     fieldConfig: {
       defaults: { unit: 'short', custom: { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } } },
-      overrides: LEVEL_COLORS.map(([re, c]) => ({ matcher: { id: 'byRegexp', options: `/^(${re})$/i` }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: c } }] })),
+      overrides: LEVEL_COLORS.map(([re, c]) => ({ matcher: { id: 'byRegexp', options: `/^(?:[A-Z]+ )?(${re})$/i` }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: c } }] })),
     },
     options: { legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: ['sum'] }, tooltip: { mode: 'multi', sort: 'desc' } },
   };
 }
 
-export function numbersPanel(expr: string): Panel {
+export function numbersPanel(list: Asked[]): Panel {
   return {
     id: 2,
     type: 'timeseries',
     title: '',
     gridPos: { x: 0, y: 0, w: 24, h: 10 },
-    targets: [{ refId: 'A', expr, legendFormat: '', datasource: { type: 'loki', uid: 'loki' } }],
+    targets: list.map((q) => ({ refId: q.refId, expr: q.expr, legendFormat: '', datasource: SOURCE })),
     fieldConfig: { defaults: { custom: { fillOpacity: 10 } }, overrides: [] },
     options: { legend: { showLegend: true, displayMode: 'table', placement: 'bottom', calcs: ['lastNotNull', 'max'] }, tooltip: { mode: 'multi', sort: 'desc' } },
   };

@@ -110,6 +110,22 @@ export interface FieldCount {
 
 const ORDER: FieldKind[] = ['label', 'field', 'line'];
 
+/** Queries that count a field over the last `seconds` before an instant; lines without it are left out but for `total`. */
+export function countQueries(expr: string, f: Pick<FieldCount, 'name' | 'kind'>, seconds: number, top: number, lines: { line: string }[]): Record<'total' | 'lines' | 'distinct' | 'top', string> {
+  const name = NAME.test(f.name) ? f.name : f.name.replace(/\W/g, '_');
+  const format = f.kind === 'line' && !PARSER.test(expr) ? (lines.map((l) => lineFields(l.line)).find((x) => x.fields[f.name] !== undefined)?.format ?? 'json') : '';
+  const over = (q: string) => `count_over_time(${q} | drop __error__ [${seconds}s])`;
+  const has = over(`${expr.trimEnd()}${format ? ` | ${format}` : ''} | ${name}!=""`);
+  return { total: `sum(${over(expr.trimEnd())})`, lines: `sum(${has})`, distinct: `count(sum by (${name}) (${has}))`, top: `topk(${top}, sum by (${name}) (${has}))` };
+}
+
+/** Those that were counted, and behind them those that only the server has found. */
+export function withDetected(counts: FieldCount[], detected: FieldCount[]): FieldCount[] {
+  const known = new Set(counts.map((c) => c.name.replace(/\W/g, '_')));
+  const more = detected.filter((d) => !known.has(d.name));
+  return more.length ? [...counts, ...more].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || a.name.localeCompare(b.name)) : counts;
+}
+
 /** What labels and fields the lines have, with their most frequent values. */
 export function fieldCounts(lines: { stream: Record<string, string>; fields: Record<string, string>; line: string }[]): FieldCount[] {
   const all = new Map<string, { n: number; values: Map<string, number>; kind: FieldKind }>();

@@ -1,6 +1,6 @@
 // Live tail over Loki's WebSocket: lines as they arrive, with a bound on how many are kept.
 
-import { logRows, type LogRow } from '../../dashboard/query/logs';
+import { logRows, newestFirst, type LogRow } from '../../dashboard/query/logs';
 import type { LokiStream } from '../../dashboard/query/loki';
 
 const KEEP = 5000;
@@ -65,6 +65,37 @@ export function startTail(query: string, on: (rows: LogRow[]) => void, say: (sta
       clearTimeout(timer);
       cancelAnimationFrame(frame);
       socket?.close();
+    },
+  };
+}
+
+/** Several queries as one live view; their states are those of the one that is worst off. */
+export function startTails(queries: { refId: string; expr: string }[], on: (rows: LogRow[]) => void, say: (state: 'open' | 'lost' | 'waiting', text: string) => void): Tail {
+  if (queries.length === 1) return startTail(queries[0]!.expr, on, say);
+  const parts = queries.map(() => [] as LogRow[]);
+  const states = queries.map(() => ['waiting', 'Connecting…'] as ['open' | 'lost' | 'waiting', string]);
+  const merged = () => newestFirst(parts.flat()).slice(0, KEEP);
+  const tails = queries.map((q, i) =>
+    startTail(
+      q.expr,
+      (rows) => {
+        parts[i] = rows.map((r) => ({ ...r, ref: q.refId }));
+        on(merged());
+      },
+      (state, text) => {
+        states[i] = [state, text];
+        say(...(states.find((s) => s[0] === 'lost') ?? states.find((s) => s[0] === 'waiting') ?? states[0]!));
+      },
+    ),
+  );
+  return {
+    clear() {
+      for (const t of tails) t.clear();
+      parts.forEach((_, i) => (parts[i] = []));
+    },
+    rows: merged,
+    stop() {
+      for (const t of tails) t.stop();
     },
   };
 }

@@ -127,7 +127,7 @@ function Logs({ name }: { name: string }) {
     >
       {load.error && <Failure error={load.error} />}
       <div class="lg-volume">
-        <PanelFrame session={session} placed={{ key: 'v', panel: volumePanel(query), pos: { x: 0, y: 0, w: 24, h: 5 }, scoped: {}, copy: true }} annotations={[]} alone />
+        <PanelFrame session={session} placed={{ key: 'v', panel: volumePanel([{ refId: 'A', expr: query }]), pos: { x: 0, y: 0, w: 24, h: 5 }, scoped: {}, copy: true }} annotations={[]} alone />
       </div>
       {rows.length > 0 ? (
         <LogList lines={rows} height={Math.min(320, rows.length * 22 + 4)} showTime showLabels={false} wrap={false} pretty={false} details dedup="none" actions={(l) => <TraceButton labels={l.labels} />} />

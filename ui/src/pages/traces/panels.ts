@@ -26,33 +26,62 @@ function timeseries(id: number, title: string, targets: { query: string; legend:
 
 const BARS = { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } };
 
-/** Rate and errors, duration, and the heat map of what the query finds. */
-export function redPanels(q: string): Panel[] {
+interface Asked {
+  refId: string;
+  expr: string;
+}
+
+/** The letter of the query before a name, where there are several. */
+const mark = (list: Asked[], q: Asked): string => (list.length > 1 ? `${q.refId} ` : '');
+
+function heat(query: string, title: string): Panel {
+  return {
+    id: 3,
+    type: 'heatmap',
+    title,
+    gridPos: { x: 0, y: 0, w: 8, h: 6 },
+    datasource: TEMPO,
+    targets: [{ refId: 'A', query: `${query} | histogram_over_time(duration)`, queryType: 'traceql', legendFormat: '{{__bucket}}', datasource: TEMPO }],
+    maxDataPoints: 60,
+    fieldConfig: { defaults: {}, overrides: [] },
+    options: { calculate: false, cellGap: 1, color: { scheme: 'Oranges', mode: 'scheme', steps: 64, exponent: 0.3 }, yAxis: { unit: 's' } },
+  } as unknown as Panel;
+}
+
+/** Rate and errors, duration, and the heat map of what the queries find; the heat map is that of the first. */
+export function redPanels(list: Asked[]): Panel[] {
+  const names = Object.fromEntries(list.flatMap((q) => [['0.5', 'p50'], ['0.9', 'p90'], ['0.99', 'p99']].map(([from, to]) => [mark(list, q) + from!, mark(list, q) + to!])));
   return [
-    timeseries(1, 'Spans a second', [{ query: `${q} | rate() by (status)`, legend: '{{status}}' }], 'suffix: spans/s', BARS, [
-      ['error', 'red'],
-      ['ok', 'green'],
-      ['unset', 'blue'],
+    timeseries(1, 'Spans a second', list.map((q) => ({ query: `${q.expr} | rate() by (status)`, legend: `${mark(list, q)}{{status}}` })), 'suffix: spans/s', BARS, [
+      ['(?:[A-Z]+ )?error', 'red'],
+      ['(?:[A-Z]+ )?ok', 'green'],
+      ['(?:[A-Z]+ )?unset', 'blue'],
     ]),
-    timeseries(2, 'Duration', [{ query: `${q} | quantile_over_time(duration, 0.5, 0.9, 0.99)`, legend: '{{p}}' }], 's', { fillOpacity: 0, lineWidth: 1.5, scaleDistribution: { type: 'log', log: 10 } }, [], { '0.5': 'p50', '0.9': 'p90', '0.99': 'p99' }),
-    {
-      id: 3,
-      type: 'heatmap',
-      title: 'Durations',
-      gridPos: { x: 0, y: 0, w: 8, h: 6 },
-      datasource: TEMPO,
-      targets: [{ refId: 'A', query: `${q} | histogram_over_time(duration)`, queryType: 'traceql', legendFormat: '{{__bucket}}', datasource: TEMPO }],
-      maxDataPoints: 60,
-      fieldConfig: { defaults: {}, overrides: [] },
-      options: { calculate: false, cellGap: 1, color: { scheme: 'Oranges', mode: 'scheme', steps: 64, exponent: 0.3 }, yAxis: { unit: 's' } },
-    } as unknown as Panel,
+    timeseries(2, 'Duration', list.map((q) => ({ query: `${q.expr} | quantile_over_time(duration, 0.5, 0.9, 0.99)`, legend: `${mark(list, q)}{{p}}` })), 's', { fillOpacity: 0, lineWidth: 1.5, scaleDistribution: { type: 'log', log: 10 } }, [], names),
+    heat(list[0]!.expr, list.length > 1 ? `Durations of ${list[0]!.refId}` : 'Durations'),
   ];
 }
 
 /** What a metrics query itself gives. */
-export function metricPanel(q: string): Panel {
+export function metricPanel({ expr: q }: Asked, id: number): Panel {
   const histogram = /histogram_over_time\s*\(/.test(q);
   const of = /\|\s*(?:quantile|histogram|min|max|avg|sum)_over_time\s*\(\s*(?:\w+:)?(?:duration|traceDuration)/.test(q);
-  if (histogram && !/\bby\s*\(/.test(q)) return { ...redPanels(q.replace(/\|\s*histogram_over_time[\s\S]*$/, ''))[2]!, title: '' };
-  return timeseries(4, '', [{ query: q, legend: '' }], histogram ? 'short' : of ? 's' : 'short', { fillOpacity: 10 }, []);
+  if (histogram && !/\bby\s*\(/.test(q)) return { ...heat(q.replace(/\|\s*histogram_over_time[\s\S]*$/, ''), ''), id };
+  return timeseries(id, '', [{ query: q, legend: '' }], histogram ? 'short' : of ? 's' : 'short', { fillOpacity: 10 }, []);
+}
+
+/** The query with only spans that last longer than `low` and no longer than `high` seconds. */
+export function withDuration(q: string, low: number, high: number): string {
+  const text = (s: number) => {
+    const ns = Math.round(s * 1e9);
+    return ns >= 1e9 ? `${ns / 1e9}s` : ns >= 1e6 ? `${ns / 1e6}ms` : ns >= 1e3 ? `${ns / 1e3}us` : `${ns}ns`;
+  };
+  const limits = [...(low > 0 ? [`duration > ${text(low)}`] : []), ...(Number.isFinite(high) ? [`duration <= ${text(high)}`] : [])].join(' && ');
+  if (!limits) return q;
+  const found = q.replace(/\|\s*histogram_over_time[\s\S]*$/, '').trim();
+  const plain = /^\{((?:"(?:[^"\\]|\\.)*"|`[^`]*`|[^{}"`])*)\}$/.exec(found);
+  if (!plain) return `${found} | { ${limits} }`;
+  const inside = plain[1]!.trim();
+  if (inside === '' || inside === 'true') return `{ ${limits} }`;
+  return `{ ${/\|\|/.test(inside) ? `(${inside})` : inside} && ${limits} }`;
 }

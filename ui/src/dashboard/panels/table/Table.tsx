@@ -4,14 +4,19 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { theme } from '../../../shell/theme';
 import { Icon } from '../../../shell/icons';
 import { reduce, reducerName } from '../../field/reduce';
-import { displayName, type Frame } from '../../frame/frame';
+import { displayName, isNested, NESTED, type Frame } from '../../frame/frame';
 import type { Loose } from '../../model/types';
+import { Offsets } from '../../../logs/offsets';
 import { sortRows, takeRows } from '../../transform/rows';
 import type { PanelView } from '../props';
 import { Cell, cellStyle, columnOf, type Column } from './cells';
 
 const HEIGHTS: Record<string, number> = { sm: 32, md: 40, lg: 48 };
 const HEAD = 32;
+/** Of the button that unfolds a row. */
+const TURN = 32;
+/** Rows of a table inside a row that are shown without scrolling in it. */
+const INNER_ROWS = 8;
 
 function shownFrames(frames: Frame[]): Frame[] {
   return frames.filter((f) => f.fields.length > 0 && f.name !== 'exemplar');
@@ -55,11 +60,12 @@ export default function Table(p: PanelView) {
   const [filters, setFilters] = useState<Record<string, string>>({});
   const [filtering, setFiltering] = useState<string | null>(null);
   const [top, setTop] = useState(0);
+  const [unfolded, setUnfolded] = useState<Set<string>>(new Set());
   const box = useRef<HTMLDivElement>(null);
   const o = p.panel.options ?? {};
   const base = list[Math.min(at, list.length - 1)];
   const cols = useMemo(
-    () => (base ? base.fields.filter((f) => f.config.custom?.['hidden'] !== true && (f.config.custom?.['hideFrom'] as Loose | undefined)?.['viz'] !== true).map((f, i) => columnOf(f, displayName(f, base, list), i)) : []),
+    () => (base ? base.fields.filter((f) => f.name !== NESTED && f.config.custom?.['hidden'] !== true && (f.config.custom?.['hideFrom'] as Loose | undefined)?.['viz'] !== true).map((f, i) => columnOf(f, displayName(f, base, list), i)) : []),
     [base, dark],
   );
   const order = sort === undefined ? firstSort(o, cols.map((c) => c.name)) : sort;
@@ -78,16 +84,35 @@ export default function Table(p: PanelView) {
     return by ? sortRows(f, by, order!.desc) : f;
   }, [base, order?.name, order?.desc, filters, cols]);
   useEffect(() => setTop(0), [base]);
+  const rowH = HEIGHTS[String(o['cellHeight'] ?? 'sm')] ?? 32;
+  const nested = frame?.fields.find((f) => f.name === NESTED);
+  const inner = nested?.config.custom?.['noHeader'] === true ? 0 : HEAD;
+  /** A row goes by what stands in it: another refresh brings other rows. */
+  const rowKey = (i: number) => JSON.stringify(frame!.fields.filter((f) => f !== nested && f.type === 'string').map((f) => f.values[i]));
+  const offsets = useMemo(() => {
+    const at = new Offsets(frame?.length ?? 0, rowH);
+    if (frame && nested && unfolded.size) {
+      for (let i = 0; i < frame.length; i++) {
+        const v = nested.values[i];
+        if (isNested(v) && unfolded.has(rowKey(i))) at.set(i, rowH + inner + 12 + Math.min(INNER_ROWS, v[0]!.length) * rowH);
+      }
+    }
+    return at;
+  }, [frame, unfolded, rowH]);
   if (!frame || cols.length === 0) return <div class="empty">No data in this time range.</div>;
   const shown = cols.map((c) => ({ ...c, field: frame.fields.find((f) => f.name === c.field.name && displayName(f, frame, list) === c.name) ?? c.field }));
-  const rowH = HEIGHTS[String(o['cellHeight'] ?? 'sm')] ?? 32;
-  const w = widths(shown, frame, p.width - 12);
-  const template = w.map((x) => `${x}px`).join(' ');
+  const w = widths(shown, frame, p.width - 12 - (nested ? TURN : 0));
+  const template = `${nested ? `${TURN}px ` : ''}${w.map((x) => `${x}px`).join(' ')}`;
   const headH = o['showHeader'] === false ? 0 : HEAD;
   const footer = footerOf(o, shown);
   const bodyH = p.height - headH - (footer ? HEAD : 0) - (list.length > 1 ? 34 : 0);
-  const from = Math.max(0, Math.floor(top / rowH) - 4);
-  const to = Math.min(frame.length, Math.ceil((top + bodyH) / rowH) + 4);
+  const from = Math.max(0, offsets.find(top) - 4);
+  const to = Math.min(frame.length, offsets.find(top + bodyH) + 5);
+  const turn = (i: number) => {
+    const next = new Set(unfolded);
+    if (!next.delete(rowKey(i))) next.add(rowKey(i));
+    setUnfolded(next);
+  };
   const colored = shown.find((c) => c.cell['applyToRow'] === true);
   const next = (name: string) => setSort(order?.name !== name ? { name, desc: false } : order.desc ? null : { name, desc: true });
   return (
@@ -95,6 +120,7 @@ export default function Table(p: PanelView) {
       <div class="tbl-scroll" ref={box} onScroll={(e) => setTop(e.currentTarget.scrollTop)} role="table" aria-rowcount={frame.length} tabIndex={0}>
         {headH > 0 && (
           <div class="tbl-row tbl-head" role="row" style={{ gridTemplateColumns: template, height: `${headH}px` }}>
+            {nested && <div role="columnheader" class="tbl-cell" aria-label="Unfold" />}
             {shown.map((c) => (
               <div key={c.name} role="columnheader" class={`tbl-cell ${c.align}`} aria-sort={order?.name === c.name ? (order.desc ? 'descending' : 'ascending') : undefined} title={c.field.config.description ?? c.name}>
                 <button type="button" class="cut" onClick={() => next(c.name)}>
@@ -122,9 +148,18 @@ export default function Table(p: PanelView) {
             ))}
           </div>
         )}
-        <div style={{ height: `${frame.length * rowH}px`, position: 'relative', minWidth: `${w.reduce((a, b) => a + b, 0)}px` }}>
+        <div style={{ height: `${offsets.offset(frame.length)}px`, position: 'relative', minWidth: `${w.reduce((a, b) => a + b, nested ? TURN : 0)}px` }}>
           {Array.from({ length: Math.max(0, to - from) }, (_, k) => from + k).map((i) => (
-            <div key={i} class="tbl-row" role="row" style={{ gridTemplateColumns: template, height: `${rowH}px`, transform: `translateY(${i * rowH}px)`, ...(colored ? cellStyle(colored, i) : {}) }}>
+            <div key={i} class="tbl-row" role="row" style={{ gridTemplateColumns: template, height: `${rowH}px`, transform: `translateY(${offsets.offset(i)}px)`, ...(colored ? cellStyle(colored, i) : {}) }}>
+              {nested && (
+                <div role="cell" class="tbl-cell">
+                  {isNested(nested.values[i]) && (
+                    <button type="button" class="turn-btn" aria-expanded={unfolded.has(rowKey(i))} aria-label={`Rows of ${shown[0]?.show(shown[0].field.values[i]).text ?? i}`} onClick={() => turn(i)}>
+                      <Icon name={unfolded.has(rowKey(i)) ? 'down' : 'right'} size={12} />
+                    </button>
+                  )}
+                </div>
+              )}
               {shown.map((c) => (
                 <div key={c.name} role="cell" class={`tbl-cell ${c.align}${c.field.type === 'number' ? ' num' : ''}`} style={cellStyle(c, i)} title={c.show(c.field.values[i]).text}>
                   <span class="cut">
@@ -134,9 +169,19 @@ export default function Table(p: PanelView) {
               ))}
             </div>
           ))}
+          {nested &&
+            unfolded.size > 0 &&
+            Array.from({ length: Math.max(0, to - from) }, (_, k) => from + k)
+              .filter((i) => offsets.height(i) > rowH)
+              .map((i) => (
+                <div key={`in${rowKey(i)}`} class="tbl-inner" style={{ transform: `translateY(${offsets.offset(i) + rowH}px)`, height: `${offsets.height(i) - rowH}px`, left: `${TURN}px` }}>
+                  <Table {...p} frames={nested.values[i] as Frame[]} panel={{ ...p.panel, options: { cellHeight: o['cellHeight'], showHeader: inner > 0 } }} width={p.width - TURN - 12} height={offsets.height(i) - rowH - 12} />
+                </div>
+              ))}
         </div>
         {footer && (
           <div class="tbl-row tbl-foot" role="row" style={{ gridTemplateColumns: template, height: `${HEAD}px` }}>
+            {nested && <div role="cell" />}
             {footer.map((t, i) => (
               <div key={i} role="cell" class={`tbl-cell num ${shown[i]!.align}`}>
                 {t}

@@ -7,6 +7,7 @@ import { followTheme, followTouch } from '../../../chart/plot';
 import { Tooltip, type TipRow } from '../../../chart/tooltip';
 import { theme } from '../../../shell/theme';
 import { formatInstant } from '../../../time/grammar';
+import { useTime } from '../../../time/scope';
 import { zone } from '../../../time/state';
 import { reduce } from '../../field/reduce';
 import { displayer } from '../../field/display';
@@ -51,6 +52,8 @@ function exemplarText(l: Lines, p: ExemplarPoint): string {
 }
 
 type Pinned = { x: number } & ({ events: PanelView['annotations'] } | { exemplar: ExemplarPoint; text: string } | { links: ReadyLink[]; name: string });
+
+const NONE: ExemplarPoint[] = [];
 
 /** Within this many pixels of a line a click means the line. */
 const LINE_REACH = 24;
@@ -118,11 +121,12 @@ export default function TimeSeries(p: PanelView) {
 function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: string | null }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ view, lines });
+  const time = useTime();
+  const latest = useRef({ view, lines, time });
   const [pinned, setPinned] = useState<Pinned | null>(null);
   const lit = useRef<ExemplarPoint | null>(null);
   const stretch = useRef(false);
-  latest.current = { view, lines };
+  latest.current = { view, lines, time };
   const shared = view.session.shared.value > 0;
   const key = plotKey(lines, view.panel, shared);
   const exemplars = useMemo((): ExemplarPoint[] => {
@@ -133,7 +137,8 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
       if (!of) continue;
       for (let i = 0; i < f.length; i++) out.push({ timeMs: f.fields[0]!.values[i] as number, value: f.fields[1]!.values[i] as number, labels: f.fields[2]!.values[i] as Record<string, string>, scale: of.scale });
     }
-    return out;
+    // One and the same when there are none: a change is drawn.
+    return out.length ? out : NONE;
   }, [view.frames, lines]);
   const marks = useRef(exemplars);
   marks.current = exemplars;
@@ -144,6 +149,7 @@ function Plot({ view, lines, focus }: { view: PanelView; lines: Lines; focus: st
     const live = (): Live => {
       const { view: v, lines: l } = latest.current;
       return {
+        time: latest.current.time,
         fromMs: v.data.fromMs,
         toMs: v.data.toMs,
         // A drag with Ctrl is a stretch of time to annotate.

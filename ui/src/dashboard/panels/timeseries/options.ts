@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import { cursorSync, lonely, timeAxis, tzDate, unitIncrs, valueAxis, zoomToSelection } from '../../../chart/plot';
 import { formatTicks, format } from '../../../format/units';
-import { zoomOut } from '../../../time/state';
+import { zoomOutIn, type TimeScope } from '../../../time/scope';
 import { absoluteSteps, continuousStops, DEFAULT_THRESHOLDS, isContinuous } from '../../field/color';
 import type { Loose } from '../../model/types';
 import type { Line, Lines } from './series';
@@ -163,6 +163,8 @@ export function valueRange(lo: number | null, hi: number | null, l: ScaleLimits)
 }
 
 export interface Live {
+  /** What a drag and a double click change. */
+  time: TimeScope;
   fromMs: number;
   toMs: number;
   onCursor: (u: uPlot) => void;
@@ -231,13 +233,13 @@ export function plotOptions(l: Lines, size: { width: number; height: number }, s
       drag: { x: true, y: false, setScale: false, dist: 4 },
       points: { size: 7, width: 2 },
       focus: { prox: -1 },
-      bind: { dblclick: () => () => (zoomOut(), null) },
+      bind: { dblclick: () => () => (zoomOutIn(live().time), null) },
       ...(shared ? { sync: cursorSync } : {}),
     },
     series: [{}, ...l.lines.map(series)],
     bands: l.bands.map(([a, b]): uPlot.Band => ({ series: [a + 1, b + 1], ...bandFill(a) })),
     hooks: {
-      setSelect: [(u) => live().onSelect(u) || zoomToSelection(u)],
+      setSelect: [(u) => live().onSelect(u) || zoomToSelection(u, live().time)],
       setCursor: [(u) => live().onCursor(u)],
       drawClear: [(u) => live().draw(u, false)],
       draw: [(u) => live().draw(u, true)],

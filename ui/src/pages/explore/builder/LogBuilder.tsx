@@ -1,7 +1,7 @@
 // LogQL put together.
 
 import { lokiDetectedFields, lokiFieldValues, lokiLabels, lokiLabelValues } from '../../../dashboard/query/loki';
-import { range } from '../../../time/state';
+import { useTime } from '../../../time/scope';
 import { Icon } from '../../../shell/icons';
 import { COUNTS, FIELD_OPS, LINE_OPS, LOG_AGGREGATIONS, logParts, logText, PARSERS, type LogParts } from './logql';
 import { BuilderFrame, Conditions, Names, Row, useParts } from './Parts';
@@ -16,13 +16,14 @@ const ANY = '{service_name=~".+"}';
 
 export function LogBuilder({ expr, onChange, onRun, onCode }: { expr: string; onChange: (expr: string) => void; onRun: (expr: string) => void; onCode: () => void }) {
   const { parts, put, latest } = useParts(expr, logParts, logText, onChange);
+  const time = useTime();
   const run = () => onRun(latest());
   if (!parts) return <BuilderFrame text={expr} known={false} onCode={onCode} onFocus={() => undefined} children={null} />;
   const now = (p: LogParts) => {
     put(p);
     run();
   };
-  const r = () => range.peek();
+  const r = () => time.range.peek();
   const dep = JSON.stringify(parts.matchers);
   const labels = () => lokiLabels(r().fromMs, r().toMs);
   const fields = () => lokiDetectedFields(streams(parts) || ANY, r().fromMs, r().toMs).then((l) => l.map((f) => f.label));

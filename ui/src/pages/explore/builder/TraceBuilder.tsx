@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import { traceTags, traceValues } from '../../../api/tempo';
-import { range } from '../../../time/state';
+import { useTime } from '../../../time/scope';
 import { BuilderFrame, Conditions, Names, Row, useParts } from './Parts';
 import { emptyTrace, INTRINSICS, KEYWORDS, MEASURES, TRACE_OPS, traceParts, traceText, type TraceParts } from './traceql';
 
@@ -17,13 +17,14 @@ const FIXED: { name: string; label: string }[] = [
 
 export function TraceBuilder({ expr, onChange, onRun, onCode }: { expr: string; onChange: (expr: string) => void; onRun: (expr: string) => void; onCode: () => void }) {
   const { parts, put, latest } = useParts(expr, traceParts, traceText, onChange);
+  const time = useTime();
   const run = () => onRun(latest());
   if (!parts) return <BuilderFrame text={expr} known={false} onCode={onCode} onFocus={() => undefined} children={null} />;
   const now = (p: TraceParts) => {
     put(p);
     run();
   };
-  const r = () => range.peek();
+  const r = () => time.range.peek();
   const others = (name: string) => traceText({ ...emptyTrace(), conditions: parts.conditions.filter((c) => c.name !== name) });
   const values = (name: string) => (KEYWORDS[name] ? Promise.resolve(KEYWORDS[name]!) : traceValues(name, others(name), r().fromMs, r().toMs));
   const names = () => traceTags(r().fromMs, r().toMs).then((l) => [...INTRINSICS, ...l]);
