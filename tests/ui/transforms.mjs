@@ -78,9 +78,9 @@ export async function transforms({ page, base, test, check, until, drawn }) {
     await page.goto(`${base}/d/trend?from=now-1m&to=now&refresh=5s`);
     for (const t of ['Trend', 'Smooth', 'Cells', 'Lookup']) await settled(t);
     await until('a trend', async () => (await body('Trend').locator('.leg').allInnerTexts()).some((t) => /linear regression/.test(t)));
-    check((await body('Smooth').locator('.leg').allInnerTexts()).some((t) => /smoothed/.test(t)), 'no smoothed line');
+    await until('a smoothed line', async () => (await body('Smooth').locator('.leg').allInnerTexts()).some((t) => /smoothed/.test(t)));
     await until('cells in colour', async () => (await drawn(page, 'Cells')).coloured > 200);
-    check(/passed over: it adds places for maps/.test(await page.locator('section[aria-label="Lookup"] .hint.warn').getAttribute('aria-label')), 'no word about what was passed over');
+    await until('a word about what was passed over', async () => (await page.locator('section[aria-label="Lookup"] .hint.warn[aria-label*="passed over: it adds places for maps"]').count()) === 1);
   });
   await test('a dashboard goes to another server with inputs and its library panels, and comes back', async () => {
     await api('library-elements', { uid: 'lib-up', name: 'Lib up', kind: 1, model: { type: 'stat', title: 'From the library', datasource: prom, targets: [{ refId: 'A', expr: 'vector(21)', datasource: prom }] } });
