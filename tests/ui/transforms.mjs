@@ -72,7 +72,7 @@ export async function transforms({ page, base, test, check, until, drawn }) {
     await save('trend', [
       panel('timeseries', 'Trend', 0, 0, 12, 8, q, { transformations: [{ id: 'regression', options: { modelType: 'linear' } }] }),
       panel('timeseries', 'Smooth', 12, 0, 12, 8, q, { transformations: [{ id: 'smoothing', options: {} }] }),
-      panel('heatmap', 'Cells', 0, 8, 12, 8, q, { transformations: [{ id: 'heatmap', options: {} }], options: { color: { scheme: 'Oranges' } } }),
+      panel('heatmap', 'Cells', 0, 8, 12, 8, q, { transformations: [{ id: 'heatmap', options: {} }], options: { color: { mode: 'opacity', fill: 'red' } } }),
       panel('stat', 'Lookup', 12, 8, 12, 8, q, { transformations: [{ id: 'fieldLookup', options: {} }] }),
     ]);
     await page.goto(`${base}/d/trend?from=now-1m&to=now&refresh=5s`);

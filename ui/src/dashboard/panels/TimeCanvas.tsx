@@ -41,7 +41,7 @@ export function TimeCanvas(p: TimeCanvasProps) {
     const u = new uPlot(
       {
         ...size(),
-        padding: [4, 8, 0, 0],
+        padding: [8, 8, 0, 0],
         legend: { show: false },
         tzDate,
         scales: { x: { time: true, range: () => [live().view.data.fromMs / 1000, live().view.data.toMs / 1000] }, y: { range: () => [0, Math.max(1, live().rows)] } },
