@@ -373,6 +373,9 @@ class Query(Case):
         self.assertEqual(fields["ms"]["type"], "duration")
         self.assertEqual(fields["user"], {"label": "user", "type": "string", "cardinality": 2,
                                           "parsers": None})
+        nested = {f["label"]: f for f in self.ask("detected_fields", {"query": '{app="db"}'})["fields"]}
+        self.assertEqual((nested["n_rows"]["parsers"], nested["n_rows"]["jsonPath"]), (["json"], ["n", "rows"]))
+        self.assertEqual(nested["q"]["jsonPath"], ["q"])
         self.assertEqual(self.ask("detected_field/status/values", {"query": '{app="web"}'})[
             "values"], ["200", "201", "202"])
         patterns = self.ask("patterns", {"query": '{app="web"}', "step": "10s"})["data"]
@@ -396,9 +399,43 @@ class Query(Case):
         self.assertEqual([(d["query"], d["status"], d["deleted_lines"]) for d in listed],
                          [('{app="web"} |= "level=error"', "processed", 12)])
         self.ask("delete", {"query": "x"}, expect=200)
+        for params, status, words in (({}, 400, "request_id not set"),
+                                      ({"request_id": "x"}, 404, "could not find delete request"),
+                                      ({"request_id": listed[0]["request_id"], "force": "true"}, 400,
+                                       "gone already")):
+            answer = pt.request(f"{self.url}/loki/api/v1/delete?" + urllib.parse.urlencode(params),
+                                method="DELETE")
+            self.assertEqual(answer.status, status)
+            self.assertIn(words, answer.text)
         bad = pt.request(self.url + "/loki/api/v1/delete?query=%7Bapp%3D%22web%22%7D%7Cjson%7Ca%3E1"
                          "&start=1", method="POST", body=b"")
         self.assertEqual(bad.status, 400, bad.text)
+
+    def test_the_paths_from_before_1_0(self):
+        def old(path, params=(), expect=200):
+            answer = pt.request(f"{self.url}/api/prom/{path}?" + urllib.parse.urlencode(params))
+            self.assertEqual(answer.status, expect, answer.text)
+            return answer.json() if expect == 200 else answer.text
+        got = old("query", {"query": '{app="db"} |= "select 7"', "limit": 1})
+        self.assertEqual(set(got), {"streams", "stats"})
+        (stream,) = got["streams"]
+        self.assertEqual(stream["labels"], '{app="db", detected_level="warn", service_name="db"}')
+        ns = self.t + 7 * S + 1
+        self.assertEqual(stream["entries"], [{
+            "ts": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // S)) + f".{ns % S:09d}".rstrip("0") + "Z",
+            "line": json.dumps({"level": "warn", "q": "select 7", "n": {"rows": 7}})}])
+        self.assertEqual(len(old("query", {"query": '{app="web"}', "regexp": "ms=1[0-9]ms"})["streams"]), 10)
+        self.assertIn("only support streams", old("query", {"query": 'rate({app="db"}[1m])'}, 400))
+        self.assertEqual(old("label"), {"values": ["app", "env", "service_name"]})
+        self.assertEqual(old("label/app/values"), {"values": ["db", "web"]})
+        self.assertEqual(len(old("series", {"match[]": '{app=~".+"}'})["data"]), 2)
+        tail = Tail(f"{self.url}/api/prom/tail?" + urllib.parse.urlencode({"query": '{app="db"} |= "select 7"'}))
+        self.addCleanup(tail.close)
+        opcode, payload = tail.frame()
+        frame = json.loads(payload)
+        self.assertEqual((opcode, frame["dropped_entries"]), (1, None))
+        self.assertEqual(frame["streams"][0]["labels"], stream["labels"])
+        self.assertEqual(frame["streams"][0]["entries"], stream["entries"])
 
     def test_small_endpoints(self):
         info = self.ask("status/buildinfo")
@@ -452,6 +489,20 @@ class Live(Case):
                                                  (time.time_ns(), f"left {i}", {})]),
                                  ({"app": "y"}, [(time.time_ns(), "other", {})])]))
             self.assertEqual([line for _, _, line in tail.lines(1)], [f"no {i}"])
+
+    def test_too_many_lines_at_once_are_told(self):
+        tail = self.tail('{app="x"}')
+        time.sleep(0.5)  # its first turn is over
+        t = time.time_ns()
+        self.push(push_json([({"app": "x"}, [(t + i, f"line {i}", {}) for i in range(5500)])]))
+        sent, dropped = [], []
+        while len(sent) + len(dropped) < 5500:
+            message = json.loads(tail.frame()[1])
+            sent += [v[1] for s in message["streams"] for v in s["values"]]
+            dropped += message["dropped_entries"] or []
+        self.assertEqual(sorted(sent, key=lambda line: int(line[5:])), [f"line {i}" for i in range(5000)])
+        self.assertEqual(sorted(int(d["timestamp"]) for d in dropped), [t + i for i in range(5000, 5500)])
+        self.assertEqual(dropped[0]["labels"]["app"], "x")
 
     def test_the_server_ends_with_tails_open(self):
         tails = [self.tail('{app="x"}') for _ in range(3)]

@@ -1,7 +1,9 @@
 /* What answers of Loki's door have in common: errors as plain text, labels, statistics. */
 #include "api/loki/door_priv.h"
 #include "api/loki/tenants.h"
+#include "api/prometheus/encode.h"
 #include "codec/number.h"
+#include "text/duration.h"
 
 void loki__job_parse_error(struct api_job *job, const struct diag *diag)
 {
@@ -21,6 +23,31 @@ void loki__put_labels(const struct logql_label *labels, size_t count, struct buf
         buf_append_char(out, ':');
         codec_json_append_string(out, labels[i].value);
     }
+    buf_append_char(out, '}');
+}
+
+void loki__put_stream(struct data_labels labels, bool legacy, struct buf *out)
+{
+    struct buf text = {0};
+    if (!legacy) {
+        buf_append_cstr(out, "{\"stream\":");
+        api_encode_labels(labels, out);
+        buf_append_cstr(out, ",\"values\":[");
+        return;
+    }
+    data_labels_print(labels, &text);
+    buf_append_cstr(out, "{\"labels\":");
+    codec_json_append_string(out, buf_slice(&text));
+    buf_append_cstr(out, ",\"entries\":[");
+    buf_deinit(&text);
+}
+
+void loki__put_legacy_entry(const struct logql_entry *e, struct buf *out)
+{
+    buf_append_cstr(out, "{\"ts\":\"");
+    text_time_print(e->ts_ns, out);
+    buf_append_cstr(out, "\",\"line\":");
+    codec_json_append_string(out, e->line);
     buf_append_char(out, '}');
 }
 
@@ -129,7 +156,8 @@ bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scop
     struct diag diag;
     diag_init(&diag);
     *out = (struct loki__scope){.query = net_request_param(call->req, "query"),
-                                .protobuf = out->protobuf};
+                                .protobuf = out->protobuf,
+                                .legacy = out->legacy};
     if (!loki__param_range(call, since_ns, &out->start_ns, &out->end_ns, &diag))
         return true;
     api__plain_error(call->req, 400, "%s", diag.msg);

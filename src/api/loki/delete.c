@@ -205,6 +205,28 @@ void loki__delete_list(struct api_call *call)
 
 void loki__delete_cancel(struct api_call *call)
 {
+    struct api *api = call->api;
+    struct slice tenant, asked = net_request_param(call->req, "request_id");
+    bool known = false;
+    if (!api__tenant_read(call->req, &tenant)) {
+        api__plain_error(call->req, 400, "%s", API__TENANT_RULE);
+        return;
+    }
+    if (!asked.len) {
+        api__plain_error(call->req, 400, "request_id not set");
+        return;
+    }
+    pthread_mutex_lock(&api->lock);
+    for (const struct api__loki_deletion *d = api->loki_deletions; d; d = d->next) {
+        char id[24];
+        snprintf(id, sizeof(id), "%016llx", (unsigned long long)d->id);
+        known |= slice_eq_cstr(asked, id) && slice_eq_cstr(tenant, d->tenant);
+    }
+    pthread_mutex_unlock(&api->lock);
+    if (!known) {
+        api__plain_error(call->req, 404, "could not find delete request with given id");
+        return;
+    }
     api__plain_error(call->req, 400,
                      "deletion of request past the deadline of 0s since its creation is not "
                      "allowed: what it names is gone already");

@@ -30,6 +30,10 @@ void loki__job_parse_error(struct api_job *job, const struct diag *diag);
 
 /* {"a":"b"} and so on; append. */
 void loki__put_labels(const struct logql_label *labels, size_t count, struct buf *out);
+/* A stream begun, up to its list of lines; `legacy`: as before 1.0. */
+void loki__put_stream(struct data_labels labels, bool legacy, struct buf *out);
+/* {"ts":"2024-01-02T03:04:05Z","line":"..."} */
+void loki__put_legacy_entry(const struct logql_entry *e, struct buf *out);
 /* "summary" and the rest of an answer's statistics, as an object. */
 void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
                      struct buf *out);
@@ -52,7 +56,7 @@ struct loki__scope {
     struct slice query;
     int64_t start_ns, end_ns;
     struct logql_expr *expr; /* parsed by loki__scope_select; NULL for no query */
-    bool protobuf;           /* the answer's form; kept by loki__scope_read */
+    bool protobuf, legacy;   /* the answer's form; kept by loki__scope_read */
     void *more;              /* of the endpoint */
 };
 /* Reads query, start and end; false when it answered. */
@@ -71,7 +75,10 @@ void loki__push(struct api_call *call);
 void loki__query(struct api_call *call);
 void loki__query_range(struct api_call *call);
 void loki__explain(struct api_call *call);
+void loki__query_legacy(struct api_call *call);
 void loki__labels(struct api_call *call);
+void loki__labels_legacy(struct api_call *call);
+void loki__label_values_legacy(struct api_call *call);
 void loki__label_values(struct api_call *call);
 void loki__series(struct api_call *call);
 void loki__index_stats(struct api_call *call);
@@ -83,6 +90,7 @@ void loki__detected_fields(struct api_call *call);
 void loki__detected_field_values(struct api_call *call);
 void loki__patterns(struct api_call *call);
 void loki__tail(struct api_call *call);
+void loki__tail_legacy(struct api_call *call);
 void loki__delete_add(struct api_call *call);
 void loki__delete_list(struct api_call *call);
 void loki__delete_cancel(struct api_call *call);

@@ -12,6 +12,7 @@
 #define SAMPLE_LINES 1000
 #define SAMPLE_MAX   5000
 #define FIELDS_LIMIT 1000
+#define KEYS_MAX     32 /* levels of JSON */
 
 enum parser { PARSER_NONE, PARSER_JSON = 1, PARSER_LOGFMT = 2 };
 
@@ -20,6 +21,8 @@ struct field {
     struct map *values;
     unsigned parsers;
     const char *type;
+    struct slice *keys; /* that lead to it in JSON */
+    size_t key_count;
 };
 
 struct fields_state {
@@ -53,7 +56,9 @@ static const char *type_of(struct slice v)
     return "string";
 }
 
-static void add_value(struct fields *f, struct slice name, struct slice value, unsigned parser)
+/* `line` is what it was found in. */
+static void add_value(struct fields *f, struct slice name, struct slice value, unsigned parser,
+                      struct slice line)
 {
     bool added;
     if (slice_starts_with(name, SLICE("__error")) || !value.len)
@@ -66,6 +71,12 @@ static void add_value(struct fields *f, struct slice name, struct slice value, u
                                           .type = type_of(value)}));
     }
     struct field *field = &f->all.items[e->value.u64];
+    if (parser & PARSER_JSON && !field->key_count) {
+        struct slice keys[KEYS_MAX];
+        size_t n = logql_json_keys(line, name, f->arena, keys, KEYS_MAX);
+        if (n && (field->keys = arena_dup(f->arena, keys, n * sizeof(*keys))))
+            field->key_count = n;
+    }
     field->parsers |= parser;
     map_put(field->values, value, NULL);
 }
@@ -81,7 +92,7 @@ static void add_parsed(struct fields *f, struct logql_line *l, struct slice text
         logql_extract_logfmt(l, false, false, NULL, 0);
     for (size_t i = 0; i < l->labels.len; i++)
         add_value(f, l->labels.items[i].name, l->labels.items[i].value,
-                  json ? PARSER_JSON : PARSER_LOGFMT);
+                  json ? PARSER_JSON : PARSER_LOGFMT, text);
 }
 
 static void cleanup(struct api_job *job)
@@ -105,7 +116,8 @@ static void collect(struct fields *f, const struct logql_streams *r)
                 add_value(f, e->labels[n].name, e->labels[n].value,
                           !own                                   ? PARSER_NONE
                           : e->line.len && e->line.ptr[0] == '{' ? PARSER_JSON
-                                                                 : PARSER_LOGFMT);
+                                                                 : PARSER_LOGFMT,
+                          e->line);
             }
             if (!parsed)
                 add_parsed(f, &line, e->line);
@@ -149,7 +161,10 @@ static void put_fields(struct api_job *job, struct fields *f)
         if (field->parsers & PARSER_JSON) {
             codec_json_key(&w, SLICE("jsonPath"));
             codec_json_begin_array(&w);
-            codec_json_string(&w, field->name);
+            for (size_t k = 0; k < field->key_count; k++)
+                codec_json_string(&w, field->keys[k]);
+            if (!field->key_count)
+                codec_json_string(&w, field->name);
             codec_json_end_array(&w);
         }
         codec_json_end_object(&w);

@@ -29,12 +29,19 @@ static size_t tidy(struct slice *items, size_t count)
 static void put_texts(struct api_job *job, const struct slice *items, size_t count)
 {
     struct codec_json_writer w;
+    bool legacy = ((const struct loki__scope *)job->state)->legacy;
     if (((const struct loki__scope *)job->state)->protobuf) {
         job->content_type = LOKI__PROTOBUF_TYPE;
         loki__pb_texts(items, count, &job->out);
         return;
     }
-    api__begin(&w, &job->out);
+    if (legacy) {
+        codec_json_init(&w, &job->out);
+        codec_json_begin_object(&w);
+        codec_json_key(&w, SLICE("values"));
+    } else {
+        api__begin(&w, &job->out);
+    }
     codec_json_begin_array(&w);
     for (size_t i = 0; i < count; i++)
         codec_json_string(&w, items[i]);
@@ -89,10 +96,11 @@ static void values_work(struct api_job *job)
         put_texts(job, values, tidy(values, count));
 }
 
-void loki__labels(struct api_call *call)
+static void start_labels(struct api_call *call, bool legacy)
 {
     struct loki__scope *s = ARENA_NEW(net_request_arena(call->req), struct loki__scope);
     struct api_job *job;
+    s->legacy = legacy;
     if (!loki__form_read(call->req, &s->protobuf) || !loki__scope_read(call, METADATA_SINCE, s) ||
         !(job = loki__job_new(call, labels_work)))
         return;
@@ -101,10 +109,11 @@ void loki__labels(struct api_call *call)
     api_job_start(job, false);
 }
 
-void loki__label_values(struct api_call *call)
+static void start_values(struct api_call *call, bool legacy)
 {
     struct values_state *st = ARENA_NEW(net_request_arena(call->req), struct values_state);
     struct api_job *job;
+    st->scope.legacy = legacy;
     st->name = call->args[0];
     if (!loki__form_read(call->req, &st->scope.protobuf) ||
         !loki__scope_read(call, METADATA_SINCE, &st->scope) ||
@@ -113,6 +122,26 @@ void loki__label_values(struct api_call *call)
     job->state = st;
     job->cleanup = loki__scope_cleanup;
     api_job_start(job, false);
+}
+
+void loki__labels(struct api_call *call)
+{
+    start_labels(call, false);
+}
+
+void loki__labels_legacy(struct api_call *call)
+{
+    start_labels(call, true);
+}
+
+void loki__label_values(struct api_call *call)
+{
+    start_values(call, false);
+}
+
+void loki__label_values_legacy(struct api_call *call)
+{
+    start_values(call, true);
 }
 
 /* --- series --- */

@@ -18,6 +18,7 @@ struct query_state {
     struct logql_select select;
     bool explain, flagged; /* categorize-labels was asked for */
     bool protobuf;
+    bool legacy; /* the shape from before 1.0 */
     bool may_be_partial;
     struct logql_partial partial;
 
@@ -43,11 +44,15 @@ static void put_tail(struct api_job *job)
     struct query_state *st = job->state;
     buf_append_cstr(&job->out, ",\"stats\":");
     loki__put_stats(&st->stats, st->run_ns, st->wait_ns, &job->out);
-    buf_append_cstr(&job->out, "}}");
+    buf_append_cstr(&job->out, st->legacy ? "}" : "}}");
 }
 
 static void put_entry(const struct query_state *st, const struct logql_entry *e, struct buf *out)
 {
+    if (st->legacy) {
+        loki__put_legacy_entry(e, out);
+        return;
+    }
     buf_printf(out, "[\"%lld\",", (long long)e->ts_ns);
     codec_json_append_string(out, e->line);
     if (st->flagged) {
@@ -87,9 +92,8 @@ static bool produce_lines(struct api_job *job)
     }
     const struct logql_stream *s = &st->lines.streams[st->at];
     if (!st->entry) {
-        buf_append_cstr(out, st->at ? ",{\"stream\":" : "{\"stream\":");
-        api_encode_labels(s->labels, out);
-        buf_append_cstr(out, ",\"values\":[");
+        buf_append_cstr(out, st->at ? "," : "");
+        loki__put_stream(s->labels, st->legacy, out);
     }
     size_t end = MIN(s->count, st->entry + LINES_A_STEP);
     for (; st->entry < end; st->entry++) {
@@ -158,6 +162,18 @@ static void begin_answer(struct api_job *job, const char *type, bool (*produce)(
     struct query_state *st = job->state;
     if (st->protobuf) {
         put_protobuf(job, type);
+        return;
+    }
+    if (st->legacy && produce != produce_lines) {
+        api__plain_job_error(job, 400,
+                             "legacy endpoints only support streams result type, current type is "
+                             "%s",
+                             type);
+        return;
+    }
+    if (st->legacy) {
+        buf_append_cstr(&job->out, "{\"streams\":[");
+        job->produce = produce;
         return;
     }
     buf_append_cstr(&job->out, "{\"status\":\"success\",");
@@ -440,7 +456,7 @@ static int read_range(struct api_call *call, struct query_state *st, struct diag
     return 0;
 }
 
-static void start(struct api_call *call, bool instant, bool explain)
+static void start(struct api_call *call, bool instant, bool explain, bool legacy)
 {
     struct query_state *st = ARENA_NEW(net_request_arena(call->req), struct query_state);
     struct diag diag;
@@ -449,6 +465,8 @@ static void start(struct api_call *call, bool instant, bool explain)
     st->text = query_text(call);
     st->flagged = wants_categories(call->req);
     st->explain = explain;
+    st->legacy = legacy;
+    st->flagged &= !legacy;
     int err = read_direction(call, st, &diag);
     if (!err)
         err = loki__param_partial(call->req, &st->may_be_partial, &diag);
@@ -476,15 +494,20 @@ static void start(struct api_call *call, bool instant, bool explain)
 
 void loki__query(struct api_call *call)
 {
-    start(call, true, false);
+    start(call, true, false, false);
 }
 
 void loki__query_range(struct api_call *call)
 {
-    start(call, false, false);
+    start(call, false, false, false);
 }
 
 void loki__explain(struct api_call *call)
 {
-    start(call, false, true);
+    start(call, false, true, false);
+}
+
+void loki__query_legacy(struct api_call *call)
+{
+    start(call, false, false, true);
 }

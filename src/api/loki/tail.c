@@ -4,6 +4,7 @@
  * A turn begins by noting the store's position, and the next one reads what lies behind it. Lines
  * that arrive meanwhile are read by both: what the last turn sent is remembered and left out. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "api/loki/door_priv.h"
@@ -12,6 +13,7 @@
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/websocket.h"
+#include "text/duration.h"
 
 #define TURN_NS       (200 * NS_PER_MS)
 #define TAIL_FOR_NS   (3600 * NS_PER_SEC) /* then the client has to come again */
@@ -19,6 +21,7 @@
 #define STOP_S        5 /* that the end of the server waits for tails */
 #define DEFAULT_LIMIT 100
 #define TURN_LINES    5000 /* of one turn; more are dropped, and told */
+#define TURN_DROPPED  1000 /* so many of those that are dropped are told */
 #define MEMORY_MAX    ((int64_t)64 << 20)
 
 struct tail {
@@ -27,6 +30,7 @@ struct tail {
     struct net_timer *timer; /* loop */
     struct net_loop *loop;
     bool busy;              /* a turn is on a worker */
+    bool legacy;            /* the shape from before 1.0 */
     _Atomic bool cancelled; /* closed: ends the turn */
     struct arena *arena;    /* of the query */
     struct slice tenant;
@@ -78,9 +82,64 @@ static bool was_sent(const struct tail *t, struct hash128 id)
     return false;
 }
 
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The time of the last line that is sent; what comes later is dropped. */
+static int64_t last_sent(const struct logql_streams *r)
+{
+    VEC(int64_t) times = {0};
+    if (r->entry_count <= TURN_LINES)
+        return INT64_MAX;
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t k = 0; k < r->streams[i].count; k++)
+            vec_push(&times, r->streams[i].entries[k].ts_ns);
+    }
+    qsort(times.items, times.len, sizeof(*times.items), by_time);
+    int64_t last = times.items[TURN_LINES - 1];
+    vec_free(&times);
+    return last;
+}
+
+/* "null", or the lines that were too many. */
+static void put_dropped(const struct tail *t, const struct logql_streams *r, int64_t last_ns,
+                        struct buf *out)
+{
+    bool any = false;
+    struct buf text = {0};
+    for (size_t i = 0; i < r->count; i++) {
+        const struct logql_stream *s = &r->streams[i];
+        for (size_t k = 0; k < s->count; k++) {
+            if (s->entries[k].ts_ns <= last_ns)
+                continue;
+            buf_append_cstr(out, any ? "," : "[");
+            buf_append_cstr(out, t->legacy ? "{\"Timestamp\":\"" : "{\"timestamp\":\"");
+            if (t->legacy)
+                text_time_print(s->entries[k].ts_ns, out);
+            else
+                buf_printf(out, "%lld", (long long)s->entries[k].ts_ns);
+            buf_append_cstr(out, t->legacy ? "\",\"Labels\":" : "\",\"labels\":");
+            buf_clear(&text);
+            data_labels_print(s->labels, &text);
+            if (t->legacy)
+                codec_json_append_string(out, buf_slice(&text));
+            else
+                api_encode_labels(s->labels, out);
+            buf_append_char(out, '}');
+            any = true;
+        }
+    }
+    buf_append_cstr(out, any ? "]" : "null");
+    buf_deinit(&text);
+}
+
 static void put_frame(struct tail *t, const struct logql_streams *r)
 {
     struct buf key = {0};
+    int64_t last_ns = last_sent(r);
     bool any = false;
     buf_clear(&t->frame);
     vec_clear(&t->sending);
@@ -91,22 +150,28 @@ static void put_frame(struct tail *t, const struct logql_streams *r)
         for (size_t k = 0; k < s->count; k++) {
             struct hash128 id = identity(s, &s->entries[k], &key);
             vec_push(&t->sending, id);
-            if (was_sent(t, id))
+            if (was_sent(t, id) || s->entries[k].ts_ns > last_ns)
                 continue;
             if (!begun) {
-                buf_append_cstr(&t->frame, any ? ",{\"stream\":" : "{\"stream\":");
-                api_encode_labels(s->labels, &t->frame);
-                buf_append_cstr(&t->frame, ",\"values\":[");
+                buf_append_cstr(&t->frame, any ? "," : "");
+                loki__put_stream(s->labels, t->legacy, &t->frame);
             }
-            buf_printf(&t->frame, "%s[\"%lld\",", begun ? "," : "", (long long)s->entries[k].ts_ns);
-            codec_json_append_string(&t->frame, s->entries[k].line);
-            buf_append_char(&t->frame, ']');
+            buf_append_cstr(&t->frame, begun ? "," : "");
+            if (t->legacy) {
+                loki__put_legacy_entry(&s->entries[k], &t->frame);
+            } else {
+                buf_printf(&t->frame, "[\"%lld\",", (long long)s->entries[k].ts_ns);
+                codec_json_append_string(&t->frame, s->entries[k].line);
+                buf_append_char(&t->frame, ']');
+            }
             begun = any = true;
         }
         if (begun)
             buf_append_cstr(&t->frame, "]}");
     }
-    buf_append_cstr(&t->frame, "],\"dropped_entries\":null}");
+    buf_append_cstr(&t->frame, "],\"dropped_entries\":");
+    put_dropped(t, r, last_ns, &t->frame);
+    buf_append_char(&t->frame, '}');
     t->has_frame = any;
     vec_clear(&t->sent);
     for (size_t i = 0; i < t->sending.len; i++)
@@ -137,7 +202,7 @@ static void turn(void *ctx)
     const struct logql_select select = {.start_ns = t->start_ns,
                                         .end_ns = INT64_MAX,
                                         .forward = !t->first,
-                                        .limit = t->first ? t->limit : TURN_LINES,
+                                        .limit = t->first ? t->limit : TURN_LINES + TURN_DROPPED,
                                         .after_position = t->first ? 0 : t->position};
     int err = logql_select_run(t->expr, &select, &env, arena, &r, &diag);
     if (err) {
@@ -257,7 +322,7 @@ static int read_params(struct api_call *call, struct tail *t, struct diag *diag)
     return err;
 }
 
-void loki__tail(struct api_call *call)
+static void start(struct api_call *call, bool legacy)
 {
     struct api *api = call->api;
     struct net_request *req = call->req;
@@ -279,6 +344,7 @@ void loki__tail(struct api_call *call)
     }
     struct tail *t = mem_calloc(1, sizeof(*t));
     t->api = api;
+    t->legacy = legacy;
     t->arena = arena_new(0, NULL);
     t->loop = net_request_loop(req);
     if (!loki__source_read(call, t->arena, &t->source, &t->tenant)) {
@@ -299,4 +365,14 @@ void loki__tail(struct api_call *call)
         return;
     }
     t->timer = net_timer_start(t->loop, 0, MAX(TURN_NS, t->delay_ns), on_timer, t);
+}
+
+void loki__tail(struct api_call *call)
+{
+    start(call, false);
+}
+
+void loki__tail_legacy(struct api_call *call)
+{
+    start(call, true);
 }

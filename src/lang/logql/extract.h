@@ -23,6 +23,10 @@ int logql_path_parse(struct slice text, struct arena *arena, struct logql_path *
 
 /* All of an object, nested keys joined by _; arrays and nulls are left out. */
 void logql_extract_json(struct logql_line *l);
+/* The keys that lead to what logql_extract_json calls `name`, at most `max`; 0 when there is none.
+ * Texts are in the arena. */
+size_t logql_json_keys(struct slice text, struct slice name, struct arena *arena,
+                       struct slice *out_keys, size_t max);
 /* The value at a path: labels[i] of paths[i], "" when there is none. */
 void logql_extract_json_paths(struct logql_line *l, const struct logql_pair *labels,
                               const struct logql_path *paths, size_t count);

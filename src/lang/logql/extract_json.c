@@ -16,14 +16,16 @@ struct walk {
     struct codec_json_reader *r;
 };
 
-static struct slice join(struct logql_line *l, struct slice prefix, struct slice key)
+static struct slice join(struct arena *arena, struct slice prefix, struct slice key)
 {
     if (!prefix.len) {
         struct slice k = key;
-        return logql_sanitize(l->arena, k);
+        return logql_sanitize(arena, k);
     }
     /* A digit may stand behind the underscore. */
-    char *p = arena_alloc(l->arena, prefix.len + 1 + key.len);
+    char *p = arena_alloc(arena, prefix.len + 1 + key.len);
+    if (!p)
+        return SLICE("");
     memcpy(p, prefix.ptr, prefix.len);
     p[prefix.len] = '_';
     size_t n = prefix.len + 1;
@@ -48,7 +50,7 @@ static void walk_object(struct walk *w, struct slice prefix)
     while (codec_json_next_key(r, &key) && codec_json_peek(r, &kind)) {
         if (!key.len || kind == CODEC_JSON_NULL || kind == CODEC_JSON_ARRAY)
             continue;
-        struct slice name = join(w->line, prefix, slice_trim(key));
+        struct slice name = join(w->line->arena, prefix, slice_trim(key));
         if (kind == CODEC_JSON_OBJECT) {
             if (logql_line_wants_below(w->line, name))
                 walk_object(w, name);
@@ -80,6 +82,44 @@ void logql_extract_json(struct logql_line *l)
     walk_object(&w, SLICE(""));
     if (r.err)
         fail(l, &d);
+}
+
+struct find {
+    struct arena *arena;
+    struct codec_json_reader *r;
+    struct slice name, *keys;
+    size_t max;
+};
+
+static size_t find_keys(struct find *f, struct slice prefix, size_t depth)
+{
+    struct slice key;
+    enum codec_json_kind kind;
+    size_t found = 0;
+    if (depth == f->max || !codec_json_read_object(f->r))
+        return 0;
+    while (!found && codec_json_next_key(f->r, &key) && codec_json_peek(f->r, &kind)) {
+        if (!key.len || kind == CODEC_JSON_NULL || kind == CODEC_JSON_ARRAY)
+            continue;
+        struct slice name = join(f->arena, prefix, slice_trim(key));
+        f->keys[depth] = arena_slice(f->arena, key);
+        if (kind == CODEC_JSON_OBJECT)
+            found = find_keys(f, name, depth + 1);
+        else if (slice_eq(name, f->name))
+            found = depth + 1;
+    }
+    return found;
+}
+
+size_t logql_json_keys(struct slice text, struct slice name, struct arena *arena,
+                       struct slice *out_keys, size_t max)
+{
+    struct diag d;
+    diag_init(&d);
+    struct codec_json_reader r = codec_json_reader(text, arena, &d);
+    r.utf8 = CODEC_JSON_UTF8_REPLACE;
+    struct find f = {arena, &r, name, out_keys, max};
+    return find_keys(&f, SLICE(""), 0);
 }
 
 /* --- json a="b.c[0]" --- */
