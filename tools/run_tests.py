@@ -5,7 +5,7 @@
     tools/run_tests.py unit e2e    only these stages
     tools/run_tests.py e2e -k kill only files whose name holds "kill"
 
-Stages: rules (layers, lint), unit (cmocka under ASan and UBSan), threads (the threaded rooms under
+Stages: rules (layers, lint, logql_docs), unit (cmocka under ASan and UBSan), threads (the threaded rooms under
 TSan), fuzz (each target on its corpus and then briefly on), e2e (the real binary with real
 programs), ui (unit and browser tests). Exit status 1 when anything failed.
 """
@@ -58,7 +58,7 @@ def run(cmd, env=None, timeout=STAGE_TIMEOUT_S, cwd=ROOT):
 
 
 def stage_rules(report, only):
-    for name in ("layers.py", "lint"):
+    for name in ("layers.py", "lint", "logql_docs.py"):
         code, out, seconds = run([str(ROOT / "tools" / name)])
         report.add(f"rules/{name}", int(code == 0), int(code != 0), 0, seconds, out)
 

@@ -446,6 +446,9 @@ class Query(Case):
         self.assertTrue(limits["limits"]["volume_enabled"])
         self.assertEqual(self.ask("format_query", {"query": '{app="web"}|json'})["data"],
                          '{app="web"} | json')
+        self.assertEqual(len(self.ask("index/shards", {"query": '{app="web"}'})["shards"]), 1)
+        self.assertIn("LogScan", self.ask("explain", {"query": '{app="web"}'})["data"]["plan"])
+        self.assertIn("pharos_loki_received_lines_total", pt.request(self.url + "/metrics").text)
         self.assertEqual(pt.request(self.url + "/ready").text, "ready\n")
         self.assertIn("limits:", pt.request(self.url + "/config").text)
         self.ask("rules", expect=404)

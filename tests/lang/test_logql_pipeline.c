@@ -141,6 +141,8 @@ static const struct {
     {"| logfmt | n = 200 | line_format \"\"", "n=200.0", " {n=200.0}"},
     {"| logfmt | n == 1e2 | line_format \"\"", "n=100", " {n=100}"},
     {"| logfmt | n > -1 | line_format \"\"", "n=0", " {n=0}"},
+    {"| logfmt | n <= 5 | line_format \"\"", "n=5", " {n=5}"},
+    {"| logfmt | n <= 5", "n=5.1", "-"},
     {"| logfmt | a = ip(\"10.0.0.0/8\") | line_format \"\"", "a=\"at 10.9.9.9\"",
      " {a=at 10.9.9.9}"},
     {"| logfmt | a != ip(\"10.0.0.0/8\") | line_format \"\"", "a=none", " {a=none}"},
@@ -218,6 +220,23 @@ static const struct {
      "\\\"2006-01-02\\\" \\\"2024-02-29\\\" | unixEpoch}} {{toDateInZone \\\"2006-01-02 15:04\\\" "
      "\\\"+02:00\\\" \\\"2024-02-29 02:00\\\" | unixEpoch}}\"",
      "l", "2023-11-14 1709164800 1709164800 {}"},
+    {"| line_format \"{{toDateInZone \\\"2006-01-02 15:04\\\" \\\"Europe/Berlin\\\" "
+     "\\\"2024-07-01 14:00\\\" | date \\\"15:04 -0700\\\"}} {{toDateInZone \\\"2006-01-02\\\" "
+     "\\\"America/New_York\\\" \\\"2024-01-01\\\" | unixEpoch}} {{toDateInZone "
+     "\\\"2006-01-02T15:04:05Z07:00\\\" \\\"Asia/Tokyo\\\" \\\"2024-01-01T00:00:00+01:00\\\" | "
+     "unixEpoch}}\"",
+     "l", "14:00 +0200 1704085200 1704063600 {}"},
+    {"| line_format \"{{toDateInZone \\\"2006\\\" \\\"No/Where\\\" \\\"2024\\\"}}\"", "l",
+     "l {__error__=TemplateFormatErr}"},
+    {"| line_format \"{{ToLower \\\"Ab\\\"}} {{Trim \\\"xax\\\" \\\"x\\\"}} {{TrimPrefix "
+     "\\\"xa\\\" "
+     "\\\"x\\\"}} {{TrimSuffix \\\"ax\\\" \\\"x\\\"}} {{TrimSpace \\\" a \\\"}}|{{lower "
+     "\\\"AB\\\"}} "
+     "{{upper \\\"ab\\\"}} {{title \\\"ab cd\\\"}} {{replace \\\"a\\\" \\\"b\\\" \\\"aca\\\"}} "
+     "{{hasPrefix \\\"a\\\" \\\"ab\\\"}} {{hasSuffix \\\"a\\\" \\\"ab\\\"}} {{gt (now | unixEpoch "
+     "| int) "
+     "-1}}\"",
+     "l", "ab a a a a|ab AB Ab Cd bcb true false true {}"},
     {"| line_format \"{{ if eq .app \\\"x\\\" }}yes{{ else }}no{{ end }} {{ printf \\\"%-4s|\\\" "
      ".app "
      "}}\"",

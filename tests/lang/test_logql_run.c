@@ -218,6 +218,10 @@ static const struct question questions[] = {
     /* above */
     {"topk(1, sum by (pod) (count_over_time({app=\"web\"} | logfmt | s=200 [1m])))", 20, 20, 0,
      "{pod=a} 20:1"},
+    {"topk(2, sum by (app) (count_over_time({app=~\".+\"}[1m])) % (sum by (app) "
+     "(count_over_time({app=~\".+\"}[1m])) - 4))",
+     60, 60, 0, "{app=db} 60:0"},
+    {"bottomk(2, sum(count_over_time({app=\"web\"}[1m])) / 0)", 60, 60, 0, ""},
     {"sum(count_over_time({app=\"web\"}[1m])) / sum(count_over_time({app=\"db\"}[1m]))", 60, 60, 0,
      "{} 60:0.8"},
     {"sum(count_over_time({app=\"web\"}[1m])) / 0", 60, 60, 0, "{} 60:NaN"},
@@ -232,6 +236,31 @@ static const struct question questions[] = {
     {"label_replace(sum by (app) (count_over_time({app=\"web\"}[1m])), \"x\", \"${1}y\", \"app\", "
      "\"(w).*\")",
      60, 60, 0, "{app=web,x=wy} 60:4"},
+    {"avg(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:4.5"},
+    {"max(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:5"},
+    {"min(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:4"},
+    {"stddev(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:0.5"},
+    {"stdvar(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:0.25"},
+    {"count(sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{} 60:2"},
+    {"bottomk(1, sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0, "{app=web} 60:4"},
+    {"sum by (app) (count_over_time({app=~\".+\"}[1m])) <= 4", 60, 60, 0, "{app=web} 60:4"},
+    {"sum by (app) (count_over_time({app=~\".+\"}[1m])) <= bool 4", 60, 60, 0,
+     "{app=db} 60:0; {app=web} 60:1"},
+    {"sum by (app) (count_over_time({app=~\".+\"}[1m])) unless on (app) sum by (app) "
+     "(count_over_time({pod=\"a\"}[1m]))",
+     60, 60, 0, "{app=db} 60:5"},
+    {"sum by (app) (count_over_time({app=~\".+\"}[1m])) * ignoring (pod) group_right sum by (app, "
+     "pod) (count_over_time({app=\"web\"}[1m]))",
+     60, 60, 0, "{app=web,pod=a} 60:8; {app=web,pod=b} 60:8"},
+    {"sort_desc(sum by (app) (count_over_time({app=~\".+\"}[1m]))) + 1", 60, 60, 0,
+     "{app=db} 60:6; {app=web} 60:5"},
+    {"stddev_over_time({app=\"web\"} | logfmt | unwrap v [1m]) by (pod)", 60, 60, 0,
+     "{pod=a} 60:0.5; {pod=b} 60:2"},
+    {"sum(sum_over_time({app=\"db\"} | json | __error__=\"\" | unwrap duration_seconds(ms) [1m]))",
+     60, 60, 0, "{} 60:0.012"},
+    {"sum by (q) (count_over_time({app=\"db\"} |= \"broken\" | json | label_format "
+     "__preserve_error__=\"true\" [1m]))",
+     60, 60, 0, "{} 60:1"},
     {"vector(1)+vector(1)", 4, 4, 0, "{} 4:2"},
     {"1+1", 4, 4, 0, "2"},
     {"approx_topk(1, sum by (app) (count_over_time({app=~\".+\"}[1m])))", 60, 60, 0,

@@ -6,6 +6,7 @@
 #include "data/event_batch.h"
 
 #define REGEXES_MAX 32
+#define ZONES_MAX   16
 
 void logql_line_init(struct logql_line *l)
 {
@@ -19,6 +20,11 @@ void logql_line_deinit(struct logql_line *l)
         text_regex_free(l->regexes.items[i].regex);
     }
     vec_free(&l->regexes);
+    for (size_t i = 0; i < l->zones.len; i++) {
+        mem_free((char *)(uintptr_t)l->zones.items[i].name.ptr);
+        text_zone_free(l->zones.items[i].zone);
+    }
+    vec_free(&l->zones);
     vec_free(&l->labels);
     arena_free(l->arena);
     l->arena = NULL;
@@ -215,6 +221,30 @@ int logql_line_regex(struct logql_line *l, struct slice pattern, const struct te
     r.pattern = slice_make(mem_dup(pattern.ptr ? pattern.ptr : "", pattern.len), pattern.len);
     vec_push(&l->regexes, r);
     *out = r.regex;
+    return 0;
+}
+
+int logql_line_zone(struct logql_line *l, struct slice name, const struct text_zone **out,
+                    struct diag *diag)
+{
+    for (size_t i = 0; i < l->zones.len; i++) {
+        if (slice_eq(l->zones.items[i].name, name)) {
+            *out = l->zones.items[i].zone;
+            return 0;
+        }
+    }
+    struct logql_line_zone z;
+    int err = text_zone_load(name, &z.zone, diag);
+    if (err)
+        return err;
+    if (l->zones.len == ZONES_MAX) { /* names made of the data: forget the oldest */
+        mem_free((char *)(uintptr_t)l->zones.items[0].name.ptr);
+        text_zone_free(l->zones.items[0].zone);
+        l->zones.items[0] = vec_pop(&l->zones);
+    }
+    z.name = slice_make(mem_dup(name.ptr ? name.ptr : "", name.len), name.len);
+    vec_push(&l->zones, z);
+    *out = z.zone;
     return 0;
 }
 

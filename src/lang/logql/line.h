@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "data/labels.h"
 #include "text/regex.h"
+#include "text/zone.h"
 
 #define LOGQL_ERROR          "__error__"
 #define LOGQL_ERROR_DETAILS  "__error_details__"
@@ -35,6 +36,11 @@ struct logql_line_regex {
     struct text_regex *regex;
 };
 
+struct logql_line_zone {
+    struct slice name; /* owned */
+    struct text_zone *zone;
+};
+
 struct logql_line {
     int64_t ts_ns;
     int64_t now_ns; /* the wall clock, for templates */
@@ -48,6 +54,7 @@ struct logql_line {
     size_t missing; /* of the wanted ones, so many are not there yet (logql_line_look) */
     /* Regular expressions that templates make as they run. */
     VEC(struct logql_line_regex) regexes;
+    VEC(struct logql_line_zone) zones; /* that templates name */
 };
 
 void logql_line_init(struct logql_line *l);
@@ -89,6 +96,10 @@ void logql_line_finish(struct logql_line *l);
 /* The compiled expression; it lives as long as the line. */
 int logql_line_regex(struct logql_line *l, struct slice pattern, const struct text_regex **out,
                      struct diag *diag);
+
+/* The time zone of a name of the tz database; it lives as long as the line. ERR_INVALID. */
+int logql_line_zone(struct logql_line *l, struct slice name, const struct text_zone **out,
+                    struct diag *diag);
 
 /* [a-zA-Z0-9_] and no digit in front, as parsers spell names. In `arena` when it has to change. */
 struct slice logql_sanitize(struct arena *arena, struct slice name);

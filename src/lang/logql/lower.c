@@ -1,5 +1,7 @@
 /* Metric expressions to the plan of query/plan.h. Only the aggregation over a range is LogQL's own;
  * all above it are PromQL's kernels. */
+#include <math.h>
+
 #include "lang/logql/range.h"
 #include "query/functions.h"
 
@@ -100,6 +102,16 @@ static struct query_node *lower_call(struct lowering *l, const struct logql_expr
     return n;
 }
 
+/* LogQL ranks no NaN: it is left out, by a comparison that every other value passes. */
+static struct query_node *without_nan(struct lowering *l, const struct logql_expr *e,
+                                      struct query_node *arg)
+{
+    struct query_node *n = node(l, e, QUERY_BINARY), *args[2] = {arg, number(l, e, -INFINITY)};
+    n->binary = QUERY_GE;
+    set_args(l, n, args, 2);
+    return n;
+}
+
 static struct query_node *lower_aggregate(struct lowering *l, const struct logql_expr *e)
 {
     struct query_node *args[2] = {lower(l, e->args[0], e)};
@@ -107,6 +119,8 @@ static struct query_node *lower_aggregate(struct lowering *l, const struct logql
         l->err = diag_set(l->diag, ERR_INVALID, "approx_topk is only supported on instant queries");
     if (e->aggregate->query < 0)
         return l->instant ? lower_call(l, e, e->aggregate->function, args, 1) : args[0];
+    if (e->aggregate->query == QUERY_TOPK || e->aggregate->query == QUERY_BOTTOMK)
+        args[0] = without_nan(l, e, args[0]);
     struct query_node *n = node(l, e, QUERY_AGGREGATE);
     n->aggregate = (enum query_aggregate)e->aggregate->query;
     n->without = e->without;

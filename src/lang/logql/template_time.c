@@ -150,12 +150,25 @@ LOGQL__FUNCTION(logql__to_date)
 
 LOGQL__FUNCTION(logql__to_date_in_zone)
 {
-    struct text_go_time t;
+    struct text_go_time t, other;
+    const struct text_zone *zone;
     int32_t offset;
-    if (!text_go_zone_parse(a[1].string, &offset))
+    int err = 0;
+    if (text_go_zone_parse(a[1].string, &offset)) {
+        err = text_go_time_parse(a[0].string, a[2].string, offset, &t, diag);
+        return err ? err : give_time(call, t, out);
+    }
+    if (logql_line_zone(call->ctx, a[1].string, &zone, NULL))
         return diag_set(diag, ERR_INVALID, "unknown time zone %.*s", SLICE_FMT(a[1].string));
-    int err = text_go_time_parse(a[0].string, a[2].string, offset, &t, diag);
-    return err ? err : give_time(call, t, out);
+    if ((err = text_go_time_parse(a[0].string, a[2].string, 0, &t, diag)) ||
+        (err = text_go_time_parse(a[0].string, a[2].string, 3600, &other, diag)))
+        return err;
+    if (t.ns != other.ns) { /* the text names no zone itself */
+        int64_t local_s = floor_div(t.ns, NS_PER_SEC), utc_s = text_zone_to_utc(zone, local_s);
+        t.offset_s = text_zone_at(zone, utc_s).offset_s;
+        t.ns -= (local_s - utc_s) * NS_PER_SEC;
+    }
+    return give_time(call, t, out);
 }
 
 LOGQL__FUNCTION(logql__date)
