@@ -1,4 +1,8 @@
-/* Datagram sockets on loops: recvmmsg until the kernel has no more. */
+/* Datagram sockets on loops: recvmmsg until the kernel has no more.
+ *
+ * A socket that wakes its loop for every few datagrams, thousands of times a second, costs more in
+ * wake-ups than in datagrams. It is looked at every millisecond then, for as long as that finds
+ * some, unless so many come that their buffer might not hold a millisecond of them. */
 #include "net/udp.h"
 
 #include <errno.h>
@@ -14,6 +18,9 @@
 
 #define ROUNDS_MAX      16 /* batches of one wake-up, so that others on the loop get their turn */
 #define LAST_ROUNDS_MAX 4096
+#define BUSY_WAKE_UPS   4  /* within a millisecond: from there on the clock wakes */
+#define IDLE_TICKS      4  /* without a datagram: from there on the kernel does */
+#define TICK_MAX        96 /* datagrams of one tick; beyond that waiting would risk some */
 #define CONTROL_BYTES   CMSG_SPACE(sizeof(uint32_t))
 
 enum { DATAGRAMS, BYTES, DROPPED, CUT, COUNTER_COUNT };
@@ -23,6 +30,11 @@ struct udp_socket {
     size_t index;
     struct net_loop *loop;
     uv_poll_t poll;
+    uv_timer_t timer; /* takes the place of poll while many come */
+    uint64_t wake_ms; /* of the last wake-ups by the kernel */
+    unsigned wake_ups, idle_ticks;
+    size_t received; /* datagrams, of this wake-up */
+    int open;        /* handles */
     int fd;
     uint32_t overflow; /* the kernel's count as last seen */
     char *buffers;     /* NET_UDP_BATCH of datagram_bytes_max */
@@ -74,6 +86,7 @@ static bool receive(struct udp_socket *s)
         bytes += s->messages[i].msg_len;
         cut += d->cut;
     }
+    s->received += (size_t)n;
     take_overflow(s, &s->messages[n - 1].msg_hdr);
     counter_add(&udp->counters[DATAGRAMS], n);
     counter_add(&udp->counters[BYTES], bytes);
@@ -87,19 +100,51 @@ static bool receive(struct udp_socket *s)
     return n == NET_UDP_BATCH;
 }
 
+static void receive_all(struct udp_socket *s)
+{
+    s->received = 0;
+    for (int i = 0; i < ROUNDS_MAX && receive(s); i++) {
+    }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct udp_socket *s = timer->data;
+    receive_all(s);
+    s->idle_ticks = s->received ? 0 : s->idle_ticks + 1;
+    if (s->idle_ticks < IDLE_TICKS && s->received <= TICK_MAX)
+        return;
+    s->wake_ups = 0;
+    uv_timer_stop(&s->timer);
+    uv_poll_start(&s->poll, UV_READABLE, on_readable);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct udp_socket *s = poll->data;
+    uint64_t now = uv_now(&s->loop->uv);
     (void)status; /* an error is read and forgotten by the next receive */
     (void)events;
-    for (int i = 0; i < ROUNDS_MAX && receive(s); i++) {
+    receive_all(s);
+    if (now != s->wake_ms) {
+        s->wake_ms = now;
+        s->wake_ups = 0;
     }
+    if (++s->wake_ups < BUSY_WAKE_UPS || s->received > TICK_MAX / 2)
+        return;
+    s->idle_ticks = 0;
+    uv_poll_stop(&s->poll);
+    uv_timer_start(&s->timer, on_tick, 1, 1);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct udp_socket *s = handle->data;
     struct net_udp *udp = s->udp;
+    if (--s->open)
+        return;
     close(s->fd);
     mem_free(s->buffers);
     mem_free(s);
@@ -109,8 +154,10 @@ static void on_closed(uv_handle_t *handle)
 static void start_on_loop(void *ctx)
 {
     struct udp_socket *s = ctx;
-    s->poll.data = s;
+    s->poll.data = s->timer.data = s;
     base_assert(!uv_poll_init(&s->loop->uv, &s->poll, s->fd));
+    uv_timer_init(&s->loop->uv, &s->timer);
+    s->open = 2;
     uv_poll_start(&s->poll, UV_READABLE, on_readable);
     uv_sem_post(&s->udp->done);
 }
@@ -121,6 +168,8 @@ static void stop_on_loop(void *ctx)
     uv_poll_stop(&s->poll);
     for (int i = 0; i < LAST_ROUNDS_MAX && receive(s); i++) {
     }
+    uv_timer_stop(&s->timer);
+    uv_close((uv_handle_t *)&s->timer, on_closed);
     uv_close((uv_handle_t *)&s->poll, on_closed);
 }
 
