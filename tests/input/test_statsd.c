@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "data/histogram_math.h"
 #include "input/statsd/statsd_priv.h"
+#include "text/regex.h"
 
 /* --- the parsers: what they saw as text --- */
 
@@ -704,6 +705,25 @@ static void globs_and_regexes(void **state)
     close_it(s);
 }
 
+static void an_expression_that_takes_too_long_is_no_mismatch(void **state)
+{
+    struct input_statsd *s = open_mapped("mappings:\n"
+                                         "- {match: '(x+x+)+[yz]', match_type: regex, name: slow}\n"
+                                         "- {match: '.*', match_type: regex, name: any}\n");
+    (void)state;
+    text_regex_set_effort(1000);
+    feed(s, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:1|g\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:2|g\n"
+            "fine:3|g\n");
+    expect(s, 1000, "any 3@1000\n");
+    feed(s, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:3|g\n");
+    expect(s, 1010, "any 3@1010\n");
+    text_regex_set_effort(TEXT_REGEX_EFFORT);
+    const struct statsd_refusal *r = &s->shards[0].refusals[STATSD_MAPPING];
+    assert_int_equal(r->count, 3);
+    assert_string_equal(r->line, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:3|g");
+    close_it(s);
+}
+
 static void the_most_specific_wins_when_asked(void **state)
 {
     static const char mappings[] = "mappings:\n"
@@ -814,6 +834,7 @@ int main(void)
         cmocka_unit_test(received_while_flushing),
         cmocka_unit_test(admin_commands),
         cmocka_unit_test(globs_and_regexes),
+        cmocka_unit_test(an_expression_that_takes_too_long_is_no_mismatch),
         cmocka_unit_test(the_most_specific_wins_when_asked),
         cmocka_unit_test(observers),
         cmocka_unit_test(bad_mappings),

@@ -80,7 +80,7 @@ static struct map *collect(struct input_statsd *s, enum shown what)
             for (size_t k = from; k < MIN(from + CELLS_A_TURN, end); k++) {
                 const struct statsd_entry *e = shard->cells[k].entry;
                 bool added;
-                if (!e || !is_shown(what, e->kind) || e->is_dropped)
+                if (!e || !is_shown(what, e->kind) || e->refused)
                     continue;
                 path_of(s, e, &path);
                 struct map_entry *at = map_put(items, buf_slice(&path), &added);

@@ -59,9 +59,9 @@ static void resolve(struct input_statsd *s, struct statsd_shard *shard, struct s
         statsd__path_unref(e->path);
         e->path = NULL;
     }
-    if (!e->series && s->wants[INPUT_STATSD_AS_LABELS] && !e->is_dropped)
+    if (!e->series && s->wants[INPUT_STATSD_AS_LABELS] && !e->refused)
         statsd__labels_resolve(s, shard, e);
-    if (!e->path && s->wants[INPUT_STATSD_AS_PATHS] && !e->is_dropped)
+    if (!e->path && s->wants[INPUT_STATSD_AS_PATHS] && !e->refused)
         statsd__paths_resolve(s, e);
 }
 
@@ -150,7 +150,7 @@ void statsd__forget_names(struct input_statsd *s)
             if (e->series)
                 statsd__series_unref(e->series);
             e->series = NULL;
-            e->is_dropped = false;
+            e->refused = STATSD_OK;
         }
         pthread_mutex_unlock(&shard->lock);
     }

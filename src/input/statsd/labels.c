@@ -237,9 +237,12 @@ void statsd__labels_resolve(struct input_statsd *s, struct statsd_shard *shard,
     enum statsd_kind class = class_of(e->kind);
     statsd__identify(statsd_entry_name(e), statsd_entry_tail(e), s->limits.is_node, arena, &id);
     statsd__mapping_match(s->mapping, id.name, e->kind, arena, &mapped);
-    if (mapped.rule->is_drop) {
+    if (mapped.rule->is_drop || mapped.overran) {
         pthread_mutex_lock(&shard->lock);
-        e->is_dropped = true;
+        e->refused = mapped.overran ? STATSD_MAPPING : STATSD_DROPPED;
+        if (mapped.overran) /* what came before this was known is lost, and said */
+            statsd__refuse(s, shard, STATSD_MAPPING, statsd_entry_name(e), "",
+                           e->slots[shard->epoch ^ 1].samples);
         pthread_mutex_unlock(&shard->lock);
     } else {
         struct slice name = mapped.is_matched ? mapped.name : escaped(id.name, arena);

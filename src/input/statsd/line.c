@@ -34,6 +34,9 @@ static const struct {
     [STATSD_NAME_LIMIT] = {"name_limit", "a new name over limits.statsd.names"},
     [STATSD_MEMORY] = {"memory", "values of timers and sets hold limits.statsd.memory already"},
     [STATSD_DROPPED] = {"dropped", "the mapping file says action: drop"},
+    [STATSD_MAPPING] = {"mapping_effort",
+                        "an expression of the mapping file takes more than limits.regex_effort "
+                        "steps on this name"},
     [STATSD_NO_NODE] = {"no_node", "none of statsd.proxy.nodes is up"},
 };
 
@@ -301,7 +304,10 @@ static enum statsd_reason parse_line(struct statsd_parser *p, const char *at, co
     const char *value = colon + 1;
     if (BASE_LIKELY(is_plain(value, end, &s))) {
         p->samples++;
-        return p->on_sample(p->ctx, &s);
+        if (!p->on_plain)
+            return p->on_sample(p->ctx, &s);
+        p->on_plain(p->ctx, &s, slice_make(at, (size_t)(end - at)));
+        return STATSD_OK;
     }
     const char *bar = find(value, end, '|');
     if (!bar)

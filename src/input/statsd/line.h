@@ -53,6 +53,7 @@ enum statsd_reason {
     STATSD_NAME_LIMIT,
     STATSD_MEMORY,
     STATSD_DROPPED, /* by the mapping file */
+    STATSD_MAPPING, /* an expression of it could not be tried to the end */
     STATSD_NO_NODE, /* of the proxy: no daemon is up */
     STATSD_REASON_COUNT
 };
@@ -79,6 +80,9 @@ struct statsd_parser {
     bool gauges_absolute; /* strict: "-5|g" is minus five, as DogStatsD's agent has it */
     /* STATSD_OK, or why the sample is not taken. */
     enum statsd_reason (*on_sample)(void *ctx, const struct statsd_sample *sample);
+    /* Strict: a line that is one sample; it stays where it is until the packet ends, so that the
+     * sample may be added later, together with others. NULL: on_sample. */
+    void (*on_plain)(void *ctx, const struct statsd_sample *sample, struct slice line);
     /* A whole line "_e{" or "_sc|". NULL: refused as bad type. */
     enum statsd_reason (*on_event)(void *ctx, struct slice line);
     void (*on_refused)(void *ctx, enum statsd_reason reason, struct slice line);

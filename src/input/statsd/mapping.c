@@ -587,7 +587,8 @@ void statsd__mapping_match(const struct statsd_mapping *m, struct slice name, en
         fill(best, captures, n, arena, out);
         return;
     }
-    for (size_t i = 0; i < m->count; i++) {
+    uint64_t overruns = text_regex_overruns();
+    for (size_t i = 0; i < m->count && !out->overran; i++) {
         const struct mapping *it = &m->items[i];
         if (it->regex && class_fits(it->class, kind) &&
             text_regex_groups(it->regex, name, captures, CAPTURES_MAX)) {
@@ -595,5 +596,6 @@ void statsd__mapping_match(const struct statsd_mapping *m, struct slice name, en
                  out);
             return;
         }
+        out->overran = text_regex_overruns() != overruns;
     }
 }

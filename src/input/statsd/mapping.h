@@ -42,7 +42,8 @@ size_t statsd__mapping_count(const struct statsd_mapping *m);
 struct statsd_mapped {
     struct statsd_rule *rule; /* never NULL: what the defaults say when nothing matched */
     bool is_matched;
-    struct slice name;               /* of a match, expanded and escaped */
+    bool overran;      /* an expression could not be tried to the end: it is not known what fits */
+    struct slice name; /* of a match, expanded and escaped */
     const struct data_label *labels; /* in the arena */
     size_t label_count;
 };

@@ -58,9 +58,13 @@ static int64_t wall_ns(struct input_statsd *s)
     return s->env.os->ops->now_ns(s->env.os);
 }
 
-static enum statsd_reason on_sample(void *ctx, const struct statsd_sample *sample)
+void statsd__refuse(struct input_statsd *s, struct statsd_shard *shard, enum statsd_reason reason,
+                    struct slice line, const char *peer, int64_t count)
 {
-    return statsd__shard_add(((struct feed *)ctx)->shard, sample);
+    statsd__shard_refuse(shard, reason, line, peer, wall_ns(s));
+    shard->refusals[reason].count += count - 1;
+    counter_add(&refused[reason], count);
+    s->bad_lines += reason != STATSD_DROPPED ? count : 0;
 }
 
 static void on_refused(void *ctx, enum statsd_reason reason, struct slice line)
@@ -73,9 +77,23 @@ static void on_refused(void *ctx, enum statsd_reason reason, struct slice line)
         peer = text;
     }
     f->refused++;
-    statsd__shard_refuse(f->shard, reason, line, peer, wall_ns(f->s));
-    counter_add(&refused[reason], 1);
-    f->s->bad_lines += reason != STATSD_DROPPED;
+    statsd__refuse(f->s, f->shard, reason, line, peer, 1);
+}
+
+static enum statsd_reason on_sample(void *ctx, const struct statsd_sample *sample)
+{
+    struct feed *f = ctx;
+    if (statsd__shard_waits(f->shard))
+        statsd__shard_settle(f->shard, on_refused, f);
+    return statsd__shard_add(f->shard, sample);
+}
+
+static void on_plain(void *ctx, const struct statsd_sample *sample, struct slice line)
+{
+    struct feed *f = ctx;
+    statsd__shard_add_soon(f->shard, sample, line);
+    if (f->shard->waiting_count == STATSD_AHEAD)
+        statsd__shard_settle(f->shard, on_refused, f);
 }
 
 /* Packets of one batch under one turn of the shard's lock. */
@@ -126,6 +144,8 @@ static void take_packet(struct turn *t, struct slice packet)
     struct input_statsd *s = t->feed.s;
     if (!s->proxy) {
         statsd_parse(t->parser, packet);
+        if (statsd__shard_waits(t->feed.shard))
+            statsd__shard_settle(t->feed.shard, on_refused, &t->feed);
         return;
     }
     size_t homeless;
@@ -331,6 +351,7 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
                                                .keep_names = !config->sanitize,
                                                .gauges_absolute = config->gauge_sign == 1,
                                                .on_sample = on_sample,
+                                               .on_plain = on_plain,
                                                .on_event = on_event,
                                                .on_refused = on_refused};
     }

@@ -170,6 +170,9 @@ void statsd__key_flush_free(struct input_statsd *s);
 
 /* --- tally.c: who sends how much --- */
 /* A datagram's; the shard's lock held. */
+/* Counts lines of one reason, and keeps this one as its example. The shard's lock held. */
+void statsd__refuse(struct input_statsd *s, struct statsd_shard *shard, enum statsd_reason reason,
+                    struct slice line, const char *peer, int64_t count);
 void statsd__tally(struct input_statsd *s, struct statsd_shard *shard, const struct sockaddr *from,
                    int64_t samples, int64_t refused);
 /* Hands over what a shard has; its lock held. */

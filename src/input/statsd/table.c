@@ -241,11 +241,10 @@ static enum statsd_reason add_member(struct statsd_limits *limits, struct statsd
     return STATSD_OK;
 }
 
-enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *sample)
+static enum statsd_reason add(struct statsd_shard *s, const struct statsd_sample *sample,
+                              uint64_t hash)
 {
-    struct statsd_shard *s = ctx;
     struct statsd_entry *e = NULL;
-    uint64_t hash = key_hash(sample->name, sample->tail, sample->kind);
     enum statsd_reason why;
     for (size_t i = hash & (s->cap - 1); s->cells[i].entry; i = (i + 1) & (s->cap - 1)) {
         if (s->cells[i].hash == hash && entry_is(s->cells[i].entry, sample)) {
@@ -255,8 +254,8 @@ enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *samp
     }
     if (BASE_UNLIKELY(!e) && (why = entry_new(s, sample, hash, &e)))
         return why;
-    if (BASE_UNLIKELY(e->is_dropped))
-        return STATSD_DROPPED;
+    if (BASE_UNLIKELY(e->refused))
+        return (enum statsd_reason)e->refused;
     s->by_kind[sample->kind]++;
     struct statsd_slot *slot = &e->slots[s->epoch];
     if (BASE_UNLIKELY(!slot->is_touched)) {
@@ -280,6 +279,49 @@ enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *samp
         return STATSD_OK;
     case STATSD_SET: return add_member(s->limits, slot, sample->text);
     default: return add_value(s->limits, slot, sample);
+    }
+}
+
+enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *sample)
+{
+    return add(ctx, sample, key_hash(sample->name, sample->tail, sample->kind));
+}
+
+void statsd__shard_add_soon(struct statsd_shard *s, const struct statsd_sample *sample,
+                            struct slice line)
+{
+    struct statsd_waiting *w = &s->waiting[s->waiting_count++];
+    w->sample = *sample;
+    w->line = line;
+    w->hash = key_hash(sample->name, sample->tail, sample->kind);
+    __builtin_prefetch(&s->cells[w->hash & (s->cap - 1)]);
+}
+
+void statsd__shard_settle(struct statsd_shard *s,
+                          void (*refused)(void *ctx, enum statsd_reason reason, struct slice line),
+                          void *ctx)
+{
+    size_t count = s->waiting_count;
+    s->waiting_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct statsd_waiting *w = &s->waiting[i];
+        struct statsd_entry *e = w->entry = s->cells[w->hash & (s->cap - 1)].entry;
+        if (e) {
+            __builtin_prefetch(e);
+            __builtin_prefetch((const char *)e + 64);
+            __builtin_prefetch((const char *)e + 128);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct statsd_waiting *w = &s->waiting[i];
+        if (w->entry && statsd_kind_is_timer(w->entry->kind) && w->entry->slots[s->epoch].values)
+            __builtin_prefetch(w->entry->slots[s->epoch].values);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct statsd_waiting *w = &s->waiting[i];
+        enum statsd_reason why = add(s, &w->sample, w->hash);
+        if (BASE_UNLIKELY(why))
+            refused(ctx, why, w->line);
     }
 }
 

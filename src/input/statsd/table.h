@@ -38,7 +38,7 @@ struct statsd_entry {
     uint8_t kind;
     bool is_deleted;       /* from the admin port: about to go */
     bool is_found;         /* by a flush */
-    bool is_dropped;       /* by the mapping file */
+    uint8_t refused;       /* enum statsd_reason: what the mapping file makes of it; 0 = taken */
     uint32_t last_samples; /* the flush's: in the last interval that had any */
     uint32_t seen_flush;   /* the flush's: number of the last one that found a sample, wrapping */
     /* The flush's: what it stands for. NULL: not resolved yet, or not wanted. */
@@ -98,6 +98,17 @@ struct statsd_tally {
     int64_t samples, refused, last_ns;
 };
 
+#define STATSD_AHEAD 16
+
+/* A sample that waits for its turn: memory is slow, and answers several questions at once in the
+ * time of one. */
+struct statsd_waiting {
+    struct statsd_sample sample;
+    struct slice line;
+    uint64_t hash;
+    struct statsd_entry *entry; /* probably */
+};
+
 struct statsd_shard {
     pthread_mutex_t lock;                        /* of everything below */
     struct statsd_tally tallies[STATSD_TALLIES]; /* of datagrams, by their address' hash */
@@ -114,12 +125,25 @@ struct statsd_shard {
     int64_t wall_ns;
     struct statsd_refusal refusals[STATSD_REASON_COUNT];
     int64_t by_kind[STATSD_KIND_COUNT];
+    struct statsd_waiting waiting[STATSD_AHEAD];
+    size_t waiting_count;
 };
 
 void statsd__shard_init(struct statsd_shard *s, struct statsd_limits *limits);
 void statsd__shard_deinit(struct statsd_shard *s);
 /* A parser's on_sample: ctx is the shard, whose lock is held. */
 enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *sample);
+/* The same for a sample whose texts stay where they are until statsd__shard_settle, which has to be
+ * called when STATSD_AHEAD of them wait, before statsd__shard_add, and before the texts go. */
+static inline bool statsd__shard_waits(const struct statsd_shard *s)
+{
+    return s->waiting_count > 0;
+}
+void statsd__shard_add_soon(struct statsd_shard *s, const struct statsd_sample *sample,
+                            struct slice line);
+void statsd__shard_settle(struct statsd_shard *s,
+                          void (*refused)(void *ctx, enum statsd_reason reason, struct slice line),
+                          void *ctx);
 /* Counts a refusal and keeps the line as example. Lock held. */
 void statsd__shard_refuse(struct statsd_shard *s, enum statsd_reason reason, struct slice line,
                           const char *peer, int64_t ts_ns);
