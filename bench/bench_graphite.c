@@ -1,10 +1,10 @@
 /* Graphite's language over a store, without sockets: the index of paths, and a render.
  *
- *   bench_graphite [paths] [dir]      defaults: 1000000 /tmp/bench_graphite
+ *   bench_graphite [paths] [dir] [series]      defaults: 1000000 /tmp/bench_graphite 1000
  *
  * The paths are dcN.hostM.K.metric, 20 kinds with 5 metrics a host (cpu among them). Prints CPU
  * milliseconds: the index made whole, brought up to date after ten new series, globs; and sumSeries
- * and others over 1,000 series of 600 points. Removes its directory. */
+ * and others over series of 600 points. Removes its directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 {
     size_t paths = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000, n = 0;
     const char *dir = argc > 2 ? argv[2] : "/tmp/bench_graphite";
+    int series = argc > 3 ? atoi(argv[3]) : 1000;
     struct store_config config;
     struct diag d;
     char name[100], command[300];
@@ -144,18 +145,19 @@ int main(int argc, char **argv)
     find(x, "*.host7?.kind[1-3].{m1,m2}");
     find(x, "**.round2");
     for (int i = 600; i >= 0; i--) {
-        for (int s = 0; s < 1000; s++) {
-            snprintf(name, sizeof(name), "bench.s%d", s);
+        for (int s = 0; s < series; s++) {
+            snprintf(name, sizeof(name), "bench.g%d.s%d", s % 20, s);
             point(name, s + i % 17 * .5, now_s - i * 60);
         }
     }
     flush();
     if (graphite_index_refresh(x, store_metrics(store), SLICE("default"), NULL, &d))
         die("index", &d);
-    render(x, "bench.*");
-    render(x, "sumSeries(bench.*)");
-    render(x, "movingAverage(bench.*,10)");
-    render(x, "summarize(bench.*,'1h')");
+    render(x, "bench.*.*");
+    render(x, "sumSeries(bench.*.*)");
+    render(x, "groupByNode(bench.*.*,1,'max')");
+    render(x, "movingAverage(bench.*.*,10)");
+    render(x, "summarize(bench.*.*,'1h')");
     graphite_index_free(x);
     data_metric_batch_free(batch);
     decode_carbon_deinit(&decoder);

@@ -483,6 +483,8 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
     const double *param = NULL;
     bool done = false, fuses = !x->env->plain && query__can_fuse(n, x->plan->delayed_name_removal);
     int err = 0;
+    if (n->by_view && !fuses)
+        return diag_set(x->diag, ERR_AGAIN, "groups of a view are added up as they are read");
     if (!fuses)
         err = query__eval(x, n->args[0], &in);
     if (!err && n->arg_count > 1)
@@ -493,6 +495,8 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
     }
     if (!err && fuses) {
         err = query__eval_fused(x, n, param, out, &done);
+        if (!err && !done && n->by_view)
+            return diag_set(x->diag, ERR_AGAIN, "the sum of a group is not finite");
         if (!err && !done)
             err = query__eval(x, n->args[0], &in);
     }

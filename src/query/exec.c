@@ -219,7 +219,7 @@ static void explain_node(const struct query_node *n, unsigned depth, struct buf 
                    n->without ? "without" : "by");
         for (size_t i = 0; i < n->grouping_count; i++)
             buf_printf(out, "%s%.*s", i ? ", " : "", SLICE_FMT(n->grouping[i]));
-        buf_append_char(out, ')');
+        buf_append_cstr(out, n->by_view ? "paths)" : ")");
         break;
     case QUERY_BINARY:
         buf_printf(out, "Binary %s%s", binary[n->binary], n->return_bool ? " bool" : "");

@@ -34,7 +34,8 @@ struct fused {
     struct map *by_labels;
     struct buf key;
     VEC(struct group *) groups;
-    const uint32_t *take; /* of topk and bottomk, one a step */
+    struct group **numbered; /* the same by their number, where a view gives it */
+    const uint32_t *take;    /* of topk and bottomk, one a step */
     size_t most;
     struct recent *recent;
     bool hinted; /* about the one metric there is */
@@ -82,6 +83,8 @@ bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
     case QUERY_GROUP: break;
     default: return false;
     }
+    if (n->by_view)
+        return !ranks(n) && !arg->subquery && (arg->op == QUERY_WINDOW || arg->op == QUERY_INSTANT);
     if (arg->selector.anchored || arg->selector.smoothed || arg->selector.starts)
         return false;
     if (arg->op == QUERY_INSTANT)
@@ -177,6 +180,29 @@ static struct group *group_for(struct fused *f, struct data_labels labels)
     return e->value.ptr;
 }
 
+/* A view's group; also NULL for a series that is left out. */
+static struct group *group_numbered(struct fused *f, size_t series, bool *out_failed)
+{
+    const struct query_view *view = f->node->args[0]->selector.view;
+    uint32_t number = view->group_of[series];
+    *out_failed = false;
+    if (number == QUERY_NO_GROUP)
+        return NULL;
+    if (!f->numbered)
+        f->numbered = ARENA_ARRAY(f->x->arena, struct group *, view->group_count);
+    struct group *g = f->numbered ? f->numbered[number] : NULL;
+    if (g || (*out_failed = !f->numbered || !(g = group_new(f))))
+        return g;
+    struct data_label *label = ARENA_NEW(f->x->arena, struct data_label);
+    if ((*out_failed = !label))
+        return NULL;
+    *label = (struct data_label){SLICE(QUERY_GROUP_LABEL), arena_printf(f->x->arena, "%u", number)};
+    g->labels = (struct data_labels){label, 1};
+    f->numbered[number] = g;
+    vec_push(&f->groups, g);
+    return g;
+}
+
 static void add_run(const struct fused *f, struct group *g, const double *v, size_t at, size_t n)
 {
     switch (f->node->aggregate) {
@@ -218,6 +244,17 @@ static void add_steps(void *ctx, size_t slice)
     }
 }
 
+/* A row without gaps is counted by its ends. */
+static void count_whole(struct fused *f, size_t i)
+{
+    const struct query__row *row = &f->slots[i].row;
+    struct group *g = f->group_of[i];
+    if (g && row->all && !ranks(f->node)) {
+        g->edge[row->lo]++;
+        g->edge[row->hi]--;
+    }
+}
+
 static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_histograms)
 {
     struct query_exec *x = f->x;
@@ -227,6 +264,14 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
         *out_histograms |= f->slots[i].histograms;
         if (!f->slots[i].samples)
             continue;
+        bool failed = false;
+        if (f->node->by_view) {
+            f->group_of[i] = group_numbered(f, f->slots[i].series, &failed);
+            if (failed)
+                return query__no_memory(x);
+            count_whole(f, i);
+            continue;
+        }
         struct data_labels labels = ops->selection_labels(scan->selection, f->slots[i].series);
         if (!f->hinted)
             query__counter_hint(x, f->node->args[0], labels);
@@ -234,11 +279,7 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
         struct group *g = f->group_of[i] = group_for(f, labels);
         if (!g)
             return query__no_memory(x);
-        const struct query__row *row = &f->slots[i].row;
-        if (row->all && !ranks(f->node)) {
-            g->edge[row->lo]++;
-            g->edge[row->hi]--;
-        }
+        count_whole(f, i);
     }
     size_t slices = (x->step_count + SLICE_STEPS - 1) / SLICE_STEPS;
     struct task_pool *pool = x->env->pool;
@@ -350,7 +391,8 @@ static bool same_rows(const struct query_node *a, const struct query_node *b)
     return a->op == b->op && a->function == b->function && a->range_ns == b->range_ns &&
            s->offset_ns == t->offset_ns && s->has_at == t->has_at && s->at_ns == t->at_ns &&
            s->lookback_ns == t->lookback_ns && s->timestamps == t->timestamps &&
-           s->find_resets == t->find_resets && same_matchers(s, t);
+           s->find_resets == t->find_resets && s->no_nans == t->no_nans && s->view == t->view &&
+           same_matchers(s, t);
 }
 
 /* Aggregations of one argument like n's, n among them, in the order they will be evaluated. Those

@@ -19,6 +19,23 @@ enum query_op {
     QUERY_ROWS, /* what a language brings along: a range aggregation of a log */
 };
 
+#define QUERY_NO_GROUP    UINT32_MAX
+#define QUERY_GROUP_LABEL "group"
+
+/* For a language whose groups, or whose right to a plan, show only in the series themselves: what
+ * it is told of a selector's, and says about them. Lives as long as the plan. */
+struct query_view {
+    /* Before any series is read: fills group_of, `count` long, which stays until the run ends. The
+     * calling thread. */
+    int (*selected)(struct query_view *v, const struct store_source_ops *ops,
+                    const struct store_selection *selection, size_t count, struct diag *diag);
+    /* False: samples at these times are not what the plan was made for, and the run ends with
+     * ERR_AGAIN. Any thread; equal times are not always asked about again. */
+    bool (*times)(const struct query_view *v, const int64_t *ts, size_t count);
+    const uint32_t *group_of; /* below group_count; QUERY_NO_GROUP: the series is left out */
+    uint32_t group_count;
+};
+
 /* What a selector asks for. `offset_ns` and `at` say when: T = (at or the step) - offset. */
 struct query_selector {
     const struct store_matcher *matchers;
@@ -27,11 +44,13 @@ struct query_selector {
     bool has_at;
     int64_t at_ns;
     int64_t lookback_ns;
-    bool timestamps;  /* the samples' own times instead of their values */
-    bool starts;      /* the samples' start timestamps instead of their values */
-    bool anchored;    /* windows begin with the last sample before them */
-    bool smoothed;    /* values at the edges are interpolated from the samples around */
-    bool find_resets; /* histograms whose hint is unknown are compared with the one before */
+    bool timestamps;         /* the samples' own times instead of their values */
+    bool starts;             /* the samples' start timestamps instead of their values */
+    bool anchored;           /* windows begin with the last sample before them */
+    bool smoothed;           /* values at the edges are interpolated from the samples around */
+    bool find_resets;        /* histograms whose hint is unknown are compared with the one before */
+    bool no_nans;            /* samples that are not a number are passed over, as markers are */
+    struct query_view *view; /* may be NULL; histograms end the run with ERR_AGAIN then */
 };
 
 enum query_binary_op {
@@ -117,6 +136,9 @@ struct query_node {
     bool without;
     const struct slice *grouping;
     size_t grouping_count;
+    /* Groups are those of the selector's view: a row's only label is QUERY_GROUP_LABEL, the number.
+     * Sum, avg, count, min and max; ERR_AGAIN where there is no fast way. */
+    bool by_view;
 
     /* BINARY */
     enum query_binary_op binary;

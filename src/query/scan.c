@@ -10,6 +10,7 @@ struct query__scan_worker {
     struct query__scan_worker *next;
     struct store_samples samples;
     struct query__sweep sweep;
+    struct hash128 seen; /* times that the view has been asked about; zero = none */
 };
 
 int64_t query__time_at(const struct query_exec *x, const struct query_selector *sel, size_t step)
@@ -109,7 +110,9 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
     vec_push(&x->selections, out->selection);
     out->count = ops->selection_count(out->selection);
     x->stats.series_selected += out->count;
-    return 0;
+    if (sel->view && sel->view->selected)
+        err = sel->view->selected(sel->view, ops, out->selection, out->count, x->diag);
+    return err;
 }
 
 size_t query__scan_wave(const struct query__scan *s)
@@ -134,6 +137,7 @@ static struct query__scan_worker *take_worker(struct query__scan *s)
                           &s->windows);
         w->sweep.eval_ns = query__step_ns(s->x, 0);
         w->sweep.env = s->x->env;
+        w->sweep.no_nans = s->node->selector.no_nans;
         w->sweep.spans.memory = s->x->env->memory;
         memcpy(w->sweep.param, s->param, sizeof(s->param));
     }
@@ -159,13 +163,26 @@ static void spread(struct query__row *row, size_t steps)
     row->all = row->has[0];
 }
 
+static bool view_takes(const struct query_view *view, struct query__scan_worker *w)
+{
+    struct hash128 id = w->samples.times_id;
+    bool known = id.hi || id.lo;
+    if (!view->times || (known && id.hi == w->seen.hi && id.lo == w->seen.lo))
+        return true;
+    w->seen = id;
+    return view->times(view, w->samples.ts, w->samples.count);
+}
+
 static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
 {
     const struct store_source_ops *ops = s->x->env->source->ops;
+    const struct query_view *view = s->node->selector.view;
     struct diag diag;
     diag_init(&diag);
     slot->samples = 0;
     slot->histograms = false;
+    if (view && view->group_of && view->group_of[slot->series] == QUERY_NO_GROUP)
+        return;
     slot->err =
         ops->selection_read(s->selection, slot->series, s->from_ns, s->to_ns, &w->samples, &diag);
     if (slot->err) {
@@ -176,6 +193,10 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
     }
     if (slot->err || !w->samples.count)
         return;
+    if (view && (w->samples.histogram || !view_takes(view, w))) {
+        slot->err = ERR_AGAIN;
+        return;
+    }
     bool starts = w->samples.start && s->node->op == QUERY_WINDOW && s->node->function->starts;
     slot->histograms = w->samples.histogram != NULL || starts || w->samples.count > INT32_MAX;
     if (slot->histograms)

@@ -279,6 +279,7 @@ static void extremes(struct query__sweep *w, const struct query__span *p, const 
     }
 }
 
+/* Nor other NaNs where they are not wanted. */
 static size_t without_stale(struct query__sweep *w, const int64_t *ts, const double *v,
                             size_t count)
 {
@@ -293,7 +294,7 @@ static size_t without_stale(struct query__sweep *w, const int64_t *ts, const dou
     for (size_t i = 0; i < count; i++) {
         w->clean_ts[kept] = ts[i];
         w->clean_v[kept] = v[i];
-        kept += !data_is_stale(v[i]);
+        kept += w->no_nans ? !isnan(v[i]) : !data_is_stale(v[i]);
     }
     return kept;
 }
@@ -309,7 +310,7 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
     bool sums_up = w->kernel == QUERY__SUM || w->kernel == QUERY__AVG;
     bool looks = !column->ordinary || sums_up;
     unsigned look = looks ? w->simd->look(v, count, &max) : 0;
-    if ((look & QUERY__HAS_STALE) && w->window) {
+    if ((look & (w->no_nans ? QUERY__HAS_NAN : QUERY__HAS_STALE)) && w->window) {
         count = without_stale(w, ts, v, count);
         if (!count)
             return 0;

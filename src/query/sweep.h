@@ -48,6 +48,7 @@ struct query__sweep {
     query_window_fn window; /* NULL: the newest sample (an instant selector) */
     enum query__kernel kernel;
     const struct query__simd *simd;
+    bool no_nans;                /* as in struct query_selector */
     const double *param[2];      /* one a step, or NULL */
     int64_t eval_ns;             /* evaluation time of step 0, which offset does not move */
     const struct query_env *env; /* asked now and then whether to go on; NULL: always */

@@ -18,6 +18,7 @@ struct text_regex {
     uint32_t group_count;
     bool is_any, is_any_nonempty;
     VEC(struct slice) literals;
+    char *block;         /* the texts of the literals when they are in one block, sorted */
     struct slice prefix; /* owned */
 };
 
@@ -457,14 +458,39 @@ int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex *
     return 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+struct text_regex *text_regex_of_texts(const struct slice *texts, size_t count)
+{
+    struct text_regex *r = mem_calloc(1, sizeof(*r));
+    size_t bytes = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += texts[i].len;
+    r->block = mem_alloc(bytes + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i].len)
+            memcpy(r->block + at, texts[i].ptr, texts[i].len);
+        vec_push(&r->literals, slice_make(r->block + at, texts[i].len));
+        at += texts[i].len;
+    }
+    qsort(r->literals.items, count, sizeof(*r->literals.items), by_text);
+    r->prefix = own(SLICE(""));
+    r->group_count = 1;
+    return r;
+}
+
 void text_regex_free(struct text_regex *re)
 {
     if (!re)
         return;
     pcre2_code_free(re->code);
-    for (size_t i = 0; i < re->literals.len; i++)
+    for (size_t i = 0; i < re->literals.len && !re->block; i++)
         mem_free((void *)(uintptr_t)re->literals.items[i].ptr);
     vec_free(&re->literals);
+    mem_free(re->block);
     mem_free((void *)(uintptr_t)re->prefix.ptr);
     mem_free(re);
 }
@@ -503,6 +529,8 @@ bool text_regex_match(const struct text_regex *re, struct slice text)
         return true;
     if (re->is_any_nonempty)
         return text.len > 0;
+    if (re->block)
+        return bsearch(&text, re->literals.items, re->literals.len, sizeof(text), by_text) != NULL;
     for (size_t i = 0; i < re->literals.len; i++) {
         if (slice_eq(re->literals.items[i], text))
             return true;

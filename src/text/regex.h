@@ -20,6 +20,9 @@ enum text_regex_flags {
 /* Error messages read "error parsing regexp: ..." as Go's do. */
 int text_regex_compile(struct slice pattern, unsigned flags, struct text_regex **out,
                        struct diag *diag);
+/* An anchored expression that matches exactly these texts, however many: no syntax is looked at,
+ * and nothing compiled. count > 0. */
+struct text_regex *text_regex_of_texts(const struct slice *texts, size_t count);
 void text_regex_free(struct text_regex *re); /* NULL is fine */
 /* A match that runs over its effort limit counts as none, and as an overrun. */
 bool text_regex_match(const struct text_regex *re, struct slice text);

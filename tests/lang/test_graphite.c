@@ -1,4 +1,5 @@
 /* Graphite's language and index over a store on a simulated disk. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lang/graphite/graphite.h"
+#include "os/pool.h"
 #include "os/sim.h"
 #include "store/store.h"
 
@@ -159,11 +161,171 @@ static void index_forgets_what_was_deleted(void **state)
     (void)state;
 }
 
+/* --- plans and rows --- */
+
+struct answer {
+    struct graphite_request req; /* the run's for as long as it lives */
+    struct budget memory;
+    struct graphite_run *run;
+    struct graphite_list list;
+};
+
+static int ask(struct world *w, const char *target, bool plain, struct task_pool *pool,
+               int64_t points_max, struct answer *out, struct diag *diag)
+{
+    struct slice text = slice_cstr(target);
+    budget_init(&out->memory, NULL, INT64_MAX, "none");
+    out->req = (struct graphite_request){.source = store_metrics(w->store),
+                                         .tenant = SLICE("default"),
+                                         .index = w->index,
+                                         .start_s = NOW - 3600,
+                                         .end_s = NOW,
+                                         .now_s = NOW,
+                                         .xff = (double)NAN,
+                                         .points_max = points_max,
+                                         .memory = &out->memory,
+                                         .pool = pool,
+                                         .plain = plain};
+    return graphite_run_targets(&out->req, &text, 1, &out->run, &out->list, diag);
+}
+
+static void assert_same_series(const struct graphite_series *a, const struct graphite_series *b)
+{
+    assert_true(slice_eq(a->name, b->name));
+    assert_true(slice_eq(a->path, b->path));
+    assert_int_equal(a->start, b->start);
+    assert_int_equal(a->end, b->end);
+    assert_int_equal(a->step, b->step);
+    assert_int_equal(a->count, b->count);
+    assert_int_equal(a->tag_count, b->tag_count);
+    assert_true(a->xff == b->xff);
+    for (size_t i = 0; i < a->tag_count; i++) {
+        assert_true(slice_eq(a->tags[i].name, b->tags[i].name));
+        assert_true(slice_eq(a->tags[i].value, b->tags[i].value));
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        double x = a->values[i], y = b->values[i];
+        assert_int_equal(isnan(x), isnan(y));
+        assert_true(isnan(x) || fabs(x - y) <= 1e-12 * fabs(x));
+    }
+}
+
+/* Both ways give the same; says whether there was a plan. */
+static size_t both_ways(struct world *w, const char *target, struct task_pool *pool)
+{
+    struct answer rows = {0}, plan = {0};
+    struct diag d;
+    diag_init(&d);
+    if (ask(w, target, true, NULL, 0, &rows, &d))
+        fail_msg("%s: %s", target, d.msg);
+    assert_int_equal(graphite_run_plans(rows.run), 0);
+    size_t plans = 0;
+    for (int threads = 0; threads < 2; threads++) {
+        assert_int_equal(ask(w, target, false, threads ? pool : NULL, 0, &plan, &d), 0);
+        assert_int_equal(plan.list.len, rows.list.len);
+        for (size_t i = 0; i < rows.list.len; i++)
+            assert_same_series(rows.list.items[i], plan.list.items[i]);
+        plans = graphite_run_plans(plan.run);
+        graphite_run_free(plan.run);
+    }
+    graphite_run_free(rows.run);
+    return plans;
+}
+
+static void fill_world(struct world *w)
+{
+    uint64_t seed = 7;
+    for (int64_t t = NOW - 4000; t <= NOW; t += 20) {
+        for (int host = 0; host < 40; host++) {
+            char name[80];
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+            double v = (double)(seed >> 40) / 1000 - 3000;
+            if (seed >> 60 == 0)
+                continue; /* a gap */
+            if (seed >> 60 == 1)
+                v = (double)NAN; /* which is no value */
+            snprintf(name, sizeof(name), "s.web%d.%s", host / 2, host % 2 ? "cpu" : "mem");
+            add(w, name, t, v);
+            snprintf(name, sizeof(name), "disk;dc=%s;host=h%d;os=linux", host % 3 ? "eu" : "us",
+                     host);
+            add(w, name, t + host % 3, v);
+            if (t % 300 < 20) {
+                snprintf(name, sizeof(name), "slow.web%d.cpu", host);
+                add(w, name, t, v);
+            }
+        }
+    }
+    add(w, "s.new.cpu", NOW - 5, 3); /* too few to have a step */
+    refresh(w);
+}
+
+static void plans_answer_as_rows_do(void **state)
+{
+    static const char *const plans[] = {
+        "sumSeries(s.*.cpu)",
+        "averageSeries(s.*.*)",
+        "minSeries(s.*.cpu,s.*.mem)",
+        "maxSeries(s.*.cpu)",
+        "rangeOfSeries(s.*.*)",
+        "aggregate(s.*.*,'count')",
+        "aggregate(s.*.*,'avg_zero')",
+        "aggregate(s.*.*,'totalSeries')",
+        "groupByNode(s.*.*,1,'sum')",
+        "groupByNode(s.*.*,-1)",
+        "groupByNodes(s.*.*,'maxSeries',2,0)",
+        "groupByNodes(s.*.*,'rangeOfSeries','name')",
+        "groupByNode(disk.**,'dc','average')",
+        "groupByTags(seriesByTag('name=disk'),'sum','dc','os')",
+        "groupByTags(seriesByTag('name=~.*','os=linux'),'max','name','host')",
+        "sumSeries(seriesByTag('name=disk','dc=eu'))",
+        "sumSeriesWithWildcards(s.*.*,1)",
+        "aggregateWithWildcards(s.*.*,'avg',0,2)",
+        "s.*.*|groupByNode(2,'max')|alias('x')",
+        "movingAverage(sumSeries(s.*.cpu),3)",
+        "sumSeries(slow.*.cpu)",
+        "averageSeries(disk.**)",
+    };
+    static const char *const rows[] = {
+        "sumSeries(s.*.cpu,slow.*.cpu)",
+        "sumSeries(s.web1.cpu)",
+        "aggregate(s.*.cpu,'median')",
+        "sumSeries(scale(s.*.cpu,2))",
+        "sumSeries(s.*.cpu,s.web1.*)",
+        "stddevSeries(s.*.cpu)",
+        "aggregate(s.*.*,'sum',0.5)",
+        "groupByNode(s.*.*,1,'multiply')",
+        "s.*.cpu",
+        "disk.**",
+        "seriesByTag('name=disk')",
+        "{s,slow}.*.cpu",
+    };
+    struct world w;
+    struct task_pool *pool = os_pool_new(3);
+    open_world(&w);
+    fill_world(&w);
+    for (int on_disk = 0; on_disk < 2; on_disk++) {
+        for (size_t i = 0; i < ARRAY_LEN(plans); i++)
+            assert_true(both_ways(&w, plans[i], pool) > 0);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            assert_int_equal(both_ways(&w, rows[i], pool), 0);
+        }
+        assert_int_equal(store_maintain(w.store, true, NULL), 0);
+    }
+    struct answer none = {0};
+    assert_int_equal(ask(&w, "sumSeries(no.such.*)", false, pool, 0, &none, NULL), 0);
+    assert_int_equal(none.list.len, 0);
+    graphite_run_free(none.run);
+    os_pool_free(pool);
+    close_world(&w);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(index_grows),
         cmocka_unit_test(index_forgets_what_was_deleted),
+        cmocka_unit_test(plans_answer_as_rows_do),
     };
     return cmocka_run_group_tests_name("graphite", tests, NULL, NULL);
 }

@@ -198,6 +198,7 @@ static void work(struct api_job *job)
     r->req.series_max = job->limits.query_series;
     r->req.points_max = job->limits.query_samples;
     r->req.memory = &job->memory;
+    r->req.pool = job->api->pool;
     r->req.cancelled = &job->cancelled;
     r->req.deadline_ns = job->deadline_ns;
     r->req.events = graphite_api__event_times;

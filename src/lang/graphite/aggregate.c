@@ -363,6 +363,16 @@ static bool by_columns(const struct graphite__rows *r, enum graphite_agg agg, do
     return true;
 }
 
+void graphite__aggregated(struct graphite_run *x, struct graphite_series *s, struct slice title,
+                          struct slice function, double xff)
+{
+    if (!graphite__tag_of(s, SLICE("name")).len)
+        graphite__tag(x, s, "name", title);
+    graphite__tag(x, s, "aggregatedBy", arena_slice(x->arena, function));
+    if (!isnan(xff))
+        s->xff = xff;
+}
+
 int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
                         enum graphite_agg agg, struct slice name, double xff,
                         struct graphite_list *out)
@@ -402,11 +412,7 @@ int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
         if (common)
             graphite__tag(x, s, tag->name.ptr, tag->value);
     }
-    if (!graphite__tag_of(s, SLICE("name")).len)
-        graphite__tag(x, s, "name", title);
-    graphite__tag(x, s, "aggregatedBy", arena_slice(x->arena, name));
-    if (!isnan(xff))
-        s->xff = xff;
+    graphite__aggregated(x, s, title, name, xff);
     graphite__push(x, out, s);
     return x->err;
 }

@@ -247,6 +247,11 @@ static int call(struct graphite_run *x, const struct graphite_ast *n, struct gra
     if (!c.fn)
         return graphite__fail(x, "Received request for unknown function: %.*s",
                               SLICE_FMT(slice_first(n->text, 100)));
+    bool lowered;
+    if (graphite__lower(x, c.fn, n, &out->list, &lowered) || lowered) {
+        out->kind = GRAPHITE__LIST;
+        return x->err;
+    }
     struct graphite__value *args = ARENA_ARRAY(x->arena, struct graphite__value, n->arg_count + 1);
     for (size_t i = 0; i < n->arg_count; i++) {
         if (graphite__eval(x, n->args[i], &args[i]))
@@ -428,6 +433,11 @@ int graphite_run_targets(const struct graphite_request *req, const struct slice 
     if (!x->err)
         x->err = text_regex_check(overruns, "a regular expression of the targets", diag);
     return x->err;
+}
+
+size_t graphite_run_plans(const struct graphite_run *x)
+{
+    return x->plans;
 }
 
 void graphite_run_free(struct graphite_run *x)

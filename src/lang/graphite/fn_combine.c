@@ -167,8 +167,8 @@ static bool is_dropped(const struct graphite__value *positions, size_t count, in
     return false;
 }
 
-static struct slice without_nodes(struct graphite_run *x, struct slice name,
-                                  const struct graphite__value *positions, size_t count)
+struct slice graphite__without_nodes(struct graphite_run *x, struct slice name,
+                                     const struct graphite__value *positions, size_t count)
 {
     struct buf b = {0};
     struct slice rest = name, part;
@@ -196,7 +196,7 @@ GRAPHITE__HANDLER(with_wildcards)
         return x->err;
     for (size_t i = 0; i < c->arg[0].list.len; i++) {
         struct graphite_series *s = c->arg[0].list.items[i];
-        struct slice key = without_nodes(x, s->name, c->rest, c->rest_count);
+        struct slice key = graphite__without_nodes(x, s->name, c->rest, c->rest_count);
         graphite__push(x, graphite__group_of(&groups, key), s);
     }
     for (size_t i = 0; i < groups.len && !x->err; i++) {
@@ -270,56 +270,70 @@ static int by_text(const void *a, const void *b)
     return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+struct slice graphite__tags_key(struct graphite_run *x, const struct graphite_series *s,
+                                const struct graphite__value *tags, size_t count,
+                                struct slice common)
+{
+    struct slice *pairs = ARENA_ARRAY(x->arena, struct slice, count + 1);
+    struct buf b = {0};
+    bool by_name = false;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        by_name |= slice_eq(tags[i].text, SLICE("name"));
+    for (size_t k = 0; k < count; k++) {
+        struct slice tag = tags[k].text;
+        if (!slice_eq(tag, SLICE("name")))
+            pairs[n++] =
+                graphite__text(x, "%.*s=%.*s", SLICE_FMT(tag), SLICE_FMT(graphite__tag_of(s, tag)));
+    }
+    if (n)
+        qsort(pairs, n, sizeof(*pairs), by_text);
+    buf_append_slice(&b, by_name ? graphite__tag_of(s, SLICE("name")) : common);
+    for (size_t k = 0; k < n; k++) {
+        buf_append_char(&b, ';');
+        buf_append_slice(&b, pairs[k]);
+    }
+    struct slice key = graphite__text(x, "%.*s", SLICE_FMT(buf_slice(&b)));
+    buf_deinit(&b);
+    return key;
+}
+
+void graphite__key_to_tags(struct graphite_run *x, struct graphite_series *s, struct slice key)
+{
+    struct slice rest = key, part;
+    s->path = key;
+    s->tag_count = 0;
+    slice_split(&rest, ';', &part);
+    graphite__tag(x, s, "name", part);
+    while (slice_split(&rest, ';', &part)) {
+        ptrdiff_t eq = slice_find_char(part, '=');
+        struct slice tag = arena_slice(x->arena, slice_first(part, (size_t)MAX(eq, 0)));
+        graphite__tag(x, s, tag.ptr, slice_from(part, (size_t)MAX(eq, 0) + 1));
+    }
+}
+
 GRAPHITE__HANDLER(group_by_tags)
 {
     struct graphite_run *x = c->x;
     const struct graphite_list *l = &c->arg[0].list;
     struct slice callback = c->arg[1].text, common = callback;
     graphite__groups groups = {0};
-    bool by_name = false, same = l->len > 0;
+    bool same = l->len > 0;
     out->kind = GRAPHITE__LIST;
-    struct slice *pairs = ARENA_ARRAY(x->arena, struct slice, c->rest_count + 1);
-    for (size_t i = 0; i < c->rest_count; i++)
-        by_name |= slice_eq(c->rest[i].text, SLICE("name"));
     for (size_t i = 1; i < l->len && same; i++)
         same = slice_eq(graphite__tag_of(l->items[i], SLICE("name")),
                         graphite__tag_of(l->items[0], SLICE("name")));
     if (same)
         common = graphite__tag_of(l->items[0], SLICE("name"));
     for (size_t i = 0; i < l->len && !x->err; i++) {
-        struct buf b = {0};
-        size_t n = 0;
-        for (size_t k = 0; k < c->rest_count; k++) {
-            struct slice tag = c->rest[k].text;
-            if (!slice_eq(tag, SLICE("name")))
-                pairs[n++] = graphite__text(x, "%.*s=%.*s", SLICE_FMT(tag),
-                                            SLICE_FMT(graphite__tag_of(l->items[i], tag)));
-        }
-        qsort(pairs, n, sizeof(*pairs), by_text);
-        buf_append_slice(&b, by_name ? graphite__tag_of(l->items[i], SLICE("name")) : common);
-        for (size_t k = 0; k < n; k++) {
-            buf_append_char(&b, ';');
-            buf_append_slice(&b, pairs[k]);
-        }
-        struct slice key = graphite__text(x, "%.*s", SLICE_FMT(buf_slice(&b)));
+        struct slice key = graphite__tags_key(x, l->items[i], c->rest, c->rest_count, common);
         graphite__push(x, graphite__group_of(&groups, key), l->items[i]);
-        buf_deinit(&b);
     }
     for (size_t i = 0; i < groups.len && !x->err; i++) {
         size_t at = out->list.len;
-        struct slice key = groups.items[i].key, rest = key, part;
-        if (call_back(x, callback, &groups.items[i].list, key, &out->list) || out->list.len == at)
-            continue;
-        struct graphite_series *s = out->list.items[at];
-        s->path = key;
-        s->tag_count = 0;
-        slice_split(&rest, ';', &part);
-        graphite__tag(x, s, "name", part);
-        while (slice_split(&rest, ';', &part)) {
-            ptrdiff_t eq = slice_find_char(part, '=');
-            struct slice tag = arena_slice(x->arena, slice_first(part, (size_t)MAX(eq, 0)));
-            graphite__tag(x, s, tag.ptr, slice_from(part, (size_t)MAX(eq, 0) + 1));
-        }
+        struct slice key = groups.items[i].key;
+        if (!call_back(x, callback, &groups.items[i].list, key, &out->list) && out->list.len > at)
+            graphite__key_to_tags(x, out->list.items[at], key);
     }
     vec_free(&groups);
     return x->err;

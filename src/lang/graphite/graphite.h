@@ -13,6 +13,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/task.h"
 #include "codec/json_write.h"
 #include "store/source.h"
 #include "text/zone.h"
@@ -86,6 +87,7 @@ struct graphite_request {
     int64_t series_max;           /* of one path or tag expression; 0 = unlimited */
     int64_t points_max;           /* values held by the run; 0 = unlimited */
     struct budget *memory;
+    struct task_pool *pool;        /* NULL: the calling thread alone */
     const _Atomic bool *cancelled; /* may be NULL */
     int64_t deadline_ns;           /* of CLOCK_MONOTONIC; 0 = none */
     const struct graphite_template_value *templates;
@@ -95,6 +97,7 @@ struct graphite_request {
                   int64_t until_s, struct arena *arena, int64_t **out, size_t *out_count,
                   struct diag *diag);
     void *events_ctx;
+    bool plain; /* on rows only, without plans: what these are tested against */
 };
 
 struct graphite_run;
@@ -104,6 +107,8 @@ struct graphite_run;
 int graphite_run_targets(const struct graphite_request *req, const struct slice *targets,
                          size_t count, struct graphite_run **run, struct graphite_list *out,
                          struct diag *diag);
+/* How many calls the common executor computed; the others worked on rows. */
+size_t graphite_run_plans(const struct graphite_run *run);
 void graphite_run_free(struct graphite_run *run); /* NULL is fine */
 /* Only the syntax. */
 int graphite_check(struct slice target, struct diag *diag);

@@ -5,8 +5,10 @@
 #define LANG_GRAPHITE_GRAPHITE_PRIV_H
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "lang/graphite/ast.h"
 #include "lang/graphite/graphite.h"
@@ -45,13 +47,18 @@ struct graphite_run {
     struct graphite__window window;
     double xff; /* NaN: the default */
     int64_t charged, points;
+    size_t plans; /* that were run */
     unsigned depth;
     const struct graphite_template_value *replace; /* of the template() being evaluated */
     size_t replace_count;
     double *stack_total; /* of stacked() */
     size_t stack_count;
     uint64_t random;
-    struct hash128 step_times; /* times whose step is step_s; zero = none */
+};
+
+/* Of one reader: the times whose step is known; zero = none. */
+struct graphite__step_cache {
+    struct hash128 times;
     int64_t step_s;
 };
 
@@ -93,12 +100,34 @@ int graphite__eval_text(struct graphite_run *x, struct slice text, struct graphi
 /* The call's first argument over another window. */
 int graphite__again(struct graphite__call *c, int64_t start_s, int64_t end_s,
                     struct graphite_list *out);
+/* The series whose names a glob finds, `names`, and which of their paths are wanted, with `mark`
+ * (those that are there already keep theirs, and *out_again becomes true). */
+int graphite__names_of(struct graphite_run *x, struct slice glob, uint64_t mark, struct map *names,
+                       struct map *wanted, bool *out_again);
+/* A matcher for all names (at least one); frees with text_regex_free what comes back. */
+struct text_regex *graphite__names_matcher(struct graphite_run *x, const struct map *names,
+                                           struct store_matcher *out);
+/* The series of the run's window, and a little beyond. */
+int graphite__select(struct graphite_run *x, const struct store_matcher *matchers, size_t count,
+                     struct store_selection **out);
+/* The first slot and the end of the last one. */
+void graphite__span_of(const struct graphite_run *x, const struct graphite_rollup *how,
+                       int64_t *out_start, int64_t *out_end);
 int graphite__fetch_path(struct graphite_run *x, struct slice glob, struct graphite_list *out);
 int graphite__fetch_tags(struct graphite_run *x, const struct slice *exprs, size_t count,
                          struct slice raw, struct graphite_list *out);
-/* How a series is shown for a window, by the rules or by its own samples. */
-void graphite__rollup_of(struct graphite_run *x, struct slice name, int64_t from_s, int64_t until_s,
-                         const struct store_samples *samples, struct graphite_rollup *out);
+/* How a series is shown for the run's window, by the retention rules; false when none is for it.
+ * Any thread. */
+bool graphite__rollup_by_rules(const struct graphite_run *x, struct slice name,
+                               struct graphite_rollup *out);
+/* The same by the step of its data; 0 = not known. */
+void graphite__rollup_by_data(const struct graphite_run *x, int64_t step_s,
+                              struct graphite_rollup *out);
+/* The step that ascending times have; 0 when there are fewer than two. */
+int64_t graphite__step_of_times(const int64_t *ts, size_t count);
+/* The same of samples: those that were sent together have their times in common, and so their step.
+ */
+int64_t graphite__step_of(struct graphite__step_cache *cache, const struct store_samples *samples);
 /* Fills the slots of s, whose step is the last one of `how`. */
 void graphite__roll(const struct store_samples *samples, const struct graphite_rollup *how,
                     struct graphite_series *s);
@@ -110,6 +139,10 @@ int graphite__fail(struct graphite_run *x, const char *fmt, ...)
 /* --- series --- */
 /* Values for `count` points, all None; NULL and the error set when the budget is used up. */
 double *graphite__values(struct graphite_run *x, size_t count);
+double *graphite__column(struct graphite_run *x, size_t count); /* the same, not filled */
+/* The labels of a stored series, as tags in the place of those it has. */
+void graphite__tags_of(struct graphite_run *x, struct graphite_series *s,
+                       struct data_labels labels);
 /* tags {name: name}; values NULL = a new column of None. NULL when memory is used up. */
 struct graphite_series *graphite__series(struct graphite_run *x, struct slice name, int64_t start,
                                          int64_t end, int64_t step, double *values, size_t count);
@@ -152,6 +185,14 @@ int graphite__consolidated(struct graphite_run *x, const struct graphite_series 
                            double **out, size_t *out_count);
 /* a.b.*,c.d: the distinct paths. */
 struct slice graphite__paths(struct graphite_run *x, const struct graphite_list *l);
+/* What an aggregate of series is called, which tags it has besides what they have in common (those
+ * are there), and its xFilesFactor, NaN = none. */
+void graphite__aggregated(struct graphite_run *x, struct graphite_series *s, struct slice title,
+                          struct slice function, double xff);
+/* A call whose work is an aggregation right over paths, by the common plan: *out_done says whether
+ * it was one, and *out is the answer then. */
+int graphite__lower(struct graphite_run *x, const struct graphite__function *fn,
+                    const struct graphite_ast *n, struct graphite_list *out, bool *out_done);
 /* One series of all: sumSeries and its kin. None of them: an empty list. */
 int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
                         enum graphite_agg agg, struct slice name, double xff,
@@ -168,6 +209,14 @@ double graphite__percentile(struct graphite_run *x, const double *values, size_t
  * path within a call. */
 struct slice graphite__key(struct graphite_run *x, const struct graphite_series *s,
                            const struct graphite__value *nodes, size_t count);
+/* A name without some of its nodes; the key of groupByTags, with what groups are named after unless
+ * by name; and the tags that such a key says, in the place of those the series has. */
+struct slice graphite__without_nodes(struct graphite_run *x, struct slice name,
+                                     const struct graphite__value *positions, size_t count);
+struct slice graphite__tags_key(struct graphite_run *x, const struct graphite_series *s,
+                                const struct graphite__value *tags, size_t count,
+                                struct slice common);
+void graphite__key_to_tags(struct graphite_run *x, struct graphite_series *s, struct slice key);
 /* Groups in order of their first series. */
 struct graphite__group {
     struct slice key;

@@ -5,7 +5,8 @@
  *
  * Without retention rules the step is that of the data: the distance of samples that a tenth of
  * them is below (gaps make others longer), taken to the nearest round number of seconds when it is
- * within a tenth of one. */
+ * within a tenth of one. A series with fewer than two samples goes along with the others of its
+ * path. */
 #include <stdlib.h>
 
 #include "lang/graphite/graphite_priv.h"
@@ -31,7 +32,7 @@ static int by_int(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int64_t step_of(const int64_t *ts, size_t count)
+int64_t graphite__step_of_times(const int64_t *ts, size_t count)
 {
     int64_t gaps[256], least = INT64_MAX, most = 0;
     size_t n = 0, every = count > 257 ? count / 257 : 1;
@@ -44,39 +45,51 @@ static int64_t step_of(const int64_t *ts, size_t count)
         most = MAX(most, gap);
     }
     if (!n)
-        return count > 1 ? 1 : STEP_DEFAULT;
+        return count > 1 ? 1 : 0;
     if (least == most)
         return round_step(least);
     qsort(gaps, n, sizeof(*gaps), by_int);
     return round_step(gaps[n / 10]);
 }
 
-/* Series that were sent together have their times in common, and so their step. */
-static int64_t step_of_samples(struct graphite_run *x, const struct store_samples *samples)
+int64_t graphite__step_of(struct graphite__step_cache *cache, const struct store_samples *samples)
 {
     struct hash128 id = samples->times_id;
     bool known = id.hi || id.lo;
-    if (known && id.hi == x->step_times.hi && id.lo == x->step_times.lo)
-        return x->step_s;
-    int64_t step = step_of(samples->ts, samples->count);
+    if (known && id.hi == cache->times.hi && id.lo == cache->times.lo)
+        return cache->step_s;
+    int64_t step = graphite__step_of_times(samples->ts, samples->count);
     if (known) {
-        x->step_times = id;
-        x->step_s = step;
+        cache->times = id;
+        cache->step_s = step;
     }
     return step;
 }
 
-void graphite__rollup_of(struct graphite_run *x, struct slice name, int64_t from_s, int64_t until_s,
-                         const struct store_samples *samples, struct graphite_rollup *out)
+static void bound_points(const struct graphite_run *x, struct graphite_rollup *how)
+{
+    int64_t *step = &how->step_s[how->count - 1];
+    int64_t window = MIN(x->window.end_s, x->req->now_s) - x->window.start_s;
+    if (window / *step > POINTS_MAX)
+        *step *= window / *step / POINTS_MAX + 1;
+}
+
+bool graphite__rollup_by_rules(const struct graphite_run *x, struct slice name,
+                               struct graphite_rollup *out)
 {
     if (!x->req->schemas ||
-        !graphite_schemas_find(x->req->schemas, name, x->req->now_s - from_s, out)) {
-        *out = (struct graphite_rollup){.count = 1, .agg = GRAPHITE_AVERAGE};
-        out->step_s[0] = step_of_samples(x, samples);
-    }
-    int64_t *step = &out->step_s[out->count - 1];
-    if ((until_s - from_s) / *step > POINTS_MAX)
-        *step *= (until_s - from_s) / *step / POINTS_MAX + 1;
+        !graphite_schemas_find(x->req->schemas, name, x->req->now_s - x->window.start_s, out))
+        return false;
+    bound_points(x, out);
+    return true;
+}
+
+void graphite__rollup_by_data(const struct graphite_run *x, int64_t step_s,
+                              struct graphite_rollup *out)
+{
+    *out = (struct graphite_rollup){.count = 1, .agg = GRAPHITE_AVERAGE};
+    out->step_s[0] = step_s ? step_s : STEP_DEFAULT;
+    bound_points(x, out);
 }
 
 /* The slot that is being filled, an archive. */

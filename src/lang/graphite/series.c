@@ -49,7 +49,7 @@ static bool charge(struct graphite_run *x, size_t bytes)
     return true;
 }
 
-double *graphite__values(struct graphite_run *x, size_t count)
+double *graphite__column(struct graphite_run *x, size_t count)
 {
     if (x->err)
         return NULL;
@@ -63,8 +63,13 @@ double *graphite__values(struct graphite_run *x, size_t count)
     }
     if (count > SIZE_MAX / 16 || !charge(x, count * sizeof(double)))
         return NULL;
-    double *v = arena_alloc(x->arena, (count + 1) * sizeof(*v));
-    for (size_t i = 0; i < count; i++)
+    return arena_alloc(x->arena, (count + 1) * sizeof(double));
+}
+
+double *graphite__values(struct graphite_run *x, size_t count)
+{
+    double *v = graphite__column(x, count);
+    for (size_t i = 0; v && i < count; i++)
         v[i] = GRAPHITE__NULL;
     return v;
 }
@@ -116,6 +121,21 @@ void graphite__tag(struct graphite_run *x, struct graphite_series *s, const char
         s->tag_cap = cap;
     }
     s->tags[s->tag_count++] = (struct graphite_tag){arena_slice(x->arena, n), value};
+}
+
+void graphite__tags_of(struct graphite_run *x, struct graphite_series *s, struct data_labels labels)
+{
+    s->tag_count = 0;
+    if (!charge(x, labels.count * sizeof(*s->tags)))
+        return;
+    s->tags = arena_alloc(x->arena, (labels.count + 1) * sizeof(*s->tags));
+    s->tag_cap = labels.count;
+    for (size_t i = 0; i < labels.count; i++) {
+        bool is_name = slice_eq(labels.items[i].name, SLICE(DATA_METRIC_NAME));
+        s->tags[s->tag_count++] = (struct graphite_tag){
+            is_name ? SLICE("name") : arena_slice(x->arena, labels.items[i].name),
+            arena_slice(x->arena, labels.items[i].value)};
+    }
 }
 
 void graphite__untag(struct graphite_series *s, const char *name)
