@@ -168,7 +168,7 @@ static enum statsd_reason entry_new(struct statsd_shard *s, const struct statsd_
     memcpy(e->key, sample->name.ptr, sample->name.len);
     if (sample->tail.len)
         memcpy(e->key + sample->name.len, sample->tail.ptr, sample->tail.len);
-    if (++s->count * 4 > s->cap * 3)
+    if (++s->count * 2 > s->cap)
         grow(s);
     place(s, e, hash);
     *out = e;
@@ -241,19 +241,19 @@ static enum statsd_reason add_member(struct statsd_limits *limits, struct statsd
     return STATSD_OK;
 }
 
-static enum statsd_reason add(struct statsd_shard *s, const struct statsd_sample *sample,
-                              uint64_t hash)
+static struct statsd_entry *find(const struct statsd_shard *s, const struct statsd_sample *sample,
+                                 uint64_t hash)
 {
-    struct statsd_entry *e = NULL;
-    enum statsd_reason why;
     for (size_t i = hash & (s->cap - 1); s->cells[i].entry; i = (i + 1) & (s->cap - 1)) {
-        if (s->cells[i].hash == hash && entry_is(s->cells[i].entry, sample)) {
-            e = s->cells[i].entry;
-            break;
-        }
+        if (s->cells[i].hash == hash && entry_is(s->cells[i].entry, sample))
+            return s->cells[i].entry;
     }
-    if (BASE_UNLIKELY(!e) && (why = entry_new(s, sample, hash, &e)))
-        return why;
+    return NULL;
+}
+
+static inline __attribute__((always_inline)) enum statsd_reason
+add_to(struct statsd_shard *s, struct statsd_entry *e, const struct statsd_sample *sample)
+{
     if (BASE_UNLIKELY(e->refused))
         return (enum statsd_reason)e->refused;
     s->by_kind[sample->kind]++;
@@ -284,15 +284,26 @@ static enum statsd_reason add(struct statsd_shard *s, const struct statsd_sample
 
 enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *sample)
 {
-    return add(ctx, sample, key_hash(sample->name, sample->tail, sample->kind));
+    struct statsd_shard *s = ctx;
+    uint64_t hash = key_hash(sample->name, sample->tail, sample->kind);
+    struct statsd_entry *e = find(s, sample, hash);
+    enum statsd_reason why;
+    if (BASE_UNLIKELY(!e) && (why = entry_new(s, sample, hash, &e)))
+        return why;
+    return add_to(s, e, sample);
 }
 
 void statsd__shard_add_soon(struct statsd_shard *s, const struct statsd_sample *sample,
                             struct slice line)
 {
     struct statsd_waiting *w = &s->waiting[s->waiting_count++];
-    w->sample = *sample;
-    w->line = line;
+    w->value = sample->value;
+    w->line = line.ptr;
+    w->tail = sample->tail.ptr;
+    w->line_len = (uint32_t)line.len;
+    w->name_len = (uint32_t)sample->name.len;
+    w->tail_len = (uint32_t)sample->tail.len;
+    w->kind = sample->kind;
     w->hash = key_hash(sample->name, sample->tail, sample->kind);
     __builtin_prefetch(&s->cells[w->hash & (s->cap - 1)]);
 }
@@ -301,11 +312,14 @@ void statsd__shard_settle(struct statsd_shard *s,
                           void (*refused)(void *ctx, enum statsd_reason reason, struct slice line),
                           void *ctx)
 {
-    size_t count = s->waiting_count;
+    size_t count = s->waiting_count, mask = s->cap - 1;
     s->waiting_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct statsd_waiting *w = &s->waiting[i];
-        struct statsd_entry *e = w->entry = s->cells[w->hash & (s->cap - 1)].entry;
+        size_t at = w->hash & mask;
+        while (s->cells[at].entry && s->cells[at].hash != w->hash)
+            at = (at + 1) & mask;
+        struct statsd_entry *e = w->entry = s->cells[at].entry;
         if (e) {
             __builtin_prefetch(e);
             __builtin_prefetch((const char *)e + 64);
@@ -314,14 +328,24 @@ void statsd__shard_settle(struct statsd_shard *s,
     }
     for (size_t i = 0; i < count; i++) {
         const struct statsd_waiting *w = &s->waiting[i];
-        if (w->entry && statsd_kind_is_timer(w->entry->kind) && w->entry->slots[s->epoch].values)
+        if (statsd_kind_is_timer(w->kind) && w->entry)
             __builtin_prefetch(w->entry->slots[s->epoch].values);
     }
     for (size_t i = 0; i < count; i++) {
         const struct statsd_waiting *w = &s->waiting[i];
-        enum statsd_reason why = add(s, &w->sample, w->hash);
+        const struct statsd_sample sample = {.kind = w->kind,
+                                             .value = w->value,
+                                             .weight = 1,
+                                             .name = {w->line, w->name_len},
+                                             .tail = {w->tail, w->tail_len}};
+        struct statsd_entry *e = w->entry;
+        enum statsd_reason why = STATSD_OK;
+        if (BASE_UNLIKELY(!e || !entry_is(e, &sample)) && !(e = find(s, &sample, w->hash)))
+            why = entry_new(s, &sample, w->hash, &e);
+        if (!why)
+            why = add_to(s, e, &sample);
         if (BASE_UNLIKELY(why))
-            refused(ctx, why, w->line);
+            refused(ctx, why, slice_make(w->line, w->line_len));
     }
 }
 

@@ -103,10 +103,12 @@ struct statsd_tally {
 /* A sample that waits for its turn: memory is slow, and answers several questions at once in the
  * time of one. */
 struct statsd_waiting {
-    struct statsd_sample sample;
-    struct slice line;
     uint64_t hash;
     struct statsd_entry *entry; /* probably */
+    double value;
+    const char *line, *tail; /* the name is what the line begins with */
+    uint32_t line_len, name_len, tail_len;
+    enum statsd_kind kind;
 };
 
 struct statsd_shard {
@@ -133,8 +135,9 @@ void statsd__shard_init(struct statsd_shard *s, struct statsd_limits *limits);
 void statsd__shard_deinit(struct statsd_shard *s);
 /* A parser's on_sample: ctx is the shard, whose lock is held. */
 enum statsd_reason statsd__shard_add(void *ctx, const struct statsd_sample *sample);
-/* The same for a sample whose texts stay where they are until statsd__shard_settle, which has to be
- * called when STATSD_AHEAD of them wait, before statsd__shard_add, and before the texts go. */
+/* The same for a sample that is a whole line, of weight 1, without a time or a sign, whose texts
+ * stay where they are until statsd__shard_settle, which has to be called when STATSD_AHEAD of them
+ * wait, before statsd__shard_add, and before the texts go. */
 static inline bool statsd__shard_waits(const struct statsd_shard *s)
 {
     return s->waiting_count > 0;

@@ -1,12 +1,12 @@
 /* Aggregations right over paths as plans of the common executor: sumSeries(a.*), groupByNode(a.*,1,
- * 'max'), aggregate(seriesByTag(...),'avg') and their like. The series are scanned in morsels on all
- * threads and added up as they are read, so that no row of a series is ever held.
+ * 'max'), aggregate(seriesByTag(...),'avg') and their like. The series are scanned in morsels on
+ * all threads and added up as they are read, so that no row of a series is ever held.
  *
  * A slot [t, t + step) with its last sample is last_over_time of a window as long as the step that
  * ends just before the next slot. A plan has one step for all of its series: that of the retention
- * rules, or that of the first series that has one, and each series is asked whether it has the same.
- * Where one has not, and where a slot is more than its last sample (coarser archives), the functions
- * work on rows (fetch.c, aggregate.c). What is lowered: docs/graphite.md. */
+ * rules, or that of the first series that has one, and each series is asked whether it has the
+ * same. Where one has not, and where a slot is more than its last sample (coarser archives), the
+ * functions work on rows (fetch.c, aggregate.c). What is lowered: docs/graphite.md. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,9 +68,9 @@ static bool aggregation_known(enum graphite_agg agg)
 
 static bool is_fetch(const struct graphite_ast *n)
 {
-    return n->kind == GRAPHITE_AST_PATH ? !graphite_glob_is_plain(n->text)
-                                        : n->kind == GRAPHITE_AST_CALL &&
-                                              slice_eq(n->text, SLICE("seriesByTag"));
+    return n->kind == GRAPHITE_AST_PATH
+               ? !graphite_glob_is_plain(n->text)
+               : n->kind == GRAPHITE_AST_CALL && slice_eq(n->text, SLICE("seriesByTag"));
 }
 
 static bool take_aggregation(struct lowering *l, struct slice name)
@@ -203,8 +203,8 @@ static void keep_common(struct group *g, struct data_labels labels)
     size_t kept = 0;
     for (size_t i = 0; i < g->tag_count; i++) {
         struct slice name = g->tags[i].name;
-        struct slice value = data_labels_get(
-            labels, slice_eq(name, SLICE("name")) ? SLICE(DATA_METRIC_NAME) : name);
+        struct slice value =
+            data_labels_get(labels, slice_eq(name, SLICE("name")) ? SLICE(DATA_METRIC_NAME) : name);
         if (slice_eq(value, g->tags[i].value))
             g->tags[kept++] = g->tags[i];
     }
@@ -225,8 +225,7 @@ static void join(struct lowering *l, struct group *g, struct data_labels labels,
         g->argument = argument;
     } else {
         keep_common(g, labels);
-        if (argument < g->argument ||
-            (argument == g->argument && slice_cmp(path, g->first) < 0)) {
+        if (argument < g->argument || (argument == g->argument && slice_cmp(path, g->first) < 0)) {
             g->first = arena_slice(arena, path);
             g->argument = argument;
         }
@@ -324,8 +323,8 @@ static bool step_by_rules(struct lowering *l, const struct map *names, bool *out
             without++;
             continue;
         }
-        if (how.count > 1 || (with && (how.step_s[0] != l->how.step_s[0] ||
-                                       how.keep_s != l->how.keep_s)))
+        if (how.count > 1 ||
+            (with && (how.step_s[0] != l->how.step_s[0] || how.keep_s != l->how.keep_s)))
             return false;
         l->how = how;
         with++;
@@ -429,8 +428,8 @@ static struct query_node *plan_node(struct lowering *l, const struct store_match
     struct query_node **sides = ARENA_ARRAY(arena, struct query_node *, 2);
     sides[0] = aggregate_node(l, QUERY_MAX, window);
     sides[1] = aggregate_node(l, QUERY_MIN, window);
-    *range = (struct query_node){
-        .op = QUERY_BINARY, .binary = QUERY_SUB, .args = sides, .arg_count = 2};
+    *range =
+        (struct query_node){.op = QUERY_BINARY, .binary = QUERY_SUB, .args = sides, .arg_count = 2};
     return range;
 }
 
@@ -441,8 +440,7 @@ static void put_values(const struct lowering *l, const struct query_series *from
         struct query_point p = query_point_at(from, i);
         int64_t slot = (p.ts_ns - first_ns) / (s->step * NS_PER_SEC);
         if (slot >= 0 && slot < (int64_t)s->count)
-            s->values[slot] =
-                l->agg == GRAPHITE_AVG_ZERO ? p.value / (double)g->members : p.value;
+            s->values[slot] = l->agg == GRAPHITE_AVG_ZERO ? p.value / (double)g->members : p.value;
     }
 }
 
@@ -492,8 +490,8 @@ static int make_series(struct lowering *l, const struct query_result *result, in
     for (size_t i = 0; i < count && !x->err; i++) {
         struct group *g = order[i];
         const struct query_series *from = row[g - l->groups.items];
-        struct slice title = graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(l->name),
-                                            SLICE_FMT(paths_of(l, g)));
+        struct slice title =
+            graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(l->name), SLICE_FMT(paths_of(l, g)));
         struct graphite_series *s =
             graphite__series(x, title, start, end, step, NULL, (size_t)((end - start) / step));
         if (!s)
