@@ -29,8 +29,8 @@ struct alert_env {
     uint64_t log_rows_max;  /* lines that one query may look at; 0 = no limit */
     uint64_t log_bytes_max; /* as stored, that one may read */
     size_t alerts_max;      /* of one rule: limits.alerts; 0 = no limit */
-    size_t concurrency;     /* rules of a group beside each other; 0, 1 = one by one (pool needed) */
-    int64_t timeout_ns;     /* of one query; 0 = none */
+    size_t concurrency; /* rules of a group beside each other; 0, 1 = one by one (pool needed) */
+    int64_t timeout_ns; /* of one query; 0 = none */
     int64_t (*monotonic_ns)(void *ctx);
     void *clock_ctx;
     const _Atomic bool *cancelled; /* may be NULL */

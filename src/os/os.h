@@ -46,6 +46,9 @@ struct os_ops {
     void (*unmap)(struct os_file *f, struct slice mapped);
     /* Bytes of a mapping that will be read soon may be fetched meanwhile. A hint. */
     void (*prefetch)(struct os_file *f, struct slice bytes);
+    /* They will be read a few here and there: what lies around them is not to be fetched with them.
+     * A hint. */
+    void (*scattered)(struct os_file *f, struct slice bytes);
     /* Advisory whole-file lock held until close; ERR_EXISTS when another process has it. */
     int (*lock)(struct os_file *f, struct diag *diag);
 

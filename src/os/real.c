@@ -144,6 +144,17 @@ static void real_prefetch(struct os_file *f, struct slice bytes)
     madvise((void *)at, (uintptr_t)bytes.ptr + bytes.len - at, MADV_WILLNEED);
 }
 
+/* Whole pages that lie within alone: neighbours may be read in a row. */
+static void real_scattered(struct os_file *f, struct slice bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+              begin = ((uintptr_t)bytes.ptr + page - 1) & ~(page - 1),
+              end = ((uintptr_t)bytes.ptr + bytes.len) & ~(page - 1);
+    (void)f;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_RANDOM);
+}
+
 static int real_lock(struct os_file *f, struct diag *diag)
 {
     /* POSIX tools (sqlite3 on the catalogue) look at the other kind of lock. */
@@ -306,6 +317,7 @@ struct os *os_real(void)
         .map = real_map,
         .unmap = real_unmap,
         .prefetch = real_prefetch,
+        .scattered = real_scattered,
         .lock = real_lock,
         .rename = real_rename,
         .unlink = real_unlink,

@@ -462,6 +462,7 @@ struct os_sim *os_sim_new(uint64_t seed)
         .map = sim_map,
         .unmap = sim_unmap,
         .prefetch = sim_prefetch,
+        .scattered = sim_prefetch,
         .lock = sim_lock,
         .rename = sim_rename,
         .unlink = sim_unlink,

@@ -131,6 +131,62 @@ struct store_event_select {
     struct store_event_limits limits;
 };
 
+/* --- lines told by their shape --- */
+
+/* Lines of one shape: pieces[0], the text of place 0, pieces[1], ..., pieces[places]. */
+struct store_event_shape {
+    const struct slice *pieces; /* places + 1 */
+    uint32_t places;
+};
+
+/* What all texts in a place are like. */
+enum store_event_texts {
+    STORE_TEXTS_ANY,
+    STORE_TEXTS_JSON_STRING, /* UTF-8 without quote, backslash and control character */
+    STORE_TEXTS_JSON_SCALAR, /* a number, true, false or null of JSON */
+    STORE_TEXTS_JSON_VALUE,  /* a number, true or false */
+    STORE_TEXTS_WORD,        /* not empty; no blank or control character, no quote, no '=' */
+    STORE_TEXTS_QUOTED,      /* no quote and no backslash */
+};
+
+#define STORE_EVENT_NO_PLACE UINT32_MAX
+struct store_event_told {
+    /* One after the other: a text, or what is in a place. None: there is no value. */
+    const struct store_event_told_part {
+        uint32_t place; /* or STORE_EVENT_NO_PLACE: */
+        struct slice text;
+    } * parts;
+    size_t count;
+    bool drop_null; /* "null" is no value, or with null_empty an empty one */
+    bool null_empty;
+    bool drop_empty; /* nor is an empty text */
+};
+
+/* Columns made of lines without putting these together, where their shape is enough. */
+struct store_event_derive {
+    size_t count; /* columns */
+    /* Says what the columns are for lines of the shape, and in `texts`, one a place, what has to be
+     * so of all of them for that to hold; both are there, zeroed. When it is not so it is asked
+     * again, with the next `attempt` (from 0 on). False: the lines are needed. May be called by any
+     * thread; what it allocates is in `arena`. */
+    bool (*plan)(void *ctx, const struct store_event_shape *shape, unsigned attempt,
+                 struct arena *arena, enum store_event_texts *texts,
+                 struct store_event_told *columns);
+    void *ctx;
+};
+
+struct store_event_chunk;
+/* A look at rows before all their fields are read. A source may do without it. */
+struct store_event_refine {
+    const struct store_event_field *fields;
+    size_t field_count;
+    const struct store_event_derive *derive; /* may be NULL */
+    /* Clears keep[i] for rows that are not wanted; any thread. */
+    void (*choose)(void *ctx, const struct store_event_chunk *rows, bool *keep);
+    void *ctx;
+    _Atomic bool *off; /* no longer worth the while; may be NULL */
+};
+
 enum store_event_order { STORE_EVENT_NEWEST_FIRST, STORE_EVENT_OLDEST_FIRST };
 
 struct store_event_scan {
@@ -147,6 +203,10 @@ struct store_event_scan {
     /* At least these fields of them; none: whole. */
     const struct store_event_field *child_fields;
     size_t child_field_count;
+    /* With `fields`: rows whose lines are told have no line, but these columns; a source may do
+     * without it. Both may be NULL. */
+    const struct store_event_derive *derive;
+    const struct store_event_refine *refine;
     uint64_t after_position; /* only rows that arrived after it, where they are in memory still:
                                 for tailing; 0 = all rows */
     /* `next` and `traces` look into several pieces at once on its threads; NULL: the caller alone.
@@ -186,6 +246,10 @@ struct store_event_chunk {
     size_t stream_count;
     const struct store_event_column *columns; /* as asked for */
     size_t column_count;
+    /* Of store_event_scan.derive, which may be left out (NULL): whether the row's line was told,
+     * and by column what that gave (strings, kind NULL where there is no value). */
+    const bool *told;
+    const struct data_value *const *derived;
     const struct store_event_children *children; /* one a row, or NULL */
     /* Traces only: rows are depth first; of each row the number of its descendants, and its depth
      * (0 for roots and for spans whose parent is not there). */
@@ -199,6 +263,7 @@ struct store_event_stats {
     uint64_t rows_scanned, bytes_scanned; /* predicates were tried on; read as stored */
     uint64_t raw_bytes_scanned;           /* the same bytes unpacked: lines and fields */
     uint64_t rows_delivered;
+    uint64_t lines_told;            /* of lines looked at, without putting them together (derive) */
     uint64_t head_rows;             /* of rows_scanned, in memory */
     uint64_t groups, groups_opened; /* row groups in the range, and looked into */
     uint64_t skipped_by_stream, skipped_by_zone, skipped_by_token, skipped_by_limit; /* groups */

@@ -52,6 +52,14 @@ static void append(struct store *s, uint32_t begin, uint32_t end)
                                i, below(4) * 100, words[below(3)], (unsigned long long)hash_u64(i))
                 : SLICE("no JSON");
         data_event_put(b, DATA_EVENT_LINE, data_value_string(line));
+        /* An id of its own in each hundredth: intrinsic, as a field, as a label of the stream. */
+        uint64_t id[2] = {hash_u64(i), hash_u64(i + 1)};
+        if (i % 100 == 0)
+            data_event_put(b, DATA_EVENT_TRACE_ID,
+                           data_value_bytes(data_event_batch_copy(b, slice_make(id, 16))));
+        if (i % 100 == 1)
+            data_event_put(b, data_event_batch_field(b, DATA_SCOPE_ATTRIBUTE, SLICE("trace.id")),
+                           data_value_string(arena_printf(b->arena, "order-%u", i)));
         if (below(9))
             data_event_put(
                 b, DATA_EVENT_LEVEL,
@@ -227,11 +235,73 @@ static void counts_are_those_of_rows(void **state)
     }
 }
 
+/* Ids are found by the filters of groups, wherever they may be. */
+static void ids_by_the_index(void **state)
+{
+    struct world *w = *state;
+    struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
+    struct data_label l[] = {{SLICE("app"), SLICE("delta")},
+                             {SLICE("trace_id"), SLICE("1f2e3d4c5b6a79880123456789abcdef")}};
+    int err = 1;
+    for (int i = 0; i < 500; i++) {
+        data_event_batch_add_row(b, data_event_batch_add_stream(b, (struct data_labels){l, 2}),
+                                 DAY + i * GAP);
+        data_event_put(b, DATA_EVENT_LINE, data_value_string(SLICE("of this stream")));
+    }
+    store_append_events(w->store, b, on_ack, &err);
+    store_sync(w->store);
+    assert_int_equal(err, 0);
+    data_event_batch_free(b);
+    assert_int_equal(store_maintain(w->store, true, NULL), 0);
+    char by_bytes[33] = "", other[33] = "";
+    uint64_t id[2] = {hash_u64(4200), hash_u64(4201)};
+    for (int i = 0; i < 16; i++)
+        snprintf(by_bytes + 2 * i, 3, "%02x", ((unsigned char *)id)[i]);
+    memcpy(other, by_bytes, 32);
+    other[0] = other[0] == '0' ? '1' : '0';
+    const struct {
+        const char *id, *op;
+        size_t lines;
+        bool skips;
+    } cases[] = {
+        {by_bytes, "=", 1, true},
+        {other, "=", 0, true},
+        {"order-5501", "=", 1, true},
+        {"order-5502", "=", 0, true},
+        {"1f2e3d4c5b6a79880123456789abcdef", "=", 500, false},
+        {"1F2E3D4C5B6A79880123456789ABCDEF", "=", 0, true},
+        {"order-5.01", "=~", 10, false},
+        {"", "!=", 800 + 500 - 200, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char query[200];
+        struct arena *arena = arena_new(0, NULL);
+        const struct logql_env env = {.source = store_events(w->store, DATA_EVENT_LOGS),
+                                      .tenant = SLICE("default")};
+        const struct logql_select select = {.start_ns = DAY, .end_ns = DAY + 86400 * NS_PER_SEC};
+        struct logql_expr *e;
+        struct logql_streams r;
+        snprintf(query, sizeof(query), "{app=~\".+\"} | trace_id%s\"%s\"", cases[i].op,
+                 cases[i].id);
+        assert_int_equal(logql_parse(slice_cstr(query), arena, &e, NULL), 0);
+        assert_int_equal(logql_select_run(e, &select, &env, arena, &r, NULL), 0);
+        if (r.entry_count != cases[i].lines)
+            fail_msg("%s: %zu lines", query, r.entry_count);
+        if (cases[i].skips && r.stats.scan.groups_opened > 1)
+            fail_msg("%s: %d of %d groups", query, (int)r.stats.scan.groups_opened,
+                     (int)r.stats.scan.groups);
+        assert_true(r.stats.scan.groups > 3);
+        logql_expr_free(e);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_on_all_threads, begin, end),
         cmocka_unit_test_setup_teardown(counts_are_those_of_rows, begin, end),
+        cmocka_unit_test_setup_teardown(ids_by_the_index, begin, end),
     };
     log_set_level(LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

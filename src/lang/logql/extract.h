@@ -27,6 +27,8 @@ void logql_extract_json(struct logql_line *l);
  * Texts are in the arena. */
 size_t logql_json_keys(struct slice text, struct slice name, struct arena *arena,
                        struct slice *out_keys, size_t max);
+/* The label of a key below those that gave `prefix`. */
+struct slice logql__json_name(struct arena *arena, struct slice prefix, struct slice key);
 /* The value at a path: labels[i] of paths[i], "" when there is none. */
 void logql_extract_json_paths(struct logql_line *l, const struct logql_pair *labels,
                               const struct logql_path *paths, size_t count);

@@ -16,12 +16,11 @@ struct walk {
     struct codec_json_reader *r;
 };
 
-static struct slice join(struct arena *arena, struct slice prefix, struct slice key)
+struct slice logql__json_name(struct arena *arena, struct slice prefix, struct slice key)
 {
-    if (!prefix.len) {
-        struct slice k = key;
-        return logql_sanitize(arena, k);
-    }
+    key = slice_trim(key);
+    if (!prefix.len)
+        return logql_sanitize(arena, key);
     /* A digit may stand behind the underscore. */
     char *p = arena_alloc(arena, prefix.len + 1 + key.len);
     if (!p)
@@ -50,7 +49,7 @@ static void walk_object(struct walk *w, struct slice prefix)
     while (codec_json_next_key(r, &key) && codec_json_peek(r, &kind)) {
         if (!key.len || kind == CODEC_JSON_NULL || kind == CODEC_JSON_ARRAY)
             continue;
-        struct slice name = join(w->line->arena, prefix, slice_trim(key));
+        struct slice name = logql__json_name(w->line->arena, prefix, key);
         if (kind == CODEC_JSON_OBJECT) {
             if (logql_line_wants_below(w->line, name))
                 walk_object(w, name);
@@ -218,7 +217,8 @@ void logql_extract_json_paths(struct logql_line *l, const struct logql_pair *lab
         return;
     for (size_t i = 0; i < count && !logql_line_has_all(l); i++) {
         struct diag d;
-        if (!logql_line_wants(l, labels[i].name))
+        /* Where errors matter all have to be looked for. */
+        if (!logql_line_wants(l, labels[i].name) && l->wanted->all_is_enough)
             continue;
         struct codec_json_reader r = reader(l, &d);
         struct slice value = SLICE("");

@@ -35,6 +35,7 @@ void logql_line_begin(struct logql_line *l, int64_t ts_ns, struct slice text)
     l->ts_ns = ts_ns;
     l->text = text;
     l->error = l->error_details = SLICE("");
+    l->told = NULL;
     vec_clear(&l->labels);
     arena_reset(l->arena);
 }

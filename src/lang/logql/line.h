@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "data/labels.h"
+#include "data/value.h"
 #include "text/regex.h"
 #include "text/zone.h"
 
@@ -52,6 +53,10 @@ struct logql_line {
      */
     const struct logql_wanted *wanted;
     size_t missing; /* of the wanted ones, so many are not there yet (logql_line_look) */
+    /* What its parser finds in the line is told already (lang/logql/derive.h): row `told_row` of
+     * these columns. NULL: it is not. */
+    const struct data_value *const *told;
+    size_t told_row;
     /* Regular expressions that templates make as they run. */
     VEC(struct logql_line_regex) regexes;
     VEC(struct logql_line_zone) zones; /* that templates name */

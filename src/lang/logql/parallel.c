@@ -95,7 +95,6 @@ static struct worker *take_worker(struct run *r)
         w = mem_calloc(1, sizeof(*w));
         w->arena = arena_new(0, r->p->env->limits.memory);
         logql_rows_init(&w->rows, r->p->pipeline, r->p->env->now_ns);
-        w->rows.probe = r->p->probe;
     }
     return w;
 }
@@ -132,7 +131,6 @@ static int run_rows(struct run *r, struct worker *w, size_t morsel, struct share
 {
     const struct store_event_chunk *c = &w->chunk;
     struct logql_kept *rows = mem_calloc(c->count, sizeof(*rows));
-    uint64_t overruns = text_regex_overruns();
     int err = 0;
     for (size_t i = 0; i < c->count; i++)
         rows[i] = (struct logql_kept){
@@ -150,8 +148,6 @@ static int run_rows(struct run *r, struct worker *w, size_t morsel, struct share
         if (r->p->limit && share->kept.len == r->p->limit)
             break;
     }
-    if (!err)
-        err = text_regex_check(overruns, "a regular expression of the query", &share->diag);
     mem_free(rows);
     return err;
 }
@@ -162,10 +158,13 @@ static void read_morsel(void *ctx, size_t i)
     struct share *share = &r->shares[i];
     size_t morsel = r->order[r->first + i];
     struct worker *w = take_worker(r);
+    uint64_t overruns = text_regex_overruns();
     diag_init(&share->diag);
     share->err = r->p->env->source->ops->morsel_read(r->cursor, morsel, &w->chunk, &share->diag);
     if (!share->err && w->chunk.count)
         share->err = run_rows(r, w, morsel, share);
+    if (!share->err)
+        share->err = text_regex_check(overruns, "a regular expression of the query", &share->diag);
     give_worker(r, w);
 }
 

@@ -21,7 +21,7 @@ struct logql_kept {
 
 struct logql_parallel {
     const struct logql_env *env; /* with a pool */
-    const struct logql_pipeline *pipeline, *probe;
+    const struct logql_pipeline *pipeline;
     const struct store_event_scan *scan;
     uint64_t limit; /* lines that will be taken at most; 0 = all */
     /* Called in order, by the caller's thread. */

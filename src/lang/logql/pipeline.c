@@ -215,6 +215,8 @@ int logql_pipeline_new(const struct logql_expr *log, const struct logql_unwrap *
             p->wanted.all_is_enough = false; /* errors matter */
     }
     p->plain = !p->step_count && !unwrap && !n.all;
+    if (!err && o->counts && !o->bytes && !n.all)
+        p->derive = logql__derive_new(p, arena);
     vec_free(&n.items);
     *out = p;
     return err;
@@ -306,7 +308,8 @@ static void label_format(const struct logql_step *step, struct logql_line *l)
     }
 }
 
-static bool run_step(const struct logql_step *step, struct logql_line *l)
+static bool run_step(const struct logql_pipeline *p, const struct logql_step *step,
+                     struct logql_line *l)
 {
     const struct logql_stage *s = step->stage;
     struct slice text;
@@ -314,15 +317,20 @@ static bool run_step(const struct logql_step *step, struct logql_line *l)
     case LOGQL_STAGE_LINE: return line_passes(step, l);
     case LOGQL_STAGE_LABEL_FILTER: return logql__filter_passes(s->filter, l);
     case LOGQL_STAGE_JSON:
-        if (step->stage->pair_count)
+        if (l->told)
+            logql__derive_apply(p->derive, l);
+        else if (step->stage->pair_count)
             logql_extract_json_paths(l, step->stage->pairs, step->paths, step->stage->pair_count);
         else
             logql_extract_json(l);
         break;
     case LOGQL_STAGE_LOGFMT:
-        logql_extract_logfmt(l, s->strict, s->keep_empty,
-                             step->stage->pair_count ? step->stage->pairs : NULL,
-                             step->stage->pair_count);
+        if (l->told)
+            logql__derive_apply(p->derive, l);
+        else
+            logql_extract_logfmt(l, s->strict, s->keep_empty,
+                                 step->stage->pair_count ? step->stage->pairs : NULL,
+                                 step->stage->pair_count);
         break;
     case LOGQL_STAGE_REGEXP: logql_extract_regexp(l, s->regex, s->groups, s->group_count); break;
     case LOGQL_STAGE_PATTERN: logql_extract_pattern(l, step->patterns); break;
@@ -343,7 +351,7 @@ bool logql_pipeline_run(const struct logql_pipeline *p, struct logql_line *l)
 {
     l->wanted = p->all_labels ? NULL : &p->wanted;
     for (size_t i = 0; i < p->step_count; i++) {
-        if (!run_step(&p->steps[i], l))
+        if (!run_step(p, &p->steps[i], l))
             return false;
     }
     return true;
@@ -379,6 +387,15 @@ struct slice logql__convert_problem(enum logql_convert how, struct slice text, s
     return out;
 }
 
+bool logql_pipeline_convert(const struct logql_pipeline *p, struct slice text, double *out)
+{
+    if (!logql__convert(p->unwrap->convert, text, out))
+        return false;
+    if (p->unwrap->convert == LOGQL_CONVERT_DURATION)
+        *out /= 1e9;
+    return true;
+}
+
 bool logql_pipeline_unwrap(const struct logql_pipeline *p, struct logql_line *l, double *out)
 {
     struct slice text = logql_line_get(l, p->unwrap_name);
@@ -393,7 +410,7 @@ bool logql_pipeline_unwrap(const struct logql_pipeline *p, struct logql_line *l,
     if (p->unwrap->convert == LOGQL_CONVERT_DURATION)
         *out /= 1e9;
     for (size_t i = 0; i < p->unwrap_step_count; i++) {
-        if (!run_step(&p->unwrap_steps[i], l))
+        if (!run_step(p, &p->unwrap_steps[i], l))
             return false;
     }
     logql_line_remove(l, p->unwrap_name);

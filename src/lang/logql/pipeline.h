@@ -5,6 +5,7 @@
 #define LANG_LOGQL_PIPELINE_H
 
 #include "lang/logql/ast.h"
+#include "lang/logql/derive.h"
 #include "lang/logql/extract.h"
 #include "lang/logql/ip.h"
 #include "lang/logql/line.h"
@@ -49,6 +50,8 @@ struct logql_pipeline {
     bool all_labels;
     /* Nothing is done with a row: its stream and the fields asked for are its labels. */
     bool plain;
+    /* What the parser finds may be told by the shapes of lines; NULL: not for this pipeline. */
+    struct logql_derive *derive;
 };
 
 struct logql_pipeline_options {
@@ -74,6 +77,8 @@ bool logql_pipeline_is_picky(const struct logql_pipeline *p);
 bool logql_pipeline_run(const struct logql_pipeline *p, struct logql_line *l);
 /* The value of a line for unwrap; false when it has none. */
 bool logql_pipeline_unwrap(const struct logql_pipeline *p, struct logql_line *l, double *out);
+/* The same of a text, without the line; false when it is no value. */
+bool logql_pipeline_convert(const struct logql_pipeline *p, struct slice text, double *out);
 
 /* What the name is in a store: a field of fixed number, or UINT32_MAX. detected_level, trace_id */
 uint32_t logql_intrinsic_of(struct slice name);

@@ -1,5 +1,6 @@
 /* What a store's scan can do for a pipeline: line filters before anything changes the line, label
  * filters before anything changes the labels. */
+#include "codec/hex.h"
 #include "lang/logql/pipeline.h"
 
 struct push {
@@ -197,14 +198,30 @@ static struct store_event_predicate named(struct slice name)
         .field = {.scopes = FIELD_SCOPES, .name = name, .stream_first = true}, .as_text = true};
 }
 
+/* The bytes of an id whose text, in lower-case hex, this is. */
+static bool id_bytes(struct arena *arena, struct slice text, struct data_value *out)
+{
+    char *bytes = arena_alloc(arena, text.len / 2 + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] >= 'A' && text.ptr[i] <= 'F')
+            return false;
+    }
+    if (!text.len || !codec_text_to_bytes(text, bytes, text.len / 2))
+        return false;
+    *out = (struct data_value){.kind = DATA_VALUE_BYTES, .text = slice_make(bytes, text.len / 2)};
+    return true;
+}
+
 typedef VEC(struct store_event_predicate) predicates;
 
 /* Adds the alternatives that the filter is; false when it is more than that. *exact: it is not
  * only needed, but all of it. */
-static bool alternatives(const struct logql_filter *f, predicates *out, bool *exact)
+static bool alternatives(struct arena *arena, const struct logql_filter *f, predicates *out,
+                         bool *exact)
 {
     if (f->kind == LOGQL_FILTER_OR)
-        return alternatives(f->left, out, exact) && alternatives(f->right, out, exact);
+        return alternatives(arena, f->left, out, exact) &&
+               alternatives(arena, f->right, out, exact);
     if (f->kind == LOGQL_FILTER_AND)
         return false;
     if (slice_starts_with(f->name, SLICE("__")) || slice_ends_with(f->name, SLICE(LOGQL_EXTRACTED)))
@@ -225,6 +242,11 @@ static bool alternatives(const struct logql_filter *f, predicates *out, bool *ex
             return false;
         vec_push(out, p);
         p.field = STORE_EVENT_INTRINSIC(intrinsic);
+        if (p.op == STORE_EVENT_EQ && data_event_intrinsic_kind(intrinsic) == DATA_VALUE_BYTES) {
+            if (!id_bytes(arena, p.value.text, &p.value))
+                return true; /* no id is spelled so */
+            p.as_text = false;
+        }
         vec_push(out, p);
         return true;
     }
@@ -248,7 +270,7 @@ static bool push_filter(struct push *p, const struct logql_filter *f)
         return push_filter(p, f->right) && left;
     }
     predicates any = {0};
-    bool exact = true, pushed = alternatives(f, &any, &exact);
+    bool exact = true, pushed = alternatives(p->arena, f, &any, &exact);
     if (pushed)
         add_clause(p, any.items, any.len);
     vec_free(&any);

@@ -222,22 +222,52 @@ static int take_line(struct worker *w, size_t i)
     return add(w, s, l->ts_ns, value);
 }
 
-/* The values of a row's fields, in order, with their kinds; SIZE_MAX: they are too long. */
-static size_t plain_values(const struct worker *w, size_t row, char *out)
+static size_t put_value(struct data_value v, char *out, size_t n)
 {
+    bool text = data_value_has_text(v.kind);
+    size_t len = v.kind == DATA_VALUE_NULL ? 0 : text ? v.text.len : sizeof(v.i);
+    if (n + 2 + len > SLOT_BYTES)
+        return SIZE_MAX;
+    out[n++] = (char)v.kind;
+    out[n++] = (char)len;
+    memcpy(out + n, text ? v.text.ptr : (const char *)&v.i, len);
+    return n + len;
+}
+
+/* The values of a row's fields and of what is told of its line, in order, with their kinds;
+ * SIZE_MAX: they are too long. */
+static size_t plain_values(const struct worker *w, size_t row, size_t unwrapped, char *out)
+{
+    const struct logql_derive *d = w->run->range->pipeline->derive;
     size_t n = 0;
-    for (size_t i = 0; i < w->rows.columns.len; i++) {
-        struct data_value v = w->chunk.columns[w->rows.columns.items[i].column].values[row];
-        bool text = data_value_has_text(v.kind);
-        size_t len = v.kind == DATA_VALUE_NULL ? 0 : text ? v.text.len : sizeof(v.i);
-        if (n + 2 + len > SLOT_BYTES)
-            return SIZE_MAX;
-        out[n++] = (char)v.kind;
-        out[n++] = (char)len;
-        memcpy(out + n, text ? v.text.ptr : (const char *)&v.i, len);
-        n += len;
+    for (size_t i = 0; i < w->rows.columns.len && n != SIZE_MAX; i++)
+        n = put_value(w->chunk.columns[w->rows.columns.items[i].column].values[row], out, n);
+    for (size_t i = 0; d && i < d->scan.count && n != SIZE_MAX; i++) {
+        if (i != unwrapped)
+            n = put_value(w->chunk.derived[i][row], out, n);
     }
     return n;
+}
+
+/* The row's stream or one of its fields has the label that is unwrapped. */
+static bool hides_unwrapped(struct worker *w, size_t row)
+{
+    struct slice name = w->run->range->pipeline->unwrap_name;
+    const struct logql_rows_stream *s = logql_rows_stream(&w->rows, w->chunk.stream[row]);
+    bool hidden = false;
+    for (size_t i = 0; i < s->count; i++)
+        hidden |= slice_eq(s->labels[i].name, name);
+    for (size_t i = 0; i < w->rows.columns.len; i++)
+        hidden |= slice_eq(w->rows.columns.items[i].name, name) &&
+                  w->chunk.columns[w->rows.columns.items[i].column].values[row].kind;
+    return hidden;
+}
+
+/* Whether only the stream, the fields, and what is told of lines matter. */
+static bool is_plain(const struct worker *w)
+{
+    const struct logql_pipeline *p = w->run->range->pipeline;
+    return p->plain || (w->chunk.told && p->derive->only && !p->unwrap_step_count);
 }
 
 /* Rows that nothing is done with: the way through their labels is gone once for all that are alike,
@@ -246,12 +276,22 @@ static int take_plain(struct worker *w)
 {
     const struct store_event_chunk *c = &w->chunk;
     const struct data_value *lines = w->run->bytes ? c->columns[w->rows.line_column].values : NULL;
+    const struct logql_pipeline *p = w->run->range->pipeline;
+    size_t unwrapped = SIZE_MAX;
     char values[SLOT_BYTES];
     int err = 0;
+    for (size_t i = 0; p->unwrap && i < p->derive->scan.count; i++) {
+        if (slice_eq(p->derive->names[i], p->unwrap_name))
+            unwrapped = i;
+    }
     if (!w->slots)
         w->slots = mem_calloc(SLOTS, sizeof(*w->slots));
     for (size_t i = 0; i < c->count && !err; i++) {
-        size_t len = plain_values(w, i, values);
+        if ((c->told && !c->told[i]) || (p->unwrap && unwrapped == SIZE_MAX)) {
+            err = take_line(w, i);
+            continue;
+        }
+        size_t len = plain_values(w, i, unwrapped, values);
         uint64_t hash = c->stream[i] * UINT64_C(0x9e3779b97f4a7c15);
         if (len != SIZE_MAX && len)
             hash ^= hash64(values, len, 0);
@@ -262,13 +302,24 @@ static int take_plain(struct worker *w)
         }
         if (!slot->series || slot->stream != c->stream[i] || slot->len != len ||
             memcmp(slot->values, values, len) != 0) {
+            w->last_series = SIZE_MAX;
             err = take_line(w, i);
-            if (!err) {
+            if (!err && w->last_series != SIZE_MAX) {
                 *slot = (struct plain_slot){.series = (uint32_t)w->last_series + 1,
                                             .stream = c->stream[i],
-                                            .len = (uint32_t)len};
+                                            .len = (uint32_t)len,
+                                            .hidden = p->unwrap && hides_unwrapped(w, i)};
                 memcpy(slot->values, values, len);
             }
+            continue;
+        }
+        if (p->unwrap) {
+            struct data_value v = c->derived[unwrapped][i];
+            double number;
+            if (slot->hidden || (v.kind && !logql_pipeline_convert(p, v.text, &number)))
+                err = take_line(w, i);
+            else if (v.kind)
+                err = add(w, &w->all.items[slot->series - 1], c->ts[i], number);
             continue;
         }
         double value = lines && lines[i].kind == DATA_VALUE_STRING ? (double)lines[i].text.len : 0;
@@ -318,9 +369,10 @@ static void read_morsel(void *ctx, size_t i)
         reach(r, err, d.msg);
     } else if (w->chunk.count) {
         logql_rows_chunk(&w->rows, &w->chunk);
-        if (range->pipeline->plain)
+        bool plain = is_plain(w);
+        if (plain)
             err = take_plain(w);
-        for (size_t k = 0; !range->pipeline->plain && k < w->chunk.count && !err; k++)
+        for (size_t k = 0; !plain && k < w->chunk.count && !err; k++)
             err = take_line(w, k);
         if (!err && text_regex_check(overruns, "a regular expression of the query", &d))
             err = fail(r, d.code, "%s", d.msg);

@@ -5,7 +5,8 @@
 
 #define MINUTE_NS   (60 * NS_PER_SEC)
 #define MINUTES_MAX 5000000
-#define CUTS_MAX    256 /* stretches that are read; beyond, all is */
+#define CUTS_MAX    256  /* stretches that are read; beyond, all is */
+#define KNOWN       4096 /* streams and levels whose series is remembered; power of two */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -127,8 +128,13 @@ static struct series *series_of(struct worker *w, const struct store_event_count
 static void add_counts(struct worker *w, const struct store_event_counts *counts)
 {
     struct run *r = w->run;
-    size_t from, to, series = 0;
-    uint64_t last = UINT64_MAX; /* whose series that is */
+    size_t from, to;
+    struct {
+        uint64_t what; /* stream, level and state */
+        size_t series;
+    } *known = mem_alloc(KNOWN * sizeof(*known));
+    for (size_t i = 0; i < KNOWN; i++)
+        known[i].what = UINT64_MAX;
     w->chunk.streams = counts->streams;
     w->chunk.stream_count = counts->stream_count;
     w->rows.chunk = &w->chunk;
@@ -137,14 +143,15 @@ static void add_counts(struct worker *w, const struct store_event_counts *counts
         uint64_t what = (uint64_t)c->stream << 8 | (uint64_t)c->level << 4 | c->level_state;
         if (!is_whole(r, c->ts_ns, &from, &to) || from >= to)
             continue;
-        if (what != last) {
+        size_t at = (c->stream * UINT64_C(40) + (what & 0xff)) % KNOWN;
+        if (known[at].what != what) {
             struct series *found = series_of(w, c);
             if (!found)
-                return;
-            series = (size_t)(found - w->all.items);
-            last = what;
+                break;
+            known[at].series = (size_t)(found - w->all.items);
+            known[at].what = what;
         }
-        struct series *s = &w->all.items[series];
+        struct series *s = &w->all.items[known[at].series];
         s->count[from] += (double)c->rows;
         s->count[to] -= (double)c->rows;
         if (r->bytes) {
@@ -152,6 +159,7 @@ static void add_counts(struct worker *w, const struct store_event_counts *counts
             s->sum[to] -= (double)c->bytes;
         }
     }
+    mem_free(known);
 }
 
 int logql__range_count(struct run *r, const struct store_event_select *select,

@@ -29,6 +29,7 @@ struct plain_slot {
     uint32_t series; /* + 1; 0 = empty */
     uint32_t stream;
     uint32_t len;
+    bool hidden; /* what is unwrapped is not what is found in the line */
     char values[SLOT_BYTES];
 };
 
@@ -41,7 +42,8 @@ struct worker {
     struct arena *arena; /* labels and sums of the series; charged */
     struct map *ids;     /* encoded labels -> index of series */
     VEC(struct series) all;
-    struct plain_slot *slots; /* SLOTS of them: series of rows that nothing is done with */
+    struct plain_slot *slots; /* SLOTS of them: series of rows that nothing is done with, or nothing
+                                 but a parser that is told by shapes */
     struct buf key;
     size_t last_series; /* of the line taken last */
     int64_t charged;    /* bytes of samples */

@@ -4,8 +4,6 @@
 
 #include "base/mem.h"
 
-#define PROBE_ROWS 256 /* before it is judged */
-
 void logql_rows_init(struct logql_rows *r, const struct logql_pipeline *pipeline, int64_t now_ns)
 {
     *r = (struct logql_rows){.pipeline = pipeline};
@@ -13,11 +11,16 @@ void logql_rows_init(struct logql_rows *r, const struct logql_pipeline *pipeline
     r->names = arena_new(0, NULL);
     logql_line_init(&r->line);
     r->line.now_ns = now_ns;
+    logql_line_init(&r->tried);
+    if (pipeline->derive)
+        r->tests = mem_calloc(pipeline->derive->test_count + 1, sizeof(*r->tests));
 }
 
 void logql_rows_deinit(struct logql_rows *r)
 {
     logql_line_deinit(&r->line);
+    logql_line_deinit(&r->tried);
+    mem_free(r->tests);
     vec_free(&r->columns);
     vec_free(&r->streams);
     arena_free(r->arena);
@@ -32,6 +35,7 @@ void logql_rows_scan(const struct logql_pipeline *p, struct store_event_scan *ou
     out->all_fields = p->all_fields;
     out->fields = p->all_fields ? NULL : p->fields;
     out->field_count = p->all_fields ? 0 : p->field_count;
+    out->derive = p->derive ? &p->derive->scan : NULL;
 }
 
 static void add_column(struct logql_rows *r, size_t column, struct slice name, uint32_t intrinsic)
@@ -39,7 +43,7 @@ static void add_column(struct logql_rows *r, size_t column, struct slice name, u
     vec_push(&r->columns, ((struct logql_rows_column){column, name, intrinsic}));
 }
 
-void logql_rows_chunk(struct logql_rows *r, const struct store_event_chunk *c)
+static void add_columns(struct logql_rows *r, const struct store_event_chunk *c)
 {
     const struct logql_pipeline *p = r->pipeline;
     r->chunk = c;
@@ -68,6 +72,25 @@ void logql_rows_chunk(struct logql_rows *r, const struct store_event_chunk *c)
             r->line_column = i;
         else if (name.len)
             add_column(r, i, name, col->intrinsic);
+    }
+}
+
+void logql_rows_chunk(struct logql_rows *r, const struct store_event_chunk *c)
+{
+    const struct logql_derive *d = r->pipeline->derive;
+    add_columns(r, c);
+    r->tests_stream = UINT32_MAX;
+    for (size_t i = 0; d && i < d->test_count; i++) {
+        struct logql_rows_test *t = &r->tests[i];
+        *t = (struct logql_rows_test){0};
+        for (size_t k = 0; k < r->columns.len; k++) {
+            if (!slice_eq(r->columns.items[k].name, d->tests[i].filter->name))
+                continue;
+            t->off = t->column_count == ARRAY_LEN(t->columns);
+            if (t->off)
+                break;
+            t->columns[t->column_count++] = r->columns.items[k].column;
+        }
     }
 }
 
@@ -133,6 +156,10 @@ static void load(struct logql_rows *r, size_t i)
     vec_reserve(&l->labels, s->count);
     memcpy(l->labels.items, s->labels, s->count * sizeof(*s->labels));
     l->labels.len = s->count;
+    if (c->told && c->told[i]) {
+        l->told = c->derived;
+        l->told_row = i;
+    }
     for (size_t k = 0; k < r->columns.len; k++) {
         const struct logql_rows_column *col = &r->columns.items[k];
         struct data_value v = c->columns[col->column].values[i];
@@ -141,17 +168,67 @@ static void load(struct logql_rows *r, size_t i)
     }
 }
 
+/* --- tests of what is told --- */
+
+/* The stream or a field has a label of that name: it hides what is found in the line. */
+static bool is_hidden(struct logql_rows *r, const struct logql_rows_test *t, size_t i)
+{
+    for (size_t k = 0; k < t->column_count; k++) {
+        if (r->chunk->columns[t->columns[k]].values[i].kind)
+            return true;
+    }
+    return t->off || t->in_stream;
+}
+
+static void look_at_stream(struct logql_rows *r, uint32_t stream)
+{
+    const struct logql_derive *d = r->pipeline->derive;
+    const struct logql_rows_stream *s = logql_rows_stream(r, stream);
+    for (size_t i = 0; i < d->test_count; i++) {
+        r->tests[i].in_stream = false;
+        for (size_t k = 0; k < s->count; k++)
+            r->tests[i].in_stream |= slice_eq(s->labels[k].name, d->tests[i].filter->name);
+    }
+    r->tests_stream = stream;
+}
+
+static void try_value(struct logql_rows *r, const struct logql_filter *f, struct logql_rows_test *t,
+                      struct data_value v)
+{
+    if (t->known && t->value.kind == v.kind && t->value.text.ptr == v.text.ptr &&
+        t->value.text.len == v.text.len)
+        return;
+    logql_line_begin(&r->tried, 0, SLICE(""));
+    if (v.kind)
+        logql_line_add(&r->tried, f->name, v.text);
+    t->passes = logql__filter_passes(f, &r->tried);
+    t->value = v;
+    t->known = true;
+}
+
+/* False: one of the filters behind the parser drops the line, whatever the others say. */
+static bool passes_tests(struct logql_rows *r, size_t i)
+{
+    const struct logql_derive *d = r->pipeline->derive;
+    if (r->chunk->stream[i] != r->tests_stream)
+        look_at_stream(r, r->chunk->stream[i]);
+    for (size_t k = 0; k < d->test_count; k++) {
+        const struct logql_filter *f = d->tests[k].filter;
+        struct logql_rows_test *t = &r->tests[k];
+        if (is_hidden(r, t, i))
+            continue;
+        try_value(r, f, t, r->chunk->derived[d->tests[k].column][i]);
+        if (!t->passes)
+            return false;
+    }
+    return true;
+}
+
 bool logql_rows_run(struct logql_rows *r, size_t i)
 {
+    const struct logql_derive *d = r->pipeline->derive;
+    if (d && d->test_count && r->chunk->told && r->chunk->told[i] && !passes_tests(r, i))
+        return false;
     load(r, i);
-    if (r->probe) {
-        bool passes = logql_pipeline_run(r->probe, &r->line);
-        r->passed += passes;
-        if (++r->probed > PROBE_ROWS && r->passed > r->probed / 2)
-            r->probe = NULL; /* most lines stay: trying is work for nothing */
-        if (!passes)
-            return false;
-        load(r, i);
-    }
     return logql_pipeline_run(r->pipeline, &r->line);
 }

@@ -16,11 +16,18 @@ struct logql_rows_stream {
     bool made;
 };
 
+/* What the last value that a test of the pipeline's `derive` was tried on gave. */
+struct logql_rows_test {
+    bool known, passes;
+    struct data_value value;
+    /* Columns of that name, which come before what is found in the line. */
+    size_t columns[4], column_count;
+    bool off;       /* there are more */
+    bool in_stream; /* of the row looked at last */
+};
+
 struct logql_rows {
     const struct logql_pipeline *pipeline;
-    /* Tried first, as long as it drops most lines; may be NULL (logql_pipeline_is_picky). */
-    const struct logql_pipeline *probe;
-    uint64_t probed, passed;
     struct logql_line line;
     const struct store_event_chunk *chunk;
     VEC(struct logql_rows_column) columns; /* of the chunk, those that become labels */
@@ -29,6 +36,9 @@ struct logql_rows {
     struct arena *arena;                   /* of the streams' labels */
     struct arena *names;                   /* of the columns' */
     struct buf scratch;
+    struct logql_rows_test *tests;
+    struct logql_line tried; /* a line with nothing but the label that is tested */
+    uint32_t tests_stream;   /* whose in_stream is; UINT32_MAX: none yet */
 };
 
 void logql_rows_init(struct logql_rows *r, const struct logql_pipeline *pipeline, int64_t now_ns);

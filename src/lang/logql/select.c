@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "lang/logql/parallel.h"
+#include "lang/logql/refine.h"
 #include "lang/logql/run.h"
 #include "text/regex.h"
 
@@ -218,8 +219,9 @@ static void forget(struct gather *g)
 }
 
 /* What is in reach is read row by row; where that is not enough and stages cost, on all threads. */
-static int read_all(struct gather *g, struct logql_rows *rows, const struct logql_env *env,
-                    struct store_event_scan *scan, struct store_event_stats *stats)
+static int read_all(struct gather *g, struct logql_rows *rows, struct logql_refiner *refiner,
+                    const struct logql_env *env, struct store_event_scan *scan,
+                    struct store_event_stats *stats)
 {
     const struct store_event_ops *ops = env->source->ops;
     bool parallel = env->pool && env->pool->width > 1 && rows->pipeline->step_count &&
@@ -235,9 +237,10 @@ static int read_all(struct gather *g, struct logql_rows *rows, const struct logq
     if (err || !more)
         return err;
     forget(g);
+    if (scan->refine)
+        logql_refiner_reset(refiner);
     struct logql_parallel p = {.env = env,
                                .pipeline = rows->pipeline,
-                               .probe = rows->probe,
                                .scan = scan,
                                .limit = g->select->limit,
                                .take = take_kept,
@@ -257,8 +260,9 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
                        .diag = &failed,
                        .ids = map_new()};
     diag_init(&failed);
-    struct logql_pipeline *pipeline;
+    struct logql_pipeline *pipeline, *probe = NULL;
     struct logql_rows rows = {0};
+    struct logql_refiner refiner = {0};
     struct arena *plans = arena_new(0, NULL); /* as small as the query is */
     uint64_t overruns = text_regex_overruns();
     *out = (struct logql_streams){0};
@@ -268,11 +272,11 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     logql_rows_init(&rows, pipeline, env->now_ns);
     if (logql_pipeline_is_picky(pipeline)) {
         const struct logql_pipeline_options drops = {.counts = true, .only_drops = true};
-        struct logql_pipeline *probe;
         err = logql_pipeline_new(expr, NULL, &drops, plans, &probe, &failed);
         if (err)
             goto done;
-        rows.probe = probe->all_labels ? NULL : probe;
+        if (!probe->all_labels)
+            logql_refiner_init(&refiner, probe, env->now_ns);
     }
     struct store_event_scan scan = {
         .select = {.tenant = env->tenant,
@@ -283,7 +287,8 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
                    .limits = env->limits},
         .order = select->forward ? STORE_EVENT_OLDEST_FIRST : STORE_EVENT_NEWEST_FIRST,
         .after_position = select->after_position,
-        .pool = env->pool};
+        .pool = env->pool,
+        .refine = refiner.probe ? &refiner.scan : NULL};
     logql_rows_scan(pipeline, &scan);
     /* Lines that the pipeline may drop have to be made up for. */
     if (!select->interval_ns && !pipeline->step_count)
@@ -291,7 +296,7 @@ int logql_select_run(const struct logql_expr *expr, const struct logql_select *s
     if (scan.select.t_min_ns > scan.select.t_max_ns)
         goto done;
     int64_t reserved = logql__partial_reserve(env->partial, env->limits.memory);
-    err = read_all(&g, &rows, env, &scan, &out->stats.scan);
+    err = read_all(&g, &rows, &refiner, env, &scan, &out->stats.scan);
     logql__partial_release(env->limits.memory, reserved);
     if (logql__partial_takes(env->partial, err)) {
         env->partial->lines = true;
@@ -317,6 +322,8 @@ done:
         *diag = failed;
     if (rows.arena)
         logql_rows_deinit(&rows);
+    if (refiner.probe)
+        logql_refiner_deinit(&refiner);
     map_free(g.ids);
     vec_free(&g.streams);
     vec_free(&g.room);

@@ -103,6 +103,8 @@ struct store_column {
     const int64_t *times;             /* SPLIT: of the rows */
     int64_t *own_times;
     size_t page_memory; /* of unpacked pages */
+    /* Bits by enum store_event_texts: what is known of all texts, and whether it is so. */
+    uint8_t texts_known, texts_are;
 };
 /* What else a form needs; zero for none. */
 struct store_column_context {

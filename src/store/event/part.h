@@ -139,9 +139,11 @@ int store_event_part_streams(const struct store_event_part *p, size_t page, stru
 bool store_event_part_may_have(const struct store_event_part *p,
                                const struct store_group_entry *entry,
                                const struct store_filter_probe *probe, bool *out_damaged);
-/* Has the first of what may_have will look at fetched, side by side instead of one by one. */
+/* Has what may_have will most likely look at fetched, side by side instead of one by one. */
 void store_event_part_prefetch(const struct store_event_part *p,
                                const struct store_filter_probe *probe);
+/* The same of the first page of streams. */
+void store_event_part_prefetch_streams(const struct store_event_part *p);
 /* Appends the counts by minute and level (stream 0), or by stream too; *out_known false when the
  * latter are not kept (too many). */
 int store_event_part_tallies(const struct store_event_part *p, bool by_stream,

@@ -8,6 +8,9 @@
 #include "store/event/sum.h"
 
 #define PREFETCH_MAX 64 /* alternatives of a probe whose first rows are fetched ahead */
+/* Filters side by side of which one most likely has the first hash by chance: the second one's row
+ * is looked at, too. */
+#define SECOND_MIN 16
 
 static int damaged(const struct store_event_part *p, struct diag *diag, const char *what)
 {
@@ -105,6 +108,24 @@ static bool make_checked(struct store_event_part *p)
     return true;
 }
 
+/* Filters are probed, not read. Those that lie one behind the other are told together. */
+static void scatter_filters(const struct store_event_part *p)
+{
+    uint64_t begin = 0, end = 0;
+    struct slice classes = p->sections[STORE__EVENTS_FILTERS];
+    for (size_t i = 0; i <= classes.len / sizeof(struct store__events_filter_class); i++) {
+        struct store__events_filter_class c = {0};
+        if (i < classes.len / sizeof(c))
+            memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
+        if (c.at != end && end > begin)
+            p->os->ops->scattered(p->file, slice_make(p->bytes.ptr + begin, end - begin));
+        begin = c.at == end ? begin : c.at;
+        end = c.at + (uint64_t)c.blocks * ((uint64_t)c.count * STORE_FILTER_BLOCK + 4);
+        if (end > p->bytes.len || begin > end)
+            return;
+    }
+}
+
 static int read_index(struct store_event_part *p, struct diag *diag)
 {
     struct slice forms = p->sections[STORE__EVENTS_FORMS];
@@ -144,6 +165,7 @@ int store_event_part_open(struct os *os, const char *path, const struct store_ev
         store_event_part_unref(p);
         return err;
     }
+    scatter_filters(p);
     *out = p;
     return 0;
 }
@@ -289,6 +311,17 @@ bool store_event_part_may_have(const struct store_event_part *p,
     return may || f.damaged;
 }
 
+static void prefetch_row(const struct store_event_part *p, size_t class,
+                         const struct store__events_filter_class *c, size_t block)
+{
+    size_t row = (size_t)c->count * STORE_FILTER_BLOCK + 4;
+    uint64_t n = p->checked_first[class] + block, begin = c->at + block * row;
+    if (atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)
+        return;
+    if (begin < p->bytes.len && row <= p->bytes.len - begin)
+        p->os->ops->prefetch(p->file, slice_make(p->bytes.ptr + begin, row));
+}
+
 void store_event_part_prefetch(const struct store_event_part *p,
                                const struct store_filter_probe *probe)
 {
@@ -297,20 +330,24 @@ void store_event_part_prefetch(const struct store_event_part *p,
          !probe->useless && i < classes.len / sizeof(struct store__events_filter_class); i++) {
         struct store__events_filter_class c;
         memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
-        size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4, at = 0;
-        for (size_t k = 0;
-             c.blocks && at < probe->hashes.len && k < MIN(probe->ends.len, (size_t)PREFETCH_MAX);
-             k++) {
-            size_t block = store_filter_block(probe->hashes.items[at], c.blocks);
-            uint64_t n = p->checked_first[i] + block;
-            at = probe->ends.items[k];
-            if (atomic_load_explicit(&p->checked[n / 64], memory_order_relaxed) >> n % 64 & 1)
-                continue;
-            uint64_t begin = c.at + block * row;
-            if (begin < p->bytes.len && row <= p->bytes.len - begin)
-                p->os->ops->prefetch(p->file, slice_make(p->bytes.ptr + begin, row));
+        size_t at = 0, depth = c.count < SECOND_MIN ? 1 : 2;
+        for (size_t k = 0; c.blocks && k < MIN(probe->ends.len, (size_t)PREFETCH_MAX); k++) {
+            size_t end = probe->ends.items[k];
+            for (size_t h = at; h < MIN(end, at + depth); h++)
+                prefetch_row(p, i, &c, store_filter_block(probe->hashes.items[h], c.blocks));
+            at = end;
         }
     }
+}
+
+void store_event_part_prefetch_streams(const struct store_event_part *p)
+{
+    struct store__events_stream_page e;
+    if (p->sections[STORE__EVENTS_STREAM_PAGES].len < sizeof(e))
+        return;
+    memcpy(&e, p->sections[STORE__EVENTS_STREAM_PAGES].ptr, sizeof(e));
+    if (e.at < p->bytes.len && e.len <= p->bytes.len - e.at)
+        p->os->ops->prefetch(p->file, slice_make(p->bytes.ptr + e.at, e.len));
 }
 
 int store_event_part_tallies(const struct store_event_part *p, bool by_stream,

@@ -15,6 +15,7 @@ void store_event_stats_add(struct store_event_stats *to, const struct store_even
     to->bytes_scanned += more->bytes_scanned;
     to->raw_bytes_scanned += more->raw_bytes_scanned;
     to->rows_delivered += more->rows_delivered;
+    to->lines_told += more->lines_told;
     to->head_rows += more->head_rows;
     to->groups += more->groups;
     to->groups_opened += more->groups_opened;

@@ -7,11 +7,47 @@
 #define CHUNK_ROWS   4096
 #define PAGES_CACHED ((size_t)64 << 20) /* unpacked texts of all open groups */
 
+/* Leaves the rows that the scan's user wants. */
+static int refine(struct store_event_cursor *c, struct scan__open *o, struct diag *diag)
+{
+    const struct store_event_refine *r = c->req.refine;
+    const struct scan__want want = {
+        .fields = r->fields, .field_count = r->field_count, .derive = r->derive};
+    struct scan__pick *picks = mem_alloc((o->count + 1) * sizeof(*picks));
+    bool *keep = mem_alloc(o->count + 1);
+    struct store_event_chunk chunk = {0};
+    size_t kept = 0;
+    for (uint32_t i = 0; i < o->count; i++)
+        picks[i] = (struct scan__pick){o, i};
+    memset(keep, 1, o->count);
+    int err = scan__fill_want(c, &want, picks, o->count, &chunk, diag);
+    if (!err)
+        r->choose(r->ctx, &chunk, keep);
+    for (size_t i = 0; i < o->count && !err; i++) {
+        if (keep[i])
+            o->hits[kept++] = o->hits[i];
+    }
+    o->count = err ? o->count : kept;
+    store_event_chunk_free(&chunk);
+    mem_free(picks);
+    mem_free(keep);
+    return err;
+}
+
 static int open_piece(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
                       struct diag *diag)
 {
-    return c->pieces.items[piece].part == UINT32_MAX ? scan__open_blocks(c, piece, out, diag)
-                                                     : scan__open_group(c, piece, out, diag);
+    const struct store_event_refine *r = c->req.refine;
+    int err = c->pieces.items[piece].part == UINT32_MAX ? scan__open_blocks(c, piece, out, diag)
+                                                        : scan__open_group(c, piece, out, diag);
+    if (err || !*out || !r || (r->off && *r->off))
+        return err;
+    err = refine(c, *out, diag);
+    if (err || !(*out)->count) {
+        scan__close(c, *out);
+        *out = NULL;
+    }
+    return err;
 }
 
 /* --- morsels --- */
@@ -250,7 +286,7 @@ static int fill_ordered(struct store_event_cursor *c, const struct scan__pick *p
                 bsearch(&picks[i], stored, count, sizeof(*stored), by_open);
             at[i] = (uint32_t)(p - stored);
         }
-        if (scan__permute(out, at, count))
+        if (scan__permute(out, out->told ? c->req.derive->count : 0, at, count))
             err = scan__no_memory(&c->req.select, diag);
         mem_free(at);
     }

@@ -130,15 +130,60 @@ static int fill_group_field(struct scan__filling *f, const struct scan__share *s
     return err;
 }
 
+static bool is_line(const struct store_event_field *f)
+{
+    return f->scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC) && f->intrinsic == DATA_EVENT_LINE;
+}
+
+/* Lines: what is asked of them without putting them together, or themselves. */
+static int fill_lines(struct scan__filling *f, const struct scan__share *s, const uint32_t *rows,
+                      struct data_value *values)
+{
+    struct scan__open *o = s->open;
+    size_t column = store_group_find(&o->group, DATA_EVENT_LINE), n = 0, count = s->end - s->begin;
+    if (column == SIZE_MAX)
+        return 0;
+    int err = scan__load(f->c, o, column, f->diag);
+    if (err)
+        return err;
+    struct store_column *k = &o->columns[column];
+    if (k->form != STORE_COLUMN_SPLIT)
+        return scan__fill_rows(f, o, column, rows, count, values + s->begin, false);
+    uint32_t *at = mem_alloc((count + 1) * sizeof(*at)), *to = mem_alloc((count + 1) * sizeof(*to));
+    for (size_t i = 0; i < count; i++) {
+        at[n] = store_column_index(k, rows[i]);
+        to[n] = (uint32_t)(s->begin + i);
+        n += at[n] != UINT32_MAX;
+    }
+    const struct scan__derive what = {
+        f->want->derive, f->out->arena, f->derived, f->told, at, to, n};
+    err = scan__derive(k, &what);
+    n = 0;
+    for (size_t i = 0; i < count && !err; i++) {
+        n += f->told[s->begin + i];
+        if (!f->told[s->begin + i])
+            err = store_column_get(k, rows[i], f->out->arena, &values[s->begin + i]);
+    }
+    pthread_mutex_lock(&f->c->lock);
+    f->c->stats.lines_told += n;
+    pthread_mutex_unlock(&f->c->lock);
+    mem_free(at);
+    mem_free(to);
+    return err == ERR_NOMEM ? scan__fill_no_memory(f) : err;
+}
+
 static int fill_group(struct scan__filling *f, const struct scan__share *s)
 {
     const struct store_group *g = &s->open->group;
     uint32_t *rows = rows_of(f, s);
     int err = 0;
-    for (size_t i = 0; !f->c->req.all_fields && i < f->c->req.field_count && !err; i++)
-        err = fill_group_field(f, s, rows, &f->c->req.fields[i],
-                               (struct data_value *)(uintptr_t)f->columns.items[i].values);
-    for (size_t i = 0; f->c->req.all_fields && i < g->column_count && !err; i++) {
+    for (size_t i = 0; !f->want->all_fields && i < f->want->field_count && !err; i++) {
+        struct data_value *values = (struct data_value *)(uintptr_t)f->columns.items[i].values;
+        err = f->told && is_line(&f->want->fields[i])
+                  ? fill_lines(f, s, rows, values)
+                  : fill_group_field(f, s, rows, &f->want->fields[i], values);
+    }
+    for (size_t i = 0; f->want->all_fields && i < g->column_count && !err; i++) {
         uint32_t field = g->columns[i].field;
         if (field == STORE_FIELD_CHILDREN)
             continue;
@@ -160,7 +205,7 @@ static int fill_block_row(struct scan__filling *f, const struct store_event_bloc
     struct store_event_block_fields it = store_event_block_row_fields(b, row);
     uint32_t field;
     struct data_value v;
-    if (f->c->req.all_fields) {
+    if (f->want->all_fields) {
         while (store_event_block_next_field(&it, &field, &v)) {
             if (field == STORE_FIELD_CHILDREN)
                 continue;
@@ -172,7 +217,7 @@ static int fill_block_row(struct scan__filling *f, const struct store_event_bloc
     }
     while (store_event_block_next_field(&it, &field, &v))
         scratch[field] = v;
-    for (size_t i = 0; i < f->c->req.field_count; i++) {
+    for (size_t i = 0; i < f->want->field_count; i++) {
         struct data_value *to = (struct data_value *)(uintptr_t)f->columns.items[i].values + at;
         struct slice label =
             fields[i].stream ? scan__label(labels, fields[i].name) : (struct slice){NULL, 0};
@@ -194,7 +239,7 @@ static int fill_block_row(struct scan__filling *f, const struct store_event_bloc
 
 static int fill_blocks(struct scan__filling *f, const struct scan__share *s)
 {
-    struct scan__field *fields = mem_alloc(f->c->req.field_count * sizeof(*fields));
+    struct scan__field *fields = mem_alloc(f->want->field_count * sizeof(*fields));
     struct data_value *scratch = NULL;
     const struct store_event_block *last = NULL;
     int err = 0;
@@ -203,8 +248,8 @@ static int fill_blocks(struct scan__filling *f, const struct scan__share *s)
         struct scan__head_row at = s->open->head_rows[hit->row];
         const struct store_event_block *b = f->c->view.blocks.items[at.block];
         if (b != last) {
-            for (size_t k = 0; k < f->c->req.field_count; k++)
-                scan__resolve(&f->c->req.fields[k], b->field_count, scan__block_field, b,
+            for (size_t k = 0; k < f->want->field_count; k++)
+                scan__resolve(&f->want->fields[k], b->field_count, scan__block_field, b,
                               &fields[k]);
             mem_free(scratch);
             scratch = mem_calloc(b->field_count, sizeof(*scratch));
@@ -231,10 +276,43 @@ static int fill_values(struct scan__filling *f)
     return err;
 }
 
+static int make_derived(struct scan__filling *f)
+{
+    const struct store_event_derive *d = f->want->derive;
+    if (!d)
+        return 0;
+    f->told = arena_calloc(f->out->arena, f->count + 1, sizeof(*f->told));
+    f->derived = arena_calloc(f->out->arena, d->count + 1, sizeof(struct data_value *));
+    if (!f->told || !f->derived)
+        return scan__fill_no_memory(f);
+    for (size_t i = 0; i < d->count; i++) {
+        f->derived[i] = new_values(f);
+        if (!f->derived[i])
+            return scan__fill_no_memory(f);
+    }
+    f->out->told = f->told;
+    f->out->derived = (const struct data_value *const *)f->derived;
+    return 0;
+}
+
 int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
                struct store_event_chunk *out, struct diag *diag)
 {
-    struct scan__filling f = {.c = c, .out = out, .picks = picks, .count = count, .diag = diag};
+    const struct scan__want want = {c->req.fields, c->req.field_count, c->req.all_fields,
+                                    c->req.children, c->req.all_fields ? NULL : c->req.derive};
+    int err = scan__fill_want(c, &want, picks, count, out, diag);
+    pthread_mutex_lock(&c->lock);
+    c->stats.rows_delivered += count;
+    pthread_mutex_unlock(&c->lock);
+    return err;
+}
+
+int scan__fill_want(struct store_event_cursor *c, const struct scan__want *want,
+                    const struct scan__pick *picks, size_t count, struct store_event_chunk *out,
+                    struct diag *diag)
+{
+    struct scan__filling f = {
+        .c = c, .want = want, .out = out, .picks = picks, .count = count, .diag = diag};
     struct budget *budget = c->req.select.limits.memory;
     if (out->arena && out->budget == budget) {
         arena_reset(out->arena);
@@ -255,8 +333,8 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
     out->stream = stream;
     out->streams = c->streams;
     int err = 0;
-    for (size_t i = 0; i < c->req.field_count && !c->req.all_fields && !err; i++) {
-        const struct store_event_field *field = &c->req.fields[i];
+    for (size_t i = 0; i < want->field_count && !want->all_fields && !err; i++) {
+        const struct store_event_field *field = &want->fields[i];
         struct store_event_column k = {.name = field->name, .values = new_values(&f)};
         if (field->scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC)) {
             k.intrinsic = field->intrinsic;
@@ -267,16 +345,17 @@ int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, siz
         vec_push(&f.columns, k);
         err = k.values ? 0 : scan__fill_no_memory(&f);
     }
+    if (!err)
+        err = make_derived(&f);
     if (!err && count)
         err = fill_values(&f);
-    if (!err && c->req.children)
+    if (!err && want->children)
         err = scan__fill_children(&f);
     out->columns = arena_dup(out->arena, f.columns.items, f.columns.len * sizeof(*f.columns.items));
     out->column_count = f.columns.len;
     vec_free(&f.columns);
     pthread_mutex_lock(&c->lock);
     out->stream_count = c->stream_count;
-    c->stats.rows_delivered += count;
     pthread_mutex_unlock(&c->lock);
     if (!err && !out->columns)
         err = scan__fill_no_memory(&f);
@@ -294,7 +373,8 @@ static const void *permuted(struct arena *arena, const void *from, size_t size, 
     return to;
 }
 
-int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count)
+int scan__permute(struct store_event_chunk *c, size_t derived_count, const uint32_t *at,
+                  size_t count)
 {
     struct store_event_column *columns =
         arena_dup(c->arena, c->columns, c->column_count * sizeof(*columns));
@@ -308,6 +388,16 @@ int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count)
             permuted(c->arena, columns[i].values, sizeof(*columns[i].values), at, count);
         ok = columns[i].values != NULL;
     }
+    if (c->told)
+        c->told = permuted(c->arena, c->told, sizeof(*c->told), at, count);
+    const struct data_value **derived =
+        c->told ? arena_calloc(c->arena, derived_count + 1, sizeof(*derived)) : NULL;
+    for (size_t i = 0; derived && i < derived_count; i++) {
+        derived[i] = permuted(c->arena, c->derived[i], sizeof(**derived), at, count);
+        ok = ok && derived[i];
+    }
+    ok = ok && (!c->derived || (c->told && derived));
+    c->derived = derived;
     c->columns = columns;
     c->count = count;
     return ok ? 0 : ERR_NOMEM;

@@ -1,5 +1,7 @@
 /* Beginning a scan: what it sees, which streams match, and what indexes can be asked. */
 #include "base/hash.h"
+#include "codec/base64.h"
+#include "codec/number.h"
 #include "store/event/scan_priv.h"
 #include "store/event/stream_hints.h"
 #include "text/regex.h"
@@ -133,6 +135,49 @@ static void match_page(struct scan__part *p, size_t begin, size_t end)
     p->matched += end - begin;
 }
 
+/* --- labels that meet a clause --- */
+
+static bool asks_label(const struct store_event_predicate *p)
+{
+    return p->field.scopes & STORE_SCOPE_BIT(DATA_SCOPE_STREAM);
+}
+
+static void look_at_labels(struct store_event_cursor *c, struct scan__part *p,
+                           struct data_labels labels)
+{
+    struct buf scratch = {0};
+    for (size_t i = 0; i < c->req.clause_count; i++) {
+        const struct store_event_clause *k = c->clauses[i].clause;
+        for (size_t n = 0; c->clauses[i].asks_streams && n < k->count && !p->labels_may[i]; n++) {
+            if (!asks_label(&k->any[n]))
+                continue;
+            struct slice v = scan__label(labels, k->any[n].field.name);
+            p->labels_may[i] =
+                v.ptr && store_event_satisfies(&k->any[n], data_value_string(v), &scratch);
+        }
+    }
+    buf_deinit(&scratch);
+}
+
+/* The same of a page of streams that is not unpacked. */
+static void look_at_hints(struct store_event_cursor *c, struct scan__part *p,
+                          const struct store_stream_hints *hints, size_t page)
+{
+    const struct store_event_select *req = &c->req.select;
+    for (size_t i = 0; i < c->req.clause_count; i++) {
+        const struct store_event_clause *k = c->clauses[i].clause;
+        for (size_t n = 0; c->clauses[i].asks_streams && n < k->count && !p->labels_may[i]; n++) {
+            if (!asks_label(&k->any[n]))
+                continue;
+            const struct store_matcher m = {
+                .name = k->any[n].field.name, .op = STORE_MATCH_EQ, .value = k->any[n].value.text};
+            p->labels_may[i] = k->any[n].op != STORE_EVENT_EQ || k->any[n].kinds ||
+                               store_stream_hint(hints, page, req->tenant, req->t_min_ns,
+                                                 req->t_max_ns, &m, 1) != STORE_HINT_NONE;
+        }
+    }
+}
+
 static int match_part(struct store_event_cursor *c, struct scan__part *p, struct diag *diag)
 {
     const struct store_event_select *req = &c->req.select;
@@ -144,6 +189,7 @@ static int match_part(struct store_event_cursor *c, struct scan__part *p, struct
     p->index = mem_calloc(count + 1, sizeof(*p->index));
     p->page_arena = arena_new(0, NULL);
     p->cached_page = -1;
+    p->labels_may = mem_calloc(c->req.clause_count + 1, sizeof(*p->labels_may));
     struct store_stream_hints *hints = NULL;
     if (store_stream_hints_open(p->part, &hints))
         store__event_quarantine(c->e, p->part);
@@ -155,6 +201,7 @@ static int match_part(struct store_event_cursor *c, struct scan__part *p, struct
             continue;
         if (hint == STORE_HINT_ALL) {
             match_page(p, i, MIN(i + STORE_STREAM_PAGE, count));
+            look_at_hints(c, p, hints, i / STORE_STREAM_PAGE);
             continue;
         }
         arena_reset(arena);
@@ -172,6 +219,7 @@ static int match_part(struct store_event_cursor *c, struct scan__part *p, struct
                 continue;
             p->match[(i + k) / 64] |= UINT64_C(1) << (i + k) % 64;
             p->matched++;
+            look_at_labels(c, p, labels);
         }
         err = err ? err : scan__check(c, diag);
     }
@@ -186,6 +234,25 @@ static bool is_intrinsic(const struct store_event_field *f, uint32_t *out)
 {
     *out = f->intrinsic;
     return f->scopes == STORE_SCOPE_BIT(DATA_SCOPE_INTRINSIC);
+}
+
+/* A value whose text is this: the text itself, or bytes that print so. *out_number: numbers may,
+ * which filters do not have. */
+static void probe_text(struct store_filter_probe *probe, uint64_t name, struct slice text,
+                       bool *out_number)
+{
+    struct buf bytes = {0}, again = {0};
+    double number;
+    store_filter_probe_value(probe, name, text);
+    if (text.len % 4 == 0 && !codec_base64_decode(text, &bytes)) {
+        codec_base64_append(&again, buf_slice(&bytes), CODEC_BASE64_STANDARD);
+        if (slice_eq(buf_slice(&again), text))
+            store_filter_probe_value(probe, name, buf_slice(&bytes));
+    }
+    *out_number |= codec_text_to_double(text, &number, NULL) || slice_eq_cstr(text, "true") ||
+                   slice_eq_cstr(text, "false");
+    buf_deinit(&bytes);
+    buf_deinit(&again);
 }
 
 /* What filters know the field's values by; false when they do not. */
@@ -212,15 +279,15 @@ static bool filter_name(const struct store_event_field *f, enum data_event_table
     return id != DATA_EVENT_PARENT_ID && !(id == DATA_EVENT_SPAN_ID && table == DATA_EVENT_SPANS);
 }
 
-/* Adds what a row that satisfies the predicate must have; false when nothing is certain. *out_late:
- * it is only where a group has no values of other kinds. */
+/* Adds what a row that satisfies the predicate must have, unless a label of its stream does; false
+ * when nothing is certain. *out_late: it is only where a group has no values of other kinds. */
 static bool probe_predicate(struct store_filter_probe *probe, const struct store_event_predicate *p,
                             enum data_event_table table, bool *out_late)
 {
     uint32_t id;
     uint64_t name;
     enum data_value_kind kind;
-    if (p->absent || p->mismatch || p->field.scopes & STORE_SCOPE_BIT(DATA_SCOPE_STREAM))
+    if (p->absent || p->mismatch)
         return false;
     if (p->kinds) {
         *out_late = true;
@@ -240,16 +307,21 @@ static bool probe_predicate(struct store_filter_probe *probe, const struct store
     if (!filter_name(&p->field, table, &name, &kind))
         return false;
     if (p->op == STORE_EVENT_IN && p->set_count <= 1024) {
-        for (size_t i = 0; i < p->set_count; i++)
-            store_filter_probe_value(probe, name, p->set[i]);
-        *out_late |= kind != DATA_VALUE_BYTES && kind != DATA_VALUE_STRING;
+        for (size_t i = 0; i < p->set_count; i++) {
+            if (kind == DATA_VALUE_BYTES || kind == DATA_VALUE_STRING)
+                store_filter_probe_value(probe, name, p->set[i]);
+            else
+                probe_text(probe, name, p->set[i], out_late);
+        }
         return true;
     }
     if (p->op != STORE_EVENT_EQ || !data_value_has_text(p->value.kind) ||
         (kind == DATA_VALUE_BYTES && p->value.kind != DATA_VALUE_BYTES))
         return false;
-    store_filter_probe_value(probe, name, p->value.text);
-    *out_late |= p->as_text && kind != DATA_VALUE_STRING;
+    if (p->as_text && kind != DATA_VALUE_STRING && p->value.kind != DATA_VALUE_BYTES)
+        probe_text(probe, name, p->value.text, out_late);
+    else
+        store_filter_probe_value(probe, name, p->value.text);
     return true;
 }
 
@@ -262,10 +334,12 @@ static void make_probes(struct store_event_cursor *c)
         k->clause = &c->req.clauses[i];
         for (size_t n = 0; n < k->clause->count && ok; n++) {
             ok = probe_predicate(&k->probe, &k->clause->any[n], c->e->table, &late);
+            k->asks_streams |= asks_label(&k->clause->any[n]);
             k->of_tables |= store_event_is_of_children(k->clause->any[n].field);
         }
         k->use_probe = ok && !late;
         k->late_probe = ok && late;
+        k->asks_streams &= ok;
     }
 }
 
@@ -294,13 +368,15 @@ static int add_part_pieces(struct store_event_cursor *c, struct diag *diag)
 {
     const struct store_event_select *req = &c->req.select;
     int err = 0;
+    for (uint32_t i = 0; i < c->view.parts.len; i++)
+        store_event_part_prefetch_streams(c->view.parts.items[i]);
     for (uint32_t i = 0; i < c->view.parts.len && !err; i++) {
         struct scan__part *p = &c->parts[i];
         p->part = c->view.parts.items[i];
         err = match_part(c, p, diag);
         c->stream_max += p->matched;
         for (size_t k = 0; p->matched && k < c->req.clause_count; k++) {
-            if (c->clauses[k].use_probe || c->clauses[k].late_probe)
+            if ((c->clauses[k].use_probe || c->clauses[k].late_probe) && scan__may_probe(c, p, k))
                 store_event_part_prefetch(p->part, &c->clauses[k].probe);
         }
         for (uint32_t g = 0; g < store_event_part_group_count(p->part) && !err; g++) {
@@ -369,6 +445,7 @@ void scan__close_cursor(struct store_event_cursor *c)
     for (size_t i = 0; i < c->view.parts.len; i++) {
         mem_free(c->parts[i].match);
         mem_free(c->parts[i].index);
+        mem_free(c->parts[i].labels_may);
         arena_free(c->parts[i].page_arena);
     }
     for (size_t i = 0; i < c->req.clause_count; i++)

@@ -572,13 +572,15 @@ static bool tables_may(const struct store_group *g, const struct store_event_pre
     return false;
 }
 
-static bool predicate_may(const struct scan__open *o, const struct store_event_predicate *p)
+/* no_label: no stream has a label that satisfies it. */
+static bool predicate_may(const struct scan__open *o, const struct store_event_predicate *p,
+                          bool no_label)
 {
     struct scan__field f;
     if (store_event_is_of_children(p->field))
         return tables_may(&o->group, p);
     scan__resolve(&p->field, o->group.column_count, scan__group_field, &o->group, &f);
-    if (f.stream || p->absent)
+    if ((f.stream && !no_label) || p->absent)
         return true;
     for (uint32_t k = 0; k < f.count; k++) {
         const struct store_column_info *info = &o->group.columns[f.columns[k]];
@@ -602,7 +604,7 @@ static bool probe_holds(const struct scan__open *o, const struct store_event_cla
         const struct store_event_predicate *p = &clause->any[i];
         struct scan__field f;
         if (p->kinds) {
-            if (predicate_may(o, p))
+            if (predicate_may(o, p, true))
                 return false;
             continue;
         }
@@ -621,16 +623,18 @@ static bool probe_holds(const struct scan__open *o, const struct store_event_cla
     return true;
 }
 
-static bool header_may(struct store_event_cursor *c, struct scan__open *o, bool *out_damaged)
+static bool header_may(struct store_event_cursor *c, struct scan__open *o,
+                       const struct scan__part *p, bool *out_damaged)
 {
     struct store_event_stats *stats = &c->stats;
     for (size_t i = 0; i < c->req.clause_count; i++) {
         const struct scan__clause *k = &c->clauses[i];
-        bool may = false;
+        bool may = false, no_label = k->asks_streams && !p->labels_may[i];
         for (size_t n = 0; n < k->clause->count && !may; n++)
-            may = predicate_may(o, &k->clause->any[n]);
+            may = predicate_may(o, &k->clause->any[n], no_label);
         uint64_t *skipped = may ? &stats->skipped_by_token : &stats->skipped_by_zone;
-        if (may && k->late_probe && knows(o->group.part, k) && probe_holds(o, k->clause))
+        if (may && k->late_probe && scan__may_probe(c, p, i) && knows(o->group.part, k) &&
+            probe_holds(o, k->clause))
             may = store_event_part_may_have(o->group.part, &o->group.entry, &k->probe, out_damaged);
         if (!may) {
             pthread_mutex_lock(&c->lock);
@@ -779,7 +783,7 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
         return 0;
     }
     for (size_t i = 0; i < c->req.clause_count; i++) {
-        if (c->clauses[i].use_probe && knows(p->part, &c->clauses[i]) &&
+        if (c->clauses[i].use_probe && scan__may_probe(c, p, i) && knows(p->part, &c->clauses[i]) &&
             !store_event_part_may_have(p->part, &e, &c->clauses[i].probe, &damaged)) {
             pthread_mutex_lock(&c->lock);
             c->stats.skipped_by_token++;
@@ -798,7 +802,7 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
         o->columns = mem_calloc(o->group.all_count, sizeof(*o->columns));
         o->loaded = mem_calloc(o->group.all_count, sizeof(*o->loaded));
         o->owners = mem_calloc(o->group.table_count, sizeof(*o->owners));
-        if (header_may(c, o, &damaged))
+        if (header_may(c, o, p, &damaged))
             err = select_group(c, o, p, diag);
     }
     if (damaged || err == ERR_CORRUPT) {

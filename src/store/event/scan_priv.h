@@ -14,6 +14,9 @@ struct scan__part {
     int64_t cached_page; /* of streams, in `page` */
     struct store_part_stream *page;
     struct arena *page_arena;
+    /* Of each clause that may be met by a label of the stream (scan__clause.asks_streams): whether
+     * one of the selected streams has such a label. */
+    bool *labels_may;
 };
 
 /* Read as a whole: a morsel. */
@@ -29,6 +32,8 @@ struct scan__clause {
     bool use_probe;  /* on every group */
     bool late_probe; /* on groups whose columns have nothing that it says nothing of */
     bool of_tables;  /* it knows nothing of packed events and links */
+    /* Both only in parts none of whose selected streams can meet it by a label. */
+    bool asks_streams;
 };
 
 struct store_event_cursor {
@@ -105,6 +110,13 @@ bool scan__labels_match(struct data_labels labels, const struct store_matcher *m
 /* ptr NULL when there is none; exact names first. */
 struct slice scan__label(struct data_labels labels, struct slice name);
 
+/* Whether the filters of the part's groups may be asked for the clause. */
+static inline bool scan__may_probe(const struct store_event_cursor *c, const struct scan__part *p,
+                                   size_t clause)
+{
+    return !c->clauses[clause].asks_streams || !p->labels_may[clause];
+}
+
 /* scan_part.c, scan_head.c: selects the piece's rows. *out NULL when it has none. */
 int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__open **out,
                      struct diag *diag);
@@ -142,6 +154,13 @@ struct scan__pick {
     struct scan__open *open;
     uint32_t hit; /* index into its hits */
 };
+/* What is delivered of them. */
+struct scan__want {
+    const struct store_event_field *fields;
+    size_t field_count;
+    bool all_fields, children;
+    const struct store_event_derive *derive;
+};
 int scan__fill(struct store_event_cursor *c, const struct scan__pick *picks, size_t count,
                struct store_event_chunk *out, struct diag *diag);
 /* A chunk being filled. */
@@ -151,6 +170,9 @@ struct scan__filling {
     const struct scan__pick *picks;
     size_t count;
     VEC(struct store_event_column) columns;
+    const struct scan__want *want;
+    struct data_value **derived;
+    bool *told;
     struct diag *diag;
 };
 /* Picks of one piece that lie side by side are filled together. */
@@ -167,8 +189,23 @@ int scan__fill_rows(struct scan__filling *f, struct scan__open *o, size_t column
                     const uint32_t *rows, size_t count, struct data_value *values,
                     bool only_missing);
 int scan__fill_children(struct scan__filling *f);
+int scan__fill_want(struct store_event_cursor *c, const struct scan__want *want,
+                    const struct scan__pick *picks, size_t count, struct store_event_chunk *out,
+                    struct diag *diag);
+/* scan_derive.c: fills columns[d][rows[i]] of the value values[i] of a column of split lines, and
+ * sets told[rows[i]], where that can be done without the line. */
+struct scan__derive {
+    const struct store_event_derive *derive;
+    struct arena *arena; /* of the values */
+    struct data_value **columns;
+    bool *told;
+    const uint32_t *values, *rows;
+    size_t count;
+};
+int scan__derive(struct store_column *lines, const struct scan__derive *what);
 /* Row i of the chunk becomes what was row at[i]; at most as many as there were. */
-int scan__permute(struct store_event_chunk *c, const uint32_t *at, size_t count);
+int scan__permute(struct store_event_chunk *c, size_t derived_count, const uint32_t *at,
+                  size_t count);
 
 /* lists.c, traces.c */
 /* The operations without their guard (guard.c). */

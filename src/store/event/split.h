@@ -9,6 +9,7 @@
 #define STORE_EVENT_SPLIT_H
 
 #include "store/event/column.h"
+#include "store/events.h"
 
 #define STORE_SPLIT_SLOTS_MAX     60
 #define STORE_SPLIT_TEMPLATES_MAX 512
@@ -67,5 +68,7 @@ enum store_text_test { STORE_TEXT_CONTAINS, STORE_TEXT_BEGINS, STORE_TEXT_ENDS, 
 int store_column_test(struct store_column *c, enum store_text_test test, struct slice text,
                       const uint32_t *values, size_t count, bool *flags);
 int store_column_append(struct store_column *c, uint32_t value, struct buf *out);
+/* Whether all texts of the column are like that (split_texts.c). */
+int store_column_texts_are(struct store_column *c, enum store_event_texts what, bool *out);
 
 #endif

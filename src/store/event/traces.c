@@ -111,7 +111,7 @@ static int arrange(struct store_event_chunk *out, const struct slice *trace_ids,
             at[done++] = keys[k].at;
     }
     if (!err)
-        err = scan__permute(out, at, done);
+        err = scan__permute(out, 0, at, done);
     out->descendants = descendants;
     out->depth = depth;
     mem_free(keys);
