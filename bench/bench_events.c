@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -326,6 +327,8 @@ static void query(const char *what, const struct store_event_scan *scan, bool or
     struct store_event_stats stats;
     struct diag d;
     diag_init(&d);
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
     double wall = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     size_t rows = 0;
     if (src->ops->scan(src, scan, &c, &d))
@@ -345,6 +348,7 @@ static void query(const char *what, const struct store_event_scan *scan, bool or
     }
     wall = clock_s(CLOCK_MONOTONIC) - wall;
     cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    getrusage(RUSAGE_SELF, &after);
     src->ops->cursor_stats(c, &stats);
     src->ops->close(c);
     store_event_chunk_free(&chunk);
@@ -353,6 +357,10 @@ static void query(const char *what, const struct store_event_scan *scan, bool or
            (unsigned long long)stats.groups);
     if (text_bytes)
         printf("  %.2f GB/s of text", (double)text_bytes / cpu / 1e9);
+    if (after.ru_inblock > before.ru_inblock)
+        printf("  %.1f MB read, %ld times waited for",
+               (double)(after.ru_inblock - before.ru_inblock) * 512 / 1e6,
+               after.ru_majflt - before.ru_majflt);
     printf("\n");
 }
 

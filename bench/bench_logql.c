@@ -1,11 +1,14 @@
 /* LogQL over the event store, and what Loki's push costs to decode.
  *
- *   bench_logql [rows] [dir]      defaults: 2000000 /tmp/bench_logql
+ *   bench_logql [rows] [dir] [query...]      defaults: 2000000 /tmp/bench_logql, those below
  *
  * The lines are JSON of about 300 bytes in 40 streams. First a push of 1,000 lines is decoded again
  * and again, as JSON and as protobuf; then the rows go through the store into parts, and queries
  * are asked of these, on one thread: CPU time of each, and how much text (unpacked) that is a
- * second. Ends by itself and removes its directory. */
+ * second. Ends by itself and removes its directory.
+ *
+ * With 0 rows what is in the directory is asked, as `bench_events json -40000000 DIR` leaves it, in
+ * ranges of whole minutes, first with nothing of it in memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,7 @@
 #include "codec/compress.h"
 #include "codec/pb.h"
 #include "decode/loki/push.h"
+#include "evict.h"
 #include "lang/logql/run.h"
 #include "os/os.h"
 #include "os/pool.h"
@@ -31,6 +35,13 @@ static uint64_t rnd(void)
     rng ^= rng << 13;
     rng ^= rng >> 7;
     return rng ^= rng << 17;
+}
+
+static double wall_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static double cpu_s(void)
@@ -178,6 +189,8 @@ static void fill(size_t rows)
     end_ns = ts + 1;
 }
 
+static int64_t step_ns; /* 0: a hundredth of the range */
+
 static void ask(const char *text)
 {
     struct arena *arena = arena_new(0, NULL);
@@ -187,7 +200,7 @@ static void ask(const char *text)
     struct diag d;
     size_t found = 0;
     diag_init(&d);
-    double cpu = cpu_s();
+    double cpu = cpu_s(), wall = wall_s();
     int err = logql_parse(slice_cstr(text), arena, &expr, &d);
     if (!err && logql_is_log(expr)) {
         const struct logql_select select = {.start_ns = begin_ns, .end_ns = end_ns, .limit = 1000};
@@ -196,9 +209,9 @@ static void ask(const char *text)
         found = err ? 0 : lines.entry_count;
         stats = lines.stats;
     } else if (!err) {
-        int64_t step = (end_ns - begin_ns) / 100 + 1;
+        int64_t step = step_ns ? step_ns : (end_ns - begin_ns) / 100 + 1;
         const struct query_steps steps = {
-            .start_ns = begin_ns + step, .end_ns = end_ns + step, .step_ns = step};
+            .start_ns = begin_ns + step, .end_ns = end_ns, .step_ns = step};
         const struct query_env qenv = {.tenant = SLICE("default"), .series_max = 1000000};
         struct query_plan *plan;
         struct query_result r = {0};
@@ -208,15 +221,51 @@ static void ask(const char *text)
         found = r.series_count;
     }
     cpu = cpu_s() - cpu;
+    wall = wall_s() - wall;
     if (err) {
         fprintf(stderr, "%s: %s\n", text, d.msg);
         exit(1);
     }
-    printf("%-90s %6zu  %8.1f ms CPU  %6.2f GB/s  %llu of %llu groups\n", text, found, cpu * 1e3,
-           (double)text_bytes / cpu / 1e9, (unsigned long long)stats.scan.groups_opened,
-           (unsigned long long)stats.scan.groups);
+    printf("%-90s %6zu  %8.1f ms CPU %8.1f wall  %6.2f GB/s  %llu of %llu groups\n", text, found,
+           cpu * 1e3, wall * 1e3, (double)text_bytes / cpu / 1e9,
+           (unsigned long long)stats.scan.groups_opened, (unsigned long long)stats.scan.groups);
     logql_expr_free(expr);
     arena_free(arena);
+}
+
+/* What was filled before: by level and by label, all of it, and an id that is in one line. */
+static void ask_directory(char **given, int given_count)
+{
+    static const char *const queries[] = {
+        "sum by (detected_level) (count_over_time({namespace=\"shop\"}[1m]))",
+        "sum by (service_name) (count_over_time({namespace=\"shop\"}[1m]))",
+        "sum by (service_name, detected_level) (rate({namespace=\"shop\"}[1m]))",
+        "sum by (service_name) (bytes_over_time({namespace=\"shop\"}[1m]))",
+        "sum(count_over_time({namespace=\"shop\"} |= \"zq\" [1m]))",
+        "sum by (user_id) (count_over_time({namespace=\"shop\"} | json | user_id=\"77777\" [1m]))",
+    };
+    struct store_event_source_stats stats;
+    char id[100], by_field[100];
+    src->ops->stats(src, &stats);
+    begin_ns = stats.t_min_ns / (60 * NS_PER_SEC) * (60 * NS_PER_SEC);
+    end_ns = (stats.t_max_ns / (60 * NS_PER_SEC) + 1) * (60 * NS_PER_SEC);
+    text_bytes = stats.raw_bytes;
+    step_ns = 60 * NS_PER_SEC;
+    printf("%llu lines, %.2f GB in %llu parts\n", (unsigned long long)stats.rows,
+           (double)text_bytes / 1e9, (unsigned long long)stats.parts);
+    /* Neither is there. */
+    snprintf(id, sizeof(id), "{namespace=\"shop\"} |= \"%016llx%016llx\"",
+             (unsigned long long)rnd(), (unsigned long long)rnd());
+    snprintf(by_field, sizeof(by_field), "{namespace=\"shop\"} | trace_id=\"%016llx%016llx\"",
+             (unsigned long long)rnd(), (unsigned long long)rnd());
+    for (int i = 0; i < given_count; i++)
+        ask(given[i]);
+    for (int warm = 0; warm < 2 && !given_count; warm++) {
+        ask(id);
+        ask(by_field);
+        for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++)
+            ask(queries[i]);
+    }
 }
 
 int main(int argc, char **argv)
@@ -248,9 +297,12 @@ int main(int argc, char **argv)
     char command[600];
     diag_init(&d);
     log_set_level(LOG_LEVEL_WARN);
-    bench_decode();
+    if (rows)
+        bench_decode();
+    else
+        evict(dir);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    if (system(command))
+    if (rows && system(command))
         return 1;
     store_config_init(&config);
     config.dir = dir;
@@ -263,6 +315,12 @@ int main(int argc, char **argv)
         return 1;
     }
     src = store_events(st, DATA_EVENT_LOGS);
+    if (!rows) {
+        ask_directory(argv + 3, argc - 3);
+        store_close(st);
+        os_pool_free(pool);
+        return 0;
+    }
     fill(rows);
     if (store_maintain(st, true, &d)) {
         fprintf(stderr, "%s\n", d.msg);
@@ -271,7 +329,9 @@ int main(int argc, char **argv)
     printf(
         "%zu lines, %.2f GB; queries on one thread: answer's lines or series, CPU, text a second\n",
         rows, (double)text_bytes / 1e9);
-    for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++)
+    for (int i = 3; i < argc; i++)
+        ask(argv[i]);
+    for (size_t i = 0; i < sizeof(queries) / sizeof(*queries) && argc < 4; i++)
         ask(queries[i]);
     store_close(st);
     os_pool_free(pool);
