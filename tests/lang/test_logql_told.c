@@ -139,7 +139,7 @@ static void fill(struct world *w)
         bool has_app = below(4) == 0, has_meta = below(4) == 0;
         int64_t ts = DAY + (int64_t)i * GAP + 1;
         snprintf(labels, sizeof(labels), has_app ? "job=j%u,app=x" : "job=j%u", app);
-        snprintf(metadata, sizeof(metadata), has_meta ? "meta=m%u" : "", below(3));
+        snprintf(metadata, sizeof(metadata), has_meta ? "meta=m%u" : "%.0u", below(3) * has_meta);
         buf_clear(&line);
         put_line(&line, &families[below(FAMILIES)]);
         memory_events_add(w->memory, labels, ts, buf_cstr(&line), metadata);
@@ -270,8 +270,8 @@ static const char *const metric_queries[] = {
     "sum by (w) (count_over_time({job=~\".+\"} | %s | status >= 300 and lat < 200 [5m]))",
     "sum by (w) (count_over_time({job=~\".+\"} | %s | lat < 200, status=400 | __error__=\"\" "
     "[5m]))",
-    "sum by (status) (count_over_time({job=~\".+\"} | %s | w=~\"alpha|x.*\" or n > 5 | "
-    "app=\"x\" [5m]))",
+    ("sum by (status) (count_over_time({job=~\".+\"} | %s | w=~\"alpha|x.*\" or n > 5 | "
+     "app=\"x\" [5m]))"),
     "sum by (status) (count_over_time({job=~\".+\"} | %s | app=\"x\" | meta!=\"m1\" [5m]))",
     "sum by (user_2) (count_over_time({job=~\".+\"} |= \"alpha\" | %s | drop w [5m]))",
     "sum by (w) (sum_over_time({job=~\".+\"} | %s | unwrap n | __error__=\"\" [5m]))",
