@@ -100,7 +100,7 @@ static size_t find_keys(struct find *f, struct slice prefix, size_t depth)
     while (!found && codec_json_next_key(f->r, &key) && codec_json_peek(f->r, &kind)) {
         if (!key.len || kind == CODEC_JSON_NULL || kind == CODEC_JSON_ARRAY)
             continue;
-        struct slice name = join(f->arena, prefix, slice_trim(key));
+        struct slice name = logql__json_name(f->arena, prefix, key);
         f->keys[depth] = arena_slice(f->arena, key);
         if (kind == CODEC_JSON_OBJECT)
             found = find_keys(f, name, depth + 1);
