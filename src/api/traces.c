@@ -50,7 +50,8 @@ int api__traces_load_in(struct api_job *job, const struct slice *ids, size_t cou
                                                     .t_max_ns = away(end_ns, AROUND_NS),
                                                     .limits = api__traces_limits(job)},
                                          .all_fields = true,
-                                         .children = true};
+                                         .children = true,
+                                         .pool = job->api->pool};
     return src->ops->traces(src, ids, count, &req, out, diag);
 }
 

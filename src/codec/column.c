@@ -174,3 +174,34 @@ int codec_ints_decode(struct slice *in, int64_t *values, size_t count)
     default: return ERR_CORRUPT;
     }
 }
+
+int codec_ints_skip(struct slice *in, size_t count)
+{
+    uint64_t v;
+    if (count > CODEC_COLUMN_MAX)
+        return ERR_CORRUPT;
+    if (!count)
+        return 0;
+    if (!in->len)
+        return ERR_CORRUPT;
+    unsigned head = (unsigned char)in->ptr[0], mode = head & CODEC__MODE_MASK;
+    *in = slice_from(*in, 1);
+    if (head == CODEC__MODE_CONST)
+        return codec_take_varint(in, &v) ? 0 : ERR_CORRUPT;
+    if (head & ~(unsigned)(CODEC__MODE_MASK | CODEC__FLAG_DIVISOR) ||
+        ((head & CODEC__FLAG_DIVISOR) && !codec_take_varint(in, &v)) || !codec_take_varint(in, &v))
+        return ERR_CORRUPT;
+    size_t packed = mode == CODEC__MODE_OFFSET ? count : count - 1;
+    if (mode == CODEC__MODE_DOD) {
+        if (count < 3 || !codec_take_varint(in, &v))
+            return ERR_CORRUPT;
+        packed = count - 2;
+    } else if (mode != CODEC__MODE_OFFSET && mode != CODEC__MODE_DELTA) {
+        return ERR_CORRUPT;
+    }
+    for (size_t i = 0; i < packed; i += CODEC__MINIBLOCK) {
+        if (codec__miniblock_skip(in, MIN(packed - i, (size_t)CODEC__MINIBLOCK)))
+            return ERR_CORRUPT;
+    }
+    return 0;
+}

@@ -20,6 +20,8 @@ void codec_doubles_encode(const double *values, size_t count, struct buf *out);
 /* Cuts one column of exactly `count` values off the front of *in. ERR_CORRUPT when it is none; any
  * bytes are safe. */
 int codec_ints_decode(struct slice *in, int64_t *values, size_t count);
+/* The same without unpacking them. */
+int codec_ints_skip(struct slice *in, size_t count);
 int codec_doubles_decode(struct slice *in, double *values, size_t count);
 /* What the form of a column tells of its values. */
 enum codec_doubles_fact {

@@ -276,3 +276,31 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
     }
     return 0;
 }
+
+int codec__miniblock_skip(struct slice *in, size_t count)
+{
+    uint64_t zz;
+    if (!in->len)
+        return ERR_CORRUPT;
+    unsigned head = (unsigned char)in->ptr[0], width = head & CODEC__WIDTH_MASK;
+    *in = slice_from(*in, 1);
+    if (width > 64 || !codec_take_varint(in, &zz))
+        return ERR_CORRUPT;
+    size_t bytes = (width * count + 7) / 8;
+    if (bytes > in->len)
+        return ERR_CORRUPT;
+    *in = slice_from(*in, bytes);
+    if (!(head & CODEC__PATCHED))
+        return 0;
+    if (!in->len)
+        return ERR_CORRUPT;
+    size_t patches = (size_t)(unsigned char)in->ptr[0] + 1;
+    if (in->len < 1 + patches)
+        return ERR_CORRUPT;
+    *in = slice_from(*in, 1 + patches);
+    for (size_t i = 0; i < patches; i++) {
+        if (!codec_take_varint(in, &zz))
+            return ERR_CORRUPT;
+    }
+    return 0;
+}

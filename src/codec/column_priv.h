@@ -38,6 +38,7 @@ void codec__miniblock_plan(const int64_t *v, size_t count, struct codec__plan *o
 void codec__miniblock_encode(const int64_t *v, size_t count, const struct codec__plan *plan,
                              struct buf *out);
 int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count);
+int codec__miniblock_skip(struct slice *in, size_t count);
 
 /* `count` values of `width` bits (0 to 64), least bit first: ceil(count * width / 8) bytes. */
 void codec__bits_pack(const uint64_t *v, size_t count, unsigned width, struct buf *out);

@@ -5,29 +5,46 @@
 #include "store/event/part_write_priv.h"
 #include "store/event/sum.h"
 
-static bool take_runs(struct store_group *g, struct slice *in)
+static bool skip_runs(struct store_group *g, struct slice *in)
 {
     uint64_t count;
     if (!codec_take_varint(in, &count) || !count || count > g->entry.rows)
         return false;
-    int64_t *v = mem_alloc(count * sizeof(*v));
-    g->run_stream = mem_alloc(count * sizeof(*g->run_stream));
-    g->run_end = mem_alloc(count * sizeof(*g->run_end));
     g->run_count = count;
-    bool ok = !codec_ints_decode(in, v, count);
-    for (uint64_t i = 0; i < count && ok; i++) {
+    g->runs = *in;
+    return !codec_ints_skip(in, count) && !codec_ints_skip(in, count);
+}
+
+int store_group_unpack_runs(struct store_group *g)
+{
+    size_t count = g->run_count;
+    struct slice in = g->runs;
+    if (g->run_stream)
+        return 0;
+    int64_t *v = mem_alloc(count * sizeof(*v));
+    uint32_t *streams = mem_alloc(count * sizeof(*streams)),
+             *ends = mem_alloc(count * sizeof(*ends));
+    bool ok = !codec_ints_decode(&in, v, count);
+    for (size_t i = 0; i < count && ok; i++) {
         ok = v[i] >= g->entry.stream_min && v[i] <= g->entry.stream_max;
-        g->run_stream[i] = (uint32_t)v[i];
+        streams[i] = (uint32_t)v[i];
     }
-    ok = ok && !codec_ints_decode(in, v, count);
+    ok = ok && !codec_ints_decode(&in, v, count);
     uint32_t end = 0;
-    for (uint64_t i = 0; i < count && ok; i++) {
+    for (size_t i = 0; i < count && ok; i++) {
         ok = v[i] > 0 && v[i] <= (int64_t)(g->entry.rows - end);
         end += ok ? (uint32_t)v[i] : 0;
-        g->run_end[i] = end;
+        ends[i] = end;
     }
     mem_free(v);
-    return ok && end == g->entry.rows;
+    if (!ok || end != g->entry.rows) {
+        mem_free(streams);
+        mem_free(ends);
+        return ERR_CORRUPT;
+    }
+    g->run_stream = streams;
+    g->run_end = ends;
+    return 0;
 }
 
 /* Columns of the rows, or of a table, whose data begins at *at of the group's. */
@@ -91,7 +108,7 @@ static bool take_table(struct store_group *g, struct slice *in, uint64_t *at)
 static bool take_header(struct store_group *g, struct slice in)
 {
     uint64_t ts_len, tables = 0;
-    if (!take_runs(g, &in) || !codec_take_varint(&in, &ts_len) || ts_len > g->entry.data_len ||
+    if (!skip_runs(g, &in) || !codec_take_varint(&in, &ts_len) || ts_len > g->entry.data_len ||
         ts_len > UINT32_MAX || in.len < 8)
         return false;
     g->ts_len = (uint32_t)ts_len;
@@ -111,7 +128,7 @@ static bool take_header(struct store_group *g, struct slice in)
     return at == g->entry.data_len;
 }
 
-int store_group_open(const struct store_event_part *p, size_t i, struct store_group *out)
+int store_group_open_header(const struct store_event_part *p, size_t i, struct store_group *out)
 {
     *out = (struct store_group){.part = p, .entry = store_event_part_group(p, i)};
     struct slice header = slice_make(p->bytes.ptr + out->entry.header_at, out->entry.header_len);
@@ -120,6 +137,16 @@ int store_group_open(const struct store_event_part *p, size_t i, struct store_gr
         return 0;
     store_group_close(out);
     return ERR_CORRUPT;
+}
+
+int store_group_open(const struct store_event_part *p, size_t i, struct store_group *out)
+{
+    int err = store_group_open_header(p, i, out);
+    if (!err)
+        err = store_group_unpack_runs(out);
+    if (err)
+        store_group_close(out);
+    return err;
 }
 
 void store_group_close(struct store_group *g)

@@ -165,6 +165,7 @@ struct store_group {
     struct store_group_entry entry;
     uint32_t *run_stream, *run_end; /* rows up to run_end[i] are of stream run_stream[i] */
     size_t run_count;
+    struct slice runs; /* as stored; while run_stream is NULL they are not unpacked */
     struct store_column_info *columns; /* of the rows, then of the tables */
     uint64_t *column_at;               /* offsets in the group's data */
     size_t column_count;               /* of the rows */
@@ -175,6 +176,9 @@ struct store_group {
     uint64_t ts_sum;
 };
 int store_group_open(const struct store_event_part *p, size_t i, struct store_group *out);
+/* The same without the runs: of spans there are nearly as many as rows. */
+int store_group_open_header(const struct store_event_part *p, size_t i, struct store_group *out);
+int store_group_unpack_runs(struct store_group *g);
 void store_group_close(struct store_group *g);
 /* All rows' times; *out has room for entry.rows. */
 int store_group_times(const struct store_group *g, int64_t *out);

@@ -118,7 +118,7 @@ struct job {
     struct memo *memo;
     uint32_t *rows; /* selected so far */
     size_t count;
-    uint32_t *streams; /* of the rows: ordinals; names are asked for late */
+    uint32_t *streams; /* of the rows: ordinals, or NULL: all match, and they are unpacked late */
     struct diag *diag;
 };
 
@@ -140,10 +140,11 @@ static void keep(struct job *j, const bool *flags)
 {
     size_t kept = 0;
     for (size_t i = 0; i < j->count; i++) {
-        if (flags[i]) {
-            j->rows[kept] = j->rows[i];
-            j->streams[kept++] = j->streams[i];
-        }
+        if (!flags[i])
+            continue;
+        if (j->streams)
+            j->streams[kept] = j->streams[i];
+        j->rows[kept++] = j->rows[i];
     }
     j->count = kept;
 }
@@ -344,6 +345,25 @@ static int on_column(struct job *j, const struct store_event_predicate *p, uint3
 
 /* --- in general: several columns, and labels of the stream --- */
 
+/* Rows are in ascending order. */
+static int need_streams(struct job *j)
+{
+    struct store_group *g = &j->o->group;
+    if (j->streams)
+        return 0;
+    int err = store_group_unpack_runs(g);
+    if (err)
+        return err;
+    size_t run = 0;
+    j->streams = mem_alloc(MAX(j->count, (size_t)1) * sizeof(*j->streams));
+    for (size_t i = 0; i < j->count; i++) {
+        while (j->rows[i] >= g->run_end[run])
+            run++;
+        j->streams[i] = g->run_stream[run];
+    }
+    return 0;
+}
+
 static int label_value(struct job *j, const struct scan__field *f, size_t i, struct data_value *out)
 {
     uint32_t stream;
@@ -375,6 +395,8 @@ static int in_general(struct job *j, const struct store_event_predicate *p,
     int err = 0;
     for (uint32_t k = 0; k < f->count && !err; k++)
         err = scan__load(j->c, j->o, f->columns[k], j->diag);
+    if (!err && f->stream)
+        err = need_streams(j);
     for (size_t i = 0; i < j->count && !err; i++) {
         struct data_value v;
         if (i % 1024 == 0)
@@ -659,13 +681,33 @@ static bool streams_in_range(const struct scan__part *p, const struct store_grou
     return false;
 }
 
-/* Rows of the streams and of the time asked for. */
-static void select_rows(struct job *j, const int64_t *ts, bool all_times)
+static bool all_streams_match(const struct job *j)
 {
-    const struct store_group *g = &j->o->group;
+    const struct store_group_entry *e = &j->o->group.entry;
+    for (uint32_t i = e->stream_min; i <= e->stream_max; i++) {
+        if (!(j->part->match[i / 64] >> i % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+/* Rows of the streams and of the time asked for. */
+static int select_rows(struct job *j, const int64_t *ts, bool all_times)
+{
+    struct store_group *g = &j->o->group;
     const struct store_event_select *req = &j->c->req.select;
     uint32_t row = 0;
-    for (size_t run = 0; run < g->run_count; run++) {
+    j->rows = mem_alloc(g->entry.rows * sizeof(*j->rows));
+    if (all_streams_match(j)) {
+        for (; row < g->entry.rows; row++) {
+            if (all_times || (ts[row] >= req->t_min_ns && ts[row] <= req->t_max_ns))
+                j->rows[j->count++] = row;
+        }
+        return 0;
+    }
+    int err = store_group_unpack_runs(g);
+    j->streams = mem_alloc(g->entry.rows * sizeof(*j->streams));
+    for (size_t run = 0; run < g->run_count && !err; run++) {
         uint32_t ordinal = g->run_stream[run];
         bool matches = j->part->match[ordinal / 64] >> ordinal % 64 & 1;
         for (; row < g->run_end[run]; row++) {
@@ -675,6 +717,7 @@ static void select_rows(struct job *j, const int64_t *ts, bool all_times)
             j->streams[j->count++] = ordinal;
         }
     }
+    return err;
 }
 
 /* How dear a clause is: those that need no text first. */
@@ -732,13 +775,11 @@ static int select_group(struct store_event_cursor *c, struct scan__open *o, stru
     int64_t *ts = mem_alloc(rows * sizeof(*ts));
     struct job j = {.c = c, .o = o, .part = p, .diag = diag};
     j.memo = mem_calloc(1, sizeof(*j.memo));
-    j.rows = mem_alloc(rows * sizeof(*j.rows));
-    j.streams = mem_alloc(rows * sizeof(*j.streams));
     const struct store_event_select *req = &c->req.select;
     bool all_times = o->group.entry.t_min >= req->t_min_ns && o->group.entry.t_max <= req->t_max_ns;
     int err = all_times ? 0 : store_group_times(&o->group, ts);
     if (!err)
-        select_rows(&j, ts, all_times);
+        err = select_rows(&j, ts, all_times);
     pthread_mutex_lock(&c->lock);
     c->stats.rows_scanned += j.count;
     c->stats.bytes_scanned += o->group.entry.header_len + o->group.ts_len;
@@ -748,6 +789,8 @@ static int select_group(struct store_event_cursor *c, struct scan__open *o, stru
         err = apply_all(&j);
     if (!err && j.count && all_times)
         err = store_group_times(&o->group, ts);
+    if (!err && j.count)
+        err = need_streams(&j);
     if (!err && j.count) {
         o->hits = mem_alloc(j.count * sizeof(*o->hits));
         o->count = j.count;
@@ -797,13 +840,17 @@ int scan__open_group(struct store_event_cursor *c, uint32_t piece, struct scan__
     o->texts = arena_new(0, NULL);
     err = scan__charge(c, o, e.rows * 40u, diag);
     if (!err)
-        err = store_group_open(p->part, at->group, &o->group);
+        err = store_group_open_header(p->part, at->group, &o->group);
     if (!err) {
         o->columns = mem_calloc(o->group.all_count, sizeof(*o->columns));
         o->loaded = mem_calloc(o->group.all_count, sizeof(*o->loaded));
         o->owners = mem_calloc(o->group.table_count, sizeof(*o->owners));
-        if (header_may(c, o, p, &damaged))
+        if (header_may(c, o, p, &damaged)) {
+            scan__fetch_clauses(c, &o->group);
             err = select_group(c, o, p, diag);
+            if (!err && o->count)
+                scan__fetch_wanted(c, &o->group);
+        }
     }
     if (damaged || err == ERR_CORRUPT) {
         /* The rest goes on being served. */

@@ -135,6 +135,12 @@ void scan__resolve(const struct store_event_field *f, size_t count,
 struct data_event_field scan__group_field(const void *group, uint32_t i);
 struct data_event_field scan__block_field(const void *block, uint32_t i);
 
+/* scan_ahead.c: hints what of a group will be read next: for the clauses, and of rows that are
+ * delivered; and the headers of all groups that the filters do not rule out. */
+void scan__fetch_clauses(struct store_event_cursor *c, const struct store_group *g);
+void scan__fetch_wanted(struct store_event_cursor *c, const struct store_group *g);
+void scan__fetch_headers(struct store_event_cursor *c);
+
 /* scan_children.c: events and links */
 /* Columns of the table that may have the field, exact names before other spellings. */
 void scan__resolve_child(const struct store_group *g, const struct store_group_table *t,

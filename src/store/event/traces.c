@@ -144,6 +144,8 @@ int scan__traces(struct store_event_source *src, const struct slice *trace_ids, 
     int err = scan__open_cursor(src, &scan, &c, diag);
     VEC(struct scan__open *) open = {0};
     VEC(struct scan__pick) picks = {0};
+    if (!err)
+        scan__fetch_headers(c);
     for (size_t i = 0, n; !err && i < scan__morsel_count(c); i += n) {
         struct scan__open *opened[AT_ONCE];
         n = MIN(scan__morsel_count(c) - i, (size_t)AT_ONCE);
