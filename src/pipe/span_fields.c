@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "codec/number.h"
 
 /* Attributes that are known by themselves; a span's slots begin with them. */
 enum {
@@ -26,47 +27,66 @@ static const char *const fixed_slots[SLOTS_FIXED] = {
 
 /* --- names --- */
 
-static uint8_t slot_of(struct pipe__span_names *n, struct slice name)
+int pipe__span_slot(struct pipe__span_names *n, const char *setting, struct slice name,
+                    uint8_t *out, struct diag *diag)
 {
     bool added;
     struct map_entry *e = map_put(n->slots, name, &added);
     if (added) {
         struct buf plain = {0};
-        e->value.u64 = n->slot_count++;
-        uint64_t slot = e->value.u64;
+        if (n->slot_count == PIPE__SPAN_SLOTS)
+            return diag_set(diag, ERR_INVALID, "%s: more than %d attributes are looked for in all",
+                            setting, PIPE__SPAN_SLOTS);
+        uint64_t slot = e->value.u64 = n->slot_count++;
         data_event_name_sanitize(name, &plain);
         struct map_entry *other = map_put(n->slots, buf_slice(&plain), &added);
         if (added)
             other->value.u64 = slot;
         buf_deinit(&plain);
-        return (uint8_t)slot;
+        *out = (uint8_t)slot;
+        return 0;
     }
-    return (uint8_t)e->value.u64;
+    *out = (uint8_t)e->value.u64;
+    return 0;
+}
+
+static int too_many(const char *setting, struct diag *diag)
+{
+    return diag_set(diag, ERR_INVALID, "%s: more than %d attributes", setting,
+                    PIPE_SPAN_DIMENSIONS);
 }
 
 static int read_list(struct pipe__span_names *n, const char *setting, const char *text,
                      uint8_t *slots, size_t *count, struct diag *diag)
 {
     struct slice rest = slice_cstr(text ? text : ""), name;
-    while (slice_split(&rest, ',', &name)) {
+    int err = 0;
+    while (!err && slice_split(&rest, ',', &name)) {
         name = slice_trim(name);
         if (!name.len)
             continue;
         if (*count == PIPE_SPAN_DIMENSIONS)
-            return diag_set(diag, ERR_INVALID, "%s: more than %d attributes", setting,
-                            PIPE_SPAN_DIMENSIONS);
-        slots[(*count)++] = slot_of(n, name);
+            return too_many(setting, diag);
+        err = pipe__span_slot(n, setting, name, &slots[(*count)++], diag);
     }
-    return 0;
+    return err;
 }
 
 /* The label of an attribute; those that would take the place of one of the fixed labels get "__"
  * in front, as Tempo does. */
 static struct slice label_of(struct pipe__span_names *n, struct slice name)
 {
-    static const char *const taken[] = {
-        "service", "service_name", "span_name", "span_kind",       "status_code",
-        "job",     "instance",     "le",        "metric_overflow", "otel_metric_overflow"};
+    static const char *const taken[] = {"service",
+                                        "service_name",
+                                        "span_name",
+                                        "span_kind",
+                                        "status_code",
+                                        "status_message",
+                                        "job",
+                                        "instance",
+                                        "le",
+                                        "metric_overflow",
+                                        "otel_metric_overflow"};
     struct buf out = {0};
     data_event_name_sanitize(name, &out);
     bool is_taken = false;
@@ -98,14 +118,81 @@ static int read_labels(struct pipe__span_names *n, const char *setting, const ch
     return 0;
 }
 
+/* One "label=attribute+attribute". */
+static int read_mapping(struct pipe__span_names *n, struct slice text, struct diag *diag)
+{
+    static const char setting[] = "span_metrics.dimension_mappings";
+    struct slice label, rest = text, name;
+    size_t at = n->dimension_count;
+    (void)slice_split(&rest, '=', &label);
+    label = slice_trim(label);
+    if (!label.len || !slice_trim(rest).len)
+        return diag_set(diag, ERR_INVALID, "%s: \"%.*s\" should be label=attribute+attribute",
+                        setting, SLICE_FMT(text));
+    if (at == PIPE_SPAN_DIMENSIONS)
+        return too_many(setting, diag);
+    while (slice_split(&rest, '+', &name)) {
+        name = slice_trim(name);
+        if (!name.len || n->source_count[at] == PIPE__SPAN_SOURCES)
+            return diag_set(diag, ERR_INVALID, "%s: \"%.*s\" should have one to %d attributes",
+                            setting, SLICE_FMT(text), PIPE__SPAN_SOURCES);
+        int err = pipe__span_slot(n, setting, name, &n->sources[at][n->source_count[at]++], diag);
+        if (err)
+            return err;
+    }
+    n->dimension_labels[at] = label_of(n, label);
+    for (size_t i = 0; i < at; i++) {
+        if (slice_eq(n->dimension_labels[i], n->dimension_labels[at]))
+            return diag_set(diag, ERR_INVALID, "%s: the label %.*s is there already", setting,
+                            SLICE_FMT(n->dimension_labels[at]));
+    }
+    n->dimension_count++;
+    return 0;
+}
+
+static int read_mappings(struct pipe__span_names *n, const char *text, struct diag *diag)
+{
+    struct slice rest = slice_cstr(text ? text : ""), one;
+    int err = 0;
+    n->mapped = n->dimension_count;
+    while (!err && slice_split(&rest, ',', &one)) {
+        if (slice_trim(one).len)
+            err = read_mapping(n, slice_trim(one), diag);
+    }
+    return err;
+}
+
+static int read_intrinsics(struct pipe__span_names *n, const char *text, struct diag *diag)
+{
+    static const char *const names[PIPE__SPAN_INTRINSICS] = {"service", "span_name", "span_kind",
+                                                             "status_code", "status_message"};
+    struct slice rest = slice_cstr(text ? text : "service,span_name,span_kind,status_code"), name;
+    while (slice_split(&rest, ',', &name)) {
+        size_t i = 0;
+        name = slice_trim(name);
+        while (i < PIPE__SPAN_INTRINSICS && !slice_eq_cstr(name, names[i]))
+            i++;
+        if (name.len && i == PIPE__SPAN_INTRINSICS)
+            return diag_set(diag, ERR_INVALID,
+                            "span_metrics.intrinsic_dimensions: \"%.*s\" is none of service, "
+                            "span_name, span_kind, status_code, status_message",
+                            SLICE_FMT(name));
+        n->intrinsics |= name.len ? 1u << i : 0;
+    }
+    return 0;
+}
+
 int pipe__span_names_new(const struct pipe_span_metrics_config *c, struct pipe__span_names **out,
                          struct diag *diag)
 {
     struct pipe__span_names *n = *out = mem_calloc(1, sizeof(*n));
     n->arena = arena_new(1024, NULL);
     n->slots = map_new();
-    for (size_t i = 0; i < SLOTS_FIXED; i++)
-        (void)slot_of(n, slice_cstr(fixed_slots[i]));
+    n->tracestate = c->tracestate;
+    for (size_t i = 0; i < SLOTS_FIXED; i++) {
+        uint8_t slot;
+        (void)pipe__span_slot(n, "", slice_cstr(fixed_slots[i]), &slot, NULL);
+    }
     int err = read_list(n, "span_metrics.dimensions", c->dimensions, n->dimensions,
                         &n->dimension_count, diag);
     if (!err)
@@ -119,13 +206,23 @@ int pipe__span_names_new(const struct pipe_span_metrics_config *c, struct pipe__
     if (!err)
         err = read_list(n, "service_graph.peer_attributes", c->peer_attributes, n->peers,
                         &n->peer_count, diag);
-    return err;
+    if (!err)
+        err = read_mappings(n, c->mappings, diag);
+    if (!err)
+        err = read_intrinsics(n, c->intrinsics, diag);
+    if (!err && c->sampling_attribute && *c->sampling_attribute) {
+        err = pipe__span_slot(n, "span_metrics.sampling_attribute",
+                              slice_cstr(c->sampling_attribute), &n->sampling, diag);
+        n->sampling++;
+    }
+    return err ? err : pipe__span_filter_new(c, n, &n->filter, diag);
 }
 
 void pipe__span_names_free(struct pipe__span_names *n)
 {
     if (!n)
         return;
+    pipe__span_filter_free(n->filter);
     map_free(n->slots);
     arena_free(n->arena);
     mem_free(n);
@@ -271,6 +368,8 @@ static bool read_fixed(struct pipe__span_walk *w, const struct data_event_row *r
             out->status = a->value.i < 0 || a->value.i > 2 ? 0 : (int)a->value.i;
             break;
         case DATA_EVENT_DURATION: out->duration_ns = a->value.i; break;
+        case DATA_EVENT_STATUS_MESSAGE: out->status_message = a->value.text; break;
+        case DATA_EVENT_TRACE_STATE: out->trace_state = a->value.text; break;
         default:
             if (a->field < DATA_EVENT_INTRINSIC_COUNT)
                 break;
@@ -301,6 +400,33 @@ static size_t size_children(const struct data_event_batch *b, const struct data_
     return size;
 }
 
+/* Of the attributes that are there, with slashes between. */
+static struct slice joined(struct pipe__span_walk *w, size_t dimension)
+{
+    const struct pipe__span_names *n = w->names;
+    struct buf out = {0};
+    for (size_t i = 0; i < n->source_count[dimension]; i++) {
+        struct slice v = find(w, n->sources[dimension][i]);
+        if (v.len)
+            buf_printf(&out, "%s%.*s", out.len ? "/" : "", SLICE_FMT(v));
+    }
+    struct slice text = arena_slice(w->texts, buf_slice(&out));
+    buf_deinit(&out);
+    return text;
+}
+
+static double weight_of(const struct pipe__span_walk *w, const struct pipe__span_fields *f)
+{
+    double out = w->names->tracestate ? pipe__span_adjusted_count(f->trace_state) : 0, ratio;
+    if (out > 0 || !w->names->sampling)
+        return out > 0 ? out : 1;
+    size_t slot = w->names->sampling - 1u;
+    struct slice text = w->of_span[slot].len ? w->of_span[slot] : w->of_resource[slot];
+    /* A ratio so small says that something else was meant. */
+    bool is_ratio = codec_text_to_double(text, &ratio, NULL) && ratio >= 1e-12 && ratio <= 1e12;
+    return is_ratio ? 1 / ratio : 1;
+}
+
 bool pipe__span_walk_read(struct pipe__span_walk *w, size_t index, struct pipe__span_fields *out,
                           bool *out_new_resource)
 {
@@ -322,8 +448,13 @@ bool pipe__span_walk_read(struct pipe__span_walk *w, size_t index, struct pipe__
     out->instance = w->instance;
     out->start_ns = row->ts_ns;
     out->is_shared = w->of_span[SLOT_SHARED].len == 4; /* true */
-    for (size_t i = 0; i < n->dimension_count; i++)
+    out->weight = weight_of(w, out);
+    out->of_resource = w->of_resource;
+    out->of_span = w->of_span;
+    for (size_t i = 0; i < n->mapped; i++)
         out->dimensions[i] = find(w, n->dimensions[i]);
+    for (size_t i = n->mapped; i < n->dimension_count; i++)
+        out->dimensions[i] = joined(w, i);
     for (size_t i = 0; i < n->graph_dimension_count; i++)
         out->graph_dimensions[i] = find(w, n->graph_dimensions[i]);
     out->peer = out->database = SLICE("");

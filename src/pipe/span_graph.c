@@ -26,6 +26,7 @@ struct waiting {
     bool is_client, is_messaging, failed;
     char trace_id[16], span_id[8];
     int64_t start_ns, duration_ns;
+    double weight;
     struct slice tenant, service, peer, *dimensions; /* behind it */
 };
 
@@ -166,7 +167,8 @@ static struct waiting *waiting_new(const struct pipe__span_graph *g,
                           .is_messaging = side->is_messaging,
                           .failed = side->failed,
                           .start_ns = side->start_ns,
-                          .duration_ns = side->duration_ns};
+                          .duration_ns = side->duration_ns,
+                          .weight = side->weight};
     memcpy(w->trace_id, side->trace_id.ptr, 16);
     memcpy(w->span_id, side->span_id.ptr, 8);
     w->dimensions = (struct slice *)(void *)(w + 1);
@@ -186,6 +188,7 @@ struct call {
     const struct slice *client_dimensions, *server_dimensions; /* NULL: none */
     bool failed, is_messaging;
     int64_t client_ns, server_ns, transfer_ns;
+    double weight;
     struct slice trace_id, span_id;
 };
 
@@ -206,12 +209,14 @@ static void count_call(struct pipe__span_graph *g, const struct call *c, int64_t
     if (!row)
         return;
     struct pipe__tally_exemplar from = {c->trace_id, c->span_id, now_ns};
-    pipe__tally_add(row, COUNT_TOTAL, 1);
-    pipe__tally_add(row, COUNT_FAILED, c->failed);
-    pipe__tally_observe(g->tally, row, SECONDS_SERVER, (double)c->server_ns / 1e9, &from);
-    pipe__tally_observe(g->tally, row, SECONDS_CLIENT, (double)c->client_ns / 1e9, &from);
+    double n = c->weight;
+    pipe__tally_add(row, COUNT_TOTAL, n);
+    pipe__tally_add(row, COUNT_FAILED, c->failed ? n : 0);
+    pipe__tally_observe(g->tally, row, SECONDS_SERVER, (double)c->server_ns / 1e9, n, &from);
+    pipe__tally_observe(g->tally, row, SECONDS_CLIENT, (double)c->client_ns / 1e9, n, &from);
     if (c->is_messaging)
-        pipe__tally_observe(g->tally, row, SECONDS_MESSAGING, (double)c->transfer_ns / 1e9, &from);
+        pipe__tally_observe(g->tally, row, SECONDS_MESSAGING, (double)c->transfer_ns / 1e9, n,
+                            &from);
     pipe__tally_unlock(g->tally, row);
 }
 
@@ -227,6 +232,7 @@ static void expire(struct pipe__span_graph *g, struct waiting *w, int64_t now_ns
                          .failed = w->failed,
                          .client_ns = w->duration_ns,
                          .server_ns = w->duration_ns, /* all that is known of it */
+                         .weight = w->weight,
                          .trace_id = slice_make(w->trace_id, 16),
                          .span_id = slice_make(w->span_id, 8)};
         pipe__span_count(PIPE__SPAN_VIRTUAL);
@@ -252,6 +258,7 @@ static void count_pair(struct pipe__span_graph *g, const struct waiting *w,
                      .is_messaging = w->is_messaging || side->is_messaging,
                      .client_ns = client_ns,
                      .server_ns = w->is_client ? side->duration_ns : w->duration_ns,
+                     .weight = MAX(w->weight, side->weight),
                      .trace_id = side->trace_id,
                      .span_id = side->span_id};
     int64_t sent;
@@ -271,6 +278,7 @@ static bool is_alone(struct pipe__span_graph *g, const struct pipe__span_side *s
                      .failed = side->failed,
                      .client_ns = side->duration_ns,
                      .server_ns = side->duration_ns,
+                     .weight = side->weight,
                      .trace_id = side->trace_id,
                      .span_id = side->span_id};
     if (side->is_client && side->database.len) {

@@ -17,6 +17,7 @@ struct pipe__span_side {
     /* 8 bytes: of the client's span, its own on a client; length 0: a server that begins a trace */
     struct slice call_id;
     int64_t start_ns, duration_ns;
+    double weight; /* how many spans it stands for */
     struct slice service;
     struct slice peer;              /* what the other side is called, or length 0 */
     struct slice database;          /* the database that a client calls, or length 0 */
@@ -44,6 +45,7 @@ enum pipe__span_count {
     PIPE__SPAN_EVICTED,  /* sides whose wait was cut short */
     PIPE__SPAN_OVERFLOW, /* counted in an overflow series */
     PIPE__SPAN_LOST,     /* not counted: no room even there */
+    PIPE__SPAN_FILTERED, /* calls that the filter leaves out */
     PIPE__SPAN_COUNTS
 };
 void pipe__span_count(enum pipe__span_count what);

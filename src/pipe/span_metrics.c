@@ -13,7 +13,7 @@
 #define METADATA_EVERY 40 /* writings */
 
 /* The values of a row of calls; dimensions follow. */
-enum { SERVICE, SPAN_NAME, SPAN_KIND, STATUS, JOB, INSTANCE, FIXED_VALUES };
+enum { SERVICE, SPAN_NAME, SPAN_KIND, STATUS, STATUS_MESSAGE, JOB, INSTANCE, FIXED_VALUES };
 enum { COUNT_CALLS, COUNT_BYTES };
 enum { TEMPO, OTEL };
 
@@ -44,6 +44,8 @@ static struct counter counts[PIPE__SPAN_COUNTS] = {
                          .help = "Spans and calls beyond limits.span_metrics.series, by "
                                  "whether they were counted as overflow at least.",
                          .labels = "counted=\"no\""},
+    [PIPE__SPAN_FILTERED] = {.name = "pharos_span_metrics_filtered_total",
+                             .help = "Spans that span_metrics.include and its like leave out."},
 };
 
 void pipe__span_count(enum pipe__span_count what)
@@ -76,9 +78,11 @@ static struct pipe__tally *new_calls(struct pipe_span_metrics *m)
 {
     static const struct slice fixed[2][FIXED_VALUES] = {
         {SLICE_INIT("service"), SLICE_INIT("span_name"), SLICE_INIT("span_kind"),
-         SLICE_INIT("status_code"), SLICE_INIT("job"), SLICE_INIT("instance")},
+         SLICE_INIT("status_code"), SLICE_INIT("status_message"), SLICE_INIT("job"),
+         SLICE_INIT("instance")},
         {SLICE_INIT("service_name"), SLICE_INIT("span_name"), SLICE_INIT("span_kind"),
-         SLICE_INIT("status_code"), SLICE_INIT("job"), SLICE_INIT("instance")}};
+         SLICE_INIT("status_code"), SLICE_INIT("status_message"), SLICE_INIT("job"),
+         SLICE_INIT("instance")}};
     const struct pipe_span_metrics_config *config = &m->config;
     bool tempo = config->names != PIPE_SPAN_NAMES_OTEL,
          otel = config->names != PIPE_SPAN_NAMES_TEMPO;
@@ -154,11 +158,17 @@ static const struct slice status_names[] = {
 static void count_span(struct pipe_span_metrics *m, const struct pipe__span_fields *f,
                        int64_t now_ns)
 {
-    struct slice values[FIXED_VALUES + PIPE_SPAN_DIMENSIONS] = {[SERVICE] = f->service,
-                                                                [SPAN_NAME] = f->name,
-                                                                [SPAN_KIND] = kind_names[f->kind],
-                                                                [STATUS] = status_names[f->status]};
+    const struct slice own[PIPE__SPAN_INTRINSICS] = {[SERVICE] = f->service,
+                                                     [SPAN_NAME] = f->name,
+                                                     [SPAN_KIND] = kind_names[f->kind],
+                                                     [STATUS] = status_names[f->status],
+                                                     [STATUS_MESSAGE] = f->status_message};
+    struct slice values[FIXED_VALUES + PIPE_SPAN_DIMENSIONS] = {0};
     bool overflow;
+    for (size_t i = 0; i < PIPE__SPAN_INTRINSICS; i++) {
+        if (m->names->intrinsics >> i & 1)
+            values[i] = own[i];
+    }
     if (m->config.target_info) {
         values[JOB] = f->job;
         values[INSTANCE] = f->instance;
@@ -172,12 +182,14 @@ static void count_span(struct pipe_span_metrics *m, const struct pipe__span_fiel
         return;
     struct pipe__tally_exemplar from = {f->trace_id, f->span_id, now_ns};
     size_t histogram = 0;
-    pipe__tally_add(row, COUNT_CALLS, 1);
-    pipe__tally_add(row, COUNT_BYTES, (double)f->size);
+    pipe__tally_add(row, COUNT_CALLS, f->weight);
+    pipe__tally_add(row, COUNT_BYTES, (double)f->size * f->weight);
     if (m->config.names != PIPE_SPAN_NAMES_OTEL)
-        pipe__tally_observe(m->calls, row, histogram++, (double)f->duration_ns / 1e9, &from);
+        pipe__tally_observe(m->calls, row, histogram++, (double)f->duration_ns / 1e9, f->weight,
+                            &from);
     if (m->config.names != PIPE_SPAN_NAMES_TEMPO)
-        pipe__tally_observe(m->calls, row, histogram, (double)f->duration_ns / 1e6, &from);
+        pipe__tally_observe(m->calls, row, histogram, (double)f->duration_ns / 1e6, f->weight,
+                            &from);
     pipe__tally_unlock(m->calls, row);
 }
 
@@ -194,6 +206,7 @@ static void take_side(struct pipe_span_metrics *m, const struct pipe__span_field
                                    .call_id = is_client || f->is_shared ? f->span_id : f->parent_id,
                                    .start_ns = f->start_ns,
                                    .duration_ns = f->duration_ns,
+                                   .weight = f->weight,
                                    .service = f->service,
                                    .peer = f->peer,
                                    .database = f->database,
@@ -211,8 +224,10 @@ static void count_batch(struct pipe_span_metrics *m, const struct data_event_bat
         bool new_resource;
         if (refusals[i] || !pipe__span_walk_read(walk, i, &f, &new_resource))
             continue;
-        if (m->calls)
+        if (m->calls && pipe__span_filter_passes(m->names->filter, &f))
             count_span(m, &f, now_ns);
+        else if (m->calls)
+            pipe__span_count(PIPE__SPAN_FILTERED);
         if (m->graph && f.kind >= 2)
             take_side(m, &f, now_ns);
         if (m->info && new_resource && f.job.len)

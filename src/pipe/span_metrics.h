@@ -31,6 +31,16 @@ struct pipe_span_metrics_config {
     enum pipe_span_histograms histograms;
     /* Attributes of resource or span, comma-separated, that become labels. */
     const char *dimensions, *graph_dimensions;
+    /* "label=attribute+attribute,...": labels of several attributes, joined by a slash. */
+    const char *mappings;
+    /* Which of service, span_name, span_kind, status_code, status_message are labels of calls;
+     * NULL: all but the last. */
+    const char *intrinsics;
+    /* Which spans are counted as calls (span_filter_priv.h); NULL or empty: all. */
+    const char *include, *include_any, *exclude;
+    /* An attribute with the ratio (0 to 1] that spans were sampled by; NULL or empty: none. */
+    const char *sampling_attribute;
+    bool tracestate; /* count a span as often as the threshold in its trace state says */
     /* Attributes that name what a client calls when that sends no spans, first one that is there.
      */
     const char *peer_attributes;
@@ -44,7 +54,7 @@ struct pipe_span_metrics_config {
 };
 
 /* The names above are right: lists parse, no more than PIPE_SPAN_DIMENSIONS each. */
-#define PIPE_SPAN_DIMENSIONS 12
+#define PIPE_SPAN_DIMENSIONS 12 /* mappings counted in */
 int pipe_span_metrics_check(const struct pipe_span_metrics_config *config, struct diag *diag);
 
 struct pipe_span_metrics;

@@ -179,7 +179,7 @@ static struct pipe__tally_row *row_new(struct pipe__tally *t, struct slice tenan
     struct pipe__tally_row *row = mem_calloc(1, fixed + text);
     row->values = (struct slice *)(void *)(row + 1);
     row->counters = (double *)(void *)(row->values + c->label_count);
-    uint64_t *counts = (uint64_t *)(void *)(row->counters + c->counter_count);
+    double *counts = row->counters + c->counter_count;
     for (size_t i = 0; i < c->histogram_count; i++) {
         row->histograms[i].counts = counts;
         row->histograms[i].native.schema = PIPE__TALLY_SCHEMA;
@@ -280,10 +280,16 @@ static void coarsen(struct pipe__tally_native *n)
     n->schema--;
 }
 
-static void native_observe(struct pipe__tally_native *n, double value)
+static void native_observe(struct pipe__tally_native *n, double value, double weight)
 {
+    n->rest += weight;
+    uint64_t times = n->rest < 1e15 ? (uint64_t)n->rest : (uint64_t)1e15;
+    n->rest = n->rest < 1e15 ? n->rest - (double)times : 0;
+    n->count += times;
+    if (!times)
+        return;
     if (!(value > PIPE__TALLY_ZERO)) {
-        n->zero++;
+        n->zero += times;
         return;
     }
     for (;;) {
@@ -308,7 +314,7 @@ static void native_observe(struct pipe__tally_native *n, double value)
             n->counts.len = len;
             n->first = first;
         }
-        n->counts.items[index - first]++;
+        n->counts.items[index - first] += times;
         return;
     }
 }
@@ -323,7 +329,7 @@ static void keep_exemplar(struct pipe__tally_kept *to, double value,
 }
 
 void pipe__tally_observe(struct pipe__tally *t, struct pipe__tally_row *row, size_t histogram,
-                         double value, const struct pipe__tally_exemplar *from)
+                         double value, double weight, const struct pipe__tally_exemplar *from)
 {
     struct pipe__tally_hist *h = &row->histograms[histogram];
     const double *bounds = t->config.histograms[histogram].bounds;
@@ -335,11 +341,11 @@ void pipe__tally_observe(struct pipe__tally *t, struct pipe__tally_row *row, siz
         else
             high = mid;
     }
-    h->counts[low]++;
-    h->count++;
-    h->sum += value;
+    h->counts[low] += weight;
+    h->count += weight;
+    h->sum += value * weight;
     if (t->config.native)
-        native_observe(&h->native, value);
+        native_observe(&h->native, value, weight);
     if (!from || from->trace_id.len != 16 || from->span_id.len != 8)
         return;
     /* The slowest since the last writing, and another one. */

@@ -65,9 +65,10 @@ struct pipe__tally_row *pipe__tally_lock(struct pipe__tally *t, struct slice ten
                                          const struct slice *values, int64_t now_ns,
                                          bool *out_overflow);
 void pipe__tally_add(struct pipe__tally_row *row, size_t counter, double n);
-/* In the unit of the histogram's bounds; not negative. */
+/* In the unit of the histogram's bounds; not negative. It counts `weight` times; native histograms
+ * count whole ones and keep the rest for the next. */
 void pipe__tally_observe(struct pipe__tally *t, struct pipe__tally_row *row, size_t histogram,
-                         double value, const struct pipe__tally_exemplar *from);
+                         double value, double weight, const struct pipe__tally_exemplar *from);
 void pipe__tally_unlock(struct pipe__tally *t, struct pipe__tally_row *row);
 
 /* Writes all rows to the sink, in batches by tenant. A new row begins with zeros at the time it was

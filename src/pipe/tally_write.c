@@ -178,13 +178,13 @@ static void put_classic(struct pipe__tally_writer *w, const struct pipe__tally_r
     const struct pipe__tally_output *o = &w->config->outputs[i];
     const struct pipe__tally_hist *h = &row->histograms[o->index];
     size_t bounds = w->config->histograms[o->index].bound_count;
-    uint64_t sum = 0;
+    double sum = 0;
     for (size_t k = 0; k <= bounds; k++) {
         double low = k ? w->config->histograms[o->index].bounds[k - 1] : -1,
                high = k < bounds ? w->config->histograms[o->index].bounds[k] : INFINITY;
         sum += h->counts[k];
         uint32_t series = put_counter(w, row, o->label_set, w->names->outputs[i].bucket,
-                                      w->names->le[o->index][k], (double)sum, !h->is_written, ends);
+                                      w->names->le[o->index][k], sum, !h->is_written, ends);
         for (size_t e = 0; e < ARRAY_LEN(h->kept); e++) {
             if (h->kept[e].ts_ns && h->kept[e].value > low && h->kept[e].value <= high)
                 put_exemplar(w, series, &h->kept[e]);
@@ -192,7 +192,7 @@ static void put_classic(struct pipe__tally_writer *w, const struct pipe__tally_r
     }
     put_counter(w, row, o->label_set, w->names->outputs[i].sum, SLICE(""), h->sum, !h->is_written,
                 ends);
-    put_counter(w, row, o->label_set, w->names->outputs[i].count, SLICE(""), (double)h->count,
+    put_counter(w, row, o->label_set, w->names->outputs[i].count, SLICE(""), h->count,
                 !h->is_written, ends);
 }
 
@@ -207,7 +207,7 @@ static struct data_histogram *native_of(struct pipe__tally_writer *w,
                                    .is_integer = true,
                                    .zero_threshold = PIPE__TALLY_ZERO,
                                    .zero_count = (double)n->zero,
-                                   .count = (double)h->count,
+                                   .count = (double)n->count,
                                    .sum = h->sum};
     out->positive = ARENA_ARRAY(a, double, n->counts.len + 1);
     out->positive_spans = ARENA_ARRAY(a, struct data_histogram_span, n->counts.len + 1);

@@ -13,7 +13,8 @@
 
 struct pipe__tally_native {
     int32_t schema, first; /* index of counts[0]: the bucket that ends at base^first */
-    uint64_t zero;
+    uint64_t zero, count;
+    double rest; /* of weights; below 1 */
     VEC(uint64_t) counts;
 };
 
@@ -24,8 +25,8 @@ struct pipe__tally_kept {
 };
 
 struct pipe__tally_hist {
-    uint64_t *counts; /* of each bound, and beyond */
-    uint64_t count;
+    double *counts; /* of each bound, and beyond */
+    double count;
     double sum;
     struct pipe__tally_native native;
     struct pipe__tally_kept kept[2];

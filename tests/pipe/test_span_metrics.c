@@ -367,6 +367,178 @@ static void test_dimensions_and_names(void **state)
     assert_string_equal(diag.msg, "span_metrics.dimensions: two attributes become the label a_b");
 }
 
+static void test_intrinsics_and_mappings(void **state)
+{
+    struct fixture *f = *state;
+    f->config.dimensions = "http.method";
+    f->config.mappings = "rpc = rpc.service+rpc.method, space=service.namespace + none";
+    f->config.intrinsics = "service, status_message";
+    f->config.graph = false;
+    begin(f);
+    for (unsigned i = 0; i < 2; i++) {
+        span(f, "shop", 1 + i, 9, i ? CLIENT : SERVER, 0, NS_PER_MS);
+        data_event_put(f->batch, DATA_EVENT_STATUS_MESSAGE, data_value_string(SLICE("gone")));
+        text(f, "rpc.service", "Orders");
+        text(f, "rpc.method", "Get");
+        text(f, "service.namespace", "eu");
+    }
+    span(f, "shop", 3, 9, CLIENT, 0, NS_PER_MS);
+    text(f, "rpc.method", "Get");
+    send(f);
+    write_at(f, 1001 * S);
+    /* What is no label tells no rows apart. */
+    expect(f,
+           "default/traces_spanmetrics_calls_total{rpc=\"Orders/Get\", service=\"shop\", "
+           "space=\"eu\", status_message=\"gone\"}",
+           2);
+    expect(f, "default/traces_spanmetrics_calls_total{rpc=\"Get\", service=\"shop\"}", 1);
+    static const struct {
+        const char *mappings, *intrinsics, *msg;
+    } bad[] = {
+        {"a", NULL, "span_metrics.dimension_mappings: \"a\" should be label=attribute+attribute"},
+        {"a=", NULL, "span_metrics.dimension_mappings: \"a=\" should be label=attribute+attribute"},
+        {"a=b+c+d+e+f", NULL,
+         "span_metrics.dimension_mappings: \"a=b+c+d+e+f\" should have one to 4 attributes"},
+        {"http_method=a", NULL,
+         "span_metrics.dimension_mappings: the label http_method is there already"},
+        {"", "kind",
+         "span_metrics.intrinsic_dimensions: \"kind\" is none of service, span_name, span_kind, "
+         "status_code, status_message"}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct diag diag;
+        diag_init(&diag);
+        f->config.mappings = bad[i].mappings;
+        f->config.intrinsics = bad[i].intrinsics;
+        assert_int_equal(pipe_span_metrics_check(&f->config, &diag), ERR_INVALID);
+        assert_string_equal(diag.msg, bad[i].msg);
+    }
+}
+
+/* Which of five spans are counted. */
+static void test_filter(void **state)
+{
+    static const struct {
+        const char *include, *include_any, *exclude, *passes;
+    } cases[] = {{"", "", "", "12345"},
+                 {"kind=SPAN_KIND_SERVER", "", "", "13"},
+                 {"kind=server", "", "", "13"},
+                 {"kind=~server|client", "", "", "124" /* and */ "3"},
+                 {"kind=server,span.http.route=/a", "", "", "1"},
+                 {"", "kind=client,span.http.route=/b", "", "234"},
+                 {"", "kind=client,kind=server;http.route=~/.*", "", "1234"},
+                 {"", "", "http.route=/a", "345"},
+                 {"", "", "kind=client,http.route=/a;name=op,kind=internal", "134"},
+                 {"resource.http.route=/a", "", "", ""},
+                 {"status=error", "", "", "5"},
+                 {"name=o", "", "", ""},
+                 {"name=~o.", "", "resource.service.name=shop", ""}};
+    struct fixture *f = *state;
+    f->config.dimensions = "id";
+    f->config.graph = false;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        f->config.include = cases[i].include;
+        f->config.include_any = cases[i].include_any;
+        f->config.exclude = cases[i].exclude;
+        begin(f);
+        map_free(f->series);
+        f->series = map_new();
+        for (unsigned n = 1; n <= 5; n++) {
+            static const int kinds[] = {SERVER, CLIENT, SERVER, CLIENT, INTERNAL};
+            static const char *const routes[] = {"/a", "/a", "/b", "/b", NULL};
+            span(f, "shop", n, 9, kinds[n - 1], 0, NS_PER_MS);
+            attribute(f, "id", data_value_int(n));
+            if (routes[n - 1])
+                text(f, "http.route", routes[n - 1]);
+            if (n == 5)
+                data_event_put(f->batch, DATA_EVENT_STATUS, data_value_int(2));
+        }
+        send(f);
+        write_at(f, f->now_ns + S);
+        for (unsigned n = 1; n <= 5; n++) {
+            char name[200];
+            static const char *const kinds[] = {"SERVER", "CLIENT", "SERVER", "CLIENT", "INTERNAL"};
+            snprintf(
+                name, sizeof(name),
+                "default/traces_spanmetrics_calls_total{id=\"%u\", service=\"shop\", "
+                "span_kind=\"SPAN_KIND_%s\", span_name=\"op\", status_code=\"STATUS_CODE_%s\"}",
+                n, kinds[n - 1], n == 5 ? "ERROR" : "UNSET");
+            bool wanted = strchr(cases[i].passes, (int)('0' + n)) != NULL;
+            if ((find(f, name) != NULL) != wanted)
+                fail_msg("case %zu: span %u", i, n);
+        }
+    }
+    struct diag diag;
+    diag_init(&diag);
+    f->config.include = "kind";
+    assert_int_equal(pipe_span_metrics_check(&f->config, &diag), ERR_INVALID);
+    assert_string_equal(diag.msg,
+                        "span_metrics.include: \"kind\" should be name=value or name=~expression");
+    diag_init(&diag);
+    f->config.include = "";
+    f->config.exclude = "a=~(";
+    assert_int_equal(pipe_span_metrics_check(&f->config, &diag), ERR_INVALID);
+}
+
+/* Spans that stand for others. */
+static void test_sampled(void **state)
+{
+    struct fixture *f = *state;
+    f->config.sampling_attribute = "sample.ratio";
+    f->config.tracestate = true;
+    f->config.histograms = PIPE_SPAN_CLASSIC_AND_NATIVE;
+    begin(f);
+    static const struct {
+        const char *service, *state;
+        double ratio, calls;
+    } cases[] = {{"none", NULL, 0, 1},
+                 {"ratio", NULL, 0.25, 4},
+                 {"th", "x=y, ot=rv:1;th:8", 0, 2},
+                 {"both", "ot=th:c", 0.5, 4},
+                 {"always", "ot=th:0", 0.5, 1},
+                 {"bad", "ot=th:xyz", 0.5, 2},
+                 {"long", "ot=th:123456789abcdef0", 0, 1},
+                 {"third", NULL, 0.4, 2.5}};
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        span(f, cases[i].service, 1 + i, 9, INTERNAL, 0, 10 * NS_PER_MS);
+        if (cases[i].state)
+            data_event_put(f->batch, DATA_EVENT_TRACE_STATE,
+                           data_value_string(slice_cstr(cases[i].state)));
+        if (cases[i].ratio > 0)
+            attribute(f, "sample.ratio", data_value_double(cases[i].ratio));
+    }
+    send(f);
+    span(f, "third", 100, 9, INTERNAL, 0, 10 * NS_PER_MS);
+    attribute(f, "sample.ratio", data_value_double(0.4));
+    span(f, "a", 101, 0, CLIENT, 0, 20 * NS_PER_MS);
+    data_event_put(f->batch, DATA_EVENT_TRACE_STATE, data_value_string(SLICE("ot=th:8")));
+    span(f, "b", 102, 101, SERVER, 0, 10 * NS_PER_MS);
+    data_event_put(f->batch, DATA_EVENT_TRACE_STATE, data_value_string(SLICE("ot=th:8")));
+    send(f);
+    write_at(f, 1001 * S);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        char name[200];
+        double calls = cases[i].calls * (i + 1 == ARRAY_LEN(cases) ? 2 : 1);
+        static const char *const names[] = {"calls_total", "latency_count"};
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            snprintf(name, sizeof(name),
+                     "default/traces_spanmetrics_%s{service=\"%s\", "
+                     "span_kind=\"SPAN_KIND_INTERNAL\", span_name=\"op\", "
+                     "status_code=\"STATUS_CODE_UNSET\"}",
+                     names[k], cases[i].service);
+            expect(f, name, calls);
+        }
+    }
+    expect(f, "default/traces_spanmetrics_latency_sum{" OP("th", "INTERNAL", "UNSET"), 0.02);
+    /* Whole ones: 2.5 and 2.5 are 2 and 3. */
+    const struct seen *s =
+        find(f, "default/traces_spanmetrics_latency{" OP("third", "INTERNAL", "UNSET"));
+    assert_true(s && s->histogram && s->histogram->count == 5 && s->histogram->positive[0] == 5);
+    expect(f, "default/traces_service_graph_request_total{client=\"a\", server=\"b\"}", 2);
+    expect(f,
+           "default/traces_service_graph_request_server_seconds_count{client=\"a\", server=\"b\"}",
+           2);
+}
+
 static void test_overflow(void **state)
 {
     struct fixture *f = *state;
@@ -628,6 +800,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_rows_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_and_failed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dimensions_and_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_intrinsics_and_mappings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_filter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sampled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_overflow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_native, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pairs, set_up, tear_down),
