@@ -29,6 +29,9 @@ struct graphite_schemas;
 struct alert_group;     /* alert/group.h */
 struct store_part_view; /* store/store.h */
 
+/* What Elasticsearch's door makes of documents with metricset.name. */
+enum api_elastic_metrics { API_ELASTIC_SERIES, API_ELASTIC_LINES, API_ELASTIC_BOTH };
+
 /* May change while running (api_set_limits). */
 struct api_limits {
     int64_t query_samples;        /* samples one query may load; 0 = unlimited */
@@ -48,6 +51,7 @@ struct api_limits {
     int64_t log_scan_rows;  /* lines one query may look at; 0 = unlimited */
     int64_t log_scan_bytes; /* as stored, that one may read; 0 = unlimited */
     int64_t log_tails;      /* live tails at once; 0 = unlimited */
+    int elastic_metrics;    /* enum api_elastic_metrics */
     /* From the start on: running sums of delta temporality, and when an idle one is forgotten. */
     int64_t delta_series, delta_idle_ns;
 };

@@ -24,7 +24,7 @@ struct api {
     struct task_pool *pool;
     struct store_catalog *catalog; /* may be NULL */
     struct api_host *host;
-    struct pipe_kits *write_kits, *loki_kits, *elastic_kits;
+    struct pipe_kits *write_kits, *loki_kits, *elastic_kits, *elastic_metric_kits;
     struct elastic_ids *elastic_ids;
     struct budget queries_memory;
     struct query_cache *cache;       /* answers of range queries */

@@ -50,6 +50,7 @@ struct server_config {
     int64_t log_entries, log_scan_rows, log_scan_bytes, log_tails;
 
     int promql_experimental, promql_delayed_name_removal;
+    int elastic_metrics;
     int64_t lookback_ns;
 
     int64_t dashboard_bytes_max, dashboard_versions;

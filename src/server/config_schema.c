@@ -10,6 +10,7 @@
 static const char *const on_off[] = {"on", "off", NULL};
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const durabilities[] = {"group", "os", NULL};
+static const char *const elastic_metrics[] = {"series", "lines", "both", NULL};
 static const char *const statsd_parsers[] = {"strict", "node", NULL};
 static const char *const statsd_names[] = {"labels", "graphite", "both", NULL};
 static const char *const statsd_deletes[] = {"auto", "on", "off", NULL};
@@ -167,6 +168,7 @@ const struct text_conf_field server_config_fields[] = {
     {"limits.alerts", TEXT_CONF_INT, AT(alerts_max), "100000", 0, 0, NULL, "alerts of one rule at a time; a rule with more fails; 0 = no limit", true, false},
     {"limits.rules.namespace", TEXT_CONF_SIZE, AT(rule_namespace_bytes), "4MiB", 1024, INT64_MAX, NULL, "rule groups of one namespace, of those given over HTTP", true, false},
 
+    {"elastic.metrics", TEXT_CONF_CHOICE, AT(elastic_metrics), "series", 0, 0, elastic_metrics, "what Beats' documents of measurements (metricset.name) become: `series`, log `lines`, or `both`", true, false},
     {"promql.experimental", TEXT_CONF_CHOICE, AT(promql_experimental), "off", 0, 0, off_on, "functions and modifiers that Prometheus calls experimental", true, false},
     {"promql.delayed_name_removal", TEXT_CONF_CHOICE, AT(promql_delayed_name_removal), "off", 0, 0, off_on, "Prometheus' feature flag promql-delayed-name-removal", true, false},
     {"promql.lookback", TEXT_CONF_DURATION, AT(lookback_ns), "5m", NS_PER_MS, INT64_MAX, NULL, "how far back a sample still counts as current", true, false},

@@ -322,6 +322,7 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out)
         .log_scan_rows = c->log_scan_rows,
         .log_scan_bytes = c->log_scan_bytes,
         .log_tails = c->log_tails,
+        .elastic_metrics = c->elastic_metrics,
         .lookback_ns = c->lookback_ns,
         .promql_experimental = c->promql_experimental == 1,
         .promql_delayed_name_removal = c->promql_delayed_name_removal == 1,

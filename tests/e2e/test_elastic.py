@@ -154,12 +154,101 @@ class Bulk(Case):
         self.assertFalse(got["errors"])
         self.assertEqual(set(self.lines('{index="i"}')), {"zipped", "last"})
 
-    def test_metric_documents_are_lines(self):
-        doc = {"metricset": {"name": "cpu"}, "system": {"cpu": {"user": {"pct": 0.25}, "cores": 4}}}
-        self.bulk({"create": {"_index": "metricbeat"}}, doc)
-        line, labels = self.lines('{index="metricbeat"} | system_cpu_user_pct > 0.2').popitem()
-        self.assertEqual(json.loads(line), doc)
-        self.assertEqual(labels["system_cpu_cores"], "4")
+    def beat(self, metricset, module="system", **more):
+        return {"@timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+                "metricset": {"name": metricset, "period": 10000},
+                "event": {"module": module, "dataset": f"{module}.{metricset}", "duration": 115000},
+                "service": {"type": module}, "ecs": {"version": "8.0.0"},
+                "agent": {"type": "metricbeat", "id": "a1", "version": "8.17.2"},
+                "host": {"name": "web1", "architecture": "x86_64", "ip": ["10.0.0.1"]}, **more}
+
+    def series(self, query):
+        """{labels: value}"""
+        return {tuple(sorted(r["metric"].items())): float(r["value"][1])
+                for r in self.pharos.query(query)}
+
+    def test_measurements_are_series(self):
+        create = {"create": {"_index": "metricbeat-8.17.2"}}
+        docs = [
+            self.beat("cpu", system={"cpu": {"user": {"pct": 0.25, "norm": {"pct": 0.0625}}, "cores": 4}}),
+            self.beat("network", system={"network": {"name": "eth0", "in": {"bytes": 1000}, "out": {"bytes": 7}}}),
+            self.beat("network", system={"network": {"name": "lo", "in": {"bytes": 5}, "out": {"bytes": 5}}}),
+            self.beat("filesystem", system={"filesystem": {"device_name": "/dev/sda1", "mount_point": "/",
+                                                           "type": "ext4", "used": {"pct": 0.5}}}),
+            self.beat("process", process={"name": "nginx", "pid": 42, "args": ["nginx"], "state": "sleeping",
+                                          "parent": {"pid": 1}, "command_line": "nginx -g daemon"},
+                      system={"process": {"cmdline": "nginx -g daemon", "num_threads": 3, "state": "sleeping",
+                                          "cpu": {"start_time": "2024-01-02T03:04:05.000Z",
+                                                  "total": {"pct": 0.01}}}}),
+            self.beat("info", "redis", service={"address": "redis:6379", "type": "redis"},
+                      redis={"info": {"clients": {"connected": 2}, "cluster": {"enabled": False}}})]
+        got = self.bulk(*[line for doc in docs for line in (create, doc)])
+        self.assertEqual([i["create"]["status"] for i in got["items"]], [201] * len(docs))
+        host = ("host_name", "web1")
+        for query, expected in (
+                ("system_cpu_user_pct", {(host,): 0.25}),
+                ("system_cpu_user_norm_pct", {(host,): 0.0625}),
+                ("system_cpu_cores", {(host,): 4}),
+                ("system_network_in_bytes", {
+                    (host, ("name", "eth0")): 1000,
+                    (host, ("name", "lo")): 5}),
+                ("system_filesystem_used_pct", {
+                    (("device_name", "/dev/sda1"), host, ("mount_point", "/")): 0.5}),
+                ("system_process_num_threads", {
+                    (host, ("process_name", "nginx"), ("process_pid", "42")): 3}),
+                ("redis_info_clients_connected", {
+                    (host, ("service_address", "redis:6379")): 2}),
+                ("redis_info_cluster_enabled", {
+                    (host, ("service_address", "redis:6379")): 0})):
+            self.assertEqual({tuple(kv for kv in k if kv[0] != "__name__"): v
+                              for k, v in self.series(query).items()}, expected, query)
+        self.assertEqual(self.series('{__name__=~"metricset.*|event.*|.*pid"}'), {})
+        self.assertEqual(self.lines('{index="metricbeat-8.17.2"}'), {})
+        self.assertEqual(self.pharos.metric("pharos_elastic_metric_documents_total"), 6)
+        self.assertEqual(self.pharos.metric("pharos_elastic_metric_samples_total"), 12)
+        # What measures nothing is a line, and so is what is no Beat's; a bad time is told at its item.
+        event = self.beat("event", "docker", docker={"event": {"status": "start", "action": "start"}})
+        bad = {**self.beat("cpu", system={"cpu": {"cores": 4}}), "@timestamp": "yesterday"}
+        got = self.bulk(create, event, create, bad, create, {"message": "hi", "n": 1})
+        self.assertEqual([i["create"]["status"] for i in got["items"]], [201, 400, 201])
+        self.assertEqual(len(self.lines('{index="metricbeat-8.17.2"}')), 2)
+        self.assertEqual(self.pharos.metric("pharos_elastic_refused_documents_total", "bad_timestamp"), 1)
+
+    def test_measurements_as_lines_too(self):
+        for mode, lines, series in (("lines", 1, 0), ("both", 1, 1)):
+            other = self.server("telemetry.interval=1h", f"elastic.metrics={mode}", doors=False,
+                                data=self.work / mode)
+            doc = self.beat("cpu", system={"cpu": {"user": {"pct": 0.25}}})
+            body = json.dumps({"create": {"_index": "metricbeat"}}) + "\n" + json.dumps(doc) + "\n"
+            answer = other.post("/elastic/_bulk", body.encode(), headers={"Content-Type": "application/x-ndjson"})
+            self.assertFalse(answer.json()["errors"], answer.text)
+            self.assertEqual(len(other.query("system_cpu_user_pct")), series, mode)
+            got = other.get("/loki/loki/api/v1/query_range?query=" + urllib.parse.quote(
+                '{index="metricbeat"} | system_cpu_user_pct > 0.2')).json()["data"]["result"]
+            self.assertEqual([json.loads(v[1]) for s in got for v in s["values"]], [doc] * lines, mode)
+
+    def test_series_over_the_limit_come_again(self):
+        small = self.server("telemetry.interval=1h", "limits.series=3", "host.collect=off", doors=False,
+                            data=self.work / "small")
+        lines = []
+        for i in range(5):
+            lines += [json.dumps({"create": {"_index": "metricbeat"}}), json.dumps(
+                self.beat("network", system={"network": {"name": f"eth{i}", "in": {"bytes": i}}}))]
+        answer = small.post("/elastic/_bulk", "\n".join(lines + [""]).encode(),
+                            headers={"Content-Type": "application/x-ndjson"})
+        self.assertEqual({i["create"]["status"] for i in answer.json()["items"]}, {429}, answer.text)
+        self.assertIn("limits.series", answer.text)
+
+    def test_pipelines_are_told_not_to_run(self):
+        answer = self.ask("PUT", "/_ingest/pipeline/p", json.dumps({"processors": [{"grok": {}}]}).encode(),
+                          Content_Type="application/json")
+        self.assertIn("ingest pipelines do not run here", answer.headers["Warning"])
+        self.ask("POST", "/_ingest/pipeline/p/_simulate", b"{}", 501, Content_Type="application/json")
+        body = b'{"index":{"_index":"i"}}\n{"message":"as sent"}\n'
+        for path, warned in (("/_bulk?pipeline=p", True), ("/_bulk?pipeline=_none", False), ("/_bulk", False)):
+            answer = self.ask("POST", path, body, Content_Type="application/x-ndjson")
+            self.assertEqual("Warning" in answer.headers, warned, path)
+        self.assertEqual(set(self.lines('{index="i"}')), {"as sent"})
 
     def test_repeated_ids(self):
         def send(*ids, action="create", text="good"):

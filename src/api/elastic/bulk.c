@@ -5,12 +5,12 @@
 
 #include "api/elastic/door_priv.h"
 #include "api/elastic/ids.h"
+#include "api/push.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "decode/elastic/bulk.h"
 
-#define IDS_MAX      1000000             /* documents whose ids are known; 16 to 43 bytes each */
-#define INLINE_BYTES ((size_t)128 << 10) /* larger bodies are decoded on a worker */
+#define IDS_MAX 1000000 /* documents whose ids are known; 16 to 43 bytes each */
 
 #define REQUESTS(result)                                                                           \
     {                                                                                              \
@@ -36,6 +36,9 @@ static struct counter refused[DECODE_ELASTIC_REFUSED_COUNT] = {
 static struct counter volume[] = {
     {.name = "pharos_elastic_received_documents_total", .help = "Documents that requests brought."},
     {.name = "pharos_elastic_received_bytes_total", .help = "Bytes of these documents."},
+    {.name = "pharos_elastic_metric_documents_total",
+     .help = "Of these, Beats' measurements that became samples (elastic.metrics)."},
+    {.name = "pharos_elastic_metric_samples_total", .help = "Samples of these."},
 };
 
 /* What the store refuses, in an item's words. */
@@ -66,6 +69,7 @@ static const struct {
 void elastic__init(struct api *api)
 {
     api->elastic_kits = pipe_kits_new(PIPE_KIT_LOGS, 0, NULL);
+    api->elastic_metric_kits = pipe_kits_new(PIPE_KIT_METRICS, 0, NULL);
     api->elastic_ids = elastic_ids_new(IDS_MAX);
     counter_register(requests, ARRAY_LEN(requests));
     counter_register(refused, ARRAY_LEN(refused));
@@ -75,23 +79,20 @@ void elastic__init(struct api *api)
 void elastic__free(struct api *api)
 {
     pipe_kits_free(api->elastic_kits);
+    pipe_kits_free(api->elastic_metric_kits);
     elastic_ids_free(api->elastic_ids);
 }
 
 struct bulk {
-    struct api *api;
-    struct net_request *req;
-    struct net_loop *loop;
-    struct slice tenant, filter;
+    struct api__push base; /* first */
+    struct slice filter;
     struct decode_elastic_request in;
     struct decode_elastic_result result;
+    int metrics; /* enum api_elastic_metrics */
     bool single; /* a document of its own, not a bulk body */
     enum decode_elastic_action action;
     struct slice id;
-    struct diag diag;
-    int decode_err, store_err;
     uint8_t *row_refusals; /* of the batch's rows */
-    struct pipe_result stored;
 };
 
 /* --- the answer --- */
@@ -162,8 +163,9 @@ static void put_items(const struct bulk *b, bool errors, struct buf *out)
     if (elastic__filter_shows(b->filter, SLICE("errors")))
         codec_json_put_bool(&w, "errors", errors);
     if (elastic__filter_shows(b->filter, SLICE("took")))
-        codec_json_put_int(
-            &w, "took", (b->api->host->now_ns(b->api->host->ctx) - b->in.received_ns) / NS_PER_MS);
+        codec_json_put_int(&w, "took",
+                           (b->base.api->host->now_ns(b->base.api->host->ctx) - b->in.received_ns) /
+                               NS_PER_MS);
     for (size_t i = 0; i < b->result.items.len; i++) {
         const struct decode_elastic_item *item = &b->result.items.items[i];
         if (is_empty(item, shown[item->action]))
@@ -183,14 +185,27 @@ static void put_items(const struct bulk *b, bool errors, struct buf *out)
     codec_json_end_object(&w);
 }
 
+static bool is_row_refused(const struct bulk *b, const struct decode_elastic_item *item)
+{
+    return item->has_row && b->row_refusals && b->row_refusals[item->row];
+}
+
+/* Which samples found no room nobody knows: all of them may come again, without harm. */
+static bool is_over_series(const struct bulk *b)
+{
+    return b->base.metrics.refused[PIPE_REFUSED_SERIES_LIMIT] > 0;
+}
+
 /* What the store said, at the items. Returns how many were refused, by it or before. */
 static size_t settle(struct bulk *b)
 {
     size_t bad = 0;
     for (size_t i = 0; i < b->result.items.len; i++) {
         struct decode_elastic_item *item = &b->result.items.items[i];
-        if (item->status < 300 && b->row_refusals && b->row_refusals[item->row]) {
-            unsigned why = MIN(b->row_refusals[item->row] - 1u, PIPE_REFUSED_COUNT - 1u);
+        bool row = item->status < 300 && is_row_refused(b, item);
+        if (row || (item->status < 300 && item->samples && is_over_series(b))) {
+            unsigned why = row ? MIN(b->row_refusals[item->row] - 1u, PIPE_REFUSED_COUNT - 1u)
+                               : PIPE_REFUSED_SERIES_LIMIT;
             item->status = store_words[why].status;
             item->error_type = store_words[why].type;
             item->reason = slice_cstr(store_words[why].reason);
@@ -207,13 +222,13 @@ static void respond_single(struct bulk *b)
     struct buf out = {0};
     struct codec_json_writer w;
     if (item->status >= 300) {
-        elastic__respond_error(b->req, item->status, item->error_type, "%.*s",
+        elastic__respond_error(b->base.req, item->status, item->error_type, "%.*s",
                                SLICE_FMT(item->reason));
         return;
     }
     codec_json_init(&w, &out);
     put_item(&w, item, all);
-    elastic__respond(b->req, 201, buf_slice(&out));
+    elastic__respond(b->base.req, 201, buf_slice(&out));
     buf_deinit(&out);
 }
 
@@ -230,7 +245,7 @@ static void respond(struct bulk *b)
         return;
     }
     put_items(b, bad > 0, &out);
-    elastic__respond(b->req, 200, buf_slice(&out));
+    elastic__respond(b->base.req, 200, buf_slice(&out));
     buf_deinit(&out);
 }
 
@@ -239,39 +254,38 @@ static void release_ids(struct bulk *b)
 {
     for (size_t i = 0; i < b->result.items.len; i++) {
         const struct decode_elastic_item *item = &b->result.items.items[i];
-        bool refused_row =
-            !b->store_err && item->status < 300 && b->row_refusals && b->row_refusals[item->row];
+        bool lost = !b->base.store_err && item->status < 300 &&
+                    (is_row_refused(b, item) || (item->samples && is_over_series(b)));
         if (item->is_claimed &&
-            (b->decode_err || b->store_err || item->status >= 300 || refused_row))
-            elastic_ids_release(b->api->elastic_ids, b->tenant, item->index, item->id);
+            (b->base.decode_err || b->base.store_err || item->status >= 300 || lost))
+            elastic_ids_release(b->base.api->elastic_ids, b->base.tenant, item->index, item->id);
     }
 }
 
 static bool claim(void *ctx, struct slice index, struct slice id)
 {
     struct bulk *b = ctx;
-    return elastic_ids_claim(b->api->elastic_ids, b->tenant, index, id);
+    return elastic_ids_claim(b->base.api->elastic_ids, b->base.tenant, index, id);
 }
 
-static void answer(void *ctx)
+static void answer(struct api__push *base)
 {
-    struct bulk *b = ctx;
+    struct bulk *b = BASE_CONTAINER_OF(base, struct bulk, base);
     release_ids(b);
     for (int i = 0; i < DECODE_ELASTIC_REFUSED_COUNT; i++)
         counter_add(&refused[i], (int64_t)b->result.refused[i]);
     counter_add(&volume[0], (int64_t)b->result.documents);
     counter_add(&volume[1], (int64_t)b->result.bytes);
-    if (b->decode_err) {
+    counter_add(&volume[2], (int64_t)b->result.metric_documents);
+    counter_add(&volume[3], (int64_t)b->result.samples);
+    if (base->decode_err) {
         counter_add(&requests[COUNT_REFUSED], 1);
-        elastic__respond_error(b->req, 400, "illegal_argument_exception", "%s", b->diag.msg);
-    } else if (b->store_err) {
-        const struct diag *why = &b->stored.first_refusal;
+        elastic__respond_error(base->req, 400, "illegal_argument_exception", "%s", base->diag.msg);
+    } else if (base->store_err) {
         counter_add(&requests[COUNT_FAILED], 1);
-        net_response_header(b->req, "Retry-After", SLICE("5"));
-        elastic__respond_error(b->req, 503, "unavailable_shards_exception", "%s",
-                               why->code                     ? why->msg
-                               : b->store_err == ERR_NOSPACE ? "the disk is full"
-                                                             : err_name(b->store_err));
+        net_response_header(base->req, "Retry-After", SLICE("5"));
+        elastic__respond_error(base->req, 503, "unavailable_shards_exception", "%s",
+                               api__push_store_words(base));
     } else {
         respond(b);
     }
@@ -280,35 +294,22 @@ static void answer(void *ctx)
     mem_free(b);
 }
 
-static void on_ack(void *ctx, int err, const struct pipe_result *result)
-{
-    struct bulk *b = ctx;
-    b->store_err = err;
-    if (result)
-        b->stored = *result;
-    net_loop_post(b->loop, answer, b);
-}
-
 /* --- the request --- */
 
-static void decode_and_store(void *ctx)
+static int decode(struct api__push *base, struct pipe_kit *kit, struct pipe_kit *metrics)
 {
-    struct bulk *b = ctx;
-    struct api *api = b->api;
-    struct pipe_kit *kit = pipe_kit_take(api->elastic_kits, b->tenant);
-    diag_init(&b->diag);
+    struct bulk *b = BASE_CONTAINER_OF(base, struct bulk, base);
+    enum api_elastic_metrics mode = (enum api_elastic_metrics)b->metrics;
+    int err = 0;
+    b->in.metrics = mode == API_ELASTIC_LINES ? NULL : metrics->metrics;
+    b->in.metric_rows = mode == API_ELASTIC_BOTH;
     if (b->single)
         decode_elastic_document(&b->in, b->action, b->id, kit->events, &b->result);
     else
-        b->decode_err = decode_elastic_bulk(&b->in, kit->events, &b->result, &b->diag);
-    if (b->decode_err || !kit->events->rows.len) {
-        net_loop_post(b->loop, answer, b);
-    } else {
-        b->row_refusals = mem_calloc(kit->events->rows.len, 1);
-        kit->events->row_refusals = b->row_refusals;
-        api->sink->logs(api->sink, kit->events, on_ack, b); /* b may be gone after this */
-    }
-    pipe_kit_give(api->elastic_kits, kit);
+        err = decode_elastic_bulk(&b->in, kit->events, &b->result, &base->diag);
+    b->row_refusals = mem_calloc(kit->events->rows.len + 1, 1);
+    kit->events->row_refusals = b->row_refusals;
+    return err;
 }
 
 /* NULL: it answered. */
@@ -330,11 +331,16 @@ static struct bulk *new_bulk(struct api_call *call, struct slice index)
         return NULL;
     }
     struct bulk *b = mem_calloc(1, sizeof(*b));
-    b->api = api;
-    b->req = req;
-    b->loop = net_request_loop(req);
-    b->tenant = tenant;
+    api__push_init(&b->base, call, tenant);
+    b->base.event_kits = api->elastic_kits;
+    b->base.metric_kits = api->elastic_metric_kits;
+    b->base.decode = decode;
+    b->base.answer = answer;
+    b->metrics = api__limits(api).elastic_metrics;
     b->filter = net_request_param(req, "filter_path");
+    struct slice pipeline = net_request_param(req, "pipeline");
+    if (pipeline.len && !slice_eq_cstr(pipeline, "_none"))
+        elastic__warn_of_pipelines(req);
     b->in.body = net_request_body(req);
     b->in.index = index;
     b->in.received_ns = api->host->now_ns(api->host->ctx);
@@ -345,26 +351,18 @@ static struct bulk *new_bulk(struct api_call *call, struct slice index)
     return b;
 }
 
-static void run(struct bulk *b)
-{
-    if (b->in.body.len > INLINE_BYTES)
-        b->api->pool->submit(b->api->pool, TASK_INTERACTIVE, decode_and_store, b);
-    else
-        decode_and_store(b);
-}
-
 void elastic__bulk(struct api_call *call)
 {
     struct bulk *b = new_bulk(call, (struct slice){NULL, 0});
     if (b)
-        run(b);
+        api__push_start(&b->base);
 }
 
 void elastic__bulk_index(struct api_call *call)
 {
     struct bulk *b = new_bulk(call, call->args[0]);
     if (b)
-        run(b);
+        api__push_start(&b->base);
 }
 
 static void single(struct api_call *call, enum decode_elastic_action action, struct slice id)
@@ -375,7 +373,7 @@ static void single(struct api_call *call, enum decode_elastic_action action, str
     b->single = true;
     b->action = action;
     b->id = id;
-    run(b);
+    api__push_start(&b->base);
 }
 
 void elastic__doc(struct api_call *call)

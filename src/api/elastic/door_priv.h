@@ -34,6 +34,9 @@ void elastic__index_template(struct api_call *call);
 void elastic__named(struct api_call *call); /* templates, pipelines: there, and empty */
 void elastic__data_stream(struct api_call *call);
 void elastic__ack(struct api_call *call);
+void elastic__pipeline(struct api_call *call);
+/* Clients log this header of whatever they get. */
+void elastic__warn_of_pipelines(struct net_request *req);
 void elastic__shards(struct api_call *call);
 void elastic__monitoring(struct api_call *call);
 void elastic__exists(struct api_call *call);

@@ -233,6 +233,25 @@ void elastic__ack(struct api_call *call)
     elastic__respond(call->req, 200, SLICE("{\"acknowledged\":true,\"shards_acknowledged\":true}"));
 }
 
+void elastic__warn_of_pipelines(struct net_request *req)
+{
+    net_response_header(req, "Warning",
+                        SLICE("299 Pharos \"ingest pipelines do not run here: documents are taken "
+                              "as they are sent, whatever their processors would do\""));
+}
+
+/* Acknowledged, since shippers go no further without; but with a warning. */
+void elastic__pipeline(struct api_call *call)
+{
+    struct slice path = net_request_path(call->req);
+    elastic__warn_of_pipelines(call->req);
+    if (slice_ends_with(path, SLICE("/_simulate")))
+        elastic__respond_error(call->req, 501, "unsupported_operation_exception",
+                               "ingest pipelines do not run here, so none can be simulated");
+    else
+        elastic__ack(call);
+}
+
 void elastic__shards(struct api_call *call)
 {
     elastic__respond(call->req, 200,

@@ -38,7 +38,7 @@ static const struct api_route routes[] = {
     {HIDE, "/_index_template/*", elastic__ack},
     {HIDE, "/_template/*", elastic__ack},
     {HIDE, "/_component_template/*", elastic__ack},
-    {HIDE, "/_ingest/*", elastic__ack},
+    {HIDE, "/_ingest/*", elastic__pipeline},
     {HIDE, "/_ilm/*", elastic__ack},
     {HIDE, "/_data_stream/*", elastic__ack},
     {HIDE, "/_alias/*", elastic__ack},

@@ -2,10 +2,10 @@
  * taken is; the first thing that cannot is told with a 400, which no sender tries again. */
 #include "decode/loki/push.h"
 #include "api/loki/door_priv.h"
+#include "api/push.h"
 #include "base/counter.h"
 #include "base/mem.h"
 
-#define INLINE_BYTES       ((size_t)128 << 10) /* larger bodies are decoded on a worker */
 #define INFLATED_BYTES_MAX ((size_t)256 << 20)
 
 #define REQUESTS(result)                                                                           \
@@ -62,47 +62,39 @@ void loki__free(struct api *api)
 }
 
 struct push {
-    struct api *api;
-    struct net_request *req;
-    struct net_loop *loop;
-    struct slice tenant;
+    struct api__push base; /* first */
     struct decode_loki_request in;
     struct decode_loki_result result;
-    struct diag diag;
-    int decode_err, store_err;
-    struct pipe_result stored;
 };
 
 static void respond(struct push *p, int status, int count, const char *text)
 {
     counter_add(&requests[count], 1);
     if (status == 503)
-        net_response_header(p->req, "Retry-After", SLICE("5"));
+        net_response_header(p->base.req, "Retry-After", SLICE("5"));
     if (status == 204)
-        net_respond(p->req, 204, NULL, SLICE(""));
+        net_respond(p->base.req, 204, NULL, SLICE(""));
     else
-        api__plain_error(p->req, status, "%s", text);
+        api__plain_error(p->base.req, status, "%s", text);
 }
 
-static void answer(void *ctx)
+static void answer(struct api__push *base)
 {
-    struct push *p = ctx;
-    const struct pipe_result *s = &p->stored;
+    struct push *p = BASE_CONTAINER_OF(base, struct push, base);
+    const struct pipe_result *s = &base->events;
     size_t store_refused = pipe_result_refused(s);
     for (int i = 0; i < DECODE_LOKI_REFUSED_COUNT; i++)
         counter_add(&refused[i], (int64_t)p->result.refused[i]);
     counter_add(&volume[0], (int64_t)p->result.lines);
     counter_add(&volume[1], (int64_t)p->result.line_bytes);
     counter_add(&volume[2], (int64_t)p->result.duplicates);
-    if (p->decode_err) {
-        counter_add(&bodies[p->decode_err == ERR_TOO_LARGE ? BODY_TOO_LARGE : BODY_DAMAGED], 1);
-        respond(p, p->decode_err == ERR_TOO_LARGE ? 413 : 400, COUNT_REFUSED, p->diag.msg);
-    } else if (p->store_err) {
-        const char *why = s->first_refusal.code         ? s->first_refusal.msg
-                          : p->store_err == ERR_NOSPACE ? "the disk is full"
-                                                        : err_name(p->store_err);
-        respond(p, p->store_err == ERR_NOSPACE || p->store_err == ERR_NOMEM ? 503 : 500,
-                COUNT_FAILED, why);
+    if (base->decode_err) {
+        bool large = base->decode_err == ERR_TOO_LARGE;
+        counter_add(&bodies[large ? BODY_TOO_LARGE : BODY_DAMAGED], 1);
+        respond(p, large ? 413 : 400, COUNT_REFUSED, base->diag.msg);
+    } else if (base->store_err) {
+        bool again = base->store_err == ERR_NOSPACE || base->store_err == ERR_NOMEM;
+        respond(p, again ? 503 : 500, COUNT_FAILED, api__push_store_words(base));
     } else if (p->result.refused_lines) {
         respond(p, 400, s->logs_accepted ? COUNT_PARTIAL : COUNT_REFUSED,
                 p->result.first_refusal.msg);
@@ -117,27 +109,11 @@ static void answer(void *ctx)
     mem_free(p);
 }
 
-static void on_ack(void *ctx, int err, const struct pipe_result *result)
+static int decode(struct api__push *base, struct pipe_kit *kit, struct pipe_kit *metrics)
 {
-    struct push *p = ctx;
-    p->store_err = err;
-    if (result)
-        p->stored = *result;
-    net_loop_post(p->loop, answer, p);
-}
-
-static void decode_and_store(void *ctx)
-{
-    struct push *p = ctx;
-    struct api *api = p->api;
-    struct pipe_kit *kit = pipe_kit_take(api->loki_kits, p->tenant);
-    diag_init(&p->diag);
-    p->decode_err = decode_loki_push(&p->in, &kit->scratch, kit->events, &p->result, &p->diag);
-    if (p->decode_err || !kit->events->rows.len)
-        net_loop_post(p->loop, answer, p);
-    else
-        api->sink->logs(api->sink, kit->events, on_ack, p); /* p may be gone after this */
-    pipe_kit_give(api->loki_kits, kit);
+    struct push *p = BASE_CONTAINER_OF(base, struct push, base);
+    (void)metrics;
+    return decode_loki_push(&p->in, &kit->scratch, kit->events, &p->result, &base->diag);
 }
 
 void loki__push(struct api_call *call)
@@ -154,16 +130,13 @@ void loki__push(struct api_call *call)
         return;
     }
     struct push *p = mem_calloc(1, sizeof(*p));
-    p->api = call->api;
-    p->req = req;
-    p->loop = net_request_loop(req);
-    p->tenant = tenant;
+    api__push_init(&p->base, call, tenant);
+    p->base.event_kits = call->api->loki_kits;
+    p->base.decode = decode;
+    p->base.answer = answer;
     p->in.content_type = net_request_header(req, "content-type");
     p->in.content_encoding = net_request_header(req, "content-encoding");
     p->in.body = net_request_body(req);
     p->in.inflated_bytes_max = INFLATED_BYTES_MAX;
-    if (p->in.body.len > INLINE_BYTES)
-        call->api->pool->submit(call->api->pool, TASK_INTERACTIVE, decode_and_store, p);
-    else
-        decode_and_store(p);
+    api__push_start(&p->base);
 }

@@ -92,10 +92,17 @@ static void take_document(struct decode__elastic *d, struct decode_elastic_item 
             return;
         }
     }
-    if (decode__elastic_row(d, source, item->index, given, &item->row, &reason, &why)) {
+    int err = decode__elastic_metricset(d, source, &item->samples, &reason, &why);
+    if (!err && (!item->samples || d->req->metric_rows)) {
+        err = decode__elastic_row(d, source, item->index, given, &item->row, &reason, &why);
+        item->has_row = !err;
+    }
+    if (err) {
         refuse(d, item, reason, "document_parsing_exception", why.msg);
         return;
     }
+    d->out->metric_documents += item->samples > 0;
+    d->out->samples += item->samples;
     item->status = 201;
     d->out->documents++;
     d->out->bytes += source.len;
@@ -200,6 +207,14 @@ static int read_item(struct decode__elastic *d, struct slice line, size_t *numbe
     return 0;
 }
 
+static void deinit(struct decode__elastic *d)
+{
+    decode_record_deinit(&d->record);
+    data_labels_builder_deinit(&d->labels);
+    vec_free(&d->leaves);
+    buf_deinit(&d->path);
+}
+
 int decode_elastic_bulk(const struct decode_elastic_request *req, struct data_event_batch *batch,
                         struct decode_elastic_result *out, struct diag *diag)
 {
@@ -215,7 +230,7 @@ int decode_elastic_bulk(const struct decode_elastic_request *req, struct data_ev
     }
     if (!err && !out->items.len)
         err = diag_set(diag, ERR_INVALID, "request body is required");
-    decode_record_deinit(&d.record);
+    deinit(&d);
     return err;
 }
 
@@ -228,5 +243,5 @@ void decode_elastic_document(const struct decode_elastic_request *req,
     *out = (struct decode_elastic_result){0};
     take_document(&d, &item, req->body);
     vec_push(&out->items, item);
-    decode_record_deinit(&d.record);
+    deinit(&d);
 }

@@ -6,14 +6,16 @@
  * message, event.original, log.original, log, msg; a document without one is its own line. All
  * other fields are attributes with dotted names; arrays stay JSON. Labels of the stream: what
  * decode/record_names.c maps, `index` (without a date at its end), and service_name, which is
- * always there. trace.id and span.id are the row's when they are ids in hexadecimal; the level is
- * that of log.level, level or severity, else looked for in the line. */
+ * always there. A Beat's measurements may be samples instead. trace.id and span.id are the row's
+ * when they are ids in hexadecimal; the level is that of log.level, level or severity, else looked
+ * for in the line. */
 #ifndef DECODE_ELASTIC_BULK_H
 #define DECODE_ELASTIC_BULK_H
 
 #include "base/diag.h"
 #include "base/vec.h"
 #include "data/event_batch.h"
+#include "data/metric_batch.h"
 
 enum decode_elastic_action {
     DECODE_ELASTIC_INDEX,
@@ -35,8 +37,10 @@ const char *decode_elastic_refusal_name(enum decode_elastic_refusal reason);
 
 struct decode_elastic_item {
     enum decode_elastic_action action;
-    int status;             /* 201, or 4xx */
-    uint32_t row;           /* in the batch when status is 201 */
+    int status; /* 201, or 4xx */
+    bool has_row;
+    uint32_t row;           /* in the batch of events, with has_row */
+    uint32_t samples;       /* in the batch of metrics */
     struct slice index, id; /* id: the sender's or a made one */
     bool is_claimed;        /* by the request's `claim` */
     const char *error_type; /* when refused */
@@ -49,6 +53,10 @@ struct decode_elastic_request {
     int64_t received_ns; /* now */
     uint64_t seed;       /* of the ids that are made; another one each time */
     struct arena *arena; /* of what the result points to */
+    /* Measurements (documents with metricset.name) become samples there, decode/elastic/metricset.c
+     * says how; NULL: they are rows as all others. */
+    struct data_metric_batch *metrics;
+    bool metric_rows; /* they are rows as well */
     /* Of documents that `create` sends with an id: false when that was taken before, which is a
      * 409. May be NULL. */
     bool (*claim)(void *ctx, struct slice index, struct slice id);
@@ -57,7 +65,8 @@ struct decode_elastic_request {
 
 struct decode_elastic_result {
     VEC(struct decode_elastic_item) items; /* in order; vec_free */
-    size_t documents, bytes;               /* in the batch */
+    size_t documents, bytes;               /* in the batches */
+    size_t metric_documents, samples;      /* of these */
     size_t refused[DECODE_ELASTIC_REFUSED_COUNT];
 };
 
