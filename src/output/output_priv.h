@@ -13,6 +13,7 @@
 #include "discovery/client.h"
 #include "net/http_client.h"
 #include "output/output.h"
+#include "output/spool.h"
 #include "pipe/relabel.h"
 
 /* --- settings.c --- */
@@ -56,7 +57,7 @@ struct output__settings {
     size_t header_count;
     struct data_labels labels; /* added to what is sent, where it has no such label */
     struct pipe_relabel relabel;
-    int64_t queue_bytes, retry_for_ns, timeout_ns, batch_samples, packet_bytes;
+    int64_t queue_bytes, disk_bytes, retry_for_ns, timeout_ns, batch_samples, packet_bytes;
 };
 
 struct output_config {
@@ -124,6 +125,7 @@ enum output__drop {
     OUTPUT__DROP_NO_FORM, /* not_representable */
     OUTPUT__DROP_STOPPED, /* stopped */
     OUTPUT__DROP_LOST,    /* not_delivered */
+    OUTPUT__DROP_DAMAGED, /* damaged_on_disk */
     OUTPUT__DROP_COUNT
 };
 
@@ -134,6 +136,7 @@ enum {
     OUTPUT__COUNT_FAILED,
     OUTPUT__COUNT_WAITING,
     OUTPUT__COUNT_WAITING_BYTES,
+    OUTPUT__COUNT_DISK_BYTES,
     OUTPUT__COUNTERS
 };
 
@@ -141,8 +144,11 @@ struct output__payload {
     struct output__payload *next;
     int64_t made_ns; /* wall clock */
     size_t samples;
-    struct slice bytes; /* behind it */
-    char content[];
+    struct slice bytes; /* owned; ptr NULL: only on the disk */
+    struct output__place place;
+    bool pinned; /* being written or read: whoever takes it out marks it gone instead of freeing it
+                  */
+    bool gone;
 };
 
 struct output__target;
@@ -180,16 +186,23 @@ struct output__target {
     pthread_cond_t changed;
     struct output__payload *head, **tail; /* head may be on its way */
     size_t waiting;                       /* payloads */
-    int64_t bytes, samples;
+    int64_t bytes, samples;               /* in memory; of all */
+    int64_t disk_bytes;                   /* of payloads that are on the disk */
+    bool ending, tidy_due;
+    void (*pump)(void *arg); /* posted when the first one was read */
+    bool working;            /* a task of the pool is at the spool */
+    bool spool_failed;       /* said in the log */
     bool in_flight, stopping, gone;
     bool failing;  /* the last try has to be done again */
     bool troubled; /* nor was it complete; said in the log */
     int64_t last_sent_ns, last_failed_ns;
     char last_error[300];
 
+    struct output__spool *spool; /* NULL: nothing waits on the disk */
+
     /* the loop's */
     void *sender_state;
-    struct net_timer *timer;
+    struct net_timer *timer, *tick;
     int64_t pause_ns;
     bool closing, closed;
 
@@ -209,17 +222,25 @@ void output__target_done(struct output__target *t, enum output__outcome outcome,
                          int64_t more);
 /* Begins to end: what waits is still tried, without pauses for long. */
 void output__target_stop_begin(struct output__target *t);
-/* Puts a payload at the end of the queue. For spool.c and target.c. */
-void output__target_push(struct output__target *t, struct slice bytes, size_t samples,
-                         int64_t made_ns);
 /* Waits until it is empty, or a try failed, or the (monotonic) time has come; then frees. */
 void output__target_stop_end(struct output__target *t, int64_t deadline_ns);
 void output__target_look(struct output__target *t, struct codec_json_writer *w);
 
-/* --- spool.c: what waits over a restart --- */
-/* Puts what was kept into the queue and removes the file. */
-void output__spool_load(struct output__target *t);
-/* Keeps what waits; false: it is lost. */
-bool output__spool_save(struct output__target *t);
+/* --- queue.c: what waits, in memory and on the disk --- */
+/* Opens the part on the disk. Before anything else. */
+void output__queue_open(struct output__target *t);
+/* Puts a payload at the end. Any thread. */
+void output__queue_push(struct output__target *t, struct slice bytes, size_t samples,
+                        int64_t made_ns);
+/* The next payload to be sent, in memory, or NULL: there is none, or it is being read, and `pump`
+ * is posted when it is there. t->lock held. */
+struct output__payload *output__queue_first(struct output__target *t, void (*pump)(void *arg));
+/* The first one is done. t->lock held. */
+void output__queue_pop(struct output__target *t);
+/* Once a second, on the loop: what has waited for long goes to the disk. */
+void output__queue_tick(struct output__target *t);
+/* Keeps what waits on the disk and frees everything; false: some of it is lost, *out_samples. */
+bool output__queue_close(struct output__target *t, int64_t *out_samples);
+void output__drop(struct output__target *t, enum output__drop why, size_t samples);
 
 #endif

@@ -12,7 +12,8 @@
 #define PAUSE_MAX_NS   (30 * NS_PER_SEC)
 
 static const char *const drop_names[OUTPUT__DROP_COUNT] = {
-    "queue_full", "too_old", "refused", "not_representable", "stopped", "not_delivered"};
+    "queue_full", "too_old",       "refused",        "not_representable",
+    "stopped",    "not_delivered", "damaged_on_disk"};
 
 static int64_t wall_ns(const struct output__target *t)
 {
@@ -24,7 +25,7 @@ static void count(struct output__target *t, size_t which, int64_t n)
     counter_add(&t->counters[which], n);
 }
 
-static void drop(struct output__target *t, enum output__drop why, size_t samples)
+void output__drop(struct output__target *t, enum output__drop why, size_t samples)
 {
     count(t, OUTPUT__COUNTERS + (size_t)why, (int64_t)samples);
 }
@@ -58,8 +59,11 @@ static void register_counters(struct output__target *t)
                                    .help = "Samples waiting to be sent.",
                                    .kind = COUNTER_GAUGE},
         [OUTPUT__COUNT_WAITING_BYTES] = {.name = "pharos_output_queue_bytes",
-                                         .help = "Bytes of them.",
+                                         .help = "Bytes of them, in memory.",
                                          .kind = COUNTER_GAUGE},
+        [OUTPUT__COUNT_DISK_BYTES] = {.name = "pharos_output_queue_disk_bytes",
+                                      .help = "Bytes of them on the disk.",
+                                      .kind = COUNTER_GAUGE},
     };
     int n = snprintf(t->labels, sizeof(t->labels), "output=\"");
     for (const char *c = t->settings->name; *c && n < (int)sizeof(t->labels) - 2; c++)
@@ -77,78 +81,6 @@ static void register_counters(struct output__target *t)
         c->labels = t->drop_labels[i];
     }
     counter_register(t->counters, ARRAY_LEN(t->counters));
-}
-
-/* --- the queue; t->lock held --- */
-
-static void show_waiting(struct output__target *t)
-{
-    counter_set(&t->counters[OUTPUT__COUNT_WAITING], t->samples);
-    counter_set(&t->counters[OUTPUT__COUNT_WAITING_BYTES], t->bytes);
-}
-
-static size_t size_of(const struct output__payload *p)
-{
-    return sizeof(*p) + p->bytes.len;
-}
-
-/* Takes out what *at points to. */
-static void take_out(struct output__target *t, struct output__payload **at)
-{
-    struct output__payload *p = *at;
-    *at = p->next;
-    if (!*at)
-        t->tail = at;
-    t->waiting--;
-    t->bytes -= (int64_t)size_of(p);
-    t->samples -= (int64_t)p->samples;
-    show_waiting(t);
-    mem_free(p);
-}
-
-/* The oldest give way; the one on its way stays. */
-static void make_room(struct output__target *t, size_t bytes)
-{
-    struct output__payload **at = t->in_flight && t->head ? &t->head->next : &t->head;
-    while (*at && t->bytes + (int64_t)bytes > t->settings->queue_bytes) {
-        drop(t, OUTPUT__DROP_FULL, (*at)->samples);
-        take_out(t, at);
-    }
-}
-
-static void forget_old(struct output__target *t)
-{
-    int64_t oldest = wall_ns(t) - t->settings->retry_for_ns;
-    while (t->head && t->failing && t->settings->retry_for_ns != INT64_MAX &&
-           t->head->made_ns < oldest) {
-        drop(t, OUTPUT__DROP_OLD, t->head->samples);
-        take_out(t, &t->head);
-    }
-}
-
-void output__target_push(struct output__target *t, struct slice bytes, size_t samples,
-                         int64_t made_ns)
-{
-    struct output__payload *p = mem_alloc(sizeof(*p) + bytes.len);
-    *p = (struct output__payload){.made_ns = made_ns, .samples = samples};
-    memcpy(p->content, bytes.ptr, bytes.len);
-    p->bytes = slice_make(p->content, bytes.len);
-    pthread_mutex_lock(&t->lock);
-    make_room(t, size_of(p));
-    if (t->bytes + (int64_t)size_of(p) >
-        t->settings->queue_bytes) { /* what is left is on its way */
-        drop(t, OUTPUT__DROP_FULL, samples);
-        pthread_mutex_unlock(&t->lock);
-        mem_free(p);
-        return;
-    }
-    *t->tail = p;
-    t->tail = &p->next;
-    t->waiting++;
-    t->bytes += (int64_t)size_of(p);
-    t->samples += (int64_t)samples;
-    show_waiting(t);
-    pthread_mutex_unlock(&t->lock);
 }
 
 /* --- sending; loop thread --- */
@@ -171,10 +103,9 @@ static void pump(void *arg)
         return;
     pthread_mutex_lock(&t->lock);
     if (!t->in_flight) {
-        forget_old(t);
-        p = t->head;
+        p = output__queue_first(t, pump);
         t->in_flight = p != NULL;
-        if (!p)
+        if (!t->head)
             pthread_cond_broadcast(&t->changed);
     }
     pthread_mutex_unlock(&t->lock);
@@ -214,12 +145,12 @@ static void count_outcome(struct output__target *t, enum output__outcome outcome
         count(t, OUTPUT__COUNT_SENT, (int64_t)(p->samples - lost));
         count(t, OUTPUT__COUNT_BYTES, (int64_t)p->bytes.len);
         count(t, OUTPUT__COUNT_REQUESTS, 1);
-        drop(t, OUTPUT__DROP_LOST, lost);
+        output__drop(t, OUTPUT__DROP_LOST, lost);
         t->last_sent_ns = wall_ns(t);
     } else {
         count(t, OUTPUT__COUNT_FAILED, 1);
         if (outcome == OUTPUT__REFUSED)
-            drop(t, OUTPUT__DROP_REFUSED, p->samples);
+            output__drop(t, OUTPUT__DROP_REFUSED, p->samples);
     }
 }
 
@@ -238,7 +169,7 @@ void output__target_done(struct output__target *t, enum output__outcome outcome,
         log_outcome(t, outcome);
     }
     if (outcome != OUTPUT__TRY_AGAIN)
-        take_out(t, &t->head);
+        output__queue_pop(t);
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
     if (t->closing) {
@@ -268,7 +199,7 @@ static void seal(struct output__target *t)
         codec_compress(CODEC_GZIP, 0, bytes, &packed);
         bytes = buf_slice(&packed);
     }
-    output__target_push(t, bytes, t->building_samples, wall_ns(t));
+    output__queue_push(t, bytes, t->building_samples, wall_ns(t));
     buf_deinit(&packed);
     buf_clear(&t->building);
     t->building_samples = 0;
@@ -284,7 +215,7 @@ static void add_row(void *ctx, const struct output__row *row)
     if (!t->building_samples && t->format->begin && !t->building.len)
         t->format->begin(t->format_state, &t->building);
     if (row->is_refused || !t->format->row(t->format_state, row, &t->building)) {
-        drop(t, OUTPUT__DROP_NO_FORM, 1);
+        output__drop(t, OUTPUT__DROP_NO_FORM, 1);
         return;
     }
     if (++t->building_samples >= (size_t)t->settings->batch_samples || t->building.len >= max)
@@ -303,10 +234,16 @@ void output__target_take(struct output__target *t, struct output__types *types,
 
 /* --- life --- */
 
+static void on_tick(void *arg)
+{
+    output__queue_tick(arg);
+}
+
 static void open_sender(void *arg)
 {
     struct output__target *t = arg;
     t->sender_state = t->sender->open(t);
+    t->tick = net_timer_start(t->loop, NS_PER_SEC, NS_PER_SEC, on_tick, t);
     pump(t);
 }
 
@@ -336,7 +273,7 @@ struct output__target *output__target_new(const struct output_env *env,
     if (t->format->create)
         t->format_state = t->format->create(settings);
     register_counters(t);
-    output__spool_load(t);
+    output__queue_open(t);
     net_loop_post(t->loop, open_sender, t);
     return t;
 }
@@ -363,7 +300,8 @@ static void close_sender(void *arg)
     struct output__target *t = arg;
     t->closing = true;
     net_timer_stop(t->timer);
-    t->timer = NULL;
+    net_timer_stop(t->tick);
+    t->timer = t->tick = NULL;
     t->sender->close(t->sender_state);
     t->closed = true;
     tell_when_gone(t);
@@ -376,19 +314,19 @@ void output__target_stop_end(struct output__target *t, int64_t deadline_ns)
     while (t->head && !t->failing &&
            pthread_cond_timedwait(&t->changed, &t->lock, &until) != ETIMEDOUT) {
     }
+    t->ending = true; /* nothing is posted to the loop from here on but this */
     pthread_mutex_unlock(&t->lock);
     net_loop_post(t->loop, close_sender, t);
     pthread_mutex_lock(&t->lock);
     while (!t->gone)
         pthread_cond_wait(&t->changed, &t->lock);
     pthread_mutex_unlock(&t->lock);
-    if (t->head && !output__spool_save(t)) {
+    int64_t lost;
+    if (!output__queue_close(t, &lost)) {
         LOG_WARN("output", "stopped with samples that were not sent; they are lost",
-                 LOG_STR("output", t->settings->name), LOG_INT("samples", t->samples));
-        drop(t, OUTPUT__DROP_STOPPED, (size_t)t->samples);
+                 LOG_STR("output", t->settings->name), LOG_INT("samples", lost));
+        output__drop(t, OUTPUT__DROP_STOPPED, (size_t)lost);
     }
-    while (t->head)
-        take_out(t, &t->head);
     counter_unregister(t->counters, ARRAY_LEN(t->counters));
     if (t->format->destroy)
         t->format->destroy(t->format_state);
@@ -404,6 +342,7 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
 {
     static const char *const type_names[] = {"graphite", "influxdb",  "remote_write",
                                              "otlp",     "dogstatsd", "console"};
+    static const char *const from_names[] = {"all", "statsd", "carbon"};
     struct buf url = {0};
     codec_json_begin_object(w);
     codec_json_put_string(w, "name", slice_cstr(t->settings->name));
@@ -411,7 +350,7 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
     text_yaml_mask_url(slice_cstr(t->settings->url), &url);
     codec_json_put_string(w, "url", buf_slice(&url));
     buf_deinit(&url);
-    codec_json_put_string(w, "from", slice_cstr(t->settings->from ? "statsd" : "all"));
+    codec_json_put_string(w, "from", slice_cstr(from_names[t->settings->from]));
     pthread_mutex_lock(&t->lock);
     codec_json_put_bool(w, "failing", t->failing);
     codec_json_put_string(w, "last_error", slice_cstr(t->last_error));
@@ -420,6 +359,8 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
     codec_json_put_int(w, "queue_samples", t->samples);
     codec_json_put_int(w, "queue_bytes", t->bytes);
     codec_json_put_int(w, "queue_bytes_max", t->settings->queue_bytes);
+    codec_json_put_int(w, "queue_disk_bytes", t->disk_bytes);
+    codec_json_put_int(w, "queue_disk_bytes_max", t->spool ? t->settings->disk_bytes : 0);
     codec_json_put_int(w, "oldest_ms", t->head ? t->head->made_ns / NS_PER_MS : 0);
     pthread_mutex_unlock(&t->lock);
     codec_json_put_int(w, "sent_samples", counter_get(&t->counters[OUTPUT__COUNT_SENT]));

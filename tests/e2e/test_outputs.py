@@ -261,7 +261,7 @@ class Outputs(pt.Case):
 
     def test_a_full_queue_gives_up_its_oldest(self):
         port = pt.free_port()
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 4096, "from": "statsd"}})
+        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 4096, "disk_queue": 0, "from": "statsd"}})
         for i in range(20):
             self.send("\n".join(f"first{i}.{k}:1|c" for k in range(20)))
             time.sleep(0.05)
@@ -296,7 +296,43 @@ class Outputs(pt.Case):
         there = Lines(self, port)
         self.one.start()
         pt.wait_for("what was kept", lambda: "stats_counts.kept 7 " in there.text)
-        self.assertEqual(list((self.work / "data" / "outputs").iterdir()), [])
+        pt.wait_for("the files to go", lambda: not list((self.work / "data" / "outputs").iterdir()))
+
+    def test_what_waited_for_a_second_survives_a_crash(self):
+        port = pt.free_port()
+        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "from": "statsd"}})
+        self.send("kept:7|c")
+        pt.wait_for("the disk", lambda: self.look("g")["queue_disk_bytes"] and self.look("g")["failing"])
+        self.one.kill()
+        there = Lines(self, port)
+        self.one.start()
+        pt.wait_for("what was kept", lambda: "stats_counts.kept 7 " in there.text)
+
+    def test_what_is_beyond_memory_waits_on_the_disk(self):
+        port, names = pt.free_port(), 400
+        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 16384, "from": "statsd"}},
+                  "statsd.flush_interval=100ms", "statsd.expire=100ms")
+        for i in range(20):
+            self.send("\n".join(f"n{i}.{k}:1|c" for k in range(names // 20)))
+            time.sleep(0.12)
+        pt.wait_for("the disk", lambda: self.look("g")["queue_disk_bytes"] > 16384)
+        self.assertLessEqual(self.look("g")["queue_bytes"], 2 * 16384)
+        there = Lines(self, port)
+        pt.wait_for("all of it", lambda: all(f"stats_counts.n{i}.0 1 " in there.text for i in range(20)))
+        self.assertEqual(sum(self.look("g")["dropped"].values()), 0)
+        at = [there.text.index(f"stats_counts.n{i}.0 1 ") for i in range(20)]
+        self.assertEqual(at, sorted(at))
+        pt.wait_for("the files to go", lambda: not list((self.work / "data" / "outputs").iterdir()))
+
+    def test_a_full_disk_queue_gives_up_its_oldest(self):
+        port = pt.free_port()
+        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 4096, "disk_queue": 8192,
+                         "from": "statsd"}}, "statsd.flush_interval=100ms")
+        for i in range(30):
+            self.send("\n".join(f"first{i}.{k}:1|c" for k in range(20)))
+            time.sleep(0.05)
+        pt.wait_for("drops", lambda: self.look("g")["dropped"]["queue_full"] > 0)
+        pt.wait_for("the bound", lambda: 0 < self.look("g")["queue_disk_bytes"] <= 8192)
 
     def test_passwords_are_not_shown(self):
         self.open({"rw": {"type": "remote_write", "url": "http://me:secret@127.0.0.1:1/w", "from": "statsd"}})
