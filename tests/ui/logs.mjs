@@ -54,6 +54,23 @@ export async function logs({ page, base, test, check, until, drawn }) {
     await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
     await until('lines', async () => (await lines()).some((l) => l.includes('order')));
   });
+  await test('a part of an answer is shown with what it lacks', async () => {
+    const words = 'partial answer: the query looks at more than 10 rows (limits.logs.scan_rows); lines up to then may be missing';
+    const asked = [];
+    await page.route('**/loki/api/v1/query_range?*', async (route) => {
+      asked.push(route.request().headers()['x-pharos-partial-response']);
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), warnings: [words] } });
+    });
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
+    await until('lines', async () => (await lines()).some((l) => l.includes('order')));
+    await until('the warning', async () => (await page.locator('.notice.warn').allInnerTexts()).some((t) => t.includes(words)));
+    check(asked.length > 0 && asked.every((h) => h === 'true'), `asked for a part: ${asked}`);
+    await page.unroute('**/loki/api/v1/query_range?*');
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
+    await until('lines', async () => (await lines()).some((l) => l.includes('order')));
+    check((await page.locator('.notice.warn').count()) === 0, 'a warning of an answer that is whole');
+  });
   await test('words are searched for and marked', async () => {
     await page.locator('input[aria-label="Lines that contain"]').fill('failed');
     await page.keyboard.press('Enter');

@@ -216,6 +216,7 @@ async function send(batch: Waiting[]): Promise<void> {
           ...(w.q.limit ? { limit: w.q.limit } : {}),
           ...(w.q.exemplars ? { exemplars: true } : {}),
           ...(w.q.exact ? { align: false } : {}),
+          ...(w.q.lang === 'logql' ? { partial: true } : {}),
         })),
       }),
     });

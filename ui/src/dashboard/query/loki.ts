@@ -31,8 +31,10 @@ async function ask<T>(path: string, params: Record<string, string | number | und
   for (const [k, v] of Object.entries(params)) if (v !== undefined) q.set(k, String(v));
   pending.value++;
   try {
-    // Stream labels, structured metadata and parsed fields are told apart in answers.
-    const r = await getJson<{ status: string; data: T; warnings?: string[] }>(`loki/loki/api/v1/${path}?${q}`, { signal, headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' } });
+    // Stream labels, structured metadata and parsed fields are told apart in answers; a limit that is reached ends in a
+    // part of the answer with a warning.
+    const headers = { 'X-Loki-Response-Encoding-Flags': 'categorize-labels', 'X-Pharos-Partial-Response': 'true' };
+    const r = await getJson<{ status: string; data: T; warnings?: string[] }>(`loki/loki/api/v1/${path}?${q}`, { signal, headers });
     // Lists of names have no place for them.
     return r.warnings?.length && typeof r.data === 'object' && r.data !== null && !Array.isArray(r.data) ? { ...r.data, warnings: r.warnings } : r.data;
   } finally {
