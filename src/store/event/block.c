@@ -208,6 +208,7 @@ struct store_event_block *store_event_block_parse(char *payload, size_t len,
                                                   struct store_streams *registry)
 {
     struct store_event_block *b = mem_calloc(1, sizeof(*b));
+    payload = mem_realloc(payload, len); /* encoders leave up to as much again behind it */
     struct parser p = {slice_make(payload, len), b, table};
     b->refs = 1;
     b->registry = registry;

@@ -63,7 +63,7 @@ struct store_event_block {
     size_t memory; /* bytes of all of it */
 };
 
-/* Takes the payload over (mem_free), whatever the result. NULL when it is damaged. */
+/* Takes the payload over (mem_free; it may move), whatever the result. NULL when it is damaged. */
 struct store_event_block *store_event_block_parse(char *payload, size_t len,
                                                   enum data_event_table table,
                                                   struct store_streams *registry);

@@ -109,7 +109,7 @@ struct store__event_engine *store__events_new(struct store *s)
     return engine;
 }
 
-static void free_blocks(store__event_block_list *list)
+void store__event_blocks_free(store__event_block_list *list)
 {
     for (size_t i = 0; i < list->len; i++)
         store_event_block_unref(list->items[i]);
@@ -121,12 +121,12 @@ void store__events_free(struct store__event_engine *engine)
     for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++) {
         struct store__events *e = &engine->tables[t];
         for (size_t i = 0; i < e->shard_count; i++) {
-            free_blocks(&e->shards[i].blocks);
+            store__event_blocks_free(&e->shards[i].blocks);
             pthread_mutex_destroy(&e->shards[i].lock);
         }
         mem_free(e->shards);
-        free_blocks(&e->flushing);
-        free_blocks(&e->recent);
+        store__event_blocks_free(&e->flushing);
+        store__event_blocks_free(&e->recent);
         store__event_unpin(&e->parts);
         store_streams_deinit(&e->streams);
         pthread_mutex_destroy(&e->view_lock);
@@ -183,7 +183,7 @@ void store__event_view_take(struct store__events *e, int64_t t_min, int64_t t_ma
 
 void store__event_view_free(struct store__event_view *v)
 {
-    free_blocks(&v->blocks);
+    store__event_blocks_free(&v->blocks);
     store__event_unpin(&v->parts);
 }
 

@@ -75,6 +75,7 @@ struct store__event_view {
     store__event_block_list blocks; /* by position */
     store__event_part_list parts;   /* by day, then order */
 };
+void store__event_blocks_free(store__event_block_list *list);
 /* With `recent` the blocks kept for tailing too, and no parts. */
 void store__event_view_take(struct store__events *e, int64_t t_min, int64_t t_max, bool recent,
                             struct store__event_view *out);

@@ -8,6 +8,7 @@
 
 #define RETENTION_EVERY (60 * NS_PER_SEC)
 #define TICK_NS         (NS_PER_SEC / 4)
+#define RECENT_NS       (10 * NS_PER_SEC) /* tails look several times a second */
 
 void store__event_part_path(const struct store *s, uint64_t id, char *out, size_t out_size)
 {
@@ -113,7 +114,7 @@ static int save(struct store__events *e, const store__event_part_list *parts, ui
     return err;
 }
 
-/* Flushed blocks stay a while for those who tail. */
+/* Flushed blocks stay a while for those who tail: RECENT_NS at most. */
 static void retire(struct store__events *e, store__event_block_list *out_gone)
 {
     for (size_t i = 0; i < e->flushing.len; i++) {
@@ -134,6 +135,16 @@ static void retire(struct store__events *e, store__event_block_list *out_gone)
                 (e->recent.len - drop) * sizeof(*e->recent.items));
         e->recent.len -= drop;
     }
+}
+
+static void forget_recent(struct store__events *e)
+{
+    pthread_mutex_lock(&e->view_lock);
+    store__event_block_list gone = e->recent;
+    e->recent = (store__event_block_list){0};
+    e->recent_bytes = 0;
+    pthread_mutex_unlock(&e->view_lock);
+    store__event_blocks_free(&gone);
 }
 
 int store__event_replace(struct store__events *e, store__event_part_list *fresh,
@@ -172,9 +183,7 @@ int store__event_replace(struct store__events *e, store__event_part_list *fresh,
         store_event_part_doom(gone->items[i]);
         store_event_part_unref(gone->items[i]); /* the list's reference */
     }
-    for (size_t i = 0; i < retired.len; i++)
-        store_event_block_unref(retired.items[i]);
-    vec_free(&retired);
+    store__event_blocks_free(&retired);
     vec_free(&old);
     vec_free(fresh);
     return 0;
@@ -264,6 +273,8 @@ static int maintain_table(struct store__events *e, bool force, struct diag *diag
     bool full = e->head_bytes > s->config.event_head_bytes_max ||
                 store_wal_bytes(s->wal) > s->config.wal_bytes_max;
     int err = 0;
+    if (e->recent.len && (now - e->last_flush_ns > RECENT_NS || now < e->last_flush_ns))
+        forget_recent(e);
     if ((force || due || full || e->flush_failed) &&
         (e->head_rows || e->flush_failed || ((force || due || full) && holds_log(e)))) {
         err = store__event_flush(e, diag);
