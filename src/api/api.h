@@ -115,6 +115,12 @@ struct api_push_group {
     size_t family_count;
 };
 
+/* A data source of Grafana's provisioning files. */
+struct api_source_alias {
+    char *name, *uid, *type; /* uid: "" = none was said */
+    bool is_default;
+};
+
 /* What the server tells the endpoints. All thread-safe; slices are valid during the callback. */
 struct api_host {
     void *ctx;
@@ -171,6 +177,8 @@ struct api_host {
      * store_dashboard_hook; may be NULL. */
     int (*dashboard_changes)(void *ctx, const struct store_dashboard *before,
                              struct store_dashboard *after, struct diag *diag);
+    /* Other names of Pharos' doors as data sources; they live as long as the host. May be NULL. */
+    size_t (*source_aliases)(void *ctx, const struct api_source_alias **out);
     /* Text exposition of the counters about Pharos itself. */
     void (*metrics)(void *ctx, struct buf *out);
     /* Reads the configuration again; blocks. */

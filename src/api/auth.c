@@ -112,6 +112,15 @@ bool api_auth_is_empty(const struct api_auth *auth)
     return !auth || (!auth->users.len && !auth->tokens.len);
 }
 
+void api_auth_each(const struct api_auth *auth,
+                   void (*each)(void *ctx, const char *name, bool is_token), void *ctx)
+{
+    for (size_t i = 0; i < auth->users.len; i++)
+        each(ctx, auth->users.items[i].name, false);
+    for (size_t i = 0; i < auth->tokens.len; i++)
+        each(ctx, auth->tokens.items[i].name, true);
+}
+
 /* Looks at every byte of `given`, whatever `known` holds. */
 static bool equal_in_constant_time(const char *known, size_t known_len, struct slice given)
 {

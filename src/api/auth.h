@@ -22,6 +22,10 @@ int api_auth_add_token(struct api_auth *auth, struct slice name, struct slice to
                        struct diag *diag);
 bool api_auth_is_empty(const struct api_auth *auth);
 
+/* Users in order, then tokens, by name. */
+void api_auth_each(const struct api_auth *auth,
+                   void (*each)(void *ctx, const char *name, bool is_token), void *ctx);
+
 enum api_auth_result {
     API_AUTH_OK,
     API_AUTH_DENIED,

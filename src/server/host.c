@@ -149,7 +149,13 @@ static int host_snapshot(void *ctx, bool with_head, char *out_name, size_t out_s
                          struct diag *diag)
 {
     struct server *s = ctx;
-    return store_snapshot(s->store, with_head, out_name, out_size, diag);
+    return server_snapshot(s, with_head, out_name, out_size, diag);
+}
+
+static size_t host_source_aliases(void *ctx, const struct api_source_alias **out)
+{
+    struct server *s = ctx;
+    return s->provision ? server_provision_sources(s->provision, out) : 0;
 }
 
 static size_t host_parts(void *ctx, struct arena *arena, struct store_part_view **out)
@@ -281,6 +287,7 @@ void server_host_init(struct server *s)
     s->host.rule_groups = host_rule_groups;
     s->host.alertmanagers = host_alertmanagers;
     s->host.snapshot = host_snapshot;
+    s->host.source_aliases = host_source_aliases;
     s->host.parts = host_parts;
     s->host.delete_metrics = host_delete_metrics;
     s->host.delete_logs = host_delete_logs;

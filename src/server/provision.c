@@ -223,6 +223,13 @@ int server_provision_new(const struct server_provision_env *env, const struct se
     return err;
 }
 
+size_t server_provision_sources(const struct server_provision *p,
+                                const struct api_source_alias **out)
+{
+    *out = p->sources.items;
+    return p->sources.len;
+}
+
 void server_provision_start(struct server_provision *p)
 {
     p->started = pthread_create(&p->thread, NULL, run, p) == 0;
@@ -266,6 +273,12 @@ void server_provision_free(struct server_provision *p)
     for (size_t i = 0; i < p->providers.len; i++)
         provider_free(&p->providers.items[i]);
     vec_free(&p->providers);
+    for (size_t i = 0; i < p->sources.len; i++) {
+        mem_free(p->sources.items[i].name);
+        mem_free(p->sources.items[i].uid);
+        mem_free(p->sources.items[i].type);
+    }
+    vec_free(&p->sources);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
     mem_free(p);

@@ -8,6 +8,7 @@
 #include "store/catalog.h"
 #include "store/source.h"
 
+struct api_source_alias;
 struct os;
 struct server_config;
 struct server_provision;
@@ -21,6 +22,10 @@ struct server_provision_env {
 /* Reads the provisioning files; ERR_INVALID with file and line when one is bad. */
 int server_provision_new(const struct server_provision_env *env, const struct server_config *config,
                          struct server_provision **out, struct diag *diag);
+/* The data sources of provisioned files that are other names of Pharos' doors; they live as long as
+ * the provision. */
+size_t server_provision_sources(const struct server_provision *p,
+                                const struct api_source_alias **out);
 /* Starts the thread. */
 void server_provision_start(struct server_provision *p);
 /* Ends the thread; the hook goes on answering. NULL is fine. */

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "api/api.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "os/os.h"
@@ -33,6 +34,7 @@ struct server_provision {
     struct server_provision_env env;
     struct arena *arena; /* names and paths of providers */
     VEC(struct provider) providers;
+    VEC(struct api_source_alias) sources; /* of data sources that Pharos answers for */
     bool shipped;
     pthread_t thread;
     bool started;

@@ -1,5 +1,5 @@
-/* Grafana's provisioning files: the providers of dashboards. Data sources are read and checked, but
- * there is nothing to make of them: Pharos' own doors are found by type. */
+/* Grafana's provisioning files: the providers of dashboards, and data sources, which become other
+ * names of Pharos' own doors of their type. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,28 +143,44 @@ static int read_sources(struct server_provision *p, const struct text_yaml *root
                                         "jaeger",     "zipkin",   "alertmanager",
                                         "influxdb",   "graphite", "elasticsearch"};
     const struct text_yaml *list = text_yaml_get(root, "datasources");
-    (void)p;
     if (text_yaml_is_null(list))
         return 0;
     if (list->kind != TEXT_YAML_LIST)
         return text_yaml_error(list, diag, ERR_INVALID, "datasources is a list");
     for (size_t i = 0; i < list->count; i++) {
-        struct slice name = SLICE(""), type = SLICE("");
+        const struct text_yaml *one = list->items[i];
+        struct api_source_alias alias = {0};
         bool ours = false;
-        int err = list->items[i]->kind == TEXT_YAML_MAP
-                      ? text_yaml_string(text_yaml_get(list->items[i], "name"), &name, diag)
-                      : text_yaml_error(list->items[i], diag, ERR_INVALID,
+        int err = one->kind == TEXT_YAML_MAP
+                      ? 0
+                      : text_yaml_error(one, diag, ERR_INVALID,
                                         "a data source is a map with name and type");
         if (!err)
-            err = text_yaml_string(text_yaml_get(list->items[i], "type"), &type, diag);
+            err = read_text(one, "name", &alias.name, diag);
+        if (!err)
+            err = read_text(one, "type", &alias.type, diag);
+        if (!err)
+            err = read_text(one, "uid", &alias.uid, diag);
+        if (!err && (!alias.name[0] || !alias.type[0]))
+            err = text_yaml_error(one, diag, ERR_INVALID, "a data source needs a name and a type");
+        if (!err)
+            err = read_flag(one, "isDefault", &alias.is_default, diag);
+        for (size_t k = 0; k < ARRAY_LEN(types) && !err; k++)
+            ours |= strcmp(alias.type, types[k]) == 0;
+        if (!err)
+            LOG_INFO("server",
+                     ours ? "a provisioned data source is answered by Pharos' own door of its type"
+                          : "a provisioned data source is of a type that Pharos has no door for",
+                     LOG_STR("name", alias.name), LOG_STR("type", alias.type));
+        if (!err && ours) {
+            vec_push(&p->sources, alias);
+            continue;
+        }
+        mem_free(alias.name);
+        mem_free(alias.type);
+        mem_free(alias.uid);
         if (err)
             return err;
-        for (size_t k = 0; k < ARRAY_LEN(types); k++)
-            ours |= slice_eq_cstr(type, types[k]);
-        LOG_INFO("server",
-                 ours ? "a provisioned data source is answered by Pharos' own door of its type"
-                      : "a provisioned data source is of a type that Pharos has no door for",
-                 LOG_SLICE("name", name), LOG_SLICE("type", type));
     }
     return 0;
 }

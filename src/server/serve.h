@@ -49,6 +49,10 @@ void server_fill_limits(const struct server_config *c, struct api_limits *out);
  * thread but a loop's. */
 int server_reload(struct server *s, struct diag *diag);
 
+/* snapshot.c: store_snapshot with the catalogue and the rules given over HTTP. */
+int server_snapshot(struct server *s, bool with_head, char *out_name, size_t out_size,
+                    struct diag *diag);
+
 /* banner.c: what a person sees at the start (a terminal), or log lines. */
 void server_banner(struct server *s);
 

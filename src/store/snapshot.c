@@ -18,7 +18,9 @@ static void name_it(struct store *s, char *out, size_t out_size)
 }
 
 /* The manifest comes last: without it a directory with parts is opened by nobody. */
-static int fill(struct store *s, const char *dir, struct store_manifest *m, struct diag *diag)
+static int fill(struct store *s, const char *dir, struct store_manifest *m,
+                int (*add)(void *ctx, const char *dir, struct diag *diag), void *ctx,
+                struct diag *diag)
 {
     char parts[4500], events[4500], from[4600], to[4600];
     snprintf(parts, sizeof(parts), "%s/parts", dir);
@@ -42,6 +44,8 @@ static int fill(struct store *s, const char *dir, struct store_manifest *m, stru
         err = s->os->ops->sync_dir(s->os, parts, diag);
     if (!err)
         err = s->os->ops->sync_dir(s->os, events, diag);
+    if (!err && add)
+        err = add(ctx, dir, diag);
     return err ? err : store_manifest_save(s->os, dir, m, diag);
 }
 
@@ -68,6 +72,13 @@ static void remove_it(struct store *s, const char *dir, const struct store_manif
 int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_size,
                    struct diag *diag)
 {
+    return store_snapshot_with(s, with_head, NULL, NULL, out_name, out_size, diag);
+}
+
+int store_snapshot_with(struct store *s, bool with_head,
+                        int (*add)(void *ctx, const char *dir, struct diag *diag), void *ctx,
+                        char *out_name, size_t out_size, struct diag *diag)
+{
     char all[4200], dir[4400];
     struct store_manifest m;
     int err = store__check_loaded(s, diag);
@@ -83,7 +94,7 @@ int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_s
         err = store__flush(s, diag);
     store_manifest_copy(&s->manifest, &m);
     if (!err)
-        err = fill(s, dir, &m, diag);
+        err = fill(s, dir, &m, add, ctx, diag);
     pthread_mutex_unlock(&s->maintain_lock);
     if (!err)
         err = s->os->ops->sync_dir(s->os, all, diag);

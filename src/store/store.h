@@ -121,6 +121,11 @@ int store_maintain(struct store *s, bool force, struct diag *diag);
  * restore, copy it to where the data is to be. */
 int store_snapshot(struct store *s, bool with_head, char *out_name, size_t out_size,
                    struct diag *diag);
+/* The same with files of somebody else in it: `add` puts them into the snapshot's directory, before
+ * it is one that a store would open. An error of it undoes everything; what it made it removes. */
+int store_snapshot_with(struct store *s, bool with_head,
+                        int (*add)(void *ctx, const char *dir, struct diag *diag), void *ctx,
+                        char *out_name, size_t out_size, struct diag *diag);
 
 /* 0, or why appends are refused at the moment (ERR_NOSPACE, ERR_IO) with words. Thread-safe. */
 int store_health(struct store *s, struct diag *diag);

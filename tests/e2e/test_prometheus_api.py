@@ -361,13 +361,26 @@ class Admin(pt.Case):
         server.write([({"__name__": "m"}, [(t, 3)])])
         answer = self.ask(server, "snapshot?skip_head=perhaps")
         self.assertEqual((answer.status, answer.json()["errorType"]), (400, "bad_data"))
+        send = lambda path, body, kind="application/json", server=server: pt.request(
+            server.url + path, "POST", body.encode(), {"Content-Type": kind})
+        dashboard = lambda title: send("/api/dashboards/db", json.dumps(
+            {"dashboard": {"uid": "u", "title": title}, "overwrite": True}))
+        self.assertEqual(dashboard("before").status, 200)
+        group = "name: g\nrules: [{record: r, expr: m}]"
+        answer = send("/prometheus/config/v1/rules/team%2Fone", group, "application/yaml")
+        self.assertEqual(answer.status, 202, answer.text)
         name = self.ask(server, "snapshot").json()["data"]["name"]
         self.assertRegex(name, r"^\d{8}T\d{6}Z-[0-9a-f]{16}$")
         server.write([({"__name__": "m"}, [(t, 4)])])
+        dashboard("after")
+        send("/prometheus/config/v1/rules/team%2Fone", group.replace("m}", "n}"), "application/yaml")
         server.stop()
         restored = pathlib.Path(server.data) / "snapshots" / name
         other = self.server("prometheus.admin_api=on", data=restored)
         self.assertEqual([r["value"][1] for r in other.query("m", at=NOW)], ["3"])
+        self.assertEqual(other.get("/api/dashboards/uid/u").json()["dashboard"]["title"], "before")
+        self.assertEqual([r["query"] for g in other.prom("rules").json()["data"]["groups"]
+                          for r in g["rules"]], ["m"])
 
 
 class Exemplars(pt.Case):

@@ -275,6 +275,32 @@ static void test_annotations(void **state)
     end(&w);
 }
 
+/* A copy is a catalogue, as of then; while it fails there is none. */
+static void a_copy_is_a_catalogue(void **state)
+{
+    struct world w = begin(11);
+    struct os *os = os_sim_os(w.sim);
+    struct store_document doc = {.kind = SLICE("k"), .key = SLICE("a"), .body = SLICE("{\"x\":1}")};
+    struct store_document got;
+    struct store_catalog *copy;
+    (void)state;
+    assert_int_equal(store_document_put(w.c, &doc, true, NULL), 0);
+    assert_int_not_equal(store_catalog_copy(w.c, "nowhere", NULL), 0);
+    assert_int_equal(os->ops->mkdir(os, "copy", NULL), 0);
+    assert_int_equal(store_catalog_copy(w.c, "copy", NULL), 0);
+    assert_int_equal(store_catalog_copy(w.c, "copy", NULL), ERR_EXISTS);
+    doc.key = SLICE("b");
+    assert_int_equal(store_document_put(w.c, &doc, true, NULL), 0);
+    struct store_catalog_config config = {.dir = "copy"};
+    assert_int_equal(store_catalog_open(&config, os, &copy, NULL), 0);
+    assert_int_equal(store_document_get(copy, "k", SLICE("a"), SLICE(""), w.arena, &got, NULL), 0);
+    assert_true(slice_eq_cstr(got.body, "{\"x\":1}"));
+    assert_int_equal(store_document_get(copy, "k", SLICE("b"), SLICE(""), w.arena, &got, NULL),
+                     ERR_NOT_FOUND);
+    store_catalog_close(copy);
+    end(&w);
+}
+
 static void test_documents(void **state)
 {
     struct world w = begin(6);
@@ -515,17 +541,12 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dashboards),
-        cmocka_unit_test(test_history),
-        cmocka_unit_test(test_provisioned),
-        cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_annotations),
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_delete_takes_along),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_crashes),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_dashboards),       cmocka_unit_test(test_history),
+        cmocka_unit_test(test_provisioned),      cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_annotations),      cmocka_unit_test(test_documents),
+        cmocka_unit_test(a_copy_is_a_catalogue), cmocka_unit_test(test_delete_takes_along),
+        cmocka_unit_test(test_limits),           cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_crashes),          cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("store/catalog", tests, NULL, NULL);
 }

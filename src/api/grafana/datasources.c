@@ -1,5 +1,9 @@
 /* /api/datasources: Pharos' own doors as data sources, and the ways through to them. */
+#include <stdio.h>
+
 #include "api/grafana/grafana_priv.h"
+
+#define ALIAS_ID INT64_C(1000) /* the number of the first provisioned one */
 
 /* `below`: where a plugin's resource calls lead within the door. */
 static const struct grafana_source sources[] = {
@@ -28,35 +32,79 @@ static bool is_there(const struct grafana_source *s)
     return api__door(slice_cstr(s->door)) != NULL;
 }
 
-static const struct grafana_source *find(struct slice uid)
+static size_t aliases_of(const struct api_host *host, const struct api_source_alias **out)
+{
+    return host && host->source_aliases ? host->source_aliases(host->ctx, out) : 0;
+}
+
+static const struct grafana_source *of_type(struct slice type)
 {
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        if (is_there(&sources[i]) && (slice_eq_cstr(uid, sources[i].uid) ||
-                                      slice_eq_nocase(uid, slice_cstr(title_of(&sources[i])))))
+        if (is_there(&sources[i]) && slice_eq_cstr(type, sources[i].type))
             return &sources[i];
     }
     return NULL;
 }
 
-const struct grafana_source *grafana__source(struct slice uid, struct slice type)
+/* What a provisioned one is called in addresses. */
+static struct slice alias_uid(const struct api_source_alias *a)
 {
-    const struct grafana_source *s = uid.len ? find(uid) : NULL;
-    for (size_t i = 0; !s && i < ARRAY_LEN(sources); i++) {
-        if (is_there(&sources[i]) && slice_eq_cstr(type, sources[i].type))
-            s = &sources[i];
+    return slice_cstr(a->uid[0] ? a->uid : a->name);
+}
+
+/* By uid, name or number; *alias is the provisioned one it is, or NULL. */
+static const struct grafana_source *find(const struct api_host *host, struct slice key,
+                                         const struct api_source_alias **alias)
+{
+    const struct api_source_alias *all = NULL;
+    size_t count = aliases_of(host, &all);
+    *alias = NULL;
+    for (size_t i = 0; i < count && key.len; i++) {
+        char id[24];
+        snprintf(id, sizeof(id), "%lld", (long long)(ALIAS_ID + (int64_t)i));
+        if (slice_eq(key, alias_uid(&all[i])) || slice_eq_cstr(key, all[i].name) ||
+            slice_eq_cstr(key, id)) {
+            *alias = &all[i];
+            return of_type(slice_cstr(all[i].type));
+        }
     }
+    for (size_t i = 0; i < ARRAY_LEN(sources) && key.len; i++) {
+        char id[24];
+        snprintf(id, sizeof(id), "%lld", (long long)sources[i].id);
+        if (is_there(&sources[i]) &&
+            (slice_eq_cstr(key, sources[i].uid) ||
+             slice_eq_nocase(key, slice_cstr(title_of(&sources[i]))) || slice_eq_cstr(key, id)))
+            return &sources[i];
+    }
+    return NULL;
+}
+
+const struct grafana_source *grafana__source(const struct api_host *host, struct slice uid,
+                                             struct slice type)
+{
+    const struct api_source_alias *alias;
+    const struct grafana_source *s = find(host, uid, &alias);
+    if (!s)
+        s = of_type(type);
     return s ? s : &sources[0];
 }
 
-static void put_source(struct grafana *g, const struct grafana_source *s)
+/* `alias` is NULL for the door itself. */
+static void put_source(struct grafana *g, const struct grafana_source *s,
+                       const struct api_source_alias *alias)
 {
+    const struct api_source_alias *all = NULL;
     struct codec_json_writer *w = &g->w;
+    size_t count = aliases_of(g->job->api->host, &all);
+    bool other_default = false;
+    for (size_t i = 0; i < count; i++)
+        other_default |= all[i].is_default;
     struct slice host = net_request_header(g->req, "host");
     codec_json_begin_object(w);
-    codec_json_put_int(w, "id", s->id);
-    codec_json_put_string(w, "uid", slice_cstr(s->uid));
+    codec_json_put_int(w, "id", alias ? ALIAS_ID + (int64_t)(alias - all) : s->id);
+    codec_json_put_string(w, "uid", alias ? alias_uid(alias) : slice_cstr(s->uid));
     codec_json_put_int(w, "orgId", 1);
-    codec_json_put_string(w, "name", slice_cstr(title_of(s)));
+    codec_json_put_string(w, "name", slice_cstr(alias ? alias->name : title_of(s)));
     codec_json_put_string(w, "type", slice_cstr(s->type));
     codec_json_put_string(w, "typeName", slice_cstr(title_of(s)));
     codec_json_put_string(w, "typeLogoUrl", SLICE(""));
@@ -70,7 +118,8 @@ static void put_source(struct grafana *g, const struct grafana_source *s)
     codec_json_put_bool(w, "basicAuth", false);
     codec_json_put_string(w, "basicAuthUser", SLICE(""));
     codec_json_put_bool(w, "withCredentials", false);
-    codec_json_put_bool(w, "isDefault", s == &sources[0]);
+    codec_json_put_bool(w, "isDefault",
+                        alias ? alias->is_default : s == &sources[0] && !other_default);
     codec_json_key(w, SLICE("jsonData"));
     codec_json_begin_object(w);
     if (s == &sources[0])
@@ -84,36 +133,52 @@ static void put_source(struct grafana *g, const struct grafana_source *s)
     codec_json_end_object(w);
 }
 
+/* The doors, then the provisioned ones. */
+static void each_source(struct grafana *g,
+                        void (*put)(struct grafana *g, const struct grafana_source *s,
+                                    const struct api_source_alias *alias))
+{
+    const struct api_source_alias *all = NULL;
+    size_t count = aliases_of(g->job->api->host, &all);
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        bool taken = false; /* its name is */
+        for (size_t k = 0; k < count; k++)
+            taken |= strcmp(all[k].name, title_of(&sources[i])) == 0 ||
+                     slice_eq_cstr(alias_uid(&all[k]), sources[i].uid);
+        if (is_there(&sources[i]) && !taken)
+            put(g, &sources[i], NULL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct grafana_source *s = of_type(slice_cstr(all[i].type));
+        if (s)
+            put(g, s, &all[i]);
+    }
+}
+
+static void put_named(struct grafana *g, const struct grafana_source *s,
+                      const struct api_source_alias *alias)
+{
+    codec_json_key(&g->w, slice_cstr(alias ? alias->name : title_of(s)));
+    put_source(g, s, alias);
+}
+
 void grafana__put_sources_map(struct grafana *g)
 {
     codec_json_begin_object(&g->w);
-    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        if (!is_there(&sources[i]))
-            continue;
-        codec_json_key(&g->w, slice_cstr(title_of(&sources[i])));
-        put_source(g, &sources[i]);
-    }
+    each_source(g, put_named);
     codec_json_end_object(&g->w);
 }
 
 static void source_list(struct grafana *g)
 {
     codec_json_begin_array(&g->w);
-    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        if (is_there(&sources[i]))
-            put_source(g, &sources[i]);
-    }
+    each_source(g, put_source);
     codec_json_end_array(&g->w);
 }
 
-static const struct grafana_source *asked(struct grafana *g)
+static const struct grafana_source *asked(struct grafana *g, const struct api_source_alias **alias)
 {
-    const struct grafana_source *s = find(grafana__arg(g, 0));
-    for (size_t i = 0; !s && i < ARRAY_LEN(sources); i++) {
-        if (is_there(&sources[i]) &&
-            slice_eq(grafana__arg(g, 0), arena_printf(g->arena, "%lld", (long long)sources[i].id)))
-            s = &sources[i];
-    }
+    const struct grafana_source *s = find(g->job->api->host, grafana__arg(g, 0), alias);
     if (!s)
         grafana__fail(g, 404, NULL, "Data source not found");
     return s;
@@ -121,24 +186,28 @@ static const struct grafana_source *asked(struct grafana *g)
 
 static void source_get(struct grafana *g)
 {
-    const struct grafana_source *s = asked(g);
+    const struct api_source_alias *alias;
+    const struct grafana_source *s = asked(g, &alias);
     if (s)
-        put_source(g, s);
+        put_source(g, s, alias);
 }
 
 static void source_id(struct grafana *g)
 {
-    const struct grafana_source *s = asked(g);
+    const struct api_source_alias *alias, *all = NULL;
+    const struct grafana_source *s = asked(g, &alias);
     if (!s)
         return;
+    (void)aliases_of(g->job->api->host, &all);
     codec_json_begin_object(&g->w);
-    codec_json_put_int(&g->w, "id", s->id);
+    codec_json_put_int(&g->w, "id", alias ? ALIAS_ID + (int64_t)(alias - all) : s->id);
     codec_json_end_object(&g->w);
 }
 
 static void source_health(struct grafana *g)
 {
-    const struct grafana_source *s = asked(g);
+    const struct api_source_alias *alias;
+    const struct grafana_source *s = asked(g, &alias);
     if (!s)
         return;
     codec_json_begin_object(&g->w);
@@ -170,7 +239,8 @@ static struct slice rest_of(struct slice path, size_t segments)
 
 static void pass_on(struct api_call *call, bool resource)
 {
-    const struct grafana_source *s = find(call->args[0]);
+    const struct api_source_alias *alias;
+    const struct grafana_source *s = find(call->api->host, call->args[0], &alias);
     size_t before = 5; /* /api/datasources/uid/U/resources, .../proxy/uid/U */
     struct buf path = {0};
     if (!s) {

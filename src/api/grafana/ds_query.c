@@ -274,7 +274,7 @@ static void answer_query(struct grafana *g, const struct codec_json *v, const st
                        : ds && ds->kind == CODEC_JSON_STRING ? ds->text
                                                              : SLICE("");
     struct slice type = grafana__string(ds, "type"), text = grafana__string(v, "expr");
-    const struct grafana_source *source = grafana__source(uid, type);
+    const struct grafana_source *source = grafana__source(g->job->api->host, uid, type);
     bool instant = grafana__bool(v, "instant", false);
     bool wants_range = grafana__bool(v, "range", !instant);
     struct buf frames = {0}, filled = {0};

@@ -232,13 +232,6 @@ static void folder_counts(struct grafana *g)
     codec_json_end_object(&g->w);
 }
 
-/* Nobody has fewer rights than another. */
-static void permissions_list(struct grafana *g)
-{
-    codec_json_begin_array(&g->w);
-    codec_json_end_array(&g->w);
-}
-
 GRAFANA_HANDLER(folder_list)
 GRAFANA_HANDLER(folder_create)
 GRAFANA_HANDLER(folder_change)
@@ -247,4 +240,3 @@ GRAFANA_HANDLER(folder_get)
 GRAFANA_HANDLER(folder_get_id)
 GRAFANA_HANDLER(folder_delete)
 GRAFANA_HANDLER(folder_counts)
-GRAFANA_HANDLER(permissions_list)

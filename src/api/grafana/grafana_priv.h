@@ -109,11 +109,16 @@ struct grafana_source {
     const char *uid, *type, *door, *below; /* below: where a plugin's resources are in the door */
     int64_t id;
 };
-/* By uid or name, else by type, else the first; only doors that are there. NULL never, as
- * Prometheus' is always there. */
-const struct grafana_source *grafana__source(struct slice uid, struct slice type);
+/* By uid or name (also provisioned ones), else by type, else the first; only doors that are there.
+ * NULL never, as Prometheus' is always there. `host` may be NULL: no provisioned ones. */
+const struct grafana_source *grafana__source(const struct api_host *host, struct slice uid,
+                                             struct slice type);
 /* All, as an object by name. */
 void grafana__put_sources_map(struct grafana *g);
+
+/* --- people.c --- */
+/* Of who asks. */
+int64_t grafana__user_id(struct grafana *g);
 
 /* --- import.c --- */
 /* The body with its __inputs filled, from the list `given` (may be NULL) or by type. */

@@ -13,7 +13,7 @@ static struct slice value_of(const struct codec_json *given, const struct codec_
     }
     if (!slice_eq_cstr(type, "datasource"))
         return grafana__string(input, "value");
-    const struct grafana_source *s = grafana__source(SLICE(""), plugin);
+    const struct grafana_source *s = grafana__source(NULL, SLICE(""), plugin);
     return s && slice_eq_cstr(plugin, s->type) ? slice_cstr(s->uid) : plugin;
 }
 

@@ -30,7 +30,7 @@ static void user(struct grafana *g)
 {
     struct codec_json_writer *w = &g->w;
     codec_json_begin_object(w);
-    codec_json_put_int(w, "id", 1);
+    codec_json_put_int(w, "id", grafana__user_id(g));
     codec_json_put_string(w, "uid", g->login);
     codec_json_put_string(w, "email", SLICE(""));
     codec_json_put_string(w, "name", g->login);

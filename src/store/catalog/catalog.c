@@ -198,6 +198,47 @@ int store_catalog_health(struct store_catalog *c, struct diag *diag)
     return broken.code ? diag_set(diag, broken.code, "%s", broken.msg) : 0;
 }
 
+static void note(struct store_catalog *c, int err, const struct diag *diag)
+{
+    if (err == ERR_CORRUPT && !c->broken.code) {
+        diag_set(&c->broken, err, "%s", diag ? diag->msg : "the catalogue is damaged");
+        LOG_ERROR(
+            "store",
+            "the catalogue is damaged; the next start keeps it aside and saves what can be read",
+            LOG_STR("file", c->path), LOG_STR("error", c->broken.msg));
+    }
+}
+
+/* SQLite writes the copy without waiting for the disk. */
+static int make_durable(struct os *os, const char *dir, const char *path, struct diag *diag)
+{
+    struct os_file *file = NULL;
+    int err = os->ops->open(os, path, OS_READ | OS_WRITE, &file, diag);
+    if (!err)
+        err = os->ops->sync(file, diag);
+    if (file)
+        os->ops->close(file);
+    return err ? err : os->ops->sync_dir(os, dir, diag);
+}
+
+int store_catalog_copy(struct store_catalog *c, const char *dir, struct diag *diag)
+{
+    char path[4300];
+    struct os_stat st;
+    snprintf(path, sizeof(path), "%s/catalog.db", dir);
+    if (!c->os->ops->stat(c->os, path, &st, NULL))
+        return diag_set(diag, ERR_EXISTS, "%s is there already", path);
+    pthread_mutex_lock(&c->lock);
+    int err = sql_run(c->sql, diag, "VACUUM INTO ?", "s", slice_cstr(path));
+    note(c, err, diag);
+    pthread_mutex_unlock(&c->lock);
+    if (!err)
+        err = make_durable(c->os, dir, path, diag);
+    if (err)
+        c->os->ops->unlink(c->os, path, NULL);
+    return err;
+}
+
 void store_catalog_set_limits(struct store_catalog *c, const struct store_catalog_config *config)
 {
     pthread_mutex_lock(&c->lock);
@@ -222,17 +263,6 @@ int catalog__begin(struct store_catalog *c, struct diag *diag)
     if (err)
         pthread_mutex_unlock(&c->lock);
     return err;
-}
-
-static void note(struct store_catalog *c, int err, const struct diag *diag)
-{
-    if (err == ERR_CORRUPT && !c->broken.code) {
-        diag_set(&c->broken, err, "%s", diag ? diag->msg : "the catalogue is damaged");
-        LOG_ERROR(
-            "store",
-            "the catalogue is damaged; the next start keeps it aside and saves what can be read",
-            LOG_STR("file", c->path), LOG_STR("error", c->broken.msg));
-    }
 }
 
 int catalog__end(struct store_catalog *c, int err, struct diag *diag)
