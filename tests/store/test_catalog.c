@@ -285,9 +285,17 @@ static void a_copy_is_a_catalogue(void **state)
     struct store_catalog *copy;
     (void)state;
     assert_int_equal(store_document_put(w.c, &doc, true, NULL), 0);
-    assert_int_not_equal(store_catalog_copy(w.c, "nowhere", NULL), 0);
     assert_int_equal(os->ops->mkdir(os, "copy", NULL), 0);
-    assert_int_equal(store_catalog_copy(w.c, "copy", NULL), 0);
+    bool failed = true;
+    for (uint64_t k = 1; failed; k++) { /* whatever fails */
+        struct os_stat st;
+        os_sim_fail_at(w.sim, k, ERR_IO);
+        failed = store_catalog_copy(w.c, "copy", NULL) != 0;
+        os_sim_fail_at(w.sim, 0, 0);
+        assert_int_equal(os->ops->stat(os, "copy/catalog.db", &st, NULL),
+                         failed ? ERR_NOT_FOUND : 0);
+        assert_true(k < 100);
+    }
     assert_int_equal(store_catalog_copy(w.c, "copy", NULL), ERR_EXISTS);
     doc.key = SLICE("b");
     assert_int_equal(store_document_put(w.c, &doc, true, NULL), 0);
