@@ -136,6 +136,8 @@ int api_put_columns(struct api_query *q, const struct query_result *r, struct bu
 {
     const struct query_steps *s = &q->steps;
     int err = 0;
+    if (q->taker)
+        return q->taker->numbers(q->taker, q, r, diag);
     switch (r->kind) {
     case QUERY_SCALAR:
         buf_printf(out, ",\"kind\":\"scalar\",\"time\":%lld", (long long)ms(s->start_ns));

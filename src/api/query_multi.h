@@ -7,6 +7,24 @@
 #include "api/job.h"
 #include "query/query.h"
 
+struct api_query;
+struct graphite_list;
+struct logql_streams;
+struct traceql_result;
+
+/* Who takes an answer in another shape than columns: what a language would write is handed over, to
+ * be read during the call. All of them may fail with words. */
+struct api_query_taker {
+    int (*numbers)(struct api_query_taker *t, const struct api_query *q,
+                   const struct query_result *r, struct diag *diag);
+    int (*lines)(struct api_query_taker *t, const struct api_query *q,
+                 const struct logql_streams *r, struct diag *diag);
+    int (*traces)(struct api_query_taker *t, const struct api_query *q,
+                  const struct traceql_result *r, struct diag *diag);
+    int (*targets)(struct api_query_taker *t, const struct api_query *q,
+                   const struct graphite_list *r, struct diag *diag);
+};
+
 /* One query on its way through a language. Everything it needs lives in `arena`. */
 struct api_query {
     struct api *api;
@@ -25,7 +43,8 @@ struct api_query {
     /* Set by the language: what kind of error its code means; starts as what api__error_of says. */
     enum api_error error;
     bool has_error;
-    struct query_stats used; /* for "stats" */
+    struct query_stats used;       /* for "stats" */
+    struct api_query_taker *taker; /* NULL: the answer is columns */
 };
 
 struct api_language {
@@ -39,15 +58,6 @@ extern const struct api_language api_language_promql;
 extern const struct api_language api_language_logql;
 extern const struct api_language api_language_traceql;
 extern const struct api_language api_language_graphite;
-/* The result itself, in q->arena, for answers in other shapes. Sets q->error as a language does. */
-int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag);
-/* Graphite's: the series of one target, consolidated to the steps; an instant query is one over the
- * time before it. *out lives until graphite_run_free(*run), which is for the caller also after an
- * error. */
-struct graphite_run;
-struct graphite_list;
-int api_graphite_eval(struct api_query *q, struct graphite_run **run, struct graphite_list *out,
-                      struct diag *diag);
 /* NULL when there is none of that name. */
 const struct api_language *api_language_find(struct slice name);
 size_t api_language_count(void);

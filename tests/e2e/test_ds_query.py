@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """/api/ds/query as Grafana's panels send it, and public dashboards as people without a password see them."""
 import base64
+import json
 import time
 
 import pharos_test as pt
@@ -54,6 +55,127 @@ class DsQuery(pt.Case):
         self.assertEqual(odd, {"0": {"NaN": [0]}, "1": {"Inf": [0]}})
         self.assertEqual(got["D"]["frames"][0]["data"]["values"][1], [15300])
         self.assertEqual(len(got["E"]["frames"]), 1)
+
+    def test_every_language(self):
+        send = lambda path, body: self.assertLess(pt.request(
+            self.one.url + path, "POST", json.dumps(body).encode(),
+            {"Content-Type": "application/json", **self.api.headers}).status, 300)
+        base = self.end - 100
+        send("/loki/api/v1/push", {"streams": [
+            {"stream": {"app": a}, "values": [[f"{base + i}000000123", f'line {i} of {a} "quoted"'] for i in range(3)]}
+            for a in ("x", "y")]})
+        send("/zipkin/api/v2/spans", [
+            {"traceId": f"{i:032x}", "id": f"{i:016x}", "name": f"op{i}", "timestamp": (base + i) * 10**6,
+             "duration": i * 1500, "localEndpoint": {"serviceName": "svc"}} for i in (1, 2, 3)])
+        source = lambda kind: {"type": kind, "uid": kind}
+        got = self.ask(
+            {"refId": "lines", "datasource": source("loki"), "expr": '{app=~"x|y"}', "maxLines": 5},
+            {"refId": "numbers", "datasource": source("loki"), "expr": "sum by (app) (count_over_time({app=~`.+`}[$__auto]))",
+             "intervalMs": 60000, "legendFormat": "app {{app}}"},
+            {"refId": "one", "datasource": source("loki"), "expr": "sum(count_over_time({app=~`.+`}[5m]))",
+             "queryType": "instant"},
+            {"refId": "search", "datasource": source("tempo"), "query": '{resource.service.name="svc"}', "limit": 2},
+            {"refId": "rate", "datasource": source("tempo"), "query": "{} | count_over_time()", "intervalMs": 60000},
+            {"refId": "graphite", "datasource": source("graphite"), "maxDataPoints": 5,
+             "target": "aliasByTags(seriesByTag('name=m'),'n')"})
+        lines = got["lines"]["frames"][0]
+        self.assertEqual([f["name"] for f in lines["schema"]["fields"]], ["labels", "Time", "Line", "tsNs", "id"])
+        labels, times, texts, ns, ids = lines["data"]["values"]
+        self.assertEqual(len(texts), 5)
+        self.assertEqual(texts[0], f'line 2 of {labels[0]["app"]} "quoted"')
+        self.assertEqual((times[0], ns[0]), ((base + 2) * 1000, f"{base + 2}000000123"))
+        self.assertEqual(len(set(ids)), 5)
+        self.assertEqual({f["schema"]["fields"][1]["config"]["displayNameFromDS"]: sum(f["data"]["values"][1])
+                          for f in got["numbers"]["frames"]}, {"app x": 3, "app y": 3})
+        self.assertEqual(got["one"]["frames"][0]["data"]["values"][1], [6])
+        self.assertEqual(got["one"]["frames"][0]["schema"]["meta"]["type"], "numeric-multi")
+        search = got["search"]["frames"][0]
+        self.assertEqual([f["name"] for f in search["schema"]["fields"]],
+                         ["traceID", "startTime", "traceService", "traceName", "traceDuration"])
+        self.assertEqual(search["data"]["values"][2:], [["svc", "svc"], ["op3", "op2"], [4.5, 3]])
+        self.assertEqual(int(search["data"]["values"][0][0], 16), 3)
+        self.assertEqual(sum(sum(f["data"]["values"][1]) for f in got["rate"]["frames"]), 3)
+        graphite = {f["schema"]["fields"][1]["config"]["displayNameFromDS"]: f for f in got["graphite"]["frames"]}
+        self.assertEqual(set(graphite), {"0", "1"})
+        self.assertEqual(set(graphite["1"]["data"]["values"][1]) - {None}, {1})
+        self.assertEqual(graphite["1"]["schema"]["fields"][1]["labels"]["n"], "1")
+        bad = self.ask({"refId": "A", "datasource": source("elasticsearch"), "query": "x"},
+                       {"refId": "B", "datasource": source("loki"), "expr": "{"},
+                       {"refId": "C", "datasource": source("graphite"), "target": "nosuch(a)"}, status=400)
+        self.assertIn("ask its own door", bad["A"]["error"])
+        self.assertIn("parse error", bad["B"]["error"])
+        self.assertEqual([bad[r]["status"] for r in "ABC"], [404, 400, 400])
+
+    EXPR = {"type": "__expr__", "uid": "__expr__"}
+
+    def expr(self, ref, kind, **more):
+        return {"refId": ref, "datasource": self.EXPR, "type": kind, **more}
+
+    def values(self, result):
+        return {tuple(sorted(f["schema"]["fields"][-1]["labels"].items())): f["data"]["values"][-1]
+                for f in result["frames"]}
+
+    def test_expressions(self):
+        a = {"refId": "A", "expr": "m", "hide": True}
+        b = {"refId": "B C", "expr": "sum(m) + 1", "instant": True, "hide": True}
+        none = {"refId": "N", "expr": "nothing", "hide": True}
+        n = lambda *values: {(("__name__", "m"), ("n", str(i))): list(v) for i, v in enumerate(values)}
+        got = self.ask(
+            a, b, none, self.expr("math", "math", expression="$A * 10 + ${B C} ** 2"),
+            self.expr("mean", "reduce", expression="A", reducer="mean"),
+            self.expr("over", "threshold", expression="$mean",
+                      conditions=[{"evaluator": {"type": "gt", "params": [0.5]}}]),
+            self.expr("again", "resample", expression="A", window="1m", downsampler="sum", upsampler="fillna"),
+            self.expr("logic", "math", expression="!($mean > 0) || is_nan($mean / 0 - $mean / 0) && abs(-1) == 1"),
+            self.expr("odd", "math", expression="$mean / 0"),
+            self.expr("classic", "classic_conditions", conditions=[
+                {"evaluator": {"type": "gt", "params": [5]}, "query": {"params": ["A"]}, "reducer": {"type": "max"}},
+                {"evaluator": {"type": "within_range", "params": [0, 3]}, "operator": {"type": "or"},
+                 "query": {"params": ["B C"]}, "reducer": {"type": "last"}}]),
+            self.expr("empty", "math", expression="$N + 1"), self.expr("scalar", "math", expression="2 * -3 % 4 - inf()"))
+        self.assertEqual(set(got), {"math", "mean", "over", "again", "logic", "odd", "classic", "empty", "scalar"})
+        self.assertEqual(self.values(got["math"]), n([4] * 21, [14] * 21))
+        self.assertEqual(got["math"]["frames"][0]["data"]["values"][0][0], (self.end - 300) * 1000)
+        self.assertEqual(self.values(got["mean"]), n([0], [1]))
+        frame = got["mean"]["frames"][0]["schema"]
+        self.assertEqual((frame["meta"]["type"], len(frame["fields"]), frame["fields"][0]["name"]),
+                         ("numeric-multi", 1, "mean"))
+        self.assertEqual(self.values(got["over"]), n([0], [1]))
+        self.assertEqual(self.values(got["again"]), n([0] * 6, [1, 4, 4, 4, 4, 4]))
+        self.assertEqual(self.values(got["logic"]), n([1], [1]))
+        self.assertEqual([f["data"]["entities"] for f in got["odd"]["frames"]], [[{"NaN": [0]}], [{"Inf": [0]}]])
+        self.assertEqual(self.values(got["odd"]), n([None], [None]))
+        self.assertEqual(self.values(got["classic"]), {(): [1]})
+        self.assertEqual(got["empty"]["frames"], [])
+        self.assertEqual(got["scalar"]["frames"][0]["data"]["entities"], [{"NegInf": [0]}])
+
+    def test_expressions_that_are_wrong(self):
+        a = {"refId": "A", "expr": "m"}
+        for query, words in (
+                (self.expr("X", "math", expression="$A +"), "it ends where"),
+                (self.expr("X", "math", expression="$A $A"), "an operator is expected"),
+                (self.expr("X", "math", expression="nosuch($A)"), "no such function"),
+                (self.expr("X", "math", expression="(" * 200 + "1" + ")" * 200), "nested too deeply"),
+                (self.expr("X", "math", expression="$Q"), "there is no query Q"),
+                (self.expr("X", "math", expression="$X + 1"), "refers to itself"),
+                (self.expr("X", "math", expression="${A"), "named as"),
+                (self.expr("X", "reduce", expression="A", reducer="mode"), "reduction mode not supported"),
+                (self.expr("X", "reduce", expression="", reducer="sum"), "no variable specified"),
+                (self.expr("X", "reduce", expression="A", reducer="sum", settings={"mode": "replaceNN"}), "replaceWithValue"),
+                (self.expr("X", "resample", expression="A", window="1h", downsampler="sum", upsampler="pad"), "shorter than"),
+                (self.expr("X", "resample", expression="A", window="soon", downsampler="sum", upsampler="pad"), "window"),
+                (self.expr("X", "threshold", expression="A", conditions=[]), "exactly one condition"),
+                (self.expr("X", "threshold", expression="A", conditions=[{"evaluator": {"type": "gt"}}]), "needs 1 numbers"),
+                (self.expr("X", "sql", expression="SELECT 1"), '"sql" is not known'),
+                (self.expr("X", "classic_conditions"), "need a list")):
+            got = self.ask(a, query, status=400)
+            self.assertIn(words, got["X"]["error"], query)
+            self.assertEqual((got["X"]["status"], got["A"]["status"]), (400, 200))
+        got = self.ask({"refId": "A", "expr": "sum("}, self.expr("X", "reduce", expression="A", reducer="sum"), status=400)
+        self.assertIn("query A failed", got["X"]["error"])
+        got = self.ask({"refId": "A", "datasource": {"type": "loki"}, "expr": '{a="b"}'},
+                       self.expr("X", "reduce", expression="A", reducer="sum"), status=400)
+        self.assertIn("gives no numbers", got["X"]["error"])
 
     def test_errors(self):
         got = self.ask({"refId": "A", "expr": "sum("}, {"refId": "B", "expr": "sum(m)"}, status=400)

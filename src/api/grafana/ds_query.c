@@ -1,10 +1,11 @@
-/* /api/ds/query: queries as Grafana's panels and scripts send them, answered as data frames. */
+/* /api/ds/query: queries as Grafana's panels and scripts send them, in every language that Pharos
+ * has a door for, and expressions over their answers; answered as data frames. */
 #include <math.h>
 #include <stdio.h>
 
 #include "api/grafana/ds_query.h"
-#include "api/prometheus/encode.h"
-#include "api/query_multi.h"
+#include "api/grafana/ds_take.h"
+#include "api/grafana/expr.h"
 #include "api/time_ref.h"
 #include "text/duration.h"
 
@@ -13,17 +14,25 @@
 #define INTERVAL_MS     15000
 #define SCRAPE_INTERVAL (15 * NS_PER_SEC)
 
-struct range {
-    int64_t from_ns, to_ns;
+/* A query of the request. Of one that is asked as range and instant there are two answers. */
+struct node {
+    const struct codec_json *query;
+    struct slice ref_id;
+    enum { NODE_NEW, NODE_RUNNING, NODE_DONE } state;
+    struct grafana_answer answers[2];
+    size_t answer_count;
+    int err;
+    enum api_error kind;
+    struct diag diag;
 };
 
-/* One query, as it is run. */
-struct target {
-    struct slice ref_id, legend;
-    struct range range;
-    int64_t step_ns;
-    bool instant;
-    struct slice text; /* variables filled */
+struct request {
+    struct grafana *g;
+    struct grafana_target range; /* its from and to */
+    struct node *nodes;
+    size_t count;
+    struct budget memory; /* of the answers */
+    struct arena *arena;
 };
 
 /* --- variables that Grafana's server fills --- */
@@ -36,11 +45,11 @@ static void put_duration(int64_t ns, struct buf *out)
         buf_printf(out, "%llds", (long long)(ns / NS_PER_SEC));
 }
 
-static void put_variable(struct slice name, const struct target *t, struct buf *out)
+static void put_variable(struct slice name, const struct grafana_target *t, struct buf *out)
 {
-    int64_t range_ns = t->range.to_ns - t->range.from_ns;
+    int64_t range_ns = t->to_ns - t->from_ns;
     int64_t rate_ns = MAX(t->step_ns + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL);
-    if (slice_eq_cstr(name, "__interval"))
+    if (slice_eq_cstr(name, "__interval") || slice_eq_cstr(name, "__auto"))
         put_duration(t->step_ns, out);
     else if (slice_eq_cstr(name, "__interval_ms"))
         buf_printf(out, "%lld", (long long)(t->step_ns / NS_PER_MS));
@@ -58,7 +67,7 @@ static void put_variable(struct slice name, const struct target *t, struct buf *
         buf_printf(out, "$%.*s", SLICE_FMT(name));
 }
 
-static void fill_variables(struct slice text, const struct target *t, struct buf *out)
+static void fill_variables(struct slice text, const struct grafana_target *t, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
         size_t begin = i + 1, n = 0;
@@ -82,118 +91,7 @@ static void fill_variables(struct slice text, const struct target *t, struct buf
     }
 }
 
-/* --- frames --- */
-
-/* "{{job}} of {{instance}}" filled from the labels. */
-static void put_legend(struct slice legend, struct data_labels labels, struct buf *out)
-{
-    while (legend.len) {
-        ptrdiff_t at = slice_find(legend, SLICE("{{"));
-        ptrdiff_t end = at < 0 ? -1 : slice_find(slice_from(legend, (size_t)at), SLICE("}}"));
-        if (at < 0 || end < 0) {
-            buf_append_slice(out, legend);
-            return;
-        }
-        buf_append(out, legend.ptr, (size_t)at);
-        struct slice name = slice_trim(slice_make(legend.ptr + at + 2, (size_t)end - 2));
-        buf_append_slice(out, data_labels_get(labels, name));
-        legend = slice_from(legend, (size_t)(at + end + 2));
-    }
-}
-
-static void put_entities(const struct query_series *s, struct buf *out)
-{
-    static const char *const names[] = {"NaN", "Inf", "NegInf"};
-    struct buf lists[3] = {{0}};
-    for (size_t i = 0; i < s->count; i++) {
-        struct query_point p = query_point_at(s, i);
-        double v = p.value;
-        if (p.histogram || isfinite(v))
-            continue;
-        struct buf *list = &lists[isnan(v) ? 0 : v > 0 ? 1 : 2];
-        buf_printf(list, list->len ? ",%zu" : "%zu", i);
-    }
-    if (lists[0].len || lists[1].len || lists[2].len) {
-        bool first = true;
-        buf_append_cstr(out, ",\"entities\":[null,{");
-        for (int k = 0; k < 3; k++) {
-            if (!lists[k].len)
-                continue;
-            buf_printf(out, "%s\"%s\":[%s]", first ? "" : ",", names[k], buf_cstr(&lists[k]));
-            first = false;
-        }
-        buf_append_cstr(out, "}]");
-    }
-    for (int k = 0; k < 3; k++)
-        buf_deinit(&lists[k]);
-}
-
-static void put_frame(const struct target *t, const struct query_series *s, const char *kind,
-                      struct buf *out)
-{
-    struct buf name = {0};
-    bool named = t->legend.len && !slice_eq_cstr(t->legend, "__auto");
-    if (named)
-        put_legend(t->legend, s->labels, &name);
-    buf_append_cstr(out, "{\"schema\":{\"refId\":");
-    codec_json_append_string(out, t->ref_id);
-    buf_printf(
-        out,
-        ",\"meta\":{\"type\":\"%s\",\"typeVersion\":[0,1],\"custom\":{\"resultType\":\"%s\"},"
-        "\"executedQueryString\":",
-        t->instant ? "numeric-multi" : "timeseries-multi", kind);
-    struct buf query = {0};
-    buf_printf(&query, "Expr: %.*s\nStep: ", SLICE_FMT(t->text));
-    put_duration(t->step_ns, &query);
-    codec_json_append_string(out, buf_slice(&query));
-    buf_deinit(&query);
-    buf_printf(out,
-               "},\"fields\":[{\"name\":\"Time\",\"type\":\"time\",\"typeInfo\":{\"frame\":"
-               "\"time.Time\"},\"config\":{\"interval\":%lld}},{\"name\":\"Value\",\"type\":"
-               "\"number\",\"typeInfo\":{\"frame\":\"float64\"},\"labels\":",
-               (long long)(t->step_ns / NS_PER_MS));
-    api_encode_labels(s->labels, out);
-    buf_append_cstr(out, ",\"config\":{");
-    if (named) {
-        buf_append_cstr(out, "\"displayNameFromDS\":");
-        codec_json_append_string(out, buf_slice(&name));
-    }
-    buf_append_cstr(out, "}}]},\"data\":{\"values\":[[");
-    for (size_t i = 0; i < s->count; i++)
-        buf_printf(out, i ? ",%lld" : "%lld", (long long)(query_point_at(s, i).ts_ns / NS_PER_MS));
-    buf_append_cstr(out, "],[");
-    for (size_t i = 0; i < s->count; i++) {
-        struct query_point p = query_point_at(s, i);
-        buf_append_cstr(out, i ? "," : "");
-        if (p.histogram || !isfinite(p.value))
-            buf_append_cstr(out, "null"); /* what it is instead is told by `entities` */
-        else
-            api_put_number(p.value, out);
-    }
-    buf_append_cstr(out, "]]");
-    put_entities(s, out);
-    buf_append_cstr(out, "}}");
-    buf_deinit(&name);
-}
-
-static void put_frames(const struct target *t, const struct query_result *r, bool *first,
-                       struct buf *out)
-{
-    static const char *const kinds[] = {[QUERY_SCALAR] = "scalar",
-                                        [QUERY_STRING] = "string",
-                                        [QUERY_VECTOR] = "vector",
-                                        [QUERY_MATRIX] = "matrix"};
-    struct query_series one = {.value = &r->scalar.value, .start_ns = r->scalar.ts_ns, .count = 1};
-    bool single = r->kind == QUERY_SCALAR;
-    size_t count = single ? 1 : r->kind == QUERY_STRING ? 0 : r->series_count;
-    for (size_t i = 0; i < count; i++) {
-        buf_append_cstr(out, *first ? "" : ",");
-        *first = false;
-        put_frame(t, single ? &one : &r->series[i], kinds[r->kind], out);
-    }
-}
-
-/* --- running --- */
+/* --- queries --- */
 
 static int64_t monotonic(void *ctx)
 {
@@ -201,10 +99,13 @@ static int64_t monotonic(void *ctx)
     return api__monotonic_ns();
 }
 
-static int run_target(struct api_job *job, const struct target *t, bool *first, struct buf *out,
+static int run_target(struct request *r, const struct api_language *lang,
+                      const struct grafana_target *t, size_t limit, struct grafana_answer *out,
                       enum api_error *kind, struct diag *diag)
 {
-    struct query_result result = {0};
+    struct api_job *job = r->g->job;
+    struct grafana_taker taker;
+    struct buf nothing = {0}, executed = {0};
     struct budget memory;
     budget_init(&memory, &job->api->queries_memory, job->limits.query_memory_bytes,
                 "limits.query.memory");
@@ -212,10 +113,14 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
         .api = job->api,
         .tenant = job->tenant,
         .text = t->text,
+        .from_ns = t->from_ns,
+        .to_ns = t->to_ns,
+        .limit = limit,
         .limits = job->limits,
         .arena = arena_new(0, &memory),
         .plan_arena = arena_new(4096, NULL),
-        .steps = {.start_ns = t->range.to_ns, .end_ns = t->range.to_ns, .instant = t->instant}};
+        .taker = &taker.face,
+        .steps = {.start_ns = t->to_ns, .end_ns = t->to_ns, .instant = t->instant}};
     q.env = (struct query_env){.source = job->api->source,
                                .tenant = job->tenant,
                                .pool = job->api->pool,
@@ -227,13 +132,20 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
                                .now_ns = monotonic};
     if (!t->instant) {
         q.steps.step_ns = t->step_ns;
-        q.steps.start_ns = t->range.from_ns / t->step_ns * t->step_ns;
-        q.steps.end_ns = t->range.to_ns / t->step_ns * t->step_ns;
+        q.steps.start_ns = t->from_ns / t->step_ns * t->step_ns;
+        q.steps.end_ns = t->to_ns / t->step_ns * t->step_ns;
     }
-    int err = api_promql_eval(&q, &result, diag);
-    if (!err)
-        put_frames(t, &result, first, out);
+    buf_printf(&executed, "Expr: %.*s\nStep: ", SLICE_FMT(t->text));
+    put_duration(t->step_ns, &executed);
+    *out = (struct grafana_answer){.ref_id = t->ref_id,
+                                   .is_instant = t->instant,
+                                   .interval_ns = t->step_ns,
+                                   .executed = arena_slice(r->g->arena, buf_slice(&executed))};
+    grafana__taker_init(&taker, t, r->arena, out);
+    int err = lang->run(&q, &nothing, diag);
     *kind = q.has_error ? q.error : api__error_of(err);
+    buf_deinit(&nothing);
+    buf_deinit(&executed);
     arena_free(q.arena);
     arena_free(q.plan_arena);
     budget_drain(&memory);
@@ -242,7 +154,7 @@ static int run_target(struct api_job *job, const struct target *t, bool *first, 
 
 /* intervalMs of the query or of the whole, else by the points that are wanted. */
 static int64_t step_of(const struct codec_json *v, const struct codec_json *whole,
-                       const struct range *range)
+                       const struct grafana_target *range)
 {
     int64_t range_ns = range->to_ns - range->from_ns, min_ns;
     int64_t points = grafana__int(v, "maxDataPoints", grafana__int(whole, "maxDataPoints", 0));
@@ -257,72 +169,184 @@ static int64_t step_of(const struct codec_json *v, const struct codec_json *whol
     return MAX(step_ns / NS_PER_MS, 1) * NS_PER_MS;
 }
 
-static void put_failure(struct buf *out, enum api_error kind, const char *words)
+/* The language of a data source; NULL when Pharos has none for it. */
+static const struct api_language *language_of(const struct grafana_source *s)
 {
-    int status = api__error_status(kind);
-    buf_append_cstr(out, "{\"error\":");
-    codec_json_append_string(out, slice_cstr(words));
-    buf_printf(out, ",\"errorSource\":\"downstream\",\"status\":%d,\"frames\":[]}", status);
+    return slice_eq_cstr(slice_cstr(s->type), "prometheus") ? &api_language_promql
+           : slice_eq_cstr(slice_cstr(s->type), "loki")     ? &api_language_logql
+           : slice_eq_cstr(slice_cstr(s->type), "tempo")    ? &api_language_traceql
+           : slice_eq_cstr(slice_cstr(s->type), "graphite") ? &api_language_graphite
+                                                            : NULL;
 }
 
-/* The answer of one query; *bad when it failed. */
-static void answer_query(struct grafana *g, const struct codec_json *v, const struct range *range,
-                         struct buf *out, bool *bad)
+static void source_of(const struct codec_json *v, struct slice *uid, struct slice *type)
 {
     const struct codec_json *ds = codec_json_get(v, "datasource");
-    struct slice uid = ds && ds->kind == CODEC_JSON_OBJECT   ? grafana__string(ds, "uid")
-                       : ds && ds->kind == CODEC_JSON_STRING ? ds->text
-                                                             : SLICE("");
-    struct slice type = grafana__string(ds, "type"), text = grafana__string(v, "expr");
-    const struct grafana_source *source = grafana__source(g->job->api->host, uid, type);
-    bool instant = grafana__bool(v, "instant", false);
-    bool wants_range = grafana__bool(v, "range", !instant);
-    struct buf frames = {0}, filled = {0};
-    struct diag diag;
-    enum api_error kind = API_BAD_DATA;
-    bool first = true;
-    int err = 0;
-    diag_init(&diag);
-    if (!text.len)
-        text = grafana__string(v, "query");
-    if (!slice_eq_cstr(slice_cstr(source->type), "prometheus"))
-        err = diag_set(&diag, ERR_UNSUPPORTED,
-                       "data source type %s is not answered here yet; ask its own door, /%s",
-                       source->type, source->door);
-    if (!err && !text.len)
-        err = diag_set(&diag, ERR_INVALID, "the query has no \"expr\"");
-    for (int pass = 0; pass < 2 && !err; pass++) {
-        struct target t = {.ref_id = grafana__string(v, "refId"),
-                           .legend = grafana__string(v, "legendFormat"),
-                           .range = *range,
-                           .step_ns = step_of(v, g->body, range),
-                           .instant = pass == 1};
-        if (pass ? !instant : !wants_range)
-            continue;
-        buf_clear(&filled);
-        fill_variables(text, &t, &filled);
-        t.text = arena_slice(g->arena, buf_slice(&filled));
-        err = run_target(g->job, &t, &first, &frames, &kind, &diag);
-    }
-    if (err) {
-        put_failure(out, err == ERR_UNSUPPORTED ? API_NOT_FOUND : kind,
-                    diag.code ? diag.msg : err_name(err));
-        *bad = true;
-    } else {
-        buf_append_cstr(out, "{\"status\":200,\"frames\":[");
-        buf_append_slice(out, buf_slice(&frames));
-        buf_append_cstr(out, "]}");
-    }
-    buf_deinit(&frames);
-    buf_deinit(&filled);
+    *uid = ds && ds->kind == CODEC_JSON_OBJECT   ? grafana__string(ds, "uid")
+           : ds && ds->kind == CODEC_JSON_STRING ? ds->text
+                                                 : SLICE("");
+    *type = ds && ds->kind == CODEC_JSON_OBJECT ? grafana__string(ds, "type") : SLICE("");
+    if (!uid->len)
+        *uid = grafana__string(v, "datasourceUid"); /* of alert rules */
 }
 
-static int read_range(const struct codec_json *body, int64_t now_ns, struct range *out,
+/* Under which key each data source has its text. */
+static struct slice text_of(const struct codec_json *v)
+{
+    static const char *const keys[] = {"expr", "query", "targetFull", "target"};
+    struct slice text = SLICE("");
+    for (size_t i = 0; i < ARRAY_LEN(keys) && !text.len; i++)
+        text = grafana__string(v, keys[i]);
+    return text;
+}
+
+static int run_query(struct request *r, struct node *n, const struct grafana_source *source)
+{
+    const struct codec_json *v = n->query;
+    const struct api_language *lang = language_of(source);
+    struct slice text = text_of(v), type = grafana__string(v, "queryType");
+    bool instant = grafana__bool(v, "instant", slice_eq_cstr(type, "instant"));
+    bool wants_range = grafana__bool(v, "range", !instant);
+    int64_t limit = grafana__int(v, "maxLines", grafana__int(v, "limit", 0));
+    int err = 0;
+    if (!lang)
+        return diag_set(&n->diag, ERR_UNSUPPORTED,
+                        "data source type %s is not answered here; ask its own door, /%s",
+                        source->type, source->door);
+    if (!text.len)
+        return diag_set(&n->diag, ERR_INVALID,
+                        "the query has no text: \"expr\" (Prometheus, Loki), \"query\" (Tempo) "
+                        "or \"target\" (Graphite)");
+    for (int pass = 0; pass < 2 && !err; pass++) {
+        struct grafana_target t = {.ref_id = n->ref_id,
+                                   .legend = grafana__string(v, "legendFormat"),
+                                   .from_ns = r->range.from_ns,
+                                   .to_ns = r->range.to_ns,
+                                   .step_ns = step_of(v, r->g->body, &r->range),
+                                   .instant = pass == 1};
+        struct buf filled = {0};
+        if (pass ? !instant : !wants_range)
+            continue;
+        fill_variables(text, &t, &filled);
+        t.text = arena_slice(r->g->arena, buf_slice(&filled));
+        buf_deinit(&filled);
+        err = run_target(r, lang, &t, limit > 0 ? (size_t)limit : 0, &n->answers[n->answer_count++],
+                         &n->kind, &n->diag);
+    }
+    return err;
+}
+
+/* --- expressions over queries --- */
+
+static int run_node(struct request *r, struct node *n);
+
+static int input(void *ctx, struct slice ref_id, const struct grafana_answer **out,
+                 struct diag *diag)
+{
+    struct request *r = ctx;
+    for (size_t i = 0; i < r->count; i++) {
+        struct node *n = &r->nodes[i];
+        if (!slice_eq(n->ref_id, ref_id))
+            continue;
+        if (n->state == NODE_RUNNING)
+            return diag_set(diag, ERR_INVALID,
+                            "expression %.*s refers to itself, perhaps by way of others",
+                            SLICE_FMT(ref_id));
+        int err = run_node(r, n);
+        if (err)
+            return diag_set(diag, err, "did not execute: query %.*s failed: %s", SLICE_FMT(ref_id),
+                            n->diag.code ? n->diag.msg : err_name(err));
+        *out = &n->answers[0];
+        return 0;
+    }
+    return diag_set(diag, ERR_INVALID, "there is no query %.*s, which an expression refers to",
+                    SLICE_FMT(ref_id));
+}
+
+static int run_expression(struct request *r, struct node *n)
+{
+    struct api_job *job = r->g->job;
+    const struct grafana_expr_env env = {.arena = r->arena,
+                                         .from_ns = r->range.from_ns,
+                                         .to_ns = r->range.to_ns,
+                                         .values_max = job->limits.query_samples,
+                                         .cancelled = &job->cancelled,
+                                         .input = input,
+                                         .ctx = r};
+    int err = grafana__expr_run(&env, n->query, &n->answers[0], &n->diag);
+    n->answers[0].ref_id = n->ref_id;
+    n->answer_count = 1;
+    n->kind = err == ERR_INVALID ? API_BAD_DATA : api__error_of(err);
+    return err;
+}
+
+static int run_node(struct request *r, struct node *n)
+{
+    struct slice uid, type;
+    if (n->state == NODE_DONE)
+        return n->err;
+    n->state = NODE_RUNNING;
+    n->kind = API_BAD_DATA;
+    diag_init(&n->diag);
+    source_of(n->query, &uid, &type);
+    n->err = grafana__is_expr(uid, type)
+                 ? run_expression(r, n)
+                 : run_query(r, n, grafana__source(r->g->job->api->host, uid, type));
+    if (n->err == ERR_UNSUPPORTED)
+        n->kind = API_NOT_FOUND;
+    n->state = NODE_DONE;
+    return n->err;
+}
+
+/* --- the answer --- */
+
+static void put_node(const struct node *n, struct buf *out)
+{
+    if (n->err) {
+        buf_append_cstr(out, "{\"error\":");
+        codec_json_append_string(out, slice_cstr(n->diag.code ? n->diag.msg : err_name(n->err)));
+        buf_printf(out, ",\"errorSource\":\"downstream\",\"status\":%d,\"frames\":[]}",
+                   api__error_status(n->kind));
+        return;
+    }
+    buf_append_cstr(out, "{\"status\":200,\"frames\":[");
+    for (size_t i = 0; i < n->answer_count; i++) {
+        struct buf frames = {0};
+        grafana__put_answer(&n->answers[i], &frames);
+        if (frames.len && out->ptr[out->len - 1] != '[')
+            buf_append_char(out, ',');
+        buf_append_slice(out, buf_slice(&frames));
+        buf_deinit(&frames);
+    }
+    buf_append_cstr(out, "]}");
+}
+
+static void run_all(struct request *r)
+{
+    struct buf *out = &r->g->job->out;
+    bool bad = false, first = true;
+    buf_append_cstr(out, "{\"results\":{");
+    for (size_t i = 0; i < r->count; i++) {
+        struct node *n = &r->nodes[i];
+        if (grafana__bool(n->query, "hide", false))
+            continue;
+        bad |= run_node(r, n) != 0;
+        buf_append_cstr(out, first ? "" : ",");
+        first = false;
+        codec_json_append_string(out, n->ref_id);
+        buf_append_char(out, ':');
+        put_node(n, out);
+    }
+    buf_append_cstr(out, "}}");
+    r->g->job->status = bad ? 400 : 200; /* as Grafana: some failed */
+}
+
+static int read_range(const struct codec_json *body, int64_t now_ns, struct grafana_target *out,
                       struct diag *diag)
 {
     static const char *const keys[] = {"from", "to"};
     int64_t *const to[] = {&out->from_ns, &out->to_ns};
-    *out = (struct range){now_ns - 3600 * NS_PER_SEC, now_ns};
+    *out = (struct grafana_target){.from_ns = now_ns - 3600 * NS_PER_SEC, .to_ns = now_ns};
     for (int i = 0; i < 2; i++) {
         const struct codec_json *v = codec_json_get(body, keys[i]);
         if (!v || v->kind == CODEC_JSON_NULL)
@@ -340,9 +364,7 @@ void grafana__answer_queries(struct grafana *g, const struct codec_json *queries
 {
     struct api_job *job = g->job;
     struct api_host *host = job->api->host;
-    struct range range;
-    struct buf *out = &job->out;
-    bool bad = false, first = true;
+    struct request r = {.g = g};
     if (!queries || queries->kind != CODEC_JSON_ARRAY || !queries->count) {
         grafana__fail(g, 400, NULL, "no queries found");
         return;
@@ -352,26 +374,26 @@ void grafana__answer_queries(struct grafana *g, const struct codec_json *queries
                       QUERIES_MAX);
         return;
     }
-    int err = read_range(times, host->now_ns(host->ctx), &range, &g->diag);
+    int err = read_range(times, host->now_ns(host->ctx), &r.range, &g->diag);
+    r.nodes = ARENA_ARRAY(g->arena, struct node, queries->count);
+    if (!err && !r.nodes)
+        err = diag_set(&g->diag, ERR_NOMEM, "the queries take more than limits.query.memory");
     if (err) {
         grafana__fail_err(g, err);
         return;
     }
-    job->deadline_ns = job->started_ns + job->limits.query_timeout_ns;
-    buf_append_cstr(out, "{\"results\":{");
     for (size_t i = 0; i < queries->count; i++) {
-        const struct codec_json *v = &queries->items[i];
-        struct slice ref = grafana__string(v, "refId");
-        if (grafana__bool(v, "hide", false))
-            continue;
-        buf_append_cstr(out, first ? "" : ",");
-        first = false;
-        codec_json_append_string(out, ref.len ? ref : SLICE("A"));
-        buf_append_char(out, ':');
-        answer_query(g, v, &range, out, &bad);
+        struct slice ref = grafana__string(&queries->items[i], "refId");
+        r.nodes[r.count++] =
+            (struct node){.query = &queries->items[i], .ref_id = ref.len ? ref : SLICE("A")};
     }
-    buf_append_cstr(out, "}}");
-    job->status = bad ? 400 : 200; /* as Grafana: some failed */
+    budget_init(&r.memory, &job->api->queries_memory, job->limits.query_memory_bytes,
+                "limits.query.memory");
+    r.arena = arena_new(0, &r.memory);
+    job->deadline_ns = job->started_ns + job->limits.query_timeout_ns;
+    run_all(&r);
+    arena_free(r.arena);
+    budget_drain(&r.memory);
 }
 
 static void ds_query(struct grafana *g)

@@ -114,8 +114,9 @@ static int put_answer(struct api_query *q, const struct graphite_list *l, struct
     return 0;
 }
 
-int api_graphite_eval(struct api_query *q, struct graphite_run **run, struct graphite_list *out,
-                      struct diag *diag)
+/* The series of the target, consolidated to the steps. *out lives until graphite_run_free(*run). */
+static int eval(struct api_query *q, struct graphite_run **run, struct graphite_list *out,
+                struct diag *diag)
 {
     struct graphite_request *req = ARENA_NEW(q->plan_arena, struct graphite_request);
     struct graphite_schemas *schemas = graphite_api__schemas(q->api);
@@ -155,9 +156,10 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
         diag_set(diag, ERR_INVALID, "Graphite's functions have no plan to show");
         return bad(q, API_BAD_DATA);
     }
-    int err = api_graphite_eval(q, &run, &list, diag);
+    int err = eval(q, &run, &list, diag);
     if (!err)
-        err = put_answer(q, &list, out, diag);
+        err = q->taker ? q->taker->targets(q->taker, q, &list, diag)
+                       : put_answer(q, &list, out, diag);
     graphite_run_free(run);
     return err;
 }

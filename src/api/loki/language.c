@@ -63,6 +63,8 @@ static int run_lines(struct api_query *q, const struct logql_expr *expr,
         codec_json_append_string(out, warning);
         buf_append_char(out, ']');
     }
+    if (!err && q->taker)
+        return q->taker->lines(q->taker, q, &lines, diag);
     return err ? err : put_streams(q, &lines, out);
 }
 

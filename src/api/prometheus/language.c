@@ -136,17 +136,6 @@ static int run_plan(struct api_query *q, const struct query_plan *plan, struct q
     return err == ERR_INVALID ? bad(q, API_EXECUTION) : err; /* the query is well formed */
 }
 
-int api_promql_eval(struct api_query *q, struct query_result *out, struct diag *diag)
-{
-    struct promql_expr *expr = NULL;
-    struct query_plan *plan = NULL;
-    int err = plan_query(q, &expr, &plan, diag);
-    if (!err)
-        err = run_plan(q, plan, out, diag);
-    promql_expr_free(expr);
-    return err;
-}
-
 static int run(struct api_query *q, struct buf *out, struct diag *diag)
 {
     struct promql_expr *expr = NULL;

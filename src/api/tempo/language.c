@@ -30,6 +30,8 @@ static int run_search(struct api_query *q, struct traceql_query *parsed,
     q->used.samples_read = found.stats.spans;
     if (err)
         return err == ERR_INVALID ? bad(q, API_EXECUTION) : err;
+    if (q->taker)
+        return q->taker->traces(q->taker, q, &found, diag);
     buf_append_cstr(out, ",\"kind\":\"traces\",\"traces\":[");
     for (size_t i = 0; i < found.count; i++) {
         buf_append_cstr(out, i ? "," : "");

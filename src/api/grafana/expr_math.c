@@ -1,0 +1,413 @@
+/* Math over answers. A text is read twice: first without computing, so that what is wrong with it
+ * is said before anything is asked.
+ *
+ *   or  -> and {"||" and}      and -> cmp {"&&" cmp}      cmp -> sum {("=="|"!="|"<"...) sum}
+ *   sum -> mul {("+"|"-") mul} mul -> pow {("*"|"/"|"%") pow}  pow -> one {"**" one}
+ *   one -> number | $A | ${A B} | name(or) | name() | "(" or ")" | "!" one | "-" one */
+#include <ctype.h>
+#include <math.h>
+
+#include "api/grafana/expr.h"
+#include "codec/number.h"
+
+#define DEPTH_MAX 100
+
+enum op { ADD, SUB, MUL, DIV, MOD, POW, EQ, NE, LT, LE, GT, GE, AND, OR, OP_NONE };
+
+struct math {
+    const struct grafana_expr_env *env;
+    struct slice text;
+    size_t at;
+    unsigned depth;
+    bool compute;
+    struct diag *diag;
+};
+
+static int fail(struct math *m, const char *what)
+{
+    return diag_set(m->diag, ERR_INVALID, "expression \"%.*s\", character %zu: %s",
+                    SLICE_FMT(slice_first(m->text, 200)), m->at + 1, what);
+}
+
+static int no_memory(struct math *m)
+{
+    return diag_set(m->diag, ERR_NOMEM, "the expression takes more than limits.query.memory");
+}
+
+/* --- computing --- */
+
+static double apply(enum op op, double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return NAN;
+    switch (op) {
+    case ADD: return a + b;
+    case SUB: return a - b;
+    case MUL: return a * b;
+    case DIV: return a / b;
+    case MOD: return fmod(a, b);
+    case POW: return pow(a, b);
+    case EQ: return a == b;
+    case NE: return a != b;
+    case LT: return a < b;
+    case LE: return a <= b;
+    case GT: return a > b;
+    case GE: return a >= b;
+    case AND: return a != 0 && b != 0;
+    case OR: return a != 0 || b != 0;
+    default: return NAN;
+    }
+}
+
+static double combine(enum op op, double a, double b)
+{
+    return grafana__is_null(a) || grafana__is_null(b) ? grafana__null() : apply(op, a, b);
+}
+
+/* Both over time: where both have a value at the same time. */
+static size_t meet(enum op op, const struct grafana_series *a, const struct grafana_series *b,
+                   struct grafana_series *out)
+{
+    size_t n = 0;
+    for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
+        if (a->ts_ns[i] == b->ts_ns[k]) {
+            out->ts_ns[n] = a->ts_ns[i];
+            out->value[n++] = combine(op, a->value[i++], b->value[k++]);
+        } else if (a->ts_ns[i] < b->ts_ns[k]) {
+            i++;
+        } else {
+            k++;
+        }
+    }
+    return n;
+}
+
+static int add_pair(struct math *m, enum op op, const struct grafana_series *a,
+                    const struct grafana_series *b, struct data_labels labels,
+                    struct grafana_answer *out, int64_t *values)
+{
+    bool single = a->single && b->single;
+    size_t count = single                ? 1
+                   : a->single           ? b->count
+                   : b->single           ? a->count
+                   : a->count < b->count ? a->count
+                                         : b->count;
+    *values += (int64_t)count + 1;
+    if (m->env->values_max && *values > m->env->values_max)
+        return diag_set(m->diag, ERR_LIMIT,
+                        "the expression makes more values than limits.query.samples (%lld) allows",
+                        (long long)m->env->values_max);
+    if (m->env->cancelled && atomic_load(m->env->cancelled))
+        return ERR_CANCELLED;
+    struct grafana_series *s = grafana__add_series(out, m->env->arena, labels, count, single);
+    if (!s)
+        return no_memory(m);
+    if (!a->single && !b->single) {
+        s->count = meet(op, a, b, s);
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!single)
+            s->ts_ns[i] = a->single ? b->ts_ns[i] : a->ts_ns[i];
+        s->value[i] = combine(op, a->value[a->single ? 0 : i], b->value[b->single ? 0 : i]);
+    }
+    return 0;
+}
+
+static bool contains(struct data_labels all, struct data_labels some)
+{
+    for (size_t i = 0; i < some.count; i++) {
+        struct slice v = data_labels_get(all, some.items[i].name);
+        if (!v.ptr || !slice_eq(v, some.items[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* Pairs of which one has the other's labels; one alone on each side always fits. */
+static int binary(struct math *m, enum op op, const struct grafana_answer *a,
+                  const struct grafana_answer *b, struct grafana_answer *out)
+{
+    int64_t values = 0;
+    int err = 0;
+    *out = (struct grafana_answer){.is_numbers = true, .no_data = a->no_data || b->no_data};
+    out->is_scalar = a->is_scalar && b->is_scalar;
+    for (size_t i = 0; i < a->count && !err && !out->no_data; i++) {
+        for (size_t k = 0; k < b->count && !err; k++) {
+            struct data_labels x = a->series[i].labels, y = b->series[k].labels;
+            bool wide = x.count >= y.count;
+            if (contains(wide ? x : y, wide ? y : x))
+                err = add_pair(m, op, &a->series[i], &b->series[k], wide ? x : y, out, &values);
+        }
+    }
+    if (!err && !out->count && !out->no_data && a->count == 1 && b->count == 1)
+        err = add_pair(m, op, &a->series[0], &b->series[0], (struct data_labels){0}, out, &values);
+    return err;
+}
+
+static double f_not(double v)
+{
+    return isnan(v) ? v : v == 0;
+}
+static double f_minus(double v)
+{
+    return -v;
+}
+static double f_is_nan(double v)
+{
+    return isnan(v) != 0;
+}
+static double f_is_inf(double v)
+{
+    return isinf(v) != 0;
+}
+static double f_is_null(double v)
+{
+    return grafana__is_null(v);
+}
+static double f_is_number(double v)
+{
+    return isfinite(v) != 0;
+}
+
+static int unary(struct math *m, double (*f)(double v), bool nulls, const struct grafana_answer *a,
+                 struct grafana_answer *out)
+{
+    *out = (struct grafana_answer){
+        .is_numbers = true, .is_scalar = a->is_scalar, .no_data = a->no_data};
+    for (size_t i = 0; i < a->count; i++) {
+        const struct grafana_series *s = &a->series[i];
+        struct grafana_series *r =
+            grafana__add_series(out, m->env->arena, s->labels, s->count, s->single);
+        if (!r)
+            return no_memory(m);
+        for (size_t k = 0; k < s->count; k++) {
+            if (!s->single)
+                r->ts_ns[k] = s->ts_ns[k];
+            r->value[k] = grafana__is_null(s->value[k]) && !nulls ? s->value[k] : f(s->value[k]);
+        }
+    }
+    return 0;
+}
+
+static int scalar(struct math *m, double v, struct grafana_answer *out)
+{
+    *out = (struct grafana_answer){.is_numbers = true, .is_scalar = true};
+    if (!m->compute)
+        return 0;
+    struct grafana_series *s =
+        grafana__add_series(out, m->env->arena, (struct data_labels){0}, 1, true);
+    if (!s)
+        return no_memory(m);
+    s->value[0] = v;
+    return 0;
+}
+
+/* --- reading --- */
+
+static void skip_space(struct math *m)
+{
+    while (m->at < m->text.len && isspace((unsigned char)m->text.ptr[m->at]))
+        m->at++;
+}
+
+static bool take(struct math *m, const char *word)
+{
+    skip_space(m);
+    if (!slice_starts_with(slice_from(m->text, m->at), slice_cstr(word)))
+        return false;
+    m->at += strlen(word);
+    return true;
+}
+
+static int read_or(struct math *m, struct grafana_answer *out);
+
+static int read_variable(struct math *m, struct grafana_answer *out)
+{
+    size_t begin = m->at + 1, n = 0;
+    bool braces = begin < m->text.len && m->text.ptr[begin] == '{';
+    begin += braces;
+    while (begin + n < m->text.len) {
+        char c = m->text.ptr[begin + n];
+        if (braces ? c == '}' : !(isalnum((unsigned char)c) || c == '_'))
+            break;
+        n++;
+    }
+    if (!n || (braces && begin + n == m->text.len))
+        return fail(m, "a query is named as $A or ${A B}");
+    const struct grafana_answer *in = NULL;
+    m->at = begin + n + braces;
+    int err = m->compute
+                  ? m->env->input(m->env->ctx, slice_make(m->text.ptr + begin, n), &in, m->diag)
+                  : 0;
+    if (!err && in && !in->is_numbers)
+        err = diag_set(m->diag, ERR_INVALID,
+                       "query %.*s gives no numbers, which an expression computes with",
+                       SLICE_FMT(in->ref_id));
+    *out = (struct grafana_answer){.is_numbers = true};
+    if (!err && in) {
+        out->no_data = in->no_data;
+        out->series = in->series;
+        out->count = out->cap = in->count;
+    }
+    return err;
+}
+
+static int read_number(struct math *m, struct grafana_answer *out)
+{
+    size_t n = 0;
+    double v;
+    struct slice rest = slice_from(m->text, m->at);
+    while (n < rest.len &&
+           (isalnum((unsigned char)rest.ptr[n]) || rest.ptr[n] == '.' ||
+            (n && (rest.ptr[n - 1] | 32) == 'e' && (rest.ptr[n] == '+' || rest.ptr[n] == '-'))))
+        n++;
+    if (!codec_text_to_double(slice_first(rest, n), &v, NULL))
+        return fail(m, "a number is expected here");
+    m->at += n;
+    return scalar(m, v, out);
+}
+
+static int read_call(struct math *m, struct grafana_answer *out)
+{
+    static const struct {
+        const char *name;
+        double (*f)(double v);
+        bool nulls;
+    } functions[] = {{"abs", fabs, false},
+                     {"log", log, false},
+                     {"round", round, false},
+                     {"ceil", ceil, false},
+                     {"floor", floor, false},
+                     {"is_nan", f_is_nan, false},
+                     {"is_inf", f_is_inf, false},
+                     {"is_null", f_is_null, true},
+                     {"is_number", f_is_number, true}};
+    size_t begin = m->at, n = 0;
+    while (begin + n < m->text.len &&
+           (isalnum((unsigned char)m->text.ptr[begin + n]) || m->text.ptr[begin + n] == '_'))
+        n++;
+    struct slice name = slice_make(m->text.ptr + begin, n);
+    const struct {
+        const char *name;
+        double v;
+    } constants[] = {
+        {"nan", NAN}, {"inf", INFINITY}, {"infn", -INFINITY}, {"null", grafana__null()}};
+    for (size_t i = 0; i < ARRAY_LEN(constants); i++) {
+        if (!slice_eq_cstr(name, constants[i].name))
+            continue;
+        m->at += n;
+        if (!take(m, "(") || !take(m, ")"))
+            return fail(m, "() is expected: this function takes nothing");
+        return scalar(m, constants[i].v, out);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+        struct grafana_answer in;
+        if (!slice_eq_cstr(name, functions[i].name))
+            continue;
+        m->at += n;
+        if (!take(m, "("))
+            return fail(m, "( is expected");
+        int err = read_or(m, &in);
+        if (!err && !take(m, ")"))
+            err = fail(m, ") is expected");
+        if (!err)
+            err = unary(m, functions[i].f, functions[i].nulls, &in, out);
+        return err;
+    }
+    return fail(m, "there is no such function; abs, log, round, ceil, floor, is_nan, is_inf, "
+                   "is_null, is_number, nan, inf, infn and null are");
+}
+
+static int read_one(struct math *m, struct grafana_answer *out)
+{
+    struct grafana_answer in;
+    int err;
+    if (++m->depth > DEPTH_MAX)
+        return fail(m, "it is nested too deeply");
+    skip_space(m);
+    char c = m->at < m->text.len ? m->text.ptr[m->at] : 0;
+    if (c == '(') {
+        m->at++;
+        err = read_or(m, out);
+        if (!err && !take(m, ")"))
+            err = fail(m, ") is expected");
+    } else if (c == '!' || c == '-') {
+        m->at++;
+        err = read_one(m, &in);
+        if (!err)
+            err = unary(m, c == '!' ? f_not : f_minus, false, &in, out);
+    } else if (c == '$') {
+        err = read_variable(m, out);
+    } else if (isdigit((unsigned char)c) || c == '.') {
+        err = read_number(m, out);
+    } else if (isalpha((unsigned char)c)) {
+        err = read_call(m, out);
+    } else {
+        err = fail(m, c ? "a query, a number or a function is expected here"
+                        : "it ends where a query, a number or a function is expected");
+    }
+    m->depth--;
+    return err;
+}
+
+/* Operators by their level, weakest first; the longer of two that begin alike comes first. */
+static const struct {
+    const char *text;
+    enum op op;
+    int level;
+} operators[] = {{"||", OR, 0},  {"&&", AND, 1}, {"==", EQ, 2}, {"!=", NE, 2}, {"<=", LE, 2},
+                 {">=", GE, 2},  {"<", LT, 2},   {">", GT, 2},  {"+", ADD, 3}, {"-", SUB, 3},
+                 {"**", POW, 5}, {"*", MUL, 4},  {"/", DIV, 4}, {"%", MOD, 4}};
+#define LEVELS 6
+
+static enum op take_operator(struct math *m, int level)
+{
+    skip_space(m);
+    struct slice rest = slice_from(m->text, m->at);
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        if (!slice_starts_with(rest, slice_cstr(operators[i].text)))
+            continue;
+        if (operators[i].level != level)
+            return OP_NONE;
+        m->at += strlen(operators[i].text);
+        return operators[i].op;
+    }
+    return OP_NONE;
+}
+
+static int read_level(struct math *m, int level, struct grafana_answer *out)
+{
+    struct grafana_answer left, right;
+    enum op op;
+    if (level == LEVELS)
+        return read_one(m, out);
+    int err = read_level(m, level + 1, out);
+    while (!err && (op = take_operator(m, level)) != OP_NONE) {
+        left = *out;
+        err = read_level(m, level + 1, &right);
+        if (!err)
+            err = binary(m, op, &left, &right, out);
+    }
+    return err;
+}
+
+static int read_or(struct math *m, struct grafana_answer *out)
+{
+    return read_level(m, 0, out);
+}
+
+int grafana__math_run(const struct grafana_expr_env *env, struct slice text,
+                      struct grafana_answer *out, struct diag *diag)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        struct math m = {.env = env, .text = text, .compute = pass == 1, .diag = diag};
+        int err = read_or(&m, out);
+        skip_space(&m);
+        if (!err && m.at < text.len)
+            err = fail(&m, "an operator is expected here");
+        if (err)
+            return err;
+    }
+    return 0;
+}
