@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "discovery/conf.h"
 
 #define PROMETHEUS_YML_MAX ((size_t)64 << 20)
 
@@ -25,6 +26,87 @@ static const struct {
                 "back as that"},
     {"tracing", "Pharos does not trace itself"}};
 
+/* --- what is left out is checked all the same, for who keeps one file for both --- */
+
+/* The keys of a map that may be missing. */
+static int check_map(const struct text_yaml *map, const char *what, const char *const *keys,
+                     struct diag *diag)
+{
+    if (text_yaml_is_null(map))
+        return 0;
+    return map->kind == TEXT_YAML_MAP
+               ? text_yaml_check_keys(map, what, keys, diag)
+               : text_yaml_error(map, diag, ERR_INVALID, "%s is a map", what);
+}
+
+static int check_remote_read(const struct text_yaml *list, struct diag *diag)
+{
+    static const char *const keys[] = {"url",
+                                       "name",
+                                       "remote_timeout",
+                                       "headers",
+                                       "read_recent",
+                                       "required_matchers",
+                                       "filter_external_labels",
+                                       "chunked_read_limit",
+                                       HTTP_KEYS,
+                                       NULL};
+    if (text_yaml_is_null(list))
+        return 0;
+    if (list->kind != TEXT_YAML_LIST)
+        return text_yaml_error(list, diag, ERR_INVALID, "remote_read takes a list");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct text_yaml *entry = list->items[i];
+        if (entry->kind != TEXT_YAML_MAP)
+            return text_yaml_error(entry, diag, ERR_INVALID,
+                                   "empty or null remote read config section");
+        TRY(text_yaml_check_keys(entry, "a remote_read entry", keys, diag));
+        if (text_yaml_is_null(text_yaml_get(entry, "url")))
+            return text_yaml_error(entry, diag, ERR_INVALID, "url for remote_read is empty");
+    }
+    return 0;
+}
+
+static int check_storage(const struct text_yaml *storage, struct diag *diag)
+{
+    static const char *const keys[] = {"tsdb", "exemplars", NULL},
+                             *const tsdb[] = {"out_of_order_time_window",
+                                              "retention",
+                                              "stale_series_compaction_threshold",
+                                              "float_chunk_encoding",
+                                              "chunk_encoding",
+                                              NULL},
+                             *const exemplars[] = {"max_exemplars", NULL};
+    int64_t window_ns;
+    const struct text_yaml *n = text_yaml_get(storage, "tsdb");
+    TRY(check_map(storage, "storage", keys, diag));
+    TRY(check_map(n, "storage.tsdb", tsdb, diag));
+    n = text_yaml_get(n, "out_of_order_time_window");
+    if (!text_yaml_is_null(n))
+        TRY(text_yaml_duration(n, &window_ns, diag));
+    return check_map(text_yaml_get(storage, "exemplars"), "storage.exemplars", exemplars, diag);
+}
+
+static int check_tracing(const struct text_yaml *tracing, struct diag *diag)
+{
+    static const char *const keys[] = {"client_type", "endpoint",   "sampling_fraction",
+                                       "insecure",    "headers",    "compression",
+                                       "timeout",     "tls_config", NULL};
+    const struct text_yaml *type = text_yaml_get(tracing, "client_type");
+    if (text_yaml_is_null(tracing))
+        return 0;
+    TRY(check_map(tracing, "tracing", keys, diag));
+    if (!text_yaml_is_null(type) && !slice_eq_cstr(type->value, "http") &&
+        !slice_eq_cstr(type->value, "grpc"))
+        return text_yaml_error(type, diag, ERR_INVALID,
+                               "expected tracing client type to be to be http or grpc, but got "
+                               "%.*s",
+                               SLICE_FMT(type->value));
+    return text_yaml_is_null(text_yaml_get(tracing, "endpoint"))
+               ? text_yaml_error(tracing, diag, ERR_INVALID, "tracing endpoint must be set")
+               : 0;
+}
+
 static int check_sections(const struct text_yaml *root, bool warn, struct diag *diag)
 {
     const char *known[ARRAY_LEN(prometheus_sections) + 1] = {0};
@@ -33,6 +115,12 @@ static int check_sections(const struct text_yaml *root, bool warn, struct diag *
     if (!root)
         return 0;
     int err = text_yaml_check_keys(root, "a Prometheus configuration", known, diag);
+    if (!err)
+        err = check_remote_read(text_yaml_get(root, "remote_read"), diag);
+    if (!err)
+        err = check_storage(text_yaml_get(root, "storage"), diag);
+    if (!err)
+        err = check_tracing(text_yaml_get(root, "tracing"), diag);
     for (size_t i = 0; i < ARRAY_LEN(prometheus_sections) && !err && warn; i++) {
         const struct text_yaml *n = text_yaml_get(root, prometheus_sections[i].key);
         if (prometheus_sections[i].why && !text_yaml_is_null(n))

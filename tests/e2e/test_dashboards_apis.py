@@ -135,6 +135,37 @@ class Apis(pt.Case):
         generated["metadata"]["generateName"] = "gen-"
         self.assertRegex(self.send(DASHBOARDS, "POST", generated | {"spec": {"title": "G"}}, 201)["metadata"]["name"], "^gen-.{10}$")
 
+    def test_merge_patches(self):
+        body = '{"apiVersion":"dashboard.grafana.app/v1","kind":"Dashboard","metadata":{"name":"one"},"spec":{"title":"One",' \
+            '"big":12345678901234567890,"panels":[{"id":1}],"deep":{"a":1,"b":{"c":2,"d":3}},"gone":true}}'
+        pt.request(self.pharos.url + DASHBOARDS, "POST", body.encode(), {"Content-Type": "application/json"})
+        patch = lambda body, status=200, kind="application/merge-patch+json", path=DASHBOARDS + "/one": self.send(
+            path, "PATCH", body, status, **{"Content-Type": kind})
+        got = patch({"spec": {"title": "Two", "gone": None, "deep": {"b": {"c": None, "e": {"x": None, "y": 1}}}, "panels": []}})
+        self.assertEqual(got["spec"], {"big": 12345678901234567890, "title": "Two", "panels": [],
+                                       "deep": {"a": 1, "b": {"d": 3, "e": {"y": 1}}}})
+        self.assertEqual(got["metadata"]["resourceVersion"], "2")
+        self.assertIn("12345678901234567890", pt.request(self.pharos.url + DASHBOARDS + "/one").text)
+        self.send(FOLDERS, "POST", folder("team", "Team"), 201)
+        patch({"metadata": {"annotations": {"grafana.app/folder": "team"}}})
+        self.assertEqual(self.send("/api/dashboards/uid/one")["meta"]["folderUid"], "team")
+        self.assertEqual(patch({"spec": {"title": "Crew"}}, path=FOLDERS + "/team")["spec"]["title"], "Crew")
+        patch({"metadata": {"resourceVersion": "1"}, "spec": {"title": "Late"}}, 409)
+        patch({"metadata": {"name": "other"}}, 400)
+        patch({"spec": {"title": ""}}, 400)
+        patch({"spec": None}, 400)
+        patch([1], 400)
+        patch({"spec": {}}, 404, path=DASHBOARDS + "/none")
+        for kind in ("application/json-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"):
+            self.assertIn("application/merge-patch+json", patch([], 415, kind)["message"])
+        deep = {"x": 1}
+        for _ in range(150):
+            deep = {"d": deep}
+        patch({"spec": deep}, 400)
+        self.assertEqual(self.send(DASHBOARDS + "/one")["spec"]["title"], "Two")
+        self.assertEqual(patch({"spec": {"title": "Dry"}}, path=DASHBOARDS + "/one?dryRun=All")["spec"]["title"], "Dry")
+        self.assertEqual(self.send(DASHBOARDS + "/one")["spec"]["title"], "Two")
+
     def test_kubectl(self):
         if not shutil.which("kubectl"):
             self.skipTest("kubectl is not there")
@@ -151,7 +182,15 @@ class Apis(pt.Case):
         replaced = run("replace", "--validate=false", "-f", self.file("two.json", json.dumps(dashboard("one", "Two"))))
         self.assertEqual(replaced.returncode, 0, replaced.stderr)
         self.assertEqual(run("get", "dashboards", "-o", "name").stdout, "dashboard.dashboard.grafana.app/one\n")
-        self.assertEqual(run("delete", "dashboard", "one").returncode, 0)
+        patched = run("patch", "dashboard", "one", "--type", "merge", "-p", '{"spec": {"title": "Three", "tags": ["a"]}}')
+        self.assertEqual(patched.returncode, 0, patched.stderr)
+        for title in ("Four", "Five"):
+            applied = run("apply", "--validate=false", "-f", self.file("four.json", json.dumps(dashboard("one", title))))
+            self.assertEqual(applied.returncode, 0, applied.stderr)
+        self.assertEqual((self.send(DASHBOARDS + "/one")["spec"]["title"], self.send(DASHBOARDS + "/one")["spec"]["tags"]),
+                         ("Five", ["a"]))
+        self.assertEqual(run("apply", "--validate=false", "-f", self.file("six.json", json.dumps(dashboard("six", "Six")))).returncode, 0)
+        self.assertEqual(run("delete", "dashboard", "one", "six").returncode, 0)
         self.assertIn("NotFound", run("get", "dashboard", "one").stderr)
 
 

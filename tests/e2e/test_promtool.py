@@ -110,6 +110,8 @@ BAD_RULES = {
     "duplicate in rule": GROUP + "  - {record: r, expr: x, expr: y}\n",
 }
 
+RW = "remote_write:\n- url: http://a/w\n"
+OAUTH = "oauth2: {client_id: a, client_secret: b, token_url: 'http://t'}"
 STATIC = "static_configs: [{targets: ['a:1']}]"
 GOOD_CONFIGS = {
     "empty": "",
@@ -131,9 +133,57 @@ alerting:
     "sd": "scrape_configs: [{job_name: a, dns_sd_configs: [{names: [a.example], type: A, port: 1}]}]\n",
     "am sd": "alerting: {alertmanagers: [{dns_sd_configs: [{names: [a.example], type: A, port: 1}]}]}\n",
     "remote": "remote_write: [{url: 'http://a.example/'}]\n",
+    "remote write": RW + """
+  remote_timeout: 10s
+  name: n
+  headers: {X-A: b}
+  send_exemplars: true
+  send_native_histograms: true
+  write_relabel_configs: [{source_labels: [a], regex: b, action: keep}]
+  basic_auth: {username: u, password: p}
+  tls_config: {insecure_skip_verify: true, min_version: TLS12}
+  proxy_url: http://p:1
+  follow_redirects: false
+  enable_http2: false
+  queue_config: {capacity: 1, max_shards: 2, min_shards: 1, max_samples_per_send: 5, batch_send_deadline: 5s, min_backoff: 1s, max_backoff: 2s, retry_on_http_429: true}
+  metadata_config: {send: true, send_interval: 1m, max_samples_per_send: 10}
+""",
+    "remote write to AWS": RW + "  sigv4: {region: us-east-1}\n",
+    "remote write with tokens": RW + f"  {OAUTH}\n",
+    "no remote write": "remote_write:\n",
+    "remote read": "remote_read: [{url: 'http://a/r', read_recent: true, required_matchers: {a: b}}]\n",
+    "storage": "storage: {tsdb: {out_of_order_time_window: 30m}, exemplars: {max_exemplars: 10}}\n",
+    "tracing": "tracing: {client_type: grpc, endpoint: 'a:4317', sampling_fraction: 0.1}\n",
+    "alerts with tokens": f"alerting: {{alertmanagers: [{{{STATIC}, {OAUTH}}}]}}\n",
+    "discovery with tokens": f"scrape_configs: [{{job_name: a, http_sd_configs: [{{url: 'http://a', {OAUTH}}}]}}]\n",
+    "limits": f"scrape_configs: [{{job_name: a, sample_limit: 5, label_limit: 6, label_name_length_limit: 7, label_value_length_limit: 8, target_limit: 9, body_size_limit: 1MB, {STATIC}}}]\n",
+    "relabel": f"scrape_configs: [{{job_name: a, relabel_configs: [{{action: hashmod, source_labels: [a], target_label: b, modulus: 4}}, {{action: lowercase, source_labels: [a], target_label: b}}], {STATIC}}}]\n",
+    "environment": "global: {external_labels: {a: '${HOME}'}}\n",
     "query": "global: {query_log_file: q.log}\n",
 }
 BAD_CONFIGS = {
+    "two of a name": RW + "  name: a\n- url: http://b\n  name: a\n",
+    "null remote write": "remote_write: [null]\n",
+    "no url": "remote_write: [{name: a}]\n",
+    "reserved header": RW + "  headers: {content-type: x}\n",
+    "authorization as header": RW + "  headers: {Authorization: x}\n",
+    "null relabelling": RW + "  write_relabel_configs: [null]\n",
+    "unknown in remote write": RW + "  foo: 1\n",
+    "two credentials": RW + "  basic_auth: {username: a}\n  authorization: {credentials: b}\n",
+    "no token url": RW + "  oauth2: {client_id: a, client_secret: b}\n",
+    "unknown in remote read": "remote_read: [{url: 'http://a/r', foo: 1}]\n",
+    "remote read without url": "remote_read: [{name: b}]\n",
+    "unknown in storage": "storage: {tsdb: {foo: 1}}\n",
+    "tracing by smoke": "tracing: {client_type: smoke, endpoint: 'a:4317'}\n",
+    "tracing to nowhere": "tracing: {client_type: grpc}\n",
+    "discovery without url": "scrape_configs: [{job_name: a, http_sd_configs: [{}]}]\n",
+    "discovery by ftp": "scrape_configs: [{job_name: a, http_sd_configs: [{url: 'ftp://a'}]}]\n",
+    "file of no kind": "scrape_configs: [{job_name: a, file_sd_configs: [{files: [a.txt]}]}]\n",
+    "half a certificate": f"scrape_configs: [{{job_name: a, tls_config: {{cert_file: a}}, {STATIC}}}]\n",
+    "no modulus": f"scrape_configs: [{{job_name: a, relabel_configs: [{{action: hashmod, source_labels: [a], target_label: b}}], {STATIC}}}]\n",
+    "labeldrop with more": f"scrape_configs: [{{job_name: a, relabel_configs: [{{action: labeldrop, regex: a, source_labels: [a]}}], {STATIC}}}]\n",
+    "dns without port": "scrape_configs: [{job_name: a, dns_sd_configs: [{names: [a], type: A}]}]\n",
+    "null job": "scrape_configs: [null]\n",
     "unknown": "globals: {}\n",
     "unknown in global": "global: {scrape_intervals: 15s}\n",
     "bad duration": "global: {evaluation_interval: often}\n",

@@ -104,7 +104,7 @@ static void apis_group(struct grafana *g)
 
 static void apis_resources(struct grafana *g)
 {
-    static const char *const verbs[] = {"create", "delete", "get", "list", "update"};
+    static const char *const verbs[] = {"create", "delete", "get", "list", "patch", "update"};
     const struct apis_group *group = find_group(g, grafana__arg(g, 0));
     struct slice version = grafana__arg(g, 1);
     if (!group)
@@ -317,6 +317,46 @@ bool apis__read_given(struct grafana *g, const struct apis_group *group, struct 
         out->version = grafana__int(&o, "n", -2);
     }
     return true;
+}
+
+#define PATCH_TRIES 5
+
+/* The body becomes the resource as it is to be; false when it answered. */
+static bool apply_patch(struct grafana *g, struct slice patch, grafana_work get)
+{
+    struct buf merged = {0};
+    buf_clear(&g->job->out);
+    codec_json_init(&g->w, &g->job->out);
+    g->job->status = 200;
+    get(g);
+    if (g->job->status >= 400)
+        return false;
+    struct slice now = arena_slice(g->arena, buf_slice(&g->job->out));
+    int err = now.ptr ? grafana__merge_patch(now, patch, g->arena, &merged, &g->diag) : ERR_NOMEM;
+    buf_clear(&g->job->out);
+    codec_json_init(&g->w, &g->job->out);
+    g->text = err ? SLICE("") : arena_slice(g->arena, buf_slice(&merged));
+    buf_deinit(&merged);
+    if (!err)
+        err = g->text.ptr ? codec_json_parse(g->text, g->arena, g->body, &g->diag) : ERR_NOMEM;
+    if (err)
+        grafana__fail_err(g, err);
+    return !err;
+}
+
+void apis__patch(struct grafana *g, grafana_work get, grafana_work update)
+{
+    struct slice patch = g->text;
+    if (!g->body || g->body->kind != CODEC_JSON_OBJECT) {
+        grafana__fail(g, 400, NULL, "a merge patch is a JSON object");
+        return;
+    }
+    bool versioned = grafana__string(codec_json_get(g->body, "metadata"), "resourceVersion").len;
+    for (int i = 0; i < PATCH_TRIES && apply_patch(g, patch, get); i++) {
+        update(g);
+        if (g->job->status != 409 || versioned)
+            return;
+    }
 }
 
 void apis__fail_exists(struct grafana *g, const struct apis_group *group, struct slice name)

@@ -241,6 +241,11 @@ static void apis_dashboard_update(struct grafana *g)
         save_dashboard(g, &given, version, &d);
 }
 
+static void apis_dashboard_patch(struct grafana *g)
+{
+    apis__patch(g, apis_dashboard_get, apis_dashboard_update);
+}
+
 static void apis_dashboard_delete(struct grafana *g)
 {
     struct slice version, name = grafana__arg(g, 2);
@@ -259,4 +264,5 @@ GRAFANA_HANDLER(apis_dashboard_get)
 GRAFANA_HANDLER(apis_dashboard_dto)
 GRAFANA_HANDLER(apis_dashboard_create)
 GRAFANA_HANDLER(apis_dashboard_update)
+GRAFANA_HANDLER(apis_dashboard_patch)
 GRAFANA_HANDLER(apis_dashboard_delete)

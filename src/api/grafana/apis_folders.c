@@ -131,6 +131,11 @@ static void apis_folder_update(struct grafana *g)
         put_folder(g, &f, version);
 }
 
+static void apis_folder_patch(struct grafana *g)
+{
+    apis__patch(g, apis_folder_get, apis_folder_update);
+}
+
 static void apis_folder_delete(struct grafana *g)
 {
     struct slice version, name = grafana__arg(g, 2);
@@ -148,4 +153,5 @@ GRAFANA_HANDLER(apis_folder_list)
 GRAFANA_HANDLER(apis_folder_get)
 GRAFANA_HANDLER(apis_folder_create)
 GRAFANA_HANDLER(apis_folder_update)
+GRAFANA_HANDLER(apis_folder_patch)
 GRAFANA_HANDLER(apis_folder_delete)

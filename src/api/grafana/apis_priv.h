@@ -47,6 +47,10 @@ bool apis__read_given(struct grafana *g, const struct apis_group *group, struct 
 /* The name of the path, which the body's must be; false when it answered. */
 bool apis__check_name(struct grafana *g, struct apis_given *given);
 
+/* A merge patch (RFC 7396) of the resource: what `get` answers, changed by the body, goes to
+ * `update`. Tried again when the resource changed meanwhile, unless the patch names a version. */
+void apis__patch(struct grafana *g, grafana_work get, grafana_work update);
+
 void apis__fail_exists(struct grafana *g, const struct apis_group *group, struct slice name);
 /* The resource has this version now, not that of the request. */
 void apis__fail_stale(struct grafana *g, const struct apis_group *group,

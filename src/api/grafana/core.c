@@ -23,6 +23,7 @@ static bool is_json(struct slice type)
         return false;
     name = slice_trim(name);
     return slice_eq_nocase(name, SLICE("application/json")) ||
+           slice_eq_nocase(name, SLICE("application/merge-patch+json")) ||
            slice_eq_nocase(name, SLICE("application/graphql-response+json"));
 }
 
@@ -33,8 +34,10 @@ static bool parse_body(struct grafana *g)
     if (!slice_trim(g->text).len)
         return true;
     if (!is_json(net_request_header(g->req, "content-type"))) {
-        grafana__fail(g, 415, NULL,
-                      "a body is expected as Content-Type: application/json here, this is %.*s",
+        bool patch = net_request_method(g->req) == NET_PATCH &&
+                     slice_starts_with(net_request_path(g->req), SLICE("/apis"));
+        grafana__fail(g, 415, NULL, "a body is expected as Content-Type: %s here, this is %.*s",
+                      patch ? "application/merge-patch+json" : "application/json",
                       SLICE_FMT(net_request_header(g->req, "content-type")));
         return false;
     }

@@ -34,6 +34,68 @@ struct slice grafana__raw(struct slice object, const char *key, struct arena *ar
     return (struct slice){0};
 }
 
+#define PATCH_DEPTH_MAX 100
+
+static const struct grafana_member *last_of(const struct grafana_member *m, size_t count,
+                                            struct slice key)
+{
+    for (size_t i = count; i-- > 0;) {
+        if (slice_eq(m[i].key, key))
+            return &m[i];
+    }
+    return NULL;
+}
+
+static int merge_patch(struct slice target, struct slice patch, unsigned depth, struct arena *arena,
+                       struct buf *out, struct diag *diag)
+{
+    struct grafana_member *old = NULL, *new;
+    size_t old_count = 0, new_count;
+    struct codec_json_writer w;
+    patch = slice_trim(patch);
+    target = slice_trim(target);
+    if (!patch.len || patch.ptr[0] != '{') {
+        buf_append_slice(out, patch);
+        return 0;
+    }
+    if (depth > PATCH_DEPTH_MAX)
+        return diag_set(diag, ERR_INVALID, "the patch is nested more than %d levels deep",
+                        PATCH_DEPTH_MAX);
+    int err = grafana__members(patch, arena, &new, &new_count, diag);
+    if (!err && target.len && target.ptr[0] == '{')
+        err = grafana__members(target, arena, &old, &old_count, diag);
+    if (err)
+        return err;
+    codec_json_init(&w, out);
+    codec_json_begin_object(&w);
+    for (size_t i = 0; i < old_count; i++) {
+        if (last_of(new, new_count, old[i].key))
+            continue;
+        codec_json_key(&w, old[i].key);
+        codec_json_raw(&w, old[i].value);
+    }
+    for (size_t i = 0; i < new_count && !err; i++) {
+        const struct grafana_member *was = last_of(old, old_count, new[i].key);
+        struct buf value = {0};
+        if (slice_eq_cstr(slice_trim(new[i].value), "null") ||
+            last_of(new, new_count, new[i].key) != &new[i])
+            continue;
+        err =
+            merge_patch(was ? was->value : SLICE(""), new[i].value, depth + 1, arena, &value, diag);
+        codec_json_key(&w, new[i].key);
+        codec_json_raw(&w, buf_slice(&value));
+        buf_deinit(&value);
+    }
+    codec_json_end_object(&w);
+    return err;
+}
+
+int grafana__merge_patch(struct slice target, struct slice patch, struct arena *arena,
+                         struct buf *out, struct diag *diag)
+{
+    return merge_patch(target, patch, 0, arena, out, diag);
+}
+
 void grafana__minify(struct slice json, struct buf *out)
 {
     bool in_string = false;

@@ -77,6 +77,10 @@ struct grafana_member {
 };
 int grafana__members(struct slice object, struct arena *arena, struct grafana_member **out,
                      size_t *out_count, struct diag *diag);
+/* Appends `target` changed by `patch` as RFC 7396 says (JSON merge patch); both are valid JSON, and
+ * what is not changed stays as it was written. */
+int grafana__merge_patch(struct slice target, struct slice patch, struct arena *arena,
+                         struct buf *out, struct diag *diag);
 /* Appends JSON without the white space outside of its strings. */
 void grafana__minify(struct slice json, struct buf *out);
 /* What a dashboard in any of its forms says of itself. */
