@@ -99,6 +99,16 @@ class DsQuery(pt.Case):
         self.assertEqual(set(graphite), {"0", "1"})
         self.assertEqual(set(graphite["1"]["data"]["values"][1]) - {None}, {1})
         self.assertEqual(graphite["1"]["schema"]["fields"][1]["labels"]["n"], "1")
+        for query in ({"query": "2"}, {"query": f"{2:032x}", "queryType": "traceId"}):
+            trace = self.ask({"refId": "T", "datasource": source("tempo"), **query})["T"]["frames"][0]
+            row = {f["name"]: v[0] for f, v in zip(trace["schema"]["fields"], trace["data"]["values"], strict=True)}
+            tags = row.pop("serviceTags"), row.pop("tags")
+            self.assertEqual(row, {
+                "traceID": f"{2:032x}", "spanID": f"{2:016x}", "parentSpanID": "", "operationName": "op2", "serviceName": "svc",
+                "kind": "unspecified", "statusCode": 0, "statusMessage": "", "startTime": (base + 2) * 1000, "duration": 3})
+            self.assertIn({"key": "service.name", "value": "svc"}, tags[0])
+        none = self.ask({"refId": "T", "datasource": source("tempo"), "query": "abc"}, status=400)["T"]
+        self.assertEqual((none["status"], none["error"]), (404, "there is no trace abc"))
         bad = self.ask({"refId": "A", "datasource": source("elasticsearch"), "query": "x"},
                        {"refId": "B", "datasource": source("loki"), "expr": "{"},
                        {"refId": "C", "datasource": source("graphite"), "target": "nosuch(a)"}, status=400)

@@ -7,6 +7,7 @@
 #include "api/grafana/ds_take.h"
 #include "api/grafana/expr.h"
 #include "api/time_ref.h"
+#include "api/traces.h"
 #include "text/duration.h"
 
 #define QUERIES_MAX     200
@@ -200,6 +201,14 @@ static struct slice text_of(const struct codec_json *v)
     return text;
 }
 
+/* The data source asks for a trace by its id as such, or writes it in place of TraceQL. */
+static bool is_trace_id(struct slice type, struct slice text)
+{
+    char id[16];
+    return slice_eq_cstr(type, "traceId") || slice_eq_cstr(type, "traceID") ||
+           api__trace_id_read(slice_trim(text), id);
+}
+
 static int run_query(struct request *r, struct node *n, const struct grafana_source *source)
 {
     const struct codec_json *v = n->query;
@@ -217,6 +226,12 @@ static int run_query(struct request *r, struct node *n, const struct grafana_sou
         return diag_set(&n->diag, ERR_INVALID,
                         "the query has no text: \"expr\" (Prometheus, Loki), \"query\" (Tempo) "
                         "or \"target\" (Graphite)");
+    if (lang == &api_language_traceql && is_trace_id(type, text)) {
+        err = grafana__trace_run(r->g->job, n->ref_id, slice_trim(text), r->arena,
+                                 &n->answers[n->answer_count++], &n->diag);
+        n->kind = err == ERR_INVALID ? API_BAD_DATA : api__error_of(err);
+        return err;
+    }
     for (int pass = 0; pass < 2 && !err; pass++) {
         struct grafana_target t = {.ref_id = n->ref_id,
                                    .legend = grafana__string(v, "legendFormat"),
@@ -292,7 +307,7 @@ static int run_node(struct request *r, struct node *n)
     n->err = grafana__is_expr(uid, type)
                  ? run_expression(r, n)
                  : run_query(r, n, grafana__source(r->g->job->api->host, uid, type));
-    if (n->err == ERR_UNSUPPORTED)
+    if (n->err == ERR_UNSUPPORTED || n->err == ERR_NOT_FOUND)
         n->kind = API_NOT_FOUND;
     n->state = NODE_DONE;
     return n->err;

@@ -3,6 +3,7 @@
 #define API_GRAFANA_DS_TAKE_H
 
 #include "api/grafana/frames.h"
+#include "api/job.h"
 
 /* One query, as it is run. */
 struct grafana_target {
@@ -21,5 +22,9 @@ struct grafana_taker {
 };
 void grafana__taker_init(struct grafana_taker *t, const struct grafana_target *target,
                          struct arena *arena, struct grafana_answer *out);
+/* The frame of a trace, by its id in hexadecimal digits; ERR_NOT_FOUND, and what reading it may
+ * say. A worker of the job's. */
+int grafana__trace_run(struct api_job *job, struct slice ref_id, struct slice id,
+                       struct arena *arena, struct grafana_answer *out, struct diag *diag);
 
 #endif
