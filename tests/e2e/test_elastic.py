@@ -2,8 +2,12 @@
 """Elasticsearch's door: npm's @elastic/elasticsearch with its bulk helper, what Beats and Logstash ask
 on connecting, and bulk bodies good and bad."""
 import base64
+import glob
 import gzip
 import json
+import shutil
+import socket
+import subprocess
 import time
 import urllib.parse
 
@@ -66,6 +70,51 @@ class Client(Case):
                           "order_tags": '["a","b"]', "order_total": "1.5", "log_level": "error"})
         self.assertIn("one", self.lines('{service_name="solo"}'))
         self.assertEqual(self.pharos.metric("pharos_elastic_received_documents_total"), 5001)
+
+
+class Rsyslog(Case):
+    def test_its_bulks(self):
+        """Debian's rsyslog with its module for Elasticsearch (libcurl, bulks of many lines)."""
+        if not shutil.which("rsyslogd") or not glob.glob("/usr/lib/*/rsyslog/omelasticsearch.so"):
+            self.skipTest("rsyslog-elasticsearch is not installed")
+        port = pt.free_port()
+        config = self.file("rsyslog.conf", f"""
+global(workDirectory="{self.work}")
+module(load="imptcp")
+module(load="omelasticsearch")
+input(type="imptcp" address="127.0.0.1" port="{port}")
+template(name="doc" type="list" option.jsonf="on") {{
+  property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
+  property(outname="host.name" name="hostname" format="jsonf")
+  property(outname="log.level" name="syslogseverity-text" format="jsonf")
+  property(outname="service.name" name="programname" format="jsonf")
+  property(outname="message" name="msg" format="jsonf")
+}}
+template(name="index" type="string" string="logs-rsyslog-default")
+action(type="omelasticsearch" server="127.0.0.1" serverport="{self.port}" usehttps="off" template="doc"
+       searchIndex="index" dynSearchIndex="on" searchType="" bulkmode="on" maxbytes="1m"
+       queue.type="linkedlist" queue.dequeuebatchsize="300" errorfile="{self.work}/es-errors")
+""")
+        process = subprocess.Popen(["rsyslogd", "-n", "-f", config, "-i", str(self.work / "pid")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def connect():
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=10)
+            except OSError:
+                return None
+        with pt.wait_for("rsyslog", connect, 10) as s:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+            for i in range(1000):
+                s.sendall(f'<11>1 {stamp} web1 shop 5 - - line {i} "quoted" ä\n'.encode())
+        pt.wait_for("all lines", lambda: self.lines('{service_name="shop"}').__len__() == 1000, 30)
+        line, labels = next(iter(self.lines('{service_name="shop"} |= "line 7 "').items()))
+        self.assertEqual(line.strip(), 'line 7 "quoted" ä')
+        self.assertEqual((labels["host_name"], labels["detected_level"], labels["index"]),
+                         ("web1", "error", "logs-rsyslog-default"))
+        self.assertFalse((self.work / "es-errors").exists(), "rsyslog was told of errors")
 
 
 class Handshake(Case):
