@@ -1,7 +1,7 @@
-/* What waits for its target, oldest first, in memory and on the disk. A payload that is sent at once
- * never sees the disk; what has waited for a second is written there by a task of the pool, and so
- * survives a crash. When memory is used up, payloads far from their turn are only there, and are read
- * again shortly before it. */
+/* What waits for its target, oldest first, in memory and on the disk. A payload that is sent at
+ * once never sees the disk; what has waited for a second is written there by a task of the pool,
+ * and so survives a crash. When memory is used up, payloads far from their turn are only there, and
+ * are read again shortly before it. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -297,8 +297,8 @@ static void start_work(struct output__target *t)
 void output__queue_tick(struct output__target *t)
 {
     pthread_mutex_lock(&t->lock);
-    if (t->spool && (t->disk_bytes || t->tidy_due ||
-                     (t->head && t->head->made_ns <= wall_ns(t) - WAITS_NS)))
+    if (t->spool &&
+        (t->disk_bytes || t->tidy_due || (t->head && t->head->made_ns <= wall_ns(t) - WAITS_NS)))
         start_work(t);
     t->tidy_due = t->disk_bytes > 0;
     pthread_mutex_unlock(&t->lock);

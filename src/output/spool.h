@@ -1,9 +1,9 @@
 /* The part of a queue that is on the disk: payloads in segments, in the order they came in.
  *
- *     <dir>/<name>/<number>.seg   "PHOUT002" hash of the settings (16 bytes), then for each payload:
- *                                 length u32, samples u32, made ns i64, CRC-32C u32, bytes
- *     <dir>/<name>/position       segment u64, offset u64, CRC-32C u32: what lies before is done;
- *                                 twice, 512 bytes apart, written in turn: the later one counts
+ *     <dir>/<name>/<number>.seg   "PHOUT002" hash of the settings (16 bytes), then for each
+ * payload: length u32, samples u32, made ns i64, CRC-32C u32, bytes <dir>/<name>/position segment
+ * u64, offset u64, CRC-32C u32: what lies before is done; twice, 512 bytes apart, written in turn:
+ * the later one counts
  *
  * Little endian; the CRC is of the 16 bytes before it and the payload. What is appended is durable
  * after the next sync. A segment none of whose payloads is wanted any more is removed; a crash
@@ -29,15 +29,13 @@ struct output__place {
 /* Opens what is there, if anything: `each` gets every payload that is not done, oldest first.
  * Payloads made for other settings (identity) are left out. Nothing is written before the first
  * append. */
-struct output__spool *output__spool_open(struct os *os, const char *dir, const char *name,
-                                         const char *identity,
-                                         void (*each)(void *ctx, struct output__place at,
-                                                      size_t samples, int64_t made_ns),
-                                         void *ctx);
+struct output__spool *output__spool_open(
+    struct os *os, const char *dir, const char *name, const char *identity,
+    void (*each)(void *ctx, struct output__place at, size_t samples, int64_t made_ns), void *ctx);
 void output__spool_close(struct output__spool *s); /* NULL is fine; files stay */
 
-/* These four by one thread at a time. After an error what was appended since the last sync counts as
- * not there; the next append goes to a new segment. */
+/* These four by one thread at a time. After an error what was appended since the last sync counts
+ * as not there; the next append goes to a new segment. */
 int output__spool_append(struct output__spool *s, struct slice bytes, size_t samples,
                          int64_t made_ns, struct output__place *out, struct diag *diag);
 int output__spool_sync(struct output__spool *s, struct diag *diag);

@@ -235,6 +235,161 @@ static void counts_are_those_of_rows(void **state)
     }
 }
 
+/* --- parts of answers --- */
+
+/* The limit that way number `i` has; all of them end the reading somewhere. */
+static struct store_event_limits limits_of(size_t i)
+{
+    static const uint64_t rows[] = {1, 4000, 11000, 25000};
+    struct store_event_limits l = {0};
+    if (i == 0)
+        l.deadline_ns = 1; /* long ago */
+    else if (i % 2)
+        l.scan_rows_max = rows[i / 2 % ARRAY_LEN(rows)];
+    else
+        l.scan_bytes_max = rows[i / 2 % ARRAY_LEN(rows)] * 2;
+    return l;
+}
+#define LIMITS 9
+
+static const struct logql_stream *same_stream(const struct logql_streams *r, struct data_labels l)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (data_labels_eq(r->streams[i].labels, l))
+            return &r->streams[i];
+    }
+    return NULL;
+}
+
+/* What is there is the front of the whole answer, and all of it up to the edge that is told. */
+static void check_lines(const struct logql_streams *whole, const struct logql_streams *part,
+                        const struct logql_partial *p, bool forward)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < whole->count; i++) {
+        const struct logql_stream *w = &whole->streams[i], *s = same_stream(part, w->labels);
+        size_t n = s ? s->count : 0;
+        found += s != NULL;
+        assert_true(n <= w->count);
+        for (size_t k = 0; k < w->count; k++) {
+            if (k < n) {
+                assert_true(w->entries[k].ts_ns == s->entries[k].ts_ns);
+                assert_true(slice_eq(w->entries[k].line, s->entries[k].line));
+            } else {
+                assert_true(p->cut);
+                assert_true(!p->has_edge || (forward ? w->entries[k].ts_ns >= p->edge_ns
+                                                     : w->entries[k].ts_ns <= p->edge_ns));
+            }
+        }
+    }
+    assert_int_equal(found, part->count);
+    if (p->cut && !p->has_edge)
+        assert_int_equal(part->entry_count, 0);
+}
+
+static void parts_of_lines(void **state)
+{
+    struct world *w = *state;
+    static const char *const queries[] = {"{app=~\".+\"} | json | n >= 0 | keep app",
+                                          "{app=~\".+\"} |= \"JSON\"", "{app=\"beta\"}"};
+    size_t cuts = 0, lines = 0;
+    for (size_t q = 0; q < ARRAY_LEN(queries) * LIMITS * 4; q++) {
+        struct arena *arena = arena_new(0, NULL);
+        struct logql_partial partial = {0};
+        struct logql_streams whole, part;
+        struct logql_expr *e;
+        struct logql_env env = {.source = store_events(w->store, DATA_EVENT_LOGS),
+                                .tenant = SLICE("default"),
+                                .pool = q & 1 ? w->pool : NULL};
+        const struct logql_select select = {
+            .start_ns = DAY, .end_ns = DAY + 86400 * NS_PER_SEC, .forward = q & 2};
+        assert_int_equal(logql_parse(slice_cstr(queries[q / (4 * LIMITS)]), arena, &e, NULL), 0);
+        assert_int_equal(logql_select_run(e, &select, &env, arena, &whole, NULL), 0);
+        env.limits = limits_of(q / 4 % LIMITS);
+        env.partial = &partial;
+        assert_int_equal(logql_select_run(e, &select, &env, arena, &part, NULL), 0);
+        check_lines(&whole, &part, &partial, select.forward);
+        if (!partial.cut)
+            assert_int_equal(part.entry_count, whole.entry_count);
+        cuts += partial.cut;
+        lines += partial.cut && part.entry_count;
+        env.partial = NULL;
+        if (partial.cut)
+            assert_true(logql_select_run(e, &select, &env, arena, &part, NULL) != 0);
+        logql_expr_free(e);
+        arena_free(arena);
+    }
+    assert_true(cuts > 20 && lines > 10);
+}
+
+/* Steps that are there have the value of the whole answer, and from exact_from on none is missing.
+ */
+static void check_numbers(const struct query_result *whole, const struct query_result *part,
+                          const struct logql_partial *p)
+{
+    size_t i = 0;
+    for (size_t k = 0; k < whole->series_count; k++) {
+        const struct query_series *w = &whole->series[k], *s = NULL;
+        if (i < part->series_count && data_labels_eq(part->series[i].labels, w->labels))
+            s = &part->series[i++];
+        size_t n = 0;
+        for (size_t a = 0; a < w->count; a++) {
+            struct query_point x = query_point_at(w, a);
+            if (x.ts_ns < p->exact_from_ns)
+                continue;
+            assert_true(s && n < s->count);
+            struct query_point y = query_point_at(s, n++);
+            assert_true(x.ts_ns == y.ts_ns && x.value == y.value);
+        }
+        assert_true(!s || n == s->count);
+    }
+    assert_int_equal(i, part->series_count);
+}
+
+static void parts_of_numbers(void **state)
+{
+    struct world *w = *state;
+    static const char *const queries[] = {
+        "sum by (app) (count_over_time({app=~\".+\"} |~ \"JS.N\" [5m]))",
+        "sum by (w) (sum_over_time({app=~\".+\"} | json | unwrap code | __error__=\"\" [3m] offset "
+        "1m))",
+        "sum(count_over_time({app=~\".+\"}[90s]))",
+        "sum by (app) (count_over_time({app=\"beta\"} |= \"J\" [5m])) or sum by (app) "
+        "(count_over_time({app=\"alpha\"} |= \"J\" [2m]))",
+        "absent_over_time({app=\"beta\"} |= \"gamma\" |= \"300\" [1m])"};
+    const struct query_steps steps = {
+        .start_ns = DAY + 17, .end_ns = DAY + 5990 * NS_PER_SEC, .step_ns = 45 * NS_PER_SEC};
+    size_t trimmed = 0;
+    for (size_t q = 0; q < ARRAY_LEN(queries) * LIMITS * 2; q++) {
+        struct arena *arena = arena_new(0, NULL);
+        struct logql_partial partial = {0};
+        struct query_result whole, part;
+        struct query_plan *plan;
+        struct logql_expr *e;
+        struct logql_stats stats = {0};
+        struct logql_env env = {.source = store_events(w->store, DATA_EVENT_LOGS),
+                                .tenant = SLICE("default"),
+                                .pool = q & 1 ? w->pool : NULL};
+        const struct query_env qenv = {
+            .tenant = SLICE("default"), .series_max = 1000, .pool = env.pool};
+        assert_int_equal(logql_parse(slice_cstr(queries[q / (2 * LIMITS)]), arena, &e, NULL), 0);
+        assert_int_equal(logql_plan(e, &steps, &env, arena, &plan, &stats, NULL), 0);
+        assert_int_equal(query_run(plan, &qenv, arena, &whole, NULL), 0);
+        env.limits = limits_of(q / 2 % LIMITS);
+        env.partial = &partial;
+        assert_int_equal(query_run(plan, &qenv, arena, &part, NULL), 0);
+        logql_partial_trim(&partial, &steps, &part);
+        trimmed += partial.trimmed;
+        if (!partial.cut)
+            partial.exact_from_ns = INT64_MIN;
+        if (!partial.cut || partial.trimmed)
+            check_numbers(&whole, &part, &partial);
+        logql_expr_free(e);
+        arena_free(arena);
+    }
+    assert_true(trimmed > 10);
+}
+
 /* Ids are found by the filters of groups, wherever they may be. */
 static void ids_by_the_index(void **state)
 {
@@ -301,6 +456,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_on_all_threads, begin, end),
         cmocka_unit_test_setup_teardown(counts_are_those_of_rows, begin, end),
+        cmocka_unit_test_setup_teardown(parts_of_lines, begin, end),
+        cmocka_unit_test_setup_teardown(parts_of_numbers, begin, end),
         cmocka_unit_test_setup_teardown(ids_by_the_index, begin, end),
     };
     log_set_level(LOG_LEVEL_ERROR);

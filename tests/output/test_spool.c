@@ -81,11 +81,12 @@ static void crash(uint64_t seed, uint64_t at, uint64_t *out_changes)
     s = reopen(sim, "settings", &f);
     if (synced > done) {
         assert_true(f.count > 0);
-        assert_true(f.first <= done);  /* nothing that waits is lost */
+        assert_true(f.first <= done); /* nothing that waits is lost */
         assert_true(f.next >= synced);
     }
     if (f.count && f.first < saved_done) /* nothing comes again that was noted as done */
-        fail_msg("seed %d at %d first %zu saved %zu done %zu synced %zu count %zu", (int)seed, (int)at, f.first, saved_done, done, synced, f.count);
+        fail_msg("seed %d at %d first %zu saved %zu done %zu synced %zu count %zu", (int)seed,
+                 (int)at, f.first, saved_done, done, synced, f.count);
     if (f.count) {
         make(f.next - 1, &want);
         assert_int_equal(output__spool_read(s, f.last, &b, NULL), 0);
@@ -94,7 +95,8 @@ static void crash(uint64_t seed, uint64_t at, uint64_t *out_changes)
     /* It can be written again. */
     struct output__place place;
     make(f.next, &b);
-    assert_int_equal(output__spool_append(s, buf_slice(&b), f.next % 7 + 1, (int64_t)f.next, &place, NULL), 0);
+    assert_int_equal(
+        output__spool_append(s, buf_slice(&b), f.next % 7 + 1, (int64_t)f.next, &place, NULL), 0);
     assert_int_equal(output__spool_sync(s, NULL), 0);
     output__spool_close(s);
     size_t before = f.count;
@@ -130,7 +132,8 @@ static void damage_is_left_out(void **state)
     struct output__spool *s = reopen(sim, "settings", &f);
     for (size_t i = 0; i < 3; i++) {
         make(i, &b);
-        assert_int_equal(output__spool_append(s, buf_slice(&b), i % 7 + 1, (int64_t)i, &places[i], NULL), 0);
+        assert_int_equal(
+            output__spool_append(s, buf_slice(&b), i % 7 + 1, (int64_t)i, &places[i], NULL), 0);
     }
     assert_int_equal(output__spool_sync(s, NULL), 0);
     assert_true(os_sim_flip(sim, "data/outputs/an%20output%2F/0000000000000001.seg",
