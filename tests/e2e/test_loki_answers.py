@@ -63,6 +63,7 @@ class Partial(LokiCase):
     def test_parts_of_answers(self):
         self.check_lines()
         self.check_numbers()
+        self.check_samples()
         self.check_many_queries_in_one_request()
 
     def check_lines(self):
@@ -109,6 +110,19 @@ class Partial(LokiCase):
         absent = self.ask("query", {"query": 'absent_over_time({app="x"} |~ "none" [1h])',
                                     "time": self.begin + 3600 * S, "partial_response": "true"})
         self.assertEqual(absent["data"]["result"], [])
+
+    def check_samples(self):
+        """Fields and patterns are of what was read, which is enough for them."""
+        asked = {"query": '{app="x"} |= "none of them"', "start": self.begin, "end": self.now}
+        self.ask("detected_fields", asked, expect=400)
+        answer = self.ask("detected_fields", {**asked, "partial_response": "true"})
+        self.assertIn("limits.logs.scan_rows", answer["warnings"][0])
+        asked["query"] = '{app="x"}'
+        self.ask("patterns", asked, expect=400)
+        answer = self.ask("patterns", {**asked, "partial_response": "true"})
+        self.assertRegex(answer["warnings"][0], r"lines up to \S+ may be missing$")
+        total = sum(n for p in answer["data"] for _, n in p["samples"])
+        self.assertTrue(1000 < total < self.LINES, total)
 
     def check_many_queries_in_one_request(self):
         queries = [{"id": "lines", "lang": "logql", "query": '{app="x"} |~ "e.en" | logfmt', "limit": 100000,

@@ -149,6 +149,17 @@ void loki__allow_partial(struct logql_env *env, struct logql_partial *partial)
         env->limits.deadline_ns -= left_ns / 4;
 }
 
+void loki__put_warning(struct codec_json_writer *w, const struct logql_partial *partial)
+{
+    struct buf text = {0};
+    logql_partial_text(partial, &text);
+    codec_json_key(w, SLICE("warnings"));
+    codec_json_begin_array(w);
+    codec_json_string(w, buf_slice(&text));
+    codec_json_end_array(w);
+    buf_deinit(&text);
+}
+
 /* --- selectors --- */
 
 bool loki__scope_read(struct api_call *call, int64_t since_ns, struct loki__scope *out)

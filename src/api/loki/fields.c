@@ -30,6 +30,8 @@ struct fields_state {
     int64_t sample, limit;
     struct slice name; /* of the field whose values are asked for; ptr NULL: all fields */
     struct logql_expr *expr;
+    bool may_be_partial;
+    struct logql_partial partial;
 };
 
 struct fields {
@@ -171,6 +173,8 @@ static void put_fields(struct api_job *job, struct fields *f)
     }
     codec_json_end_array(&w);
     codec_json_put_int(&w, "limit", st->limit);
+    if (st->partial.cut)
+        loki__put_warning(&w, &st->partial);
     codec_json_end_object(&w);
 }
 
@@ -198,6 +202,8 @@ static void put_values(struct api_job *job, struct fields *f)
         codec_json_string(&w, values.items[i]);
     codec_json_end_array(&w);
     codec_json_put_int(&w, "limit", st->limit);
+    if (st->partial.cut)
+        loki__put_warning(&w, &st->partial);
     codec_json_end_object(&w);
     vec_free(&values);
 }
@@ -210,6 +216,8 @@ static void fields_work(struct api_job *job)
     struct diag diag;
     diag_init(&diag);
     loki__env(job, &env);
+    if (st->may_be_partial)
+        loki__allow_partial(&env, &st->partial);
     if (logql_parse(st->scope.query, job->call_arena, &st->expr, &diag)) {
         loki__job_parse_error(job, &diag);
         return;
@@ -248,7 +256,8 @@ static void start(struct api_call *call, struct slice name)
     st->name = name;
     if (!loki__scope_read(call, SINCE, &st->scope))
         return;
-    if (loki__param_count(call->req, "line_limit", SAMPLE_LINES, &st->sample, &diag) ||
+    if (loki__param_partial(call->req, &st->may_be_partial, &diag) ||
+        loki__param_count(call->req, "line_limit", SAMPLE_LINES, &st->sample, &diag) ||
         loki__param_count(call->req, "field_limit", FIELDS_LIMIT, &st->limit, &diag) ||
         loki__param_count(call->req, "limit", st->limit, &st->limit, &diag)) {
         api__plain_error(call->req, 400, "%s", diag.msg);

@@ -15,6 +15,8 @@
 struct patterns_state {
     struct loki__scope scope;
     int64_t step_ns;
+    bool may_be_partial;
+    struct logql_partial partial;
 };
 
 /* A pattern at a level. */
@@ -32,6 +34,8 @@ struct mining {
     uint32_t *of; /* pattern * DATA_LEVEL_COUNT + level -> index of all + 1 */
     int64_t first_ns, step_ns;
     size_t steps;
+    int64_t read_ns; /* the oldest line so far */
+    bool any;
 };
 
 /* JSON is told by its message alone. */
@@ -82,6 +86,8 @@ static int mine(struct mining *m, struct store_event_cursor *c, struct diag *dia
     struct arena *scratch = arena_new(0, NULL);
     int err;
     while (!(err = ops->next(c, &chunk, diag)) && chunk.count) {
+        m->read_ns = chunk.ts[chunk.count - 1];
+        m->any = true;
         for (size_t i = 0; i < chunk.count && !err; i++) {
             struct data_value line = chunk.columns[0].values[i], level = chunk.columns[1].values[i];
             if (line.kind != DATA_VALUE_STRING)
@@ -113,7 +119,7 @@ static int by_total(const void *a, const void *b)
                                     : (int)x->level - (int)y->level;
 }
 
-static void put_patterns(struct mining *m)
+static void put_patterns(struct mining *m, const struct logql_partial *partial)
 {
     struct codec_json_writer w;
     struct buf text = {0};
@@ -142,6 +148,8 @@ static void put_patterns(struct mining *m)
         codec_json_end_object(&w);
     }
     codec_json_end_array(&w);
+    if (partial->cut)
+        loki__put_warning(&w, partial);
     codec_json_end_object(&w);
     buf_deinit(&text);
 }
@@ -174,10 +182,15 @@ static void patterns_work(struct api_job *job)
         err = mine(&m, c, &diag);
     if (c)
         ops->close(c);
+    if (st->may_be_partial && (err == ERR_LIMIT || err == ERR_TIMEOUT || err == ERR_NOMEM)) {
+        st->partial = (struct logql_partial){
+            .cut = true, .lines = true, .why = diag, .has_edge = m.any, .edge_ns = m.read_ns};
+        err = 0;
+    }
     if (err)
         api__plain_job_fail(job, err, &diag);
     else
-        put_patterns(&m);
+        put_patterns(&m, &st->partial);
     text_log_patterns_free(m.patterns);
     vec_free(&m.all);
     mem_free(m.of);
@@ -192,7 +205,8 @@ void loki__patterns(struct api_call *call)
     if (!loki__scope_read(call, SINCE, &st->scope))
         return;
     /* Loki samples every ten seconds. */
-    if (loki__param_duration(call->req, "step", 10 * NS_PER_SEC, &st->step_ns, &diag)) {
+    if (loki__param_partial(call->req, &st->may_be_partial, &diag) ||
+        loki__param_duration(call->req, "step", 10 * NS_PER_SEC, &st->step_ns, &diag)) {
         api__plain_error(call->req, 400, "%s", diag.msg);
         return;
     }
