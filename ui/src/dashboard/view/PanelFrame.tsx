@@ -18,6 +18,8 @@ import type { Placed } from '../model/repeat';
 import type { Session } from '../model/session';
 import { PanelMenu } from './PanelMenu';
 
+const SLOW_MS = 500;
+
 /** A drawing that fails must not take the dashboard with it. */
 class Guard extends Component<{ id: unknown; children: ComponentChildren }, { error: Error | null }> {
   override state = { error: null as Error | null };
@@ -46,6 +48,17 @@ function useSize(ref: { current: HTMLElement | null }): { width: number; height:
     return () => ro.disconnect();
   }, []);
   return size;
+}
+
+/** True once something has lasted for a while: what is quick needs no sign that it is under way. */
+function useSlow(on: boolean): boolean {
+  const [slow, set] = useState(false);
+  useEffect(() => {
+    if (!on) return set(false);
+    const t = setTimeout(() => set(true), SLOW_MS);
+    return () => clearTimeout(t);
+  }, [on]);
+  return slow && on;
 }
 
 function useDrawing(type: string, wanted: boolean): { body: PanelComponent | null; failed: boolean } {
@@ -94,6 +107,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
   const links = panel.links?.length ? readyLinks(panel.links, fill) : [];
   useEffect(() => p.onState?.(state), [state.data, state.frames, state.loading]);
   const events = useMemo(() => p.annotations.filter((e) => marksPanel(e, panel.id)), [p.annotations, panel.id]);
+  const slow = useSlow(state.loading && state.data !== null);
   const Body = drawing.body;
   const failedAll = state.data !== null && state.frames.length === 0 && state.data.errors.length > 0;
   const cls = `card panel${panel.transparent ? ' transparent' : ''}${state.loading && !state.data ? ' waiting' : ''}${title === '' ? ' untitled' : ''}`;
@@ -126,7 +140,7 @@ export function PanelFrame(p: { session: Session; placed: Placed; annotations: A
         <span class="grow" />
         <PanelMenu session={s} placed={placed} state={state} title={title} alone={p.alone ?? false} />
       </header>
-      {state.loading && state.data && <span class="panel-loading" />}
+      {slow && <span class="panel-loading" />}
       <div class="panel-in" ref={body} data-panel={title} data-type={panel.type} data-state={state.loading ? 'loading' : failedAll ? 'error' : 'done'}>
         <Guard id={state.data}>
           {!known ? (
