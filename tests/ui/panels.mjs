@@ -145,20 +145,22 @@ export async function panels({ page, base, test, check, until, drawn }) {
       panel('timeseries', 'PromQL', 0, 0, 8, 8, [{ refId: 'A', expr: 'node_load1', interval: '1s' }]),
       panel('logs', 'Lines', 8, 0, 8, 8, [{ refId: 'A', expr: '{service_name="ui-lines"}', datasource: of('loki') }]),
       panel('stat', 'LogQL', 16, 0, 8, 8, [{ refId: 'A', expr: 'sum(count_over_time({service_name="ui-lines"}[1m]))', datasource: of('loki') }]),
+      panel('timeseries', 'Graphite', 12, 8, 12, 8, [{ refId: 'A', target: 'constantLine(7)', hide: true, datasource: of('graphite') }, { refId: 'B', target: 'alias(scale(#A, 2), "twice")', datasource: of('graphite') }]),
       panel('traces', 'Found', 0, 8, 12, 8, [{ refId: 'A', query: '{resource.service.name="shop<b>"}', datasource: of('tempo') }]),
     ], { time: { from: 'now-15m', to: 'now' } });
     const languages = (await (await fetch(`${base}/api/pharos/v1/query/languages`)).json()).map((l) => l.lang);
     const asked = [];
-    const listen = (r) => /v1\/query$|\/loki\/|\/tempo\//.test(r.url()) && asked.push(r);
+    const listen = (r) => /v1\/query$|\/loki\/|\/tempo\/|\/graphite\//.test(r.url()) && asked.push(r);
     page.on('request', listen);
     await page.goto(`${base}/d/tongues`);
     await until('the line', async () => (await page.locator('[data-panel="Lines"]').innerText()).includes('a line that is <b>looked for</b>'));
     await until('the count', async () => /1/.test(await page.locator('[data-panel="LogQL"]').innerText()));
     await until('the trace', async () => (await page.locator('[data-panel="Found"] .linkish').count()) === 1);
+    await until('the target of another target', async () => (await page.locator('[data-panel="Graphite"] .leg-name').allInnerTexts()).join() === 'twice');
     page.off('request', listen);
-    const other = asked.filter((r) => /\/loki\//.test(r.url()) || (languages.includes('traceql') && /\/tempo\//.test(r.url())));
+    const other = asked.filter((r) => /\/(loki|graphite)\//.test(r.url()) || (languages.includes('traceql') && /\/tempo\//.test(r.url())));
     check(other.length === 0, other.map((r) => r.url()).join(' '));
     const langs = asked.filter((r) => r.url().endsWith('v1/query')).map((r) => JSON.parse(r.postData()).queries.map((q) => q.lang ?? 'promql').sort().join());
-    check(langs.some((l) => l.includes('logql,logql') && l.includes('promql')), langs.join(' | '));
+    check(langs.some((l) => l.includes('logql,logql') && l.includes('promql') && l.includes('graphite')), langs.join(' | '));
   });
 }

@@ -20,6 +20,8 @@ export interface MultiQuery {
 }
 
 export interface MultiSeries {
+  /** What it is shown as, where the language names its series. */
+  name?: string;
   labels: Labels;
   /** Index on the grid of the first value. */
   first: number;
@@ -62,6 +64,7 @@ interface Line {
   time?: number;
   value?: number | string;
   series?: {
+    name?: string;
     labels: Labels;
     first?: number;
     values?: (number | string | null)[];
@@ -103,7 +106,8 @@ function read(l: Line): MultiAnswer {
   else if (l.kind === 'string') a.text = String(l.value ?? '');
   for (const s of l.series ?? []) {
     a.series.push({
-      labels: s.labels,
+      ...(s.name === undefined ? {} : { name: s.name }),
+      labels: s.labels ?? {},
       first: s.first ?? 0,
       values: s.values ? s.values.map(num) : 'value' in s ? [num(s.value)] : [],
       times: s.times,

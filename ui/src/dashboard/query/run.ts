@@ -15,7 +15,7 @@ import { sourceKind, type SourceKind } from './datasource';
 import { expressionRefs, inOrder, runExpression } from './expression';
 import { exemplarFrame, gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
 import { loki } from './loki';
-import { graphiteFrames } from './graphite';
+import { graphiteFrames, withReferences } from './graphite';
 import { isMetric, logAnswerFrames, lokiFrames } from './logs';
 import { serviceMap } from './service_map';
 import { tempoFrames } from './tempo';
@@ -213,7 +213,7 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
     return { frames: await tempoFrames(t, text, c.fromMs, c.toMs, stepMs, c.signal), warnings: [], query: text, stepMs, kind };
   }
   if (kind === 'graphite') {
-    const text = interpolate(String(t['targetFull'] ?? t['target'] ?? t.query ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs));
+    const text = interpolate(withReferences(t, p.targets ?? []), withBuiltins(c, c.intervalMs, c.intervalMs));
     return { frames: await graphiteFrames(t.refId, text, c.fromMs, c.toMs, c.maxDataPoints, c.signal), warnings: [], query: text, stepMs: c.intervalMs, kind };
   }
   const type = typeof t.datasource === 'object' ? t.datasource?.type : undefined;
