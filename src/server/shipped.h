@@ -1,5 +1,6 @@
 /* The dashboards that come with the program (src/server/dashboards, embedded by
- * tools/embed_dashboards.py). Each is listed once its metric exists. */
+ * tools/embed_dashboards.py). Each is listed once its metric exists, or, where
+ * Pharos counts it itself, once it is above zero. */
 #ifndef SERVER_SHIPPED_H
 #define SERVER_SHIPPED_H
 

@@ -38,6 +38,15 @@ class Provisioning(pt.Case):
         server.start()
         self.assertIn("Redis", self.titles(api, "starred=true"))
 
+    def test_the_dashboard_of_logs_comes_with_the_first_line(self):
+        server = self.server(doors=False)
+        api = Api(server)
+        pt.wait_for("one of Pharos itself", lambda: "Pharos" in self.titles(api), SECONDS)
+        self.assertNotIn("Logs", self.titles(api))
+        line = {"streams": [{"stream": {"service_name": "a"}, "values": [[str(time.time_ns()), "level=error broken"]]}]}
+        server.post("/loki/loki/api/v1/push", json.dumps(line).encode(), headers={"Content-Type": "application/json"})
+        self.appears(api, "Logs")
+
     def test_shipped_dashboards_can_be_left_out(self):
         server = self.server("telemetry.interval=1h", doors=False)
         pt.wait_for("the folder", lambda: Api(server)("GET", "/api/search?type=dash-folder"), SECONDS)
@@ -47,7 +56,7 @@ class Provisioning(pt.Case):
         pt.wait_for("them to go", lambda: server.get("/api/dashboards/uid/pharos-redis").status == 404, SECONDS)
 
     def test_shipped_queries_are_good(self):
-        """Every expression of every shipped dashboard is PromQL that this server takes."""
+        """Every expression of every shipped dashboard is PromQL or LogQL that this server takes."""
         server = self.server(doors=False)
         queries = []
         for file in sorted((pt.ROOT / "src/server/dashboards").glob("*.json")):
@@ -55,8 +64,15 @@ class Provisioning(pt.Case):
             self.assertTrue(d["uid"].startswith("pharos-"))
             for p in d["panels"]:
                 for t in p.get("targets", ()):
-                    text = t["expr"].replace("$__rate_interval", "1m").replace("$__range", "1h")
-                    queries.append({"id": f"{file.stem}/{p['title']}/{t['refId']}", "query": text, "type": "instant"})
+                    if t.get("queryType") == "serviceMap":
+                        continue
+                    lang = "logql" if t["datasource"]["type"] == "loki" else "promql"
+                    text = t["expr"]
+                    for name, value in (("$__rate_interval", "1m"), ("$__range", "1h"), ("$__auto", "1m")):
+                        text = text.replace(name, value)
+                    lines = lang == "logql" and text.startswith("{")
+                    at = {"from": 0, "to": 3600000, "step_ms": 60000} if lines else {"type": "instant"}
+                    queries.append({"id": f"{file.stem}/{p['title']}/{t['refId']}", "lang": lang, "query": text, **at})
         self.assertGreater(len(queries), 150)
         answer = server.post("/api/pharos/v1/query", json.dumps({"queries": queries}).encode(),
                              headers={"Content-Type": "application/json"})

@@ -201,6 +201,14 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     check(wide <= 390, `the page is ${wide} pixels wide`);
     const lefts = await page.locator('.dash-cell').evaluateAll((es) => new Set(es.map((e) => Math.round(e.getBoundingClientRect().left))).size);
     check(lefts === 1, `${lefts} columns`);
+    // The editor as well: its forms below the drawing.
+    await page.goto(`${base}/d/sample?from=now-1m&to=now&editPanel=1`);
+    await page.locator('.pe-options').waitFor();
+    await until('the panel in the editor', async () => (await page.locator('.panel-in').first().getAttribute('data-state')) === 'done');
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(over <= 0, `the editor is ${over} pixels too wide`);
+    const [drawing, forms] = [await page.locator('.panel').first().boundingBox(), await page.locator('.pe-options').boundingBox()];
+    check(forms.y >= drawing.y + drawing.height && drawing.width > 300, 'the forms are not below the drawing');
     await page.setViewportSize({ width: 1300, height: 1000 });
   });
   await test('texts of a dashboard run no code and reach no other host', async () => {

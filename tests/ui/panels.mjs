@@ -56,6 +56,14 @@ export async function panels({ page, base, test, check, until, drawn }) {
     check((await flame.getAttribute('aria-label')).includes('at shop<b>: GET /'), 'the arrow keys do not walk the flames');
     check((await page.evaluate(() => window.__xss)) === undefined, 'a span ran code');
   });
+  await test('a table of levels and values is a flame graph', async () => {
+    const bar = (label, level, v) => `label_replace(label_replace(vector(${v}), "label", "${label}", "", ""), "level", "${level}", "", "")`;
+    await save('flames', [panel('flamegraph', 'Table', 0, 0, 24, 10, [{ refId: 'A', expr: [bar('main', 0, 10), bar('read', 1, 6), bar('<img src=x onerror=window.__xss=42>', 2, 2), bar('write', 1, 3)].join(' or '), format: 'table', instant: true }])]);
+    await page.goto(`${base}/d/flames`);
+    await until('the flames', async () => (await drawn(page, 'Table')).coloured > 200);
+    check((await page.locator('[data-panel="Table"] .fg-flame').getAttribute('aria-label')).includes('4 bars in 3 levels'), await page.locator('[data-panel="Table"] .fg-flame').getAttribute('aria-label'));
+    check((await page.evaluate(() => window.__xss)) === undefined, 'a bar ran code');
+  });
   await test('columns are drawn against each other, and tell what a point is', async () => {
     const point = (n, a) => `label_replace(vector(${a}), "n", "${n}", "", "")`;
     const q = (f) => [[1, 2, 30], [2, 5, 10], [3, 9, 20]].map(([n, a, b]) => point(`host ${n}`, f ? a : b)).join(' or ');

@@ -16,6 +16,7 @@ import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
 import { panesSuite } from './panes.mjs';
 import { services } from './services.mjs';
+import { shipped } from './shipped.mjs';
 import { sendShop } from './telemetry.mjs';
 import { traces } from './traces.mjs';
 import { transforms } from './transforms.mjs';
@@ -170,7 +171,7 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, transforms, explore, panes: panesSuite, logs, traces, services, alerts, forms, lists, panels, a11y };
+  const suites = { dashboards, transforms, explore, panes: panesSuite, logs, traces, services, alerts, forms, lists, panels, shipped, a11y };
   for (const [name, suite] of Object.entries(suites)) {
     if (!only(name)) continue;
     await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });

@@ -25,6 +25,11 @@ export const tzDate = (ts: number): Date => {
   return z === 'browser' ? new Date(ts * 1000) : dateInZone(ts * 1000, z);
 };
 
+function fits(u: uPlot, at: number, text: string): boolean {
+  const right = u.width - u.valToPos(at, 'x') - u.bbox.left / devicePixelRatio;
+  return u.bbox.width === 0 || right >= text.length * 2.9;
+}
+
 export function timeAxis(): uPlot.Axis {
   return {
     stroke: () => frameColors().text,
@@ -34,7 +39,8 @@ export function timeAxis(): uPlot.Axis {
     size: 26,
     gap: 6,
     space: 76,
-    values: (_u, splits, _a, _s, incr) => timeTicks(splits, incr, tzDate),
+    // A label that the edge would cut is left out.
+    values: (u, splits, _a, _s, incr) => timeTicks(splits, incr, tzDate).map((t, i) => (fits(u, splits[i]!, t) ? t : '')),
   };
 }
 

@@ -163,7 +163,6 @@ function Node({ n, at, dim, near, onEnter, onLeave, onOpen }: { n: GraphNode; at
       transform={`translate(${n1(at.x)} ${n1(at.y)})`}
       tabIndex={0}
       role="button"
-      aria-label={said}
       data-node={n.id}
       onPointerEnter={onEnter}
       onPointerLeave={onLeave}
@@ -193,7 +192,7 @@ function Node({ n, at, dim, near, onEnter, onLeave, onOpen }: { n: GraphNode; at
         </text>
       )}
       {n.secondaryStat && (
-        <text class="ng-second" y={n.mainStat ? 12 : 4}>
+        <text class={n.secondaryStat.length > 9 ? 'ng-second long' : 'ng-second'} y={n.mainStat ? 12 : 4}>
           {cut(n.secondaryStat, 12)}
         </text>
       )}
@@ -349,7 +348,7 @@ export function NodeGraph(p: NodeGraphProps) {
                 <path class="ng-hit" d={d} />
                 <path class="ng-line" d={d} marker-end="url(#ng-tip)" stroke-dasharray={x.e.dash} style={{ stroke: lit ? undefined : x.e.color, strokeWidth: x.e.thickness ? `${x.e.thickness}px` : undefined }} />
                 {stat && (lit || (labels && view.k > 0.55)) && (
-                  <text class="ng-stat" x={mid.x} y={mid.y - 4}>
+                  <text class="ng-stat" x={mid.x} y={mid.y + 4}>
                     {cut(stat, 30)}
                   </text>
                 )}

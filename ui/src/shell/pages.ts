@@ -148,7 +148,7 @@ export const PAGES: Page[] = [
   {
     path: '/inputs',
     title: 'Inputs',
-    icon: 'status',
+    icon: 'download',
     key: 'i',
     words: 'graphite carbon statsd senders refused names rates lines',
     time: false,
