@@ -20,6 +20,8 @@ const TOP = 10;
 async function count(list: string[], atMs: number, signal: AbortSignal): Promise<Map<string, number>> {
   const out = new Map<string, number>();
   for (const d of await Promise.all(list.map((q) => loki.query(q, atMs, undefined, signal)))) {
+    // A part of the lines is no count of all.
+    if (d.warnings?.length) throw new Error(d.warnings[0]);
     if (d.resultType !== 'vector') continue;
     for (const x of d.result) {
       const value = Object.values(x.metric)[0] ?? '';
