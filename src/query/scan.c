@@ -86,6 +86,10 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
                                                    .range_ns = out->windows.range_ns,
                                                    .steps = x->step_count};
     }
+    out->asked = (struct store_windows){.first_ns = out->windows.first_ns,
+                                        .step_ns = out->windows.step_ns,
+                                        .range_ns = out->windows.range_ns,
+                                        .count = out->windows.steps};
     const struct store_select_req req = {
         .tenant = x->env->tenant,
         .t_min_ns = out->from_ns,
@@ -140,6 +144,10 @@ static struct query__scan_worker *take_worker(struct query__scan *s)
         w->sweep.no_nans = s->node->selector.no_nans;
         w->sweep.spans.memory = s->x->env->memory;
         memcpy(w->sweep.param, s->param, sizeof(s->param));
+        /* Who asks about times wants to see all of them. */
+        const struct query_view *view = s->node->selector.view;
+        w->samples.windows = view && view->times ? NULL : &s->asked;
+        w->samples.wants = query__sweep_wants(&w->sweep);
     }
     return w;
 }
@@ -173,23 +181,33 @@ static bool view_takes(const struct query_view *view, struct query__scan_worker 
     return view->times(view, w->samples.ts, w->samples.count);
 }
 
-static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
+static int read_series(struct query__scan *s, struct query__scan_worker *w, size_t series)
 {
     const struct store_source_ops *ops = s->x->env->source->ops;
-    const struct query_view *view = s->node->selector.view;
     struct diag diag;
     diag_init(&diag);
-    slot->samples = 0;
-    slot->histograms = false;
-    if (view && view->group_of && view->group_of[slot->series] == QUERY_NO_GROUP)
-        return;
-    slot->err =
-        ops->selection_read(s->selection, slot->series, s->from_ns, s->to_ns, &w->samples, &diag);
-    if (slot->err) {
+    int err = ops->selection_read(s->selection, series, s->from_ns, s->to_ns, &w->samples, &diag);
+    if (err) {
         pthread_mutex_lock(&s->lock);
         if (!s->failed.code)
             s->failed = diag;
         pthread_mutex_unlock(&s->lock);
+    }
+    return err;
+}
+
+static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
+{
+    const struct query_view *view = s->node->selector.view;
+    slot->samples = 0;
+    slot->histograms = false;
+    if (view && view->group_of && view->group_of[slot->series] == QUERY_NO_GROUP)
+        return;
+    slot->err = read_series(s, w, slot->series);
+    if (!slot->err && !query__sweep_serves(&w->sweep, &w->samples)) {
+        w->samples.windows = NULL; /* all samples, this once */
+        slot->err = read_series(s, w, slot->series);
+        w->samples.windows = &s->asked;
     }
     if (slot->err || !w->samples.count)
         return;
@@ -206,7 +224,10 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
                                          .count = w->samples.count,
                                          .times_id = w->samples.times_id,
                                          .ordinary = w->samples.ordinary,
-                                         .integers = w->samples.integers};
+                                         .integers = w->samples.integers,
+                                         .summaries = w->samples.summaries,
+                                         .summary_count = w->samples.summary_count,
+                                         .place = w->samples.place};
     slot->samples = query__sweep_row(&w->sweep, &column, &slot->row);
     if (slot->samples && s->node->op == QUERY_INSTANT) {
         /* The samples an instant selector holds are those it shows. */

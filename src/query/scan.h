@@ -24,6 +24,7 @@ struct query__scan {
     size_t count; /* series */
     int64_t from_ns, to_ns;
     struct query__windows windows;
+    struct store_windows asked; /* the same, for the source */
     const double *param[2];
     uint64_t charged; /* to the query's memory */
 

@@ -170,7 +170,7 @@ struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, si
 }
 
 void query__span_extrapolation(const struct query__spans *s, struct query__span *p,
-                               const int64_t *ts)
+                               const int64_t *ts, const uint32_t *place)
 {
     const struct query__windows *w = &s->windows;
     if (p->sampled)
@@ -183,7 +183,7 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
     p->most_to_start = 0;
     p->one_factor = true;
     double range_s = query__seconds(w->range_ns);
-    int64_t was[3] = {-1, -1, -1}; /* distances of the step before */
+    int64_t was[4] = {-1, -1, -1, -1}; /* distances of the step before */
     for (size_t i = p->lo; i < p->hi; i++) {
         if (!p->two[i]) {
             p->sampled[i] = 1;
@@ -193,8 +193,10 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
             continue;
         }
         int64_t t = w->first_ns + (int64_t)i * w->step_ns, start = query__minus(t, w->range_ns);
-        int64_t now[3] = {ts[p->last[i]] - ts[p->first[i]], ts[p->first[i]] - start,
-                          t - ts[p->last[i]]};
+        uint32_t intervals =
+            place ? place[p->last[i]] - place[p->first[i]] : p->last[i] - p->first[i];
+        int64_t now[4] = {ts[p->last[i]] - ts[p->first[i]], ts[p->first[i]] - start,
+                          t - ts[p->last[i]], intervals};
         if (i > p->even_lo && i < p->even_hi && memcmp(now, was, sizeof(now)) == 0) {
             p->sampled[i] = p->sampled[i - 1];
             p->to_start[i] = p->to_start[i - 1];
@@ -205,7 +207,7 @@ void query__span_extrapolation(const struct query__spans *s, struct query__span 
         memcpy(was, now, sizeof(was));
         double sampled = query__seconds(now[0]), to_start = query__seconds(now[1]),
                to_end = query__seconds(now[2]);
-        double average = sampled / (double)(p->last[i] - p->first[i]), threshold = average * 1.1;
+        double average = sampled / (double)intervals, threshold = average * 1.1;
         p->sampled[i] = sampled;
         p->to_start[i] = to_start >= threshold ? average / 2 : to_start;
         p->to_end[i] = to_end >= threshold ? average / 2 : to_end;

@@ -52,9 +52,10 @@ struct query__span *query__span_of(struct query__spans *s, const int64_t *ts, si
                                    struct hash128 id);
 /* Seconds between first and last sample, from the window's start to the first sample (at most
  * half an average interval when there is a gap), from the last to its end, and the factor a change
- * is multiplied with unless it is a counter that would have started within the window. */
+ * is multiplied with unless it is a counter that would have started within the window. `place`:
+ * the samples' places among all, NULL when none are left out. */
 void query__span_extrapolation(const struct query__spans *s, struct query__span *p,
-                               const int64_t *ts);
+                               const int64_t *ts, const uint32_t *place);
 void query__span_apart(const struct query__spans *s, struct query__span *p, const int64_t *ts);
 void query__spans_free(struct query__spans *s);
 

@@ -8,6 +8,7 @@
 
 #define STOP_EVERY   ((size_t)1 << 20) /* samples in windows */
 #define SUMS_AT_ONCE ((size_t)256)
+#define EXACT        9007199254740992.0 /* sums of integers up to here are not rounded */
 
 static const struct {
     query_window_fn window;
@@ -58,6 +59,62 @@ void query__sweep_free(struct query__sweep *w)
     mem_free(w->scratch);
     mem_free(w->clean_ts);
     mem_free(w->clean_v);
+    mem_free(w->clean_place);
+    vec_free(&w->clean_summaries);
+}
+
+unsigned query__sweep_wants(const struct query__sweep *w)
+{
+    switch (w->kernel) {
+    case QUERY__LAST:
+    case QUERY__FIRST:
+    case QUERY__COUNT:
+    case QUERY__PRESENT:
+    case QUERY__DELTA:
+    case QUERY__CHANGES:
+    case QUERY__RESETS:
+    case QUERY__MIN:
+    case QUERY__MAX: return STORE_KNOWS_ENDS;
+    case QUERY__RATE: return STORE_KNOWS_ENDS | STORE_KNOWS_RESETS;
+    case QUERY__SUM:
+    case QUERY__AVG: return STORE_KNOWS_ENDS | STORE_KNOWS_SUM;
+    case QUERY__IRATE:
+    case QUERY__IDELTA:
+    case QUERY__EACH_WINDOW: break;
+    }
+    return STORE_KNOWS_ALL;
+}
+
+/* No sum of any of the samples is rounded. */
+static bool sums_are_exact(const struct query__sweep *w, const struct store_samples *s)
+{
+    double max = 0, all = (double)s->place[s->count - 1] - (double)s->place[0] + 1;
+    for (size_t i = 0; i < s->count; i++) {
+        if (w->no_nans ? isnan(s->value[i]) : data_is_stale(s->value[i]))
+            continue;
+        if (!(s->value[i] - trunc(s->value[i]) == 0))
+            return false;
+        max = fmax(max, fabs(s->value[i]));
+    }
+    for (size_t i = 0; i < s->summary_count; i++)
+        max = fmax(max, fmax(fabs(s->summaries[i].min), fabs(s->summaries[i].max)));
+    return max * all < EXACT;
+}
+
+bool query__sweep_serves(const struct query__sweep *w, struct store_samples *s)
+{
+    if (!s->summary_count)
+        return true;
+    if (w->kernel == QUERY__SUM || w->kernel == QUERY__AVG)
+        return sums_are_exact(w, s);
+    for (size_t i = 0; i < s->summary_count; i++) {
+        const struct store_summary *one = &s->summaries[i];
+        if (w->kernel == QUERY__MIN)
+            s->value[one->at] = s->value[one->at + 1] = one->min;
+        else if (w->kernel == QUERY__MAX)
+            s->value[one->at] = s->value[one->at + 1] = one->max;
+    }
+    return true;
 }
 
 static double *scratch(struct query__sweep *w, size_t len)
@@ -70,24 +127,58 @@ static double *scratch(struct query__sweep *w, size_t len)
     return w->scratch;
 }
 
-/* What is known of the values of a row. */
-struct query__facts {
-    bool ordinary, may_drop;
+/* Where a counter began anew, and what it had before. */
+struct drops {
+    uint32_t *at;
+    double *before;
+    size_t count;
 };
 
+static struct drops find_drops(struct query__sweep *w, const struct query__column *c,
+                               const double *v, size_t count)
+{
+    size_t most = count, next = 0;
+    for (size_t i = 0; i < c->summary_count; i++)
+        most += c->summaries[i].drops;
+    struct drops d = {.before = scratch(w, 2 * most)};
+    d.at = (uint32_t *)(void *)(d.before + most);
+    size_t found = w->simd->drops(v, count, d.at);
+    if (!c->summary_count) {
+        for (size_t i = 0; i < found; i++)
+            d.before[i] = v[d.at[i] - 1];
+        d.count = found;
+        return d;
+    }
+    /* Those of a summary lie between its ends, whose values say nothing. */
+    uint32_t *seen = d.at + most;
+    memcpy(seen, d.at, found * sizeof(*seen));
+    for (size_t i = 0; i <= c->summary_count; i++) {
+        const struct store_summary *s = i < c->summary_count ? &c->summaries[i] : NULL;
+        for (; next < found && (!s || seen[next] <= s->at); next++) {
+            d.at[d.count] = seen[next];
+            d.before[d.count++] = v[seen[next] - 1];
+        }
+        next += s && next < found && seen[next] == s->at + 1;
+        for (uint32_t k = 0; s && k < s->drops; k++) {
+            d.at[d.count] = (uint32_t)s->at + 1;
+            d.before[d.count++] = s->before[k];
+        }
+    }
+    return d;
+}
+
 /* Adds to each window's change what its counter had when it began anew, in the order it did. */
-static void mend_resets(const struct query__span *p, const double *v, const uint32_t *drop,
-                        size_t drops, double *out)
+static void mend_resets(const struct query__span *p, const struct drops *drops, double *out)
 {
     size_t from = p->lo, to = p->lo; /* the windows that hold a drop and the sample before */
-    for (size_t d = 0; d < drops; d++) {
-        uint32_t i = drop[d];
+    for (size_t d = 0; d < drops->count; d++) {
+        uint32_t i = drops->at[d];
         while (from < p->hi && p->last[from] < i)
             from++;
         while (to < p->hi && p->first[to] < i)
             to++;
         for (size_t s = from; s < to; s++)
-            out[s] += v[i - 1];
+            out[s] += drops->before[d];
     }
 }
 
@@ -107,18 +198,21 @@ static bool all_began_before(const struct query__span *p, const double *v)
     return first >= 0 && p->least_sampled * first > p->most_to_start * (1 + 1e-9) * rise;
 }
 
-static void rates(struct query__sweep *w, struct query__span *p, const int64_t *ts, const double *v,
-                  size_t count, const struct query__facts *facts, double *out)
+static void rates(struct query__sweep *w, struct query__span *p, const struct query__column *c,
+                  const int64_t *ts, const double *v, size_t count, bool may_drop, double *out)
 {
     const struct query__windows *windows = &w->spans.windows;
     const size_t cuts[] = {p->lo, p->even_lo, p->even_hi, p->hi};
-    uint32_t *drop = (uint32_t *)(void *)scratch(w, count);
+    struct drops drops = {0};
     bool delta = w->kernel == QUERY__DELTA;
-    query__span_extrapolation(&w->spans, p, ts);
+    query__span_extrapolation(&w->spans, p, ts, c->place);
     if (p->lo == p->hi)
         return;
-    size_t drops = !delta && facts->may_drop ? w->simd->drops(v, count, drop) : 0;
-    bool fresh = !drops, plain = delta || (fresh && facts->ordinary && all_began_before(p, v));
+    for (size_t i = 0; i < c->summary_count; i++)
+        may_drop = may_drop || c->summaries[i].drops;
+    if (!delta && may_drop)
+        drops = find_drops(w, c, v, count);
+    bool fresh = !drops.count, plain = delta || (fresh && c->ordinary && all_began_before(p, v));
     for (size_t i = 0; i < 3; i++) {
         struct query__bounds b = part_of(p, cuts[i], cuts[i + 1]);
         if (plain)
@@ -128,7 +222,7 @@ static void rates(struct query__sweep *w, struct query__span *p, const int64_t *
     }
     if (plain)
         return;
-    mend_resets(p, v, drop, drops, out);
+    mend_resets(p, &drops, out);
     for (size_t i = 0; i < 3; i++) {
         struct query__bounds b = part_of(p, cuts[i], cuts[i + 1]);
         const struct query__stretch e = {
@@ -154,17 +248,24 @@ static void last_two(struct query__sweep *w, struct query__span *p, const int64_
     }
 }
 
-static void from_prefix(struct query__sweep *w, const struct query__span *p, const double *v,
-                        size_t count, double *out)
+static void from_prefix(struct query__sweep *w, const struct query__span *p,
+                        const struct query__column *c, const double *v, size_t count, double *out)
 {
     uint32_t *before = (uint32_t *)(void *)scratch(w, count), n = 0;
+    bool resets = w->kernel == QUERY__RESETS;
+    size_t i = 1;
     before[0] = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (w->kernel == QUERY__RESETS)
-            n += v[i] < v[i - 1];
-        else
-            n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
-        before[i] = n;
+    for (size_t k = 0; k <= c->summary_count; k++) {
+        const struct store_summary *s = k < c->summary_count ? &c->summaries[k] : NULL;
+        for (size_t end = s ? s->at + 1 : count; i < end; i++) {
+            if (resets)
+                n += v[i] < v[i - 1];
+            else
+                n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
+            before[i] = n;
+        }
+        if (s)
+            before[i++] = n += resets ? s->drops : s->changes;
     }
     for (size_t s = p->lo; s < p->hi; s++)
         out[s] = (double)(before[p->last[s]] - before[p->first[s]]);
@@ -196,22 +297,44 @@ static bool by_itself(const struct query__sweep *w, const struct query__span *p,
     return w->window(&one, out);
 }
 
-static void sums(struct query__sweep *w, const struct query__span *p, const int64_t *ts,
-                 const double *v, size_t count, unsigned look, double max, double *out)
+/* Samples of a window, those that are left out too. */
+static double length_of(const struct query__span *p, const uint32_t *place, size_t s)
+{
+    uint32_t a = p->first[s], b = p->last[s];
+    return (double)((place ? place[b] - place[a] : b - a) + 1);
+}
+
+/* Of integers, no sum of which is rounded: differences of prefixes are the sums. */
+static void exact_sums(struct query__sweep *w, const struct query__span *p,
+                       const struct query__column *c, const double *v, size_t count, double *out)
+{
+    double *prefix = scratch(w, count + 1), sum = 0;
+    size_t i = 0;
+    prefix[0] = 0;
+    for (size_t k = 0; k <= c->summary_count; k++) {
+        const struct store_summary *s = k < c->summary_count ? &c->summaries[k] : NULL;
+        for (size_t end = s ? s->at + 1 : count; i < end; i++)
+            prefix[i + 1] = sum += v[i];
+        if (s) {
+            sum += s->sum - s->first;
+            prefix[++i] = sum;
+        }
+    }
+    for (size_t s = p->lo; s < p->hi; s++) {
+        out[s] = prefix[p->last[s] + 1] - prefix[p->first[s]];
+        if (w->kernel == QUERY__AVG)
+            out[s] /= length_of(p, c->place, s);
+    }
+}
+
+static void sums(struct query__sweep *w, const struct query__span *p,
+                 const struct query__column *column, const int64_t *ts, const double *v,
+                 size_t count, unsigned look, double max, double *out)
 {
     size_t lo = p->lo, n = p->hi - lo;
-    if (!(look & (QUERY__HAS_FRACTION | QUERY__HAS_NAN)) &&
-        max * (double)count < 9007199254740992.0) {
-        /* Integers, and no sum of them is rounded: differences of prefixes are the sums. */
-        double *prefix = scratch(w, count + 1), sum = 0;
-        prefix[0] = 0;
-        for (size_t i = 0; i < count; i++)
-            prefix[i + 1] = sum += v[i];
-        for (size_t s = lo; s < p->hi; s++) {
-            out[s] = prefix[p->last[s] + 1] - prefix[p->first[s]];
-            if (w->kernel == QUERY__AVG)
-                out[s] /= (double)(p->last[s] - p->first[s] + 1);
-        }
+    if (column->summary_count ||
+        (!(look & (QUERY__HAS_FRACTION | QUERY__HAS_NAN)) && max * (double)count < EXACT)) {
+        exact_sums(w, p, column, v, count, out);
         return;
     }
     double *c = scratch(w, n);
@@ -223,7 +346,7 @@ static void sums(struct query__sweep *w, const struct query__span *p, const int6
             break;
     }
     for (size_t s = lo; s < p->hi; s++) {
-        double length = (double)(p->last[s] - p->first[s] + 1);
+        double length = length_of(p, NULL, s);
         if (!isfinite(out[s]))
             by_itself(w, p, ts, v, s, &out[s]);
         else if (w->kernel == QUERY__AVG)
@@ -279,24 +402,44 @@ static void extremes(struct query__sweep *w, const struct query__span *p, const 
     }
 }
 
-/* Nor other NaNs where they are not wanted. */
-static size_t without_stale(struct query__sweep *w, const int64_t *ts, const double *v,
-                            size_t count)
+/* Nor other NaNs where they are not wanted. Fills *out; what it points to is the sweep's. */
+static void without_stale(struct query__sweep *w, const struct query__column *c,
+                          struct query__column *out)
 {
-    if (count > w->clean_cap) {
-        mem_free(w->clean_ts);
-        mem_free(w->clean_v);
-        w->clean_ts = mem_alloc(count * sizeof(*ts));
-        w->clean_v = mem_alloc(count * sizeof(*v));
-        w->clean_cap = count;
+    size_t kept = 0, next = 0;
+    uint32_t place = 0;
+    if (c->count > w->clean_cap) {
+        w->clean_ts = mem_realloc(w->clean_ts, c->count * sizeof(*c->ts));
+        w->clean_v = mem_realloc(w->clean_v, c->count * sizeof(*c->v));
+        w->clean_place = mem_realloc(w->clean_place, c->count * sizeof(*c->place));
+        w->clean_cap = c->count;
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        w->clean_ts[kept] = ts[i];
-        w->clean_v[kept] = v[i];
-        kept += w->no_nans ? !isnan(v[i]) : !data_is_stale(v[i]);
+    vec_clear(&w->clean_summaries);
+    for (size_t i = 0; i < c->count; i++) {
+        if (w->no_nans ? isnan(c->v[i]) : data_is_stale(c->v[i]))
+            continue;
+        if (next < c->summary_count && c->summaries[next].at == i) {
+            vec_push(&w->clean_summaries, c->summaries[next]);
+            w->clean_summaries.items[next].at = kept;
+        } else if (next < c->summary_count && c->summaries[next].at + 1 == i) {
+            place += c->summaries[next++].count - 2;
+        }
+        w->clean_ts[kept] = c->ts[i];
+        w->clean_v[kept] = c->v[i];
+        w->clean_place[kept++] = place++;
     }
-    return kept;
+    *out = (struct query__column){.ts = w->clean_ts,
+                                  .v = w->clean_v,
+                                  .count = kept,
+                                  .summaries = w->clean_summaries.items,
+                                  .summary_count = w->clean_summaries.len,
+                                  .place = c->summary_count ? w->clean_place : NULL};
+    /* Where samples are left out, their number belongs to what tells columns apart. */
+    if (out->place) {
+        struct hash128 a = hash128(out->ts, kept * sizeof(*out->ts)),
+                       b = hash128(out->place, kept * sizeof(*out->place));
+        out->times_id = (struct hash128){a.hi ^ b.lo, a.lo ^ b.hi};
+    }
 }
 
 size_t query__sweep_row(struct query__sweep *w, const struct query__column *column,
@@ -305,21 +448,24 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
     const int64_t *ts = column->ts;
     const double *v = column->v;
     size_t count = column->count, steps = w->spans.windows.steps;
-    struct hash128 id = column->times_id;
+    struct query__column clean;
     double max, *out = row->value;
     bool sums_up = w->kernel == QUERY__SUM || w->kernel == QUERY__AVG;
     bool looks = !column->ordinary || sums_up;
     unsigned look = looks ? w->simd->look(v, count, &max) : 0;
     if ((look & (w->no_nans ? QUERY__HAS_NAN : QUERY__HAS_STALE)) && w->window) {
-        count = without_stale(w, ts, v, count);
+        without_stale(w, column, &clean);
+        column = &clean;
+        count = column->count;
         if (!count)
             return 0;
-        ts = w->clean_ts;
-        v = w->clean_v;
-        id = (struct hash128){0};
+        ts = column->ts;
+        v = column->v;
+        looks = true;
         look = w->simd->look(v, count, &max);
     }
-    struct query__span *p = query__span_of(&w->spans, ts, count, id);
+    struct query__span *p = query__span_of(&w->spans, ts, count, column->times_id);
+    size_t all = column->place ? column->place[count - 1] - column->place[0] + (size_t)1 : count;
     bool two = false;
     row->lo = p->lo;
     row->hi = p->hi;
@@ -328,7 +474,7 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
     case QUERY__FIRST: w->simd->pick(v, p->first + p->lo, p->hi - p->lo, out + p->lo); break;
     case QUERY__COUNT:
         for (size_t s = p->lo; s < p->hi; s++)
-            out[s] = (double)(p->last[s] - p->first[s] + 1);
+            out[s] = length_of(p, column->place, s);
         break;
     case QUERY__PRESENT:
         for (size_t s = p->lo; s < p->hi; s++)
@@ -336,10 +482,7 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
         break;
     case QUERY__RATE:
     case QUERY__DELTA:
-        rates(w, p, ts, v, count,
-              &(struct query__facts){.ordinary = column->ordinary,
-                                     .may_drop = !looks || (look & QUERY__HAS_DROP)},
-              out);
+        rates(w, p, column, ts, v, count, !looks || (look & QUERY__HAS_DROP), out);
         two = true;
         break;
     case QUERY__IRATE:
@@ -348,9 +491,9 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
         two = true;
         break;
     case QUERY__CHANGES:
-    case QUERY__RESETS: from_prefix(w, p, v, count, out); break;
+    case QUERY__RESETS: from_prefix(w, p, column, v, count, out); break;
     case QUERY__SUM:
-    case QUERY__AVG: sums(w, p, ts, v, count, look, max, out); break;
+    case QUERY__AVG: sums(w, p, column, ts, v, count, look, max, out); break;
     case QUERY__MIN:
     case QUERY__MAX:
         if (!(look & (QUERY__HAS_NAN | QUERY__HAS_MINUS_ZERO))) {
@@ -368,7 +511,7 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
             if (should_stop(w, &work))
                 break;
         }
-        return count;
+        return all;
     }
     if (two) {
         row->lo = p->two_lo;
@@ -381,5 +524,5 @@ size_t query__sweep_row(struct query__sweep *w, const struct query__column *colu
             row->has[s] = row->has[s] && !data_is_stale(out[s]);
         row->all = false;
     }
-    return count;
+    return all;
 }

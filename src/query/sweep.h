@@ -21,6 +21,9 @@ struct query__column {
     size_t count;
     struct hash128 times_id; /* as in struct store_samples, and what is known of values too */
     bool ordinary, integers;
+    const struct store_summary *summaries; /* of samples that are left out, as there too */
+    size_t summary_count;
+    const uint32_t *place;
 };
 
 /* How a function gets its rows: a kernel for whole rows, or its own for one window after another.
@@ -55,9 +58,12 @@ struct query__sweep {
     struct query__spans spans;
     double *scratch;
     size_t scratch_len;
+    /* A column without markers. */
     int64_t *clean_ts;
     double *clean_v;
+    uint32_t *clean_place;
     size_t clean_cap;
+    VEC(struct store_summary) clean_summaries;
 };
 
 /* "rate", ... for EXPLAIN; NULL when each window is computed by itself. */
@@ -66,6 +72,11 @@ const char *query__kernel_name(query_window_fn window);
 void query__sweep_init(struct query__sweep *w, query_window_fn window,
                        const struct query__windows *windows);
 void query__sweep_free(struct query__sweep *w);
+/* What must be known of samples that are left out (enum store_knows). */
+unsigned query__sweep_wants(const struct query__sweep *w);
+/* Whether what is known of those left out is enough for this series; else it has to be read whole.
+ * Puts into the places of the ends what the function needs to see there. */
+bool query__sweep_serves(const struct query__sweep *w, struct store_samples *s);
 /* An instant selector's newest sample may be a marker, which is no value; windows pass over them.
  * Returns how many samples there are without those passed over; when there is none, there is no
  * row. row->value and row->has are the caller's.

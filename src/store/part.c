@@ -10,6 +10,7 @@
 #include "codec/bytes.h"
 #include "codec/column.h"
 #include "store/part_priv.h"
+#include "store/summary.h"
 
 struct store_part {
     struct os *os;
@@ -85,7 +86,8 @@ static bool tables_are_sound(struct store_part *p)
         !counts(p, STORE__SECTION_NAMES, sizeof(struct store__name), &p->names) ||
         !counts(p, STORE__SECTION_PAGES, sizeof(struct store__page), &p->pages) ||
         !counts(p, STORE__SECTION_TIMES, sizeof(struct store__times), &p->times) ||
-        !counts(p, STORE__SECTION_GROUPS, 4, &groups))
+        !counts(p, STORE__SECTION_GROUPS, 4, &groups) ||
+        (s[STORE__SECTION_SUMMARIES].len && s[STORE__SECTION_SUMMARIES].len != groups * 8))
         return false;
     at_entry(p, STORE__SECTION_STATS, 0, &stats, sizeof(stats));
     p->series = (size_t)stats.series;
@@ -384,6 +386,7 @@ bool store_part_next(struct store_part_cursor *c, int *out_err)
                              4 * (c->next / STORE__PART_GROUP));
     struct slice in = slice_from(table, c->at);
     int err = take_row(c, &in, first);
+    c->rows.series = (uint32_t)c->next;
     if (err) {
         *out_err = err;
         return false;
@@ -424,11 +427,11 @@ int store_ordinals_cmp(const uint32_t *a, size_t a_count, const uint32_t *b, siz
 
 /* --- data --- */
 
-/* Bytes of the body; the page they lie in is checked when it is touched first. */
-static int piece(const struct store_part *p, uint64_t offset, uint64_t len, struct slice *out)
+/* The body from an offset on to the end of its page, which is checked when it is touched first. */
+static int rest_of_page(const struct store_part *p, uint64_t offset, struct slice *out)
 {
     size_t lo = 0, hi = p->pages;
-    if (offset < STORE__PART_HEADER || offset > p->body_end || len > p->body_end - offset)
+    if (offset < STORE__PART_HEADER || offset > p->body_end)
         return ERR_CORRUPT;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
@@ -441,14 +444,21 @@ static int piece(const struct store_part *p, uint64_t offset, uint64_t len, stru
         return ERR_CORRUPT;
     struct store__page page = page_at(p, lo);
     uint64_t begin = lo ? page_at(p, lo - 1).end : STORE__PART_HEADER;
-    if (offset + len > page.end)
-        return ERR_CORRUPT;
     if (!atomic_load_explicit(&p->page_checked[lo], memory_order_relaxed)) {
         if (hash64(p->bytes.ptr + begin, (size_t)(page.end - begin), p->seed ^ begin) != page.sum)
             return ERR_CORRUPT;
         atomic_store_explicit(&p->page_checked[lo], 1, memory_order_relaxed);
     }
-    *out = slice_make(p->bytes.ptr + offset, (size_t)len);
+    *out = slice_make(p->bytes.ptr + offset, (size_t)(page.end - offset));
+    return 0;
+}
+
+static int piece(const struct store_part *p, uint64_t offset, uint64_t len, struct slice *out)
+{
+    int err = rest_of_page(p, offset, out);
+    if (err || len > out->len)
+        return ERR_CORRUPT;
+    *out = slice_first(*out, (size_t)len);
     return 0;
 }
 
@@ -462,11 +472,48 @@ int store_part_blocks(const struct store_part *p, const struct store_part_rows *
             return ERR_CORRUPT;
         struct store__times t = times_at(p, (size_t)ref);
         if (t.last >= t_min && t.first <= t_max)
-            vec_push(out, ((struct store_part_block){offset, len, (uint32_t)ref, t.count}));
+            vec_push(out, ((struct store_part_block){.offset = offset,
+                                                     .len = len,
+                                                     .first_ns = t.first,
+                                                     .last_ns = t.last,
+                                                     .times = (uint32_t)ref,
+                                                     .count = t.count,
+                                                     .nth = i}));
         if (__builtin_add_overflow(offset, len, &offset))
             return ERR_CORRUPT;
     }
     return 0;
+}
+
+int store_part_summaries(const struct store_part *p, const struct store_part_rows *rows,
+                         store_summary_list *out)
+{
+    struct slice index = p->sections[STORE__SECTION_SUMMARIES], in,
+                 table = slice_from(p->sections[STORE__SECTION_SERIES], rows->at);
+    uint64_t len = 0, ref;
+    if (!index.len)
+        return 0;
+    if (rest_of_page(p, codec_load64(index.ptr + 8 * (size_t)(rows->series / STORE__PART_GROUP)),
+                     &in))
+        return ERR_CORRUPT;
+    for (uint32_t i = 0; i <= rows->series % STORE__PART_GROUP; i++) {
+        in = slice_from(in, (size_t)len);
+        if (!codec_take_varint(&in, &len) || len > in.len)
+            return ERR_CORRUPT;
+    }
+    in = slice_first(in, (size_t)len);
+    if (!len)
+        return 0;
+    struct store_summary_chain chain = {0};
+    for (uint32_t i = 0; i < rows->blocks; i++) {
+        struct store_summary s;
+        if (!codec_take_varint(&table, &ref) || ref >= p->times ||
+            !codec_take_varint(&table, &len) ||
+            store_summary_decode(&chain, &in, times_at(p, (size_t)ref).count, &s))
+            return ERR_CORRUPT;
+        vec_push(out, s);
+    }
+    return in.len ? ERR_CORRUPT : 0;
 }
 
 void store_part_prefetch(const struct store_part *p, const struct store_part_rows *rows)

@@ -83,6 +83,7 @@ struct store_part_rows {
     uint64_t offset; /* of the first piece */
     uint32_t at;     /* in the series table */
     uint32_t blocks;
+    uint32_t series; /* its number */
 };
 
 /* Goes over the series in their order. Zero it, then set `part`. */
@@ -104,7 +105,9 @@ void store_part_cursor_deinit(struct store_part_cursor *c);
 /* One block of a series: which column of times, and where the values lie. */
 struct store_part_block {
     uint64_t offset, len;
+    int64_t first_ns, last_ns;
     uint32_t times, count;
+    uint32_t nth; /* of the series' */
 };
 typedef VEC(struct store_part_block) store_part_block_list;
 /* Appends the series' blocks with times in [t_min, t_max]. ERR_CORRUPT for damage. */
@@ -116,6 +119,11 @@ int store_part_times(const struct store_part *p, const struct store_part_block *
 /* The block's values to out->value[at] and on, as store_values_decode does it. */
 int store_part_values(const struct store_part *p, const struct store_part_block *block,
                       struct store_run *out, size_t at, unsigned *facts);
+typedef VEC(struct store_summary) store_summary_list;
+/* Appends the summaries of all blocks of the series; none at all when it has none. ERR_CORRUPT for
+ * damage. */
+int store_part_summaries(const struct store_part *p, const struct store_part_rows *rows,
+                         store_summary_list *out);
 /* What a read will look at first is on its way to the processor. */
 void store_part_prefetch(const struct store_part *p, const struct store_part_rows *rows);
 /* Appends the series' samples in [t_min, t_max] and possibly some around. ERR_CORRUPT for damage.

@@ -22,10 +22,17 @@ enum store__section {
     STORE__SECTION_PAIRS,
     STORE__SECTION_STRINGS,
     STORE__SECTION_POSTINGS,
+    STORE__SECTION_SUMMARIES,
     STORE__SECTION_END
 };
 
 enum { STORE__SECTION_CRITICAL = 1 };
+
+/* Without it a part is as good, but slower: it is in no file of before, and nothing when empty. */
+static inline bool store__section_is_optional(uint32_t id)
+{
+    return id == STORE__SECTION_SUMMARIES;
+}
 
 /* The tables of fixed-size entries, as they lie in the file (little endian, any alignment). */
 struct store__stats {

@@ -7,6 +7,7 @@
 #include "codec/bytes.h"
 #include "codec/column.h"
 #include "store/part_priv.h"
+#include "store/summary.h"
 
 #define WRITE_BYTES ((size_t)1 << 20)
 
@@ -29,7 +30,11 @@ struct store_part_writer {
     size_t times_size;
     VEC(uint32_t) row_pairs;
     VEC(struct row) rows;
-    struct buf tails; /* what follows a row's pairs, per row with its length before */
+    struct buf tails;             /* what follows a row's pairs, per row with its length before */
+    struct buf summaries;         /* of the last groups, for a page of their own */
+    VEC(uint64_t) summary_groups; /* where each group's begin: in the file, or those behind in it */
+    size_t summaries_placed;      /* groups that are in the file */
+    bool has_summaries;
     struct buf piece;
     struct store__stats stats;
 };
@@ -122,6 +127,50 @@ static uint32_t put_times(struct store_part_writer *w, const int64_t *ts, size_t
     return (uint32_t)w->times.len - 1;
 }
 
+/* The summaries at hand become a page: they are read without the samples beside them. */
+static int place_summaries(struct store_part_writer *w, struct diag *diag)
+{
+    int err = end_page(w, true, diag);
+    uint64_t at = here(w);
+    buf_append_slice(&w->out, buf_slice(&w->summaries));
+    buf_clear(&w->summaries);
+    for (; w->summaries_placed < w->summary_groups.len; w->summaries_placed++)
+        w->summary_groups.items[w->summaries_placed] += at;
+    return err ? err : end_page(w, true, diag);
+}
+
+/* varint length, then the summaries of all blocks; length 0: there is none. */
+static int put_summaries(struct store_part_writer *w, const struct store_run *run,
+                         struct diag *diag)
+{
+    struct store_summary_chain chain = {0};
+    struct buf *piece = &w->piece;
+    bool any = false;
+    int err = 0;
+    if (w->rows.len % STORE__PART_GROUP == 0) {
+        if (w->summaries.len >= STORE__PART_PAGE)
+            err = place_summaries(w, diag);
+        vec_push(&w->summary_groups, w->summaries.len);
+    }
+    buf_clear(piece);
+    for (size_t i = 0; i < run->len; i += STORE_BLOCK_SAMPLES) {
+        size_t n = MIN(run->len - i, (size_t)STORE_BLOCK_SAMPLES);
+        bool floats = true;
+        for (size_t k = i; k < i + n && floats && (run->hist || run->start); k++)
+            floats = !(run->hist && run->hist[k].ptr) && !(run->start && run->start[k]);
+        struct store_summary s = {0};
+        if (floats && n >= STORE_SUMMARY_SAMPLES)
+            store_summary_make(run->value + i, n, &s);
+        any |= s.knows != 0;
+        store_summary_encode(&chain, &s, piece);
+    }
+    codec_append_varint(&w->summaries, any ? piece->len : 0);
+    if (any)
+        buf_append_slice(&w->summaries, buf_slice(piece));
+    w->has_summaries |= any;
+    return err;
+}
+
 static void put_exemplars(struct buf *out, const struct store_part_exemplar *e, size_t count)
 {
     codec_append_varint(out, count);
@@ -140,6 +189,9 @@ int store_part_add(struct store_part_writer *w, const uint32_t *ordinals, size_t
     size_t blocks = (run->len + STORE_BLOCK_SAMPLES - 1) / STORE_BLOCK_SAMPLES;
     if (!blocks && !exemplar_count)
         return 0;
+    int err = put_summaries(w, run, diag);
+    if (err)
+        return err;
     struct buf *row = &w->piece;
     buf_clear(row);
     /* Columns of times first, so that the values lie one behind the other. */
@@ -197,6 +249,8 @@ void store_part_abandon(struct store_part_writer *w)
     vec_free(&w->row_pairs);
     vec_free(&w->rows);
     buf_deinit(&w->tails);
+    buf_deinit(&w->summaries);
+    vec_free(&w->summary_groups);
     buf_deinit(&w->piece);
     w->os->ops->close(w->file);
     mem_free(w);
@@ -335,9 +389,12 @@ int store_part_finish(struct store_part_writer *w, struct store_part_info *info,
     struct section sections[STORE__SECTION_END] = {0};
     struct buf footer = {0};
     uint64_t sum = 0;
-    int err = end_page(w, true, diag);
+    int err = w->has_summaries ? place_summaries(w, diag) : end_page(w, true, diag);
     if (!err)
         err = write_index(w, sections, diag);
+    if (w->has_summaries)
+        buf_append(&sections[STORE__SECTION_SUMMARIES].bytes, w->summary_groups.items,
+                   w->summary_groups.len * sizeof(*w->summary_groups.items));
     buf_append(&sections[STORE__SECTION_STATS].bytes, &w->stats, sizeof(w->stats));
     buf_append(&sections[STORE__SECTION_PAGES].bytes, w->pages.items,
                w->pages.len * sizeof(*w->pages.items));
@@ -345,8 +402,10 @@ int store_part_finish(struct store_part_writer *w, struct store_part_info *info,
                w->times.len * sizeof(*w->times.items));
     for (uint32_t i = 1; i < STORE__SECTION_END && !err; i++) {
         struct slice bytes = buf_slice(&sections[i].bytes);
+        if (store__section_is_optional(i) && !bytes.len)
+            continue;
         codec_append32(&footer, i | 1u << 16);
-        codec_append32(&footer, STORE__SECTION_CRITICAL);
+        codec_append32(&footer, store__section_is_optional(i) ? 0 : STORE__SECTION_CRITICAL);
         codec_append64(&footer, here(w));
         codec_append64(&footer, bytes.len);
         codec_append64(&footer, hash64(bytes.ptr, bytes.len, w->seed ^ i));

@@ -4,7 +4,7 @@
 
 #include "codec/bytes.h"
 #include "codec/column.h"
-#include "store/selection_priv.h"
+#include "store/skim.h"
 
 #define CACHE_BYTES ((size_t)16 << 20) /* a reader, and not more than a share of its memory */
 #define CACHE_SHARE 16
@@ -13,6 +13,7 @@
 struct column {
     struct hash128 id;
     int64_t *ts;
+    uint32_t *place;          /* among all samples; NULL when none are left out */
     size_t count, begin, end; /* [begin, end) is in the range that is read */
     bool ascending;
 };
@@ -24,19 +25,25 @@ struct store_times_cache {
     size_t size, count, bytes;
     struct budget *memory;
     int64_t charged;
-    /* The series at hand. */
-    store_part_block_list blocks;
-    VEC(struct store_part *) part_of; /* one a block */
-    VEC(uint64_t) key;
+    struct store_windows windows;
+    unsigned wants;
+    bool skims;                  /* by these */
+    struct store__skim_list now; /* the series at hand */
 };
+
+static void column_free(struct column *col)
+{
+    if (!col)
+        return;
+    mem_free(col->ts);
+    mem_free(col->place);
+    mem_free(col);
+}
 
 static void forget(struct store_times_cache *c)
 {
-    for (size_t i = 0; i < c->size; i++) {
-        if (c->table[i])
-            mem_free(c->table[i]->ts);
-        mem_free(c->table[i]);
-    }
+    for (size_t i = 0; i < c->size; i++)
+        column_free(c->table[i]);
     mem_free(c->table);
     if (c->memory)
         budget_give(c->memory, c->charged);
@@ -96,10 +103,15 @@ static struct column *find(const struct store_times_cache *c, struct hash128 id)
     return c->size ? c->table[at] : NULL;
 }
 
-/* For a column more, which is charged then. */
-static bool has_room(struct store_times_cache *c, size_t count)
+static size_t column_bytes(const struct column *col)
 {
-    size_t bytes = sizeof(struct column) + count * sizeof(int64_t), most = CACHE_BYTES;
+    return sizeof(*col) + col->count * (sizeof(*col->ts) + (col->place ? sizeof(*col->place) : 0));
+}
+
+/* For a column more, which is charged then. */
+static bool has_room(struct store_times_cache *c, const struct column *col)
+{
+    size_t bytes = column_bytes(col), most = CACHE_BYTES;
     if (c->memory && c->memory->limit)
         most = MIN(most, (size_t)c->memory->limit / CACHE_SHARE);
     if (c->bytes + bytes > most || (c->memory && !budget_take(c->memory, (int64_t)bytes)))
@@ -108,10 +120,12 @@ static bool has_room(struct store_times_cache *c, size_t count)
     return true;
 }
 
-static struct column *column_new(struct hash128 id, size_t count)
+static struct column *column_new(struct hash128 id, size_t count, bool places)
 {
     struct column *col = mem_calloc(1, sizeof(*col));
     *col = (struct column){.id = id, .ts = mem_alloc(count * sizeof(*col->ts)), .count = count};
+    if (places)
+        col->place = mem_alloc(count * sizeof(*col->place));
     return col;
 }
 
@@ -125,33 +139,50 @@ static void insert(struct store_times_cache *c, struct column *col)
         at = (at + 1) & (c->size - 1);
     c->table[at] = col;
     c->count++;
-    c->bytes += sizeof(*col) + col->count * sizeof(*col->ts);
+    c->bytes += column_bytes(col);
     col->ascending = ascending(col->ts, col->count);
     col->begin = first_from(col->ts, col->count, c->t_min);
     col->end = MAX(first_behind(col->ts, col->count, c->t_max), col->begin);
 }
 
+/* The times of a block that is not left out. */
+static int put_block(const struct store__skimmed *s, int64_t *ts)
+{
+    if (s->how == STORE__DECODE)
+        return store_part_times(s->part, &s->block, ts);
+    ts[0] = s->block.first_ns;
+    ts[1] = s->block.last_ns;
+    return 0;
+}
+
 /* The column of the cache's blocks; NULL when it cannot be read. */
 static const struct column *column_of(struct store_times_cache *c)
 {
-    struct hash128 id = hash128(c->key.items, c->key.len * sizeof(*c->key.items));
+    struct hash128 id = hash128(c->now.key.items, c->now.key.len * sizeof(*c->now.key.items));
     struct column *col = find(c, id);
-    size_t count = 0, at = 0;
+    size_t count = 0, at = 0, place = 0;
     if (col)
         return col;
-    for (size_t i = 0; i < c->blocks.len; i++)
-        count += c->blocks.items[i].count;
-    if (!has_room(c, count))
-        forget(c);
-    col = column_new(id, count);
-    for (size_t i = 0; i < c->blocks.len; i++) {
-        if (store_part_times(c->part_of.items[i], &c->blocks.items[i], col->ts + at)) {
-            mem_free(col->ts);
-            mem_free(col);
+    for (size_t i = 0; i < c->now.blocks.len; i++)
+        count += c->now.blocks.items[i].count;
+    col = column_new(id, count, c->now.summaries.len > 0);
+    for (size_t i = 0; i < c->now.blocks.len; i++) {
+        const struct store__skimmed *s = &c->now.blocks.items[i];
+        if (s->how == STORE__LEAVE_OUT)
+            continue;
+        if (place > UINT32_MAX - s->block.count || put_block(s, col->ts + at)) {
+            column_free(col);
             return NULL;
         }
-        at += c->blocks.items[i].count;
+        for (size_t k = 0; col->place && k < s->count; k++)
+            col->place[at + k] = (uint32_t)(place + k);
+        if (col->place && s->how == STORE__SUMMARISE)
+            col->place[at + 1] = (uint32_t)(place + s->block.count - 1);
+        at += s->count;
+        place += s->block.count;
     }
+    if (!has_room(c, col))
+        forget(c);
     insert(c, col);
     return col;
 }
@@ -164,15 +195,20 @@ static const struct column *column_behind(struct store_times_cache *c, const str
     struct hash128 id = hash128(run->ts + col->count, (run->len - col->count) * sizeof(*run->ts));
     id = (struct hash128){id.hi ^ col->id.lo, id.lo ^ col->id.hi};
     struct column *both = find(c, id);
+    size_t count = col->count;
     if (both)
         return both;
-    both = column_new(id, run->len);
-    if (col->count)
-        memcpy(both->ts, col->ts, col->count * sizeof(*both->ts));
-    if (run->len > col->count)
-        memcpy(both->ts + col->count, run->ts + col->count,
-               (run->len - col->count) * sizeof(*both->ts));
-    if (!has_room(c, run->len))
+    both = column_new(id, run->len, col->place != NULL);
+    if (count)
+        memcpy(both->ts, col->ts, count * sizeof(*both->ts));
+    if (run->len > count)
+        memcpy(both->ts + count, run->ts + count, (run->len - count) * sizeof(*both->ts));
+    if (both->place) {
+        memcpy(both->place, col->place, count * sizeof(*both->place));
+        for (size_t i = count; i < run->len; i++)
+            both->place[i] = both->place[i - 1] + 1;
+    }
+    if (!has_room(c, both))
         forget(c);
     insert(c, both);
     return both;
@@ -191,24 +227,27 @@ static unsigned facts_of(const double *v, size_t count)
     return odd ? 0 : CODEC_DOUBLES_ORDINARY | (whole ? CODEC_DOUBLES_INTEGERS : 0);
 }
 
-/* Lists the series' blocks. False when a part contradicts itself. */
-static bool find_blocks(struct store_selection *sel, const struct store__selected *one,
-                        struct store_times_cache *c)
+/* The values of the series' blocks, and what is known of them. */
+static int read_values(struct store_times_cache *c, struct store_run *run, unsigned *facts)
 {
-    vec_clear(&c->blocks);
-    vec_clear(&c->part_of);
-    vec_clear(&c->key);
-    for (size_t k = 0; k < one->part_count; k++) {
-        uint32_t part = one->parts[k].part;
-        if (store_part_blocks(sel->parts.items[part], &one->parts[k].rows, c->t_min, c->t_max,
-                              &c->blocks))
-            return false;
-        while (c->part_of.len < c->blocks.len) {
-            vec_push(&c->key, (uint64_t)part << 32 | c->blocks.items[c->part_of.len].times);
-            vec_push(&c->part_of, sel->parts.items[part]);
+    size_t at = 0, summary = 0;
+    int err = 0;
+    for (size_t i = 0; i < c->now.blocks.len && !err && !run->hist && !run->start; i++) {
+        const struct store__skimmed *s = &c->now.blocks.items[i];
+        unsigned more = CODEC_DOUBLES_ORDINARY | CODEC_DOUBLES_INTEGERS;
+        if (s->how == STORE__DECODE) {
+            err = store_part_values(s->part, &s->block, run, at, &more);
+        } else if (s->how == STORE__SUMMARISE) {
+            const struct store_summary *known = &c->now.summaries.items[summary++];
+            run->value[at] = known->first;
+            run->value[at + 1] = known->last;
+            if (!(known->knows & STORE_KNOWS_INTEGERS))
+                more = CODEC_DOUBLES_ORDINARY;
         }
+        at += s->count;
+        *facts &= more;
     }
-    return true;
+    return err;
 }
 
 /* Columns that are there are used. False when the series is not of the usual kind, for the general
@@ -217,17 +256,15 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
                        struct store_times_cache *c, struct store_samples *out)
 {
     struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
-    const struct column *col = find_blocks(sel, one, c) ? column_of(c) : NULL;
-    unsigned facts = CODEC_DOUBLES_ORDINARY | CODEC_DOUBLES_INTEGERS, more;
+    const struct column *col =
+        store__skim(sel, one, c->t_min, c->t_max, c->skims ? &c->windows : NULL, c->wants, &c->now)
+            ? column_of(c)
+            : NULL;
+    unsigned facts = CODEC_DOUBLES_ORDINARY | CODEC_DOUBLES_INTEGERS;
     if (!col || !col->ascending)
         return false;
     store_run_reserve(&run, col->count);
-    int err = 0;
-    for (size_t i = 0, at = 0; i < c->blocks.len && !err && !run.hist && !run.start; i++) {
-        err = store_part_values(c->part_of.items[i], &c->blocks.items[i], &run, at, &more);
-        at += c->blocks.items[i].count;
-        facts &= more;
-    }
+    int err = read_values(c, &run, &facts);
     run.len = col->count;
     bool usual = !err && !run.hist && !run.start;
     if (usual && (one->head[0] || one->head[1])) {
@@ -246,10 +283,16 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
     mem_free(run.start);
     if (!usual)
         return false;
+    /* What is summarised is within the range. */
+    for (size_t i = 0; i < c->now.summaries.len; i++)
+        c->now.summaries.items[i].at -= col->begin;
     out->times_id = col->id;
     out->count = col->end - col->begin;
     out->ts = col->ts + col->begin;
     out->value = run.value + col->begin;
+    out->summaries = c->now.summaries.items;
+    out->summary_count = c->now.summaries.len;
+    out->place = col->place ? col->place + col->begin : NULL;
     out->ordinary = facts & CODEC_DOUBLES_ORDINARY;
     out->integers = facts & CODEC_DOUBLES_INTEGERS;
     return true;
@@ -341,6 +384,10 @@ int store__selection_read(struct store_selection *sel, size_t i, int64_t t_min, 
         struct store_times_cache *c = out->times;
         if (!c)
             c = out->times = mem_calloc(1, sizeof(*c));
+        c->skims = out->windows != NULL;
+        if (c->skims)
+            c->windows = *out->windows;
+        c->wants = out->wants;
         if (c->selection != sel->number || c->t_min != t_min || c->t_max != t_max) {
             forget(c);
             c->memory = out->memory;
@@ -364,9 +411,7 @@ void store_samples_free(struct store_samples *s)
     arena_free(s->arena);
     if (s->times) {
         forget(s->times);
-        vec_free(&s->times->blocks);
-        vec_free(&s->times->part_of);
-        vec_free(&s->times->key);
+        store__skim_free(&s->times->now);
         mem_free(s->times);
     }
     *s = (struct store_samples){0};
@@ -383,6 +428,9 @@ void store_samples_reserve(struct store_samples *s, size_t count, bool with_hist
     s->ts = s->own_ts;
     s->value = s->own_value;
     s->times_id = (struct hash128){0};
+    s->summaries = NULL;
+    s->summary_count = 0;
+    s->place = NULL;
     s->ordinary = s->integers = false;
     mem_free(s->histogram);
     mem_free(s->start);

@@ -44,12 +44,45 @@ struct store_select_req {
     bool any_order; /* of the series: whichever is cheapest, but the same for the same series */
 };
 
+/* The windows samples are read for: the i-th sees (T - range, T] with T = first + i * step. */
+struct store_windows {
+    int64_t first_ns, step_ns, range_ns;
+    size_t count;
+};
+
+enum store_knows {
+    STORE_KNOWS_ENDS = 1, /* first, last, min, max, changes, drops: of every summary */
+    STORE_KNOWS_SUM = 2,
+    STORE_KNOWS_RESETS = 4,   /* `before` has all drops */
+    STORE_KNOWS_INTEGERS = 8, /* all values are */
+    STORE_KNOWS_ALL = 16      /* of no summary: asks for the samples */
+};
+
+#define STORE_SUMMARY_DROPS 8
+
+/* Of samples that were not decoded, since every window sees all of them or none. No value is NaN,
+ * infinite or -0, and none has a start timestamp. */
+struct store_summary {
+    size_t at;      /* place of the first among the samples that were read; the last is next */
+    uint32_t count; /* of them all */
+    unsigned knows; /* enum store_knows */
+    double first, last, min, max;
+    double sum;                         /* of integers, no partial sum of which is rounded */
+    uint32_t changes, drops;            /* values unlike the one before; below it */
+    double before[STORE_SUMMARY_DROPS]; /* the values each drop was from, in order */
+};
+
 struct store_times_cache;
 
 /* Samples of one series, reused from read to read. Zero it before the first use. */
 struct store_samples {
     bool share_times; /* the reader's wish: `ts` may be a column of several series, read only */
     struct budget *memory; /* what is kept for that is charged to; may be NULL */
+    /* Its other wish, with share_times: what no window sees is left out, and samples of which every
+     * window sees all or none may be stood for by their first and last alone, if their summary
+     * knows all of `wants`. NULL: all samples of the range. */
+    const struct store_windows *windows;
+    unsigned wants; /* enum store_knows */
     size_t count;
     int64_t *ts;                             /* ns, strictly ascending */
     double *value;                           /* undefined where a histogram is given */
@@ -58,8 +91,13 @@ struct store_samples {
     /* Columns of times with the same id are the same, among reads of one selection and one range
      * into this. Zero: nothing is known. */
     struct hash128 times_id;
-    bool ordinary;       /* no value is NaN, infinite or -0; false: not known */
-    bool integers;       /* all values are integers; false: not known */
+    bool ordinary; /* no value is NaN, infinite or -0; false: not known */
+    bool integers; /* all values are integers; false: not known */
+    /* Of samples that are stood for; until the next read. */
+    const struct store_summary *summaries;
+    size_t summary_count;
+    /* With summaries: the places the samples have among all. NULL: one behind the other. */
+    const uint32_t *place;
     struct arena *arena; /* holds the histograms of the last read */
     /* What ts and value point into, of `cap` samples. */
     int64_t *own_ts;
