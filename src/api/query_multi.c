@@ -63,6 +63,7 @@ struct multi {
     struct task_pool *pool;
     struct slice tenant;
     struct api_limits limits;
+    struct query_shared *shared;
     struct arena *arena; /* of the items; the request's body may go earlier */
     struct item *items;
     size_t count;
@@ -80,6 +81,7 @@ static void multi_release(struct multi *m)
         return;
     for (size_t i = 0; i < m->count; i++)
         buf_deinit(&m->items[i].out);
+    query_shared_free(m->shared);
     arena_free(m->arena);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->changed);
@@ -142,16 +144,9 @@ static int read_steps(const struct item *it, int64_t points_max, struct query_st
     return 0;
 }
 
-static void run_language(struct multi *m, struct item *it, struct buf *out)
+/* The query of an item; arenas are the caller's. */
+static struct api_query query_of(struct multi *m, const struct item *it, struct budget *memory)
 {
-    const struct api_language *lang = api_language_find(it->lang);
-    struct budget memory;
-    struct diag diag;
-    struct buf body = {0};
-    int64_t begun_ns = api__monotonic_ns();
-    diag_init(&diag);
-    budget_init(&memory, &m->api->queries_memory, m->limits.query_memory_bytes,
-                "limits.query.memory");
     struct api_query q = {.api = m->api,
                           .tenant = m->tenant,
                           .text = it->text,
@@ -162,18 +157,33 @@ static void run_language(struct multi *m, struct item *it, struct buf *out)
                           .exemplars = it->exemplars,
                           .stats = it->stats,
                           .partial = it->partial,
-                          .limits = m->limits,
-                          .arena = arena_new(0, &memory),
-                          .plan_arena = arena_new(4096, NULL)};
+                          .limits = m->limits};
     q.env = (struct query_env){.source = m->api->source,
                                .tenant = m->tenant,
                                .pool = m->api->pool,
-                               .memory = &memory,
+                               .memory = memory,
                                .samples_max = (size_t)m->limits.query_samples,
                                .series_max = (size_t)m->limits.query_series,
                                .cancelled = &m->job->cancelled,
                                .deadline_ns = m->deadline_ns,
-                               .now_ns = monotonic};
+                               .now_ns = monotonic,
+                               .shared = m->shared};
+    return q;
+}
+
+static void run_language(struct multi *m, struct item *it, struct buf *out)
+{
+    const struct api_language *lang = api_language_find(it->lang);
+    struct budget memory;
+    struct diag diag;
+    struct buf body = {0};
+    int64_t begun_ns = api__monotonic_ns();
+    diag_init(&diag);
+    budget_init(&memory, &m->api->queries_memory, m->limits.query_memory_bytes,
+                "limits.query.memory");
+    struct api_query q = query_of(m, it, &memory);
+    q.arena = arena_new(0, &memory);
+    q.plan_arena = arena_new(4096, NULL);
     if (it->timeout_ns > 0)
         q.env.deadline_ns = MIN(q.env.deadline_ns, begun_ns + it->timeout_ns);
     int err = read_steps(it, m->limits.query_points, &q.steps, &diag);
@@ -467,6 +477,23 @@ static int read_request(struct multi *m, struct slice body, struct diag *diag)
     return err;
 }
 
+/* What several queries will read is read once. */
+static void announce(struct multi *m)
+{
+    m->shared = query_shared_new(m->api->source, &m->api->queries_memory,
+                                 m->limits.query_memory_bytes);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct api_language *lang = api_language_find(m->items[i].lang);
+        struct api_query q = query_of(m, &m->items[i], NULL);
+        if (m->items[i].same_as != NOBODY || m->items[i].explain || !lang || !lang->expect ||
+            read_steps(&m->items[i], m->limits.query_points, &q.steps, NULL))
+            continue;
+        q.plan_arena = arena_new(4096, NULL);
+        lang->expect(&q);
+        arena_free(q.plan_arena);
+    }
+}
+
 static void work(struct api_job *job)
 {
     struct multi *m = job->state;
@@ -479,6 +506,8 @@ static void work(struct api_job *job)
         return;
     }
     find_twins(m);
+    if (m->count > 1)
+        announce(m);
     job->content_type = "application/x-ndjson";
     job->produce = produce;
 }

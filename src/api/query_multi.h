@@ -52,6 +52,8 @@ struct api_language {
     /* Appends members of the answer's JSON object, each with a comma before it. Any thread of the
      * pool; blocks. An error has its words in diag and leaves `out` as it likes. */
     int (*run)(struct api_query *q, struct buf *out, struct diag *diag);
+    /* Announces to q->env.shared what the query will read; may be NULL. Errors are for `run`. */
+    void (*expect)(struct api_query *q);
 };
 
 extern const struct api_language api_language_promql;

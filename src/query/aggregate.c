@@ -476,9 +476,9 @@ static int check_params(struct query_exec *x, const struct query_node *n, const 
     return err;
 }
 
-int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+static int aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *in,
+                     struct query_grid *param_grid, struct query_grid *out)
 {
-    struct query_grid in = {0}, param_grid = {0};
     group_list groups = {0};
     const double *param = NULL;
     bool done = false, fuses = !x->env->plain && query__can_fuse(n, x->plan->delayed_name_removal);
@@ -486,35 +486,44 @@ int query__eval_aggregate(struct query_exec *x, const struct query_node *n, stru
     if (n->by_view && !fuses)
         return diag_set(x->diag, ERR_AGAIN, "groups of a view are added up as they are read");
     if (!fuses)
-        err = query__eval(x, n->args[0], &in);
+        err = query__eval_operand(x, n->args[0], in);
     if (!err && n->arg_count > 1)
-        err = query__eval(x, n->args[1], &param_grid);
-    if (!err && param_grid.count) {
-        param = param_grid.rows[0].value;
-        err = check_params(x, n, param, !in.count);
+        err = query__eval_operand(x, n->args[1], param_grid);
+    if (!err && param_grid->count) {
+        param = param_grid->rows[0].value;
+        err = check_params(x, n, param, !in->count);
     }
     if (!err && fuses) {
         err = query__eval_fused(x, n, param, out, &done);
         if (!err && !done && n->by_view)
             return diag_set(x->diag, ERR_AGAIN, "the sum of a group is not finite");
         if (!err && !done)
-            err = query__eval(x, n->args[0], &in);
+            err = query__eval_operand(x, n->args[0], in);
     }
     if (err || done)
         return err;
-    err = make_groups(x, n, &in, &groups);
+    err = make_groups(x, n, in, &groups);
     if (!err) {
         switch (n->aggregate) {
         case QUERY_TOPK:
         case QUERY_BOTTOMK:
         case QUERY_LIMITK:
         case QUERY_LIMIT_RATIO: err = keep_members(x, n, &groups, param, out); break;
-        case QUERY_COUNT_VALUES: err = count_values(x, &groups, param_grid.text, out); break;
+        case QUERY_COUNT_VALUES: err = count_values(x, &groups, param_grid->text, out); break;
         default: err = reduce_groups(x, n, &groups, param, out); break;
         }
     }
     for (size_t i = 0; i < groups.len; i++)
         vec_free(&groups.items[i].rows);
     vec_free(&groups);
+    return err;
+}
+
+int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    struct query_grid in = {0}, param = {0};
+    int err = aggregate(x, n, &in, &param, out);
+    query__grid_free(&in);
+    query__grid_free(&param);
     return err;
 }

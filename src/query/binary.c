@@ -337,22 +337,30 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
     return err;
 }
 
+static int combine(struct query_exec *x, const struct query_node *n, struct query_grid *l,
+                   struct query_grid *r, struct query_grid *out)
+{
+    bool left_scalar = n->args[0]->is_scalar, right_scalar = n->args[1]->is_scalar;
+    if (left_scalar && right_scalar)
+        return scalar_scalar(x, n, l, r, out);
+    if (left_scalar)
+        return vector_scalar(x, n, r, l->rows[0].value, true, out);
+    if (right_scalar)
+        return vector_scalar(x, n, l, r->rows[0].value, false, out);
+    if (n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS)
+        return set_operation(x, n, l, r, out);
+    return vector_vector(x, n, l, r, out);
+}
+
 int query__eval_binary(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
     struct query_grid l = {0}, r = {0};
-    int err = query__eval(x, n->args[0], &l);
+    int err = query__eval_operand(x, n->args[0], &l);
     if (!err)
-        err = query__eval(x, n->args[1], &r);
-    if (err)
-        return err;
-    bool left_scalar = n->args[0]->is_scalar, right_scalar = n->args[1]->is_scalar;
-    if (left_scalar && right_scalar)
-        return scalar_scalar(x, n, &l, &r, out);
-    if (left_scalar)
-        return vector_scalar(x, n, &r, l.rows[0].value, true, out);
-    if (right_scalar)
-        return vector_scalar(x, n, &l, r.rows[0].value, false, out);
-    if (n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS)
-        return set_operation(x, n, &l, &r, out);
-    return vector_vector(x, n, &l, &r, out);
+        err = query__eval_operand(x, n->args[1], &r);
+    if (!err)
+        err = combine(x, n, &l, &r, out);
+    query__grid_free(&l);
+    query__grid_free(&r);
+    return err;
 }

@@ -269,7 +269,9 @@ static int by_first_value(const void *a, const void *b)
 static int sort_rows(struct query_exec *x, const struct query_node *n, struct query_grid *in,
                      struct query_grid *out, bool descending)
 {
-    *out = *in;
+    int err = query__grid_move(x, out, in);
+    if (err)
+        return err;
     if (!x->steps.instant) {
         query__warn(
             x, n,
@@ -352,7 +354,9 @@ static int by_named_labels(const void *a, const void *b)
 static int sort_labels(struct query_exec *x, const struct query_node *n, struct query_grid *args,
                        struct query_grid *out, bool descending)
 {
-    *out = args[0];
+    int err = query__grid_move(x, out, &args[0]);
+    if (err)
+        return err;
     if (!x->steps.instant) {
         query__warn(
             x, n,
@@ -412,8 +416,7 @@ QUERY__CALL(query__label_replace)
     size_t group_count = text_regex_group_count(re);
     struct slice *groups = mem_calloc(group_count, sizeof(*groups));
     struct buf value = {0};
-    int err = 0;
-    *out = args[0];
+    int err = query__grid_move(x, out, &args[0]);
     for (size_t i = 0; i < out->count && !err; i++) {
         struct slice from = data_labels_get(out->rows[i].labels, src);
         if (!from.ptr)
@@ -435,10 +438,9 @@ QUERY__CALL(query__label_replace)
 QUERY__CALL(query__label_join)
 {
     struct buf value = {0};
-    int err = 0;
     if (query__check_label_name(x, args[1].text, " destination in label_join()"))
         return ERR_INVALID;
-    *out = args[0];
+    int err = query__grid_move(x, out, &args[0]);
     for (size_t i = 0; i < out->count && !err; i++) {
         buf_clear(&value);
         for (size_t k = 3; k < n->arg_count; k++) {

@@ -4,20 +4,14 @@
 
 #include "base/assert.h"
 #include "query/functions.h"
+#include "query/shared.h"
 
-static int eval_call(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+/* A function of numbers over all values of its argument. */
+static int eval_math(struct query_exec *x, const struct query_node *n, const struct query_grid *in,
+                     struct query_grid *out)
 {
-    struct query_grid *args = ARENA_ARRAY(x->arena, struct query_grid, n->arg_count + 1);
-    int err = args ? 0 : query__no_memory(x);
-    size_t count = n->function->joins_info ? 1 : n->arg_count;
-    for (size_t i = 0; i < count && !err; i++)
-        err = query__eval(x, n->args[i], &args[i]);
-    if (err)
-        return err;
-    if (!n->function->math)
-        return n->function->call(x, n, args, out);
-    for (size_t i = 0; i < args[0].count; i++) {
-        const struct query_row *from = &args[0].rows[i];
+    for (size_t i = 0; i < in->count; i++) {
+        const struct query_row *from = &in->rows[i];
         struct query_row *row = query__add_row(
             x, out,
             x->plan->delayed_name_removal ? from->labels : query__drop_name(x, from->labels));
@@ -32,6 +26,21 @@ static int eval_call(struct query_exec *x, const struct query_node *n, struct qu
         }
     }
     return x->plan->delayed_name_removal ? 0 : query__merge_same(x, out);
+}
+
+static int eval_call(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    struct query_grid *args = ARENA_ARRAY(x->arena, struct query_grid, n->arg_count + 1);
+    int err = args ? 0 : query__no_memory(x);
+    size_t count = n->function->joins_info ? 1 : n->arg_count;
+    for (size_t i = 0; i < count && !err; i++)
+        err = query__eval_operand(x, n->args[i], &args[i]);
+    if (!err)
+        err =
+            n->function->math ? eval_math(x, n, &args[0], out) : n->function->call(x, n, args, out);
+    for (size_t i = 0; i < count && args; i++)
+        query__grid_free(&args[i]);
+    return err;
 }
 
 int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out)
@@ -163,6 +172,7 @@ int query_run(const struct query_plan *plan, const struct query_env *env, struct
     out->stats = x.stats;
     for (size_t i = 0; i < x.selections.len; i++)
         env->source->ops->selection_free(x.selections.items[i]);
+    query__shared_release(&x);
     vec_free(&x.selections);
     vec_free(&x.made);
     vec_free(&x.warnings);

@@ -417,7 +417,8 @@ static bool take_made(struct query_exec *x, const struct query_node *n, struct q
     for (size_t i = 0; i < x->made.len; i++) {
         if (x->made.items[i].node != n)
             continue;
-        *out = x->made.items[i].grid;
+        out->rows = x->made.items[i].grid.rows; /* the run's */
+        out->count = out->cap = x->made.items[i].grid.count;
         x->stats.samples_read += x->made.items[i].samples;
         x->stats.series_selected += x->made.items[i].series;
         x->made.items[i] = vec_pop(&x->made);
@@ -481,7 +482,7 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
     if (!err && !*out_done) {
         x->stats = stats;
         x->samples_held = held;
-        *out = (struct query_grid){0};
+        query__grid_clear(out);
     }
     query__scan_close(&scan);
     for (size_t i = 0; i < t.count; i++) {

@@ -26,12 +26,57 @@ int query__no_memory(struct query_exec *x)
                     (long long)(b ? b->limit : 0), b ? b->setting : "limits.query.memory");
 }
 
+struct arena *query__columns(const struct query_exec *x, const struct query_grid *g)
+{
+    return g->columns ? g->columns : x->arena;
+}
+
+int query__eval_operand(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    *out = (struct query_grid){.columns = arena_new(0, x->env->memory)};
+    return query__eval(x, n, out);
+}
+
+void query__grid_free(struct query_grid *g)
+{
+    arena_free(g->columns);
+    *g = (struct query_grid){0};
+}
+
+void query__grid_clear(struct query_grid *g)
+{
+    *g = (struct query_grid){.columns = g->columns};
+}
+
+int query__grid_move(struct query_exec *x, struct query_grid *out, struct query_grid *from)
+{
+    if (out->columns) {
+        arena_free(out->columns);
+        *out = *from;
+        *from = (struct query_grid){0};
+        return 0;
+    }
+    *out = (struct query_grid){.text = from->text};
+    for (size_t i = 0; i < from->count; i++) {
+        const struct query_row *row = &from->rows[i];
+        double *value = arena_dup(x->arena, row->value, x->step_count * sizeof(*value));
+        uint8_t *has = arena_dup(x->arena, row->has, x->step_count);
+        struct query_row *to =
+            value && has ? query__put_row(x, out, row->labels, value, has) : NULL;
+        if (!to)
+            return query__no_memory(x);
+        to->histogram = row->histogram;
+        to->drop_name = row->drop_name;
+    }
+    return 0;
+}
+
 struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels, double *value, uint8_t *has)
 {
     if (g->count == g->cap) {
         size_t cap = g->cap ? g->cap * 2 : 8;
-        struct query_row *rows = arena_alloc(x->arena, cap * sizeof(*rows));
+        struct query_row *rows = arena_alloc(query__columns(x, g), cap * sizeof(*rows));
         if (!rows) {
             query__no_memory(x);
             return NULL;
@@ -49,8 +94,9 @@ struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
 struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels)
 {
-    double *value = arena_alloc(x->arena, x->step_count * sizeof(*value));
-    uint8_t *has = arena_calloc(x->arena, x->step_count, 1);
+    struct arena *columns = query__columns(x, g);
+    double *value = arena_alloc(columns, x->step_count * sizeof(*value));
+    uint8_t *has = arena_calloc(columns, x->step_count, 1);
     if (!value || !has) {
         query__no_memory(x);
         return NULL;

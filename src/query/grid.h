@@ -16,7 +16,8 @@ struct query_row {
 struct query_grid {
     struct query_row *rows;
     size_t count, cap;
-    struct slice text; /* of a string argument */
+    struct arena *columns; /* of rows and their columns; NULL: the run's, as the answer's have it */
+    struct slice text;     /* of a string argument */
 };
 
 /* What was made ahead of its turn, beside something else. */
@@ -37,6 +38,7 @@ struct query_exec {
     struct query_stats stats;
     uint64_t samples_held;
     VEC(struct query_made) made;
+    VEC(struct query__shared_rows *) shared;  /* taken from others of the request */
     VEC(struct store_selection *) selections; /* rows' labels point into them; freed at the end */
 };
 
@@ -80,8 +82,19 @@ void query__give_back(struct query_exec *x, uint64_t bytes);
 void query__counter_hint(struct query_exec *x, const struct query_node *n,
                          struct data_labels labels);
 
-/* Evaluates a node on the steps in force. */
+/* Evaluates a node on the steps in force. out->columns is the caller's. */
 int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+/* The same for an operand, whose rows and columns last until query__grid_free: what a query holds
+ * at a time is what one operator takes and gives, however deep they lie in each other. Labels and
+ * histograms stay until the run ends. */
+int query__eval_operand(struct query_exec *x, const struct query_node *n, struct query_grid *out);
+void query__grid_free(struct query_grid *g);
+/* Forgets the rows. */
+void query__grid_clear(struct query_grid *g);
+/* The rows of `from` become those of `out`, which has none. */
+int query__grid_move(struct query_exec *x, struct query_grid *out, struct query_grid *from);
+/* Where a grid's columns lie. */
+struct arena *query__columns(const struct query_exec *x, const struct query_grid *g);
 int query__eval_instant(struct query_exec *x, const struct query_node *n, struct query_grid *out);
 int query__eval_window(struct query_exec *x, const struct query_node *n, struct query_grid *out);
 int query__eval_aggregate(struct query_exec *x, const struct query_node *n, struct query_grid *out);

@@ -288,11 +288,13 @@ QUERY__CALL(query__info_labels)
             err = join_series(&f, base, out);
             continue;
         }
-        struct query_row *row = query__put_row(x, out, base->labels, base->value, base->has);
+        struct query_row *row = query__add_row(x, out, base->labels);
         if (!row) {
             err = ERR_NOMEM;
             break;
         }
+        memcpy(row->value, base->value, x->step_count * sizeof(*row->value));
+        memcpy(row->has, base->has, x->step_count);
         row->histogram = base->histogram;
         row->drop_name = base->drop_name;
     }

@@ -33,6 +33,7 @@ struct query_env {
     int64_t deadline_ns;           /* by now_ns; 0 = none (limits.query.timeout) */
     int64_t (*now_ns)(void *ctx);  /* monotonic; may be NULL when there is no deadline */
     void *now_ctx;
+    struct query_shared *shared; /* of the request's queries; may be NULL */
     bool plain; /* step by step, without the fast ways: what these are tested against */
 };
 
@@ -86,6 +87,16 @@ struct query_result {
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_CORRUPT, ERR_IO. Any thread; blocks until done. */
 int query_run(const struct query_plan *plan, const struct query_env *env, struct arena *arena,
               struct query_result *out, struct diag *diag);
+
+/* What queries of one request have in common: each selector with its function that several of them
+ * ask for over the same steps is selected and read once, by all threads that want it. Rows are kept
+ * from the first that asks to the last, in at most `bytes_max` of memory; beyond that, and when
+ * reading fails, each query reads for itself. Before the queries run, every plan is announced.
+ * Thread-safe. The queries' source, tenant and series_max are the same; they end before it. */
+struct query_shared *query_shared_new(struct store_source *source, struct budget *parent,
+                                      int64_t bytes_max);
+void query_shared_expect(struct query_shared *s, const struct query_plan *plan);
+void query_shared_free(struct query_shared *s); /* NULL is fine */
 
 /* The plan as an indented tree of operators. */
 void query_explain(const struct query_plan *plan, struct buf *out);

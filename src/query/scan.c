@@ -1,6 +1,7 @@
 #include "query/scan.h"
 
 #include "base/mem.h"
+#include "query/shared.h"
 #include "query/window.h"
 
 #define MORSEL     ((size_t)32)      /* series */
@@ -59,6 +60,25 @@ static size_t width_of(const struct query__scan *s)
     return s->x->env->pool ? MAX(s->x->env->pool->width, (size_t)1) : 1;
 }
 
+int query__scan_select(const struct query__scan *s, struct budget *memory,
+                       struct store_selection **out, struct diag *diag)
+{
+    const struct query_env *env = s->x->env;
+    const struct query_selector *sel = &s->node->selector;
+    const struct store_select_req req = {
+        .tenant = env->tenant,
+        .t_min_ns = s->from_ns,
+        .t_max_ns = s->to_ns,
+        .matchers = sel->matchers,
+        .matcher_count = sel->matcher_count,
+        .series_max = env->series_max,
+        .memory = memory,
+        .cancelled = env->cancelled,
+        .any_order = true,
+    };
+    return env->source->ops->select(env->source, &req, out, diag);
+}
+
 int query__scan_open(struct query_exec *x, const struct query_node *n,
                      const struct query_grid *params, struct query__scan *out)
 {
@@ -90,32 +110,26 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
                                         .step_ns = out->windows.step_ns,
                                         .range_ns = out->windows.range_ns,
                                         .count = out->windows.steps};
-    const struct store_select_req req = {
-        .tenant = x->env->tenant,
-        .t_min_ns = out->from_ns,
-        .t_max_ns = out->to_ns,
-        .matchers = sel->matchers,
-        .matcher_count = sel->matcher_count,
-        .series_max = x->env->series_max,
-        .memory = x->env->memory,
-        .cancelled = x->env->cancelled,
-        .any_order = true,
-    };
-    const struct store_source_ops *ops = x->env->source->ops;
     /* What each thread notes about the steps of a column of times, for one column at least. */
     uint64_t charge = out->windows.steps * QUERY__SPAN_BYTES * width_of(out);
     int err = query__charge(x, charge);
     if (err)
         return err;
     out->charged = charge;
-    err = ops->select(x->env->source, &req, &out->selection, x->diag);
-    if (err)
-        return err;
-    vec_push(&x->selections, out->selection);
-    out->count = ops->selection_count(out->selection);
+    out->rows = query__shared_take(out);
+    if (out->rows) {
+        out->selection = query__shared_selection(out->rows);
+    } else {
+        err = query__scan_select(out, x->env->memory, &out->selection, x->diag);
+        if (err)
+            return err;
+        vec_push(&x->selections, out->selection);
+    }
+    out->count = x->env->source->ops->selection_count(out->selection);
     x->stats.series_selected += out->count;
     if (sel->view && sel->view->selected)
-        err = sel->view->selected(sel->view, ops, out->selection, out->count, x->diag);
+        err = sel->view->selected(sel->view, x->env->source->ops, out->selection, out->count,
+                                  x->diag);
     return err;
 }
 
@@ -245,39 +259,78 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
         spread(&slot->row, s->x->step_count);
 }
 
+size_t query__scan_morsels(size_t count)
+{
+    return (count + MORSEL - 1) / MORSEL;
+}
+
+void query__scan_morsel(struct query__scan *s, struct query__slot *slots, size_t count, size_t i)
+{
+    size_t begin = i * MORSEL, end = MIN(begin + MORSEL, count);
+    if (query__should_stop(s->x->env))
+        return;
+    struct query__scan_worker *w = take_worker(s);
+    for (size_t k = begin; k < end; k++)
+        read_slot(s, w, &slots[k]);
+    give_worker(s, w);
+}
+
 struct wave {
     struct query__scan *scan;
     struct query__slot *slots;
-    size_t count, morsel;
+    size_t count;
 };
 
 static void run_morsel(void *ctx, size_t i)
 {
     struct wave *wave = ctx;
-    size_t begin = i * wave->morsel, end = MIN(begin + wave->morsel, wave->count);
-    if (query__should_stop(wave->scan->x->env))
+    query__scan_morsel(wave->scan, wave->slots, wave->count, i);
+}
+
+static void read_wave(struct query__scan *s, size_t count, struct query__slot *slots)
+{
+    struct wave wave = {.scan = s, .slots = slots, .count = count};
+    size_t morsels = query__scan_morsels(count), width = width_of(s);
+    if (width > 1 && morsels > 1) {
+        s->x->env->pool->parallel(s->x->env->pool, TASK_INTERACTIVE, morsels, width, run_morsel,
+                                  &wave);
         return;
-    struct query__scan_worker *w = take_worker(wave->scan);
-    for (size_t k = begin; k < end; k++)
-        read_slot(wave->scan, w, &wave->slots[k]);
-    give_worker(wave->scan, w);
+    }
+    for (size_t i = 0; i < morsels; i++)
+        run_morsel(&wave, i);
+}
+
+/* Rows that are there already. */
+static void copy_rows(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct query__slot *from = &query__shared_slots(s->rows)[first + i];
+        struct query__row *to = &slots[i].row;
+        slots[i].samples = from->samples;
+        slots[i].histograms = from->histograms;
+        if (!from->samples)
+            continue;
+        to->lo = from->row.lo;
+        to->hi = from->row.hi;
+        to->all = from->row.all;
+        memcpy(to->value + to->lo, from->row.value + to->lo,
+               (to->hi - to->lo) * sizeof(*to->value));
+        memcpy(to->has, from->row.has, s->x->step_count);
+    }
 }
 
 int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
 {
-    struct wave wave = {.scan = s, .slots = slots, .count = count, .morsel = MORSEL};
     int err = query__check(s->x);
     for (size_t i = 0; i < count; i++) {
         slots[i].series = first + i;
         slots[i].samples = 0;
         slots[i].err = 0;
     }
-    size_t morsels = (count + MORSEL - 1) / MORSEL, width = width_of(s);
-    if (!err && width > 1 && morsels > 1)
-        s->x->env->pool->parallel(s->x->env->pool, TASK_INTERACTIVE, morsels, width, run_morsel,
-                                  &wave);
-    for (size_t i = 0; !err && !(width > 1 && morsels > 1) && i < morsels; i++)
-        run_morsel(&wave, i);
+    if (!err && s->rows)
+        copy_rows(s, first, count, slots);
+    else if (!err)
+        read_wave(s, count, slots);
     if (!err)
         err = query__check(s->x);
     for (size_t i = 0; i < count && !err; i++) {
@@ -292,7 +345,7 @@ int query__scan_read(struct query__scan *s, size_t first, size_t count, struct q
     return err;
 }
 
-void query__scan_close(struct query__scan *s)
+void query__scan_free_workers(struct query__scan *s)
 {
     for (struct query__scan_worker *w = s->idle, *next; w; w = next) {
         next = w->next;
@@ -301,6 +354,11 @@ void query__scan_close(struct query__scan *s)
         mem_free(w);
     }
     s->idle = NULL;
+}
+
+void query__scan_close(struct query__scan *s)
+{
+    query__scan_free_workers(s);
     query__give_back(s->x, s->charged);
     pthread_mutex_destroy(&s->lock);
 }

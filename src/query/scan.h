@@ -7,6 +7,7 @@
 
 #include "query/sweep.h"
 
+struct query__shared_rows; /* query/shared.h */
 struct query__scan_worker; /* what a thread needs while it is at a morsel */
 
 struct query__slot {
@@ -26,7 +27,8 @@ struct query__scan {
     struct query__windows windows;
     struct store_windows asked; /* the same, for the source */
     const double *param[2];
-    uint64_t charged; /* to the query's memory */
+    uint64_t charged;                      /* to the query's memory */
+    const struct query__shared_rows *rows; /* that others of the request have read, or NULL */
 
     pthread_mutex_t lock; /* guards idle and failed */
     struct query__scan_worker *idle;
@@ -59,5 +61,13 @@ size_t query__scan_wave(const struct query__scan *s);
  * Counts samples against the limits and checks for cancellation. */
 int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots);
 void query__scan_close(struct query__scan *s);
+
+/* For who keeps all rows of a scan (shared.c): its series, charged to `memory`; then morsel by
+ * morsel, from any thread, into as many slots as there are series, each with its number. */
+int query__scan_select(const struct query__scan *s, struct budget *memory,
+                       struct store_selection **out, struct diag *diag);
+size_t query__scan_morsels(size_t count);
+void query__scan_morsel(struct query__scan *s, struct query__slot *slots, size_t count, size_t i);
+void query__scan_free_workers(struct query__scan *s);
 
 #endif

@@ -119,8 +119,8 @@ static int eval_selector(struct query_exec *x, const struct query_node *n,
             struct query__row *row = &slots[i].row;
             if (row->value)
                 continue; /* not used by the wave before */
-            row->value = arena_alloc(x->arena, x->step_count * sizeof(double));
-            row->has = arena_alloc(x->arena, x->step_count);
+            row->value = arena_alloc(query__columns(x, out), x->step_count * sizeof(double));
+            row->has = arena_alloc(query__columns(x, out), x->step_count);
             if (!row->value || !row->has)
                 err = query__no_memory(x);
         }
@@ -154,7 +154,7 @@ static int eval_inner(struct query_exec *x, const struct query_node *n, int64_t 
     size_t outer_count = x->step_count;
     x->steps = (struct query_steps){.start_ns = start, .end_ns = last, .step_ns = n->inner_step_ns};
     x->step_count = steps;
-    int err = query__eval(x, n->args[0], inner);
+    int err = query__eval_operand(x, n->args[0], inner);
     x->steps = outer;
     x->step_count = outer_count;
     return err;
@@ -188,6 +188,7 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
         return err;
     err = eval_inner(x, n, start, last, steps, &inner);
     if (err) {
+        query__grid_free(&inner);
         query__give_back(x, charge);
         return err;
     }
@@ -255,6 +256,7 @@ static int window_over_subquery(struct query_exec *x, const struct query_node *n
     mem_free(all);
     mem_free(v);
     mem_free(h);
+    query__grid_free(&inner);
     query__give_back(x, charge);
     return err;
 }
@@ -266,12 +268,14 @@ int query__eval_window(struct query_exec *x, const struct query_node *n, struct 
     /* args[0] is the inner expression of a subquery or a stand-in for the selector; parameters
      * follow. */
     for (size_t i = 1; i < n->arg_count && i < 3 && !err; i++)
-        err = query__eval(x, n->args[i], &params[i - 1]);
+        err = query__eval_operand(x, n->args[i], &params[i - 1]);
     if (!err && n->function->window == query__quantile_over)
         query__check_quantile(x, n->args[1], params[0].rows[0].value);
     if (!err)
         err = n->subquery ? window_over_subquery(x, n, params, out)
                           : eval_selector(x, n, params, out);
+    query__grid_free(&params[0]);
+    query__grid_free(&params[1]);
     /* Series of one name are told apart by the rest of their labels. */
     bool may_meet = n->subquery || !query__one_metric(&n->selector);
     if (!err && may_meet && query__drops_name(n) && !x->plan->delayed_name_removal)

@@ -130,7 +130,8 @@ static int write_days(struct flush *f, struct store__output *o, struct diag *dia
         store_run_clear(&run);
         exemplars_of(f, row, &exemplars);
         if (tail && store__day_of(store_tail_t_max(tail)) >= o->day_from) {
-            err = store_tail_read(tail, &run);
+            unsigned facts = 0;
+            err = store_tail_read(tail, &run, &facts);
             store_run_sort(&run);
         }
         if (!err)

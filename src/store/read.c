@@ -1,7 +1,5 @@
 /* Samples of one selected series after the other. What was scraped together has the same times: a
  * reader keeps the columns of times it came upon, and decodes only values from then on. */
-#include <math.h>
-
 #include "codec/bytes.h"
 #include "codec/column.h"
 #include "store/skim.h"
@@ -214,19 +212,6 @@ static const struct column *column_behind(struct store_times_cache *c, const str
     return both;
 }
 
-/* What codec_doubles_decode_facts tells of a column, of any values. */
-static unsigned facts_of(const double *v, size_t count)
-{
-    bool odd = false, whole = true;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits = codec_double_bits(v[i]);
-        odd |= (bits & UINT64_C(0x7ff0000000000000)) == UINT64_C(0x7ff0000000000000) ||
-               bits == UINT64_C(1) << 63;
-        whole &= v[i] == trunc(v[i]);
-    }
-    return odd ? 0 : CODEC_DOUBLES_ORDINARY | (whole ? CODEC_DOUBLES_INTEGERS : 0);
-}
-
 /* The values of the series' blocks, and what is known of them. */
 static int read_values(struct store_times_cache *c, struct store_run *run, unsigned *facts)
 {
@@ -270,9 +255,8 @@ static bool read_usual(struct store_selection *sel, const struct store__selected
     if (usual && (one->head[0] || one->head[1])) {
         for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
             if (one->head[k])
-                err = store_tail_read(one->head[k], &run);
+                err = store_tail_read(one->head[k], &run, &facts);
         }
-        facts &= facts_of(run.value + col->count, run.len - col->count);
         col = err || run.hist || run.start ? NULL : column_behind(c, col, &run);
         usual = col && col->ascending;
     }
@@ -325,6 +309,7 @@ static int read_any(struct store_selection *sel, const struct store__selected *o
 {
     /* Decoded into the columns of `out` themselves. */
     struct store_run run = {.ts = out->own_ts, .value = out->own_value, .cap = out->cap};
+    unsigned facts = 0;
     int err = 0;
     for (size_t k = 0; k < one->part_count; k++) {
         struct store_part *part = sel->parts.items[one->parts[k].part];
@@ -338,7 +323,7 @@ static int read_any(struct store_selection *sel, const struct store__selected *o
     }
     for (size_t k = 0; k < ARRAY_LEN(one->head) && !err; k++) {
         if (one->head[k])
-            err = store_tail_read(one->head[k], &run);
+            err = store_tail_read(one->head[k], &run, &facts);
     }
     if (err)
         diag_set(diag, err, "samples in memory are damaged");

@@ -1,5 +1,6 @@
 #include "store/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -183,6 +184,18 @@ int store_values_decode(struct slice block, struct store_run *r, size_t at, size
     return block.len ? ERR_CORRUPT : 0;
 }
 
+unsigned store_values_facts(const double *v, size_t count)
+{
+    bool odd = false, whole = true;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = codec_double_bits(v[i]);
+        odd |= (bits & UINT64_C(0x7ff0000000000000)) == UINT64_C(0x7ff0000000000000) ||
+               bits == UINT64_C(1) << 63;
+        whole &= v[i] == trunc(v[i]);
+    }
+    return odd ? 0 : CODEC_DOUBLES_ORDINARY | (whole ? CODEC_DOUBLES_INTEGERS : 0);
+}
+
 void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out)
 {
     codec_append_varint(out, count);
@@ -190,16 +203,15 @@ void store_block_encode(const struct store_run *r, size_t from, size_t count, st
     store_values_encode(r, from, count, out);
 }
 
-int store_block_decode(struct slice block, struct store_run *r)
+int store_block_decode(struct slice block, struct store_run *r, unsigned *facts)
 {
     uint64_t count;
-    unsigned facts;
     if (!codec_take_varint(&block, &count) || count > STORE_BLOCK_SAMPLES)
         return ERR_CORRUPT;
     store_run_reserve(r, (size_t)count);
     if (codec_ints_decode(&block, r->ts + r->len, (size_t)count))
         return ERR_CORRUPT;
-    int err = store_values_decode(block, r, r->len, (size_t)count, &facts);
+    int err = store_values_decode(block, r, r->len, (size_t)count, facts);
     if (!err)
         r->len += (size_t)count;
     return err;

@@ -97,7 +97,7 @@ static void select_tails(struct store_selection *sel, const struct store_shard *
     data_labels_decode(labels, sel->arena, &one->labels);
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
         if (overlaps(tails[i], req->t_min_ns, req->t_max_ns))
-            one->head[i] = store_tail_copy(tails[i], sel->arena);
+            one->head[i] = store_tail_copy(tails[i], req->t_min_ns, req->t_max_ns, sel->arena);
     }
 }
 

@@ -12,9 +12,14 @@
 #define SAMPLE_MAX        48u /* bytes of a sample without its histogram */
 #define DECIMALS_TRY      9   /* more are no measurement's, and raw bytes are as short */
 
+struct tail_block {
+    struct slice bytes; /* owned */
+    int64_t t_min, t_max;
+};
+
 struct store_tail_blocks {
     size_t count, samples;
-    struct slice items[]; /* owned */
+    struct tail_block items[];
 };
 
 /* A sample of the stream: u8 control, then what it says. Bits 0-1 time, 2-4 value, 5 start. */
@@ -75,7 +80,7 @@ static struct store_tail *resize(struct store_tail *t, size_t cap)
     return t;
 }
 
-static void add_block(struct store_tail *t, struct slice block, size_t samples)
+static void add_block(struct store_tail *t, struct tail_block block, size_t samples)
 {
     size_t count = t->blocks ? t->blocks->count : 0;
     struct store_tail_blocks *b =
@@ -100,8 +105,15 @@ static size_t seal(struct store_tail *t)
         struct buf block = {0};
         size_t n = MIN(run.len - i, (size_t)STORE_BLOCK_SAMPLES);
         store_block_encode(&run, i, n, &block);
-        add_block(t, slice_make(mem_realloc(block.ptr, block.len), block.len), n);
-        bytes += block.len + sizeof(struct slice);
+        struct tail_block one = {.bytes = slice_make(mem_realloc(block.ptr, block.len), block.len),
+                                 .t_min = run.ts[i],
+                                 .t_max = run.ts[i]};
+        for (size_t k = i + 1; k < i + n; k++) { /* in the order of arrival */
+            one.t_min = MIN(one.t_min, run.ts[k]);
+            one.t_max = MAX(one.t_max, run.ts[k]);
+        }
+        add_block(t, one, n);
+        bytes += block.len + sizeof(one);
     }
     store_run_free(&run);
     if (begin_of(t))
@@ -301,14 +313,20 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
     return 0;
 }
 
-int store_tail_read(const struct store_tail *t, struct store_run *out)
+int store_tail_read(const struct store_tail *t, struct store_run *out, unsigned *facts)
 {
+    unsigned more;
     for (size_t i = 0; t->blocks && i < t->blocks->count; i++) {
-        int err = store_block_decode(t->blocks->items[i], out);
+        int err = store_block_decode(t->blocks->items[i].bytes, out, &more);
         if (err)
             return err;
+        *facts &= more;
     }
-    return read_stream(t, out);
+    size_t before = out->len;
+    int err = read_stream(t, out);
+    if (!err)
+        *facts &= store_values_facts(out->value + before, out->len - before);
+    return err;
 }
 
 size_t store_tail_samples(const struct store_tail *t)
@@ -321,7 +339,7 @@ void store_tail_free(struct store_tail *t)
     if (!t)
         return;
     for (size_t i = 0; t->blocks && i < t->blocks->count; i++)
-        mem_free((void *)(uintptr_t)t->blocks->items[i].ptr);
+        mem_free((void *)(uintptr_t)t->blocks->items[i].bytes.ptr);
     mem_free(t->blocks);
     mem_free(t);
 }
@@ -345,14 +363,31 @@ struct store_tail *store_tail_join(struct store_tail *a, struct store_tail *b)
     return b;
 }
 
-struct store_tail *store_tail_copy(const struct store_tail *t, struct arena *arena)
+struct store_tail *store_tail_copy(const struct store_tail *t, int64_t t_min, int64_t t_max,
+                                   struct arena *arena)
 {
     struct store_tail *copy = arena_dup(arena, t, sizeof(*t) + t->len);
-    if (t->blocks) {
-        size_t size = sizeof(*t->blocks) + t->blocks->count * sizeof(t->blocks->items[0]);
-        copy->blocks = arena_dup(arena, t->blocks, size);
-        for (size_t i = 0; i < t->blocks->count; i++)
-            copy->blocks->items[i] = arena_slice(arena, t->blocks->items[i]);
+    copy->blocks = NULL;
+    size_t count = 0;
+    for (size_t i = 0; t->blocks && i < t->blocks->count; i++)
+        count += t->blocks->items[i].t_min <= t_max && t->blocks->items[i].t_max >= t_min;
+    if (!count)
+        return copy;
+    struct store_tail_blocks *blocks =
+        arena_alloc(arena, sizeof(*blocks) + count * sizeof(blocks->items[0]));
+    *blocks = (struct store_tail_blocks){0};
+    for (size_t i = 0; i < t->blocks->count; i++) {
+        struct tail_block *to = &blocks->items[blocks->count];
+        *to = t->blocks->items[i];
+        if (to->t_min > t_max || to->t_max < t_min)
+            continue;
+        struct slice head = to->bytes = arena_slice(arena, to->bytes);
+        uint64_t samples;
+        codec_take_varint(&head, &samples); /* a block begins with their number */
+        blocks->samples += (size_t)samples;
+        if (++blocks->count == count)
+            break;
     }
+    copy->blocks = blocks;
     return copy;
 }

@@ -34,10 +34,12 @@ size_t store_tail_push(struct store_tail **t, int64_t ts, double value, struct s
 void store_tail_free(struct store_tail *t); /* NULL is fine */
 /* What comes later is put behind `a`; both are given up. */
 struct store_tail *store_tail_join(struct store_tail *a, struct store_tail *b);
-/* A copy for a reader. */
-struct store_tail *store_tail_copy(const struct store_tail *t, struct arena *arena);
-/* Appends all of it, oldest first; histograms point into t. */
-int store_tail_read(const struct store_tail *t, struct store_run *out);
+/* A copy for a reader of [t_min, t_max]: blocks without a sample in it are left out. */
+struct store_tail *store_tail_copy(const struct store_tail *t, int64_t t_min, int64_t t_max,
+                                   struct arena *arena);
+/* Appends all of it, oldest first; histograms point into t. *facts loses what is not true of these
+ * values (enum codec_doubles_fact). */
+int store_tail_read(const struct store_tail *t, struct store_run *out, unsigned *facts);
 size_t store_tail_samples(const struct store_tail *t);
 
 #endif

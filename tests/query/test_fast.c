@@ -380,7 +380,7 @@ static void answers_are_not_there_twice(void **state)
     assert_int_equal(promql_plan(expr, &steps, &options, plans, &plan, &diag), 0);
     if (query_run(plan, &env, arena, &result, &diag))
         fail_msg("%s", diag.msg);
-    print_message("PEAK %ld points %d per %g\n", (long)memory.peak, ROWS * STEPS,
+    print_message("# peak %ld points %d per %g\n", (long)memory.peak, ROWS * STEPS,
                   (double)memory.peak / ROWS / STEPS);
     assert_int_equal(result.series_count, ROWS);
     for (size_t i = 0; i < ROWS; i++) {
@@ -401,10 +401,69 @@ static void answers_are_not_there_twice(void **state)
     store_memory_free(m);
 }
 
+/* However deep operators lie in each other, only the operands of one and what it makes of them are
+ * there at a time. */
+static void operands_go_when_they_are_used_up(void **state)
+{
+    (void)state;
+    static const char *const deep[] = {
+        "abs(ceil(floor(sqrt(exp(ln(abs(ceil(floor(sqrt(m))))))))))",
+        "-(-(-(-(-(-(-(-(-(m + 1) * 2) - 3) / 4) + 5) * 6) - 7) / 8) + 9)",
+        "sort(label_replace(sort(clamp(label_replace(m * m + m, \"a\", \"$1\", \"n\", \"(.*)\"), "
+        "1, "
+        "100) + 0), \"b\", \"$1\", \"n\", \"(.*)\"))",
+        "((m + m) + (m + m)) + ((m + m) + (m + m))",
+        "max_over_time((m + m + m + m + m)[400m:20m])",
+        "quantile(0.5, abs(m + m * m / 2 - m)) + on () group_right () (m + m + m)",
+    };
+    enum { ROWS = 400, STEPS = 500 };
+    struct store_memory *m = store_memory_new();
+    for (int n = 0; n < ROWS; n++) {
+        char number[16];
+        snprintf(number, sizeof(number), "%d", n);
+        const struct data_label labels[] = {{SLICE("__name__"), SLICE("m")},
+                                            {SLICE("n"), slice_cstr(number)}};
+        for (int i = 0; i < STEPS; i++)
+            store_memory_add(m, (struct data_labels){labels, 2},
+                             START_NS + (int64_t)i * 60 * NS_PER_SEC, i, NULL);
+    }
+    const struct promql_options options = {.experimental = true};
+    const struct query_steps steps = {.start_ns = START_NS,
+                                      .end_ns = START_NS + (STEPS - 1) * 60 * NS_PER_SEC,
+                                      .step_ns = 60 * NS_PER_SEC};
+    for (size_t i = 0; i < ARRAY_LEN(deep); i++) {
+        struct budget memory;
+        struct query_plan *plan;
+        struct promql_expr *expr;
+        struct query_result result;
+        struct diag diag;
+        diag_init(&diag);
+        /* Two operands, the result, a fourth that waits for its other side in a tree of three
+         * levels; labels, blocks of arenas and what is known of columns on top. */
+        budget_init(&memory, NULL, INT64_C(9) * ROWS * STEPS * 5 + (6 << 20),
+                    "limits.query.memory");
+        struct arena *plans = arena_new(0, NULL), *arena = arena_new(0, &memory);
+        const struct query_env env = {
+            .source = store_memory_face(m), .tenant = SLICE("default"), .memory = &memory};
+        assert_int_equal(promql_parse(slice_cstr(deep[i]), &options, plans, &expr, &diag), 0);
+        assert_int_equal(promql_plan(expr, &steps, &options, plans, &plan, &diag), 0);
+        if (query_run(plan, &env, arena, &result, &diag))
+            fail_msg("%s: %s", deep[i], diag.msg);
+        assert_int_equal(result.series_count, ROWS);
+        print_message("# %zu: %.1f columns a row\n", i, (double)memory.peak / (9.0 * ROWS * STEPS));
+        promql_expr_free(expr);
+        arena_free(arena);
+        arena_free(plans);
+        budget_drain(&memory);
+    }
+    store_memory_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simd_is_plain), cmocka_unit_test(quantiles_are_of_the_sorted),
-        cmocka_unit_test(answers_are_not_there_twice), cmocka_unit_test(fast_is_plain)};
+        cmocka_unit_test(answers_are_not_there_twice),
+        cmocka_unit_test(operands_go_when_they_are_used_up), cmocka_unit_test(fast_is_plain)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,10 +142,10 @@ static void world_open(struct world *w)
 }
 
 static const char *const functions[] = {
-    "rate",          "increase",      "delta",          "irate",          "idelta",
-    "changes",       "resets",        "sum_over_time",  "avg_over_time",  "min_over_time",
+    "rate",          "increase",        "delta",          "irate",           "idelta",
+    "changes",       "resets",          "sum_over_time",  "avg_over_time",   "min_over_time",
     "max_over_time", "count_over_time", "last_over_time", "first_over_time", "present_over_time",
-    "rate",          "increase",      "sum_over_time",  "avg_over_time",  "stddev_over_time"};
+    "rate",          "increase",        "sum_over_time",  "avg_over_time",   "stddev_over_time"};
 static const char *const selectors[] = {"a_total", "b", "c_bucket", "{t=~\"t[012]\"}",
                                         "a_total{n!=\"3\"}"};
 static const char *const modifiers[] = {"", "", "", " offset 7h", " @ 1702166400", " offset -5h"};
@@ -218,10 +218,11 @@ static void compare(const char *text, const struct query_steps *steps, const str
             struct query_point a = query_point_at(w, k), b = query_point_at(g, k);
             points++;
             if (a.ts_ns != b.ts_ns || !same_value(a.value, b.value))
-                fail_msg("%s from %lld by %lld: series %zu (%.*s) point %zu: %.17g instead of %.17g",
-                         text, (long long)(steps->start_ns / NS_PER_SEC),
-                         (long long)(steps->step_ns / NS_PER_SEC), i,
-                         SLICE_FMT(data_labels_get(w->labels, SLICE("n"))), k, b.value, a.value);
+                fail_msg(
+                    "%s from %lld by %lld: series %zu (%.*s) point %zu: %.17g instead of %.17g",
+                    text, (long long)(steps->start_ns / NS_PER_SEC),
+                    (long long)(steps->step_ns / NS_PER_SEC), i,
+                    SLICE_FMT(data_labels_get(w->labels, SLICE("n"))), k, b.value, a.value);
         }
     }
 }
@@ -305,8 +306,7 @@ static void long_windows_read_few_samples(void **state)
     }
     struct store_source *source = store_metrics(w.store);
     struct store_selection *sel;
-    const struct store_matcher m = {
-        .op = STORE_MATCH_EQ, .name = SLICE("t"), .value = SLICE("t0")};
+    const struct store_matcher m = {.op = STORE_MATCH_EQ, .name = SLICE("t"), .value = SLICE("t0")};
     const struct store_windows windows = {
         .first_ns = w.now_ns, .step_ns = 1, .range_ns = w.now_ns - START_NS, .count = 1};
     const struct store_select_req req = {.tenant = SLICE("default"),

@@ -36,7 +36,8 @@ static double next_value(int shape, double before)
 static void compare(const struct store_tail *t, const struct store_run *want)
 {
     struct store_run got = {0};
-    assert_int_equal(store_tail_read(t, &got), 0);
+    unsigned facts = 0;
+    assert_int_equal(store_tail_read(t, &got, &facts), 0);
     assert_int_equal(got.len, want->len);
     assert_int_equal(store_tail_samples(t), want->len);
     int64_t least = INT64_MAX, most = INT64_MIN;
@@ -56,6 +57,28 @@ static void compare(const struct store_tail *t, const struct store_run *want)
     assert_true(store_tail_t_max(t) >= most);
     if (sorted && !want->hist)
         assert_int_equal(store_tail_t_max(t), most);
+    store_run_free(&got);
+}
+
+/* A copy for a range has all of the range, in the same order. */
+static void compare_range(const struct store_tail *t, const struct store_run *want,
+                          struct arena *arena)
+{
+    struct store_run got = {0};
+    unsigned facts = 0;
+    int64_t a = want->ts[rnd() % want->len], b = want->ts[rnd() % want->len], from = MIN(a, b),
+            to = MAX(a, b);
+    size_t at = 0;
+    assert_int_equal(store_tail_read(store_tail_copy(t, from, to, arena), &got, &facts), 0);
+    assert_true(got.len <= want->len);
+    for (size_t i = 0; i < want->len; i++) {
+        if (want->ts[i] < from || want->ts[i] > to)
+            continue;
+        while (at < got.len && (got.ts[at] < from || got.ts[at] > to))
+            at++;
+        assert_true(at < got.len);
+        assert_int_equal(got.ts[at++], want->ts[i]);
+    }
     store_run_free(&got);
 }
 
@@ -90,7 +113,8 @@ static void all_comes_back(void **state)
         }
         t = store_tail_join(t, later);
         compare(t, &want);
-        compare(store_tail_copy(t, arena), &want);
+        compare(store_tail_copy(t, INT64_MIN, INT64_MAX, arena), &want);
+        compare_range(t, &want, arena);
         assert_true(bytes >= sizeof(*t));
         store_tail_free(t);
         store_run_free(&want);

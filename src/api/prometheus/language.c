@@ -115,14 +115,13 @@ static void put_plan(const struct query_plan *plan, struct buf *out)
     buf_deinit(&text);
 }
 
-static int plan_query(struct api_query *q, struct promql_expr **out_expr, struct query_plan **out,
-                      struct diag *diag)
+static int plan_query(struct api_query *q, struct promql_options *options,
+                      struct promql_expr **out_expr, struct query_plan **out, struct diag *diag)
 {
-    struct promql_options options;
     struct diag why;
     diag_init(&why);
-    int err = parse(q, &options, out_expr, diag);
-    if (!err && promql_plan(*out_expr, &q->steps, &options, q->plan_arena, out, &why)) {
+    int err = parse(q, options, out_expr, diag);
+    if (!err && promql_plan(*out_expr, &q->steps, options, q->plan_arena, out, &why)) {
         diag_set(diag, why.code, "invalid parameter \"query\": %s", why.msg);
         err = why.code == ERR_INVALID ? bad(q, API_BAD_DATA) : why.code;
     }
@@ -136,16 +135,28 @@ static int run_plan(struct api_query *q, const struct query_plan *plan, struct q
     return err == ERR_INVALID ? bad(q, API_EXECUTION) : err; /* the query is well formed */
 }
 
+static int run_kept(struct api_query *q, const struct promql_expr *expr,
+                    const struct promql_options *options, struct query_result *out,
+                    struct diag *diag)
+{
+    int err = api__prom_run_kept(q->api, expr, q->text, options, &q->steps, &q->env, q->arena, out,
+                                 diag);
+    return err == ERR_INVALID ? bad(q, API_EXECUTION) : err;
+}
+
 static int run(struct api_query *q, struct buf *out, struct diag *diag)
 {
     struct promql_expr *expr = NULL;
     struct query_plan *plan = NULL;
     struct query_result result = {0};
-    int err = plan_query(q, &expr, &plan, diag);
+    struct promql_options options;
+    int err = plan_query(q, &options, &expr, &plan, diag);
     if (!err && q->explain) {
         put_plan(plan, out);
     } else if (!err) {
-        err = run_plan(q, plan, &result, diag);
+        /* What was answered a moment ago is gone on with; statistics are of the whole. */
+        err = q->stats ? run_plan(q, plan, &result, diag)
+                       : run_kept(q, expr, &options, &result, diag);
         if (!err)
             err = api_put_columns(q, &result, out, diag);
         if (!err && q->exemplars)
@@ -155,4 +166,14 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
     return err;
 }
 
-const struct api_language api_language_promql = {"promql", "prometheus", run};
+static void expect(struct api_query *q)
+{
+    struct promql_expr *expr = NULL;
+    struct query_plan *plan = NULL;
+    struct promql_options options;
+    if (!plan_query(q, &options, &expr, &plan, NULL))
+        query_shared_expect(q->env.shared, plan);
+    promql_expr_free(expr);
+}
+
+const struct api_language api_language_promql = {"promql", "prometheus", run, expect};
