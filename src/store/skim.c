@@ -32,21 +32,23 @@ enum store__skim store__skim_interval(const struct store_windows *w, int64_t fir
 }
 
 /* The blocks of one part that were found: how to take them. */
-static void skim_part(struct store_selection *sel, struct store_part *part,
-                      const struct store_part_rows *rows, const struct store_windows *windows,
-                      unsigned wants, struct store__skim_list *out)
+static void skim_part(struct store_selection *sel, const struct store__part_ref *ref,
+                      const struct store_windows *windows, unsigned wants,
+                      struct store__skim_list *out)
 {
+    struct store_part *part = sel->parts.items[ref->part];
     bool asked = !windows || wants & STORE_KNOWS_ALL;
     vec_clear(&out->known);
     for (size_t i = 0; i < out->found.len; i++) {
         const struct store_part_block *b = &out->found.items[i];
-        struct store__skimmed s = {.block = *b, .part = part, .count = b->count};
+        struct store__skimmed s = {
+            .block = *b, .part = part, .part_index = ref->part, .count = b->count};
         if (windows)
             s.how = store__skim_interval(windows, b->first_ns, b->last_ns);
         if (s.how == STORE__SUMMARISE && !asked) {
             asked = true;
             /* Samples are whole when what is known of them is not. */
-            if (store_part_summaries(part, rows, &out->known)) {
+            if (store_part_summaries(part, &ref->rows, &out->known)) {
                 store__quarantine(sel->store, part);
                 vec_clear(&out->known);
             }
@@ -65,6 +67,31 @@ static void skim_part(struct store_selection *sel, struct store_part *part,
     }
 }
 
+/* Where samples are left out, what is kept of a column of times is larger by half: for a few blocks
+ * at the edges of many that are decoded it is not worth it. */
+static bool pays(const struct store__skim_list *list)
+{
+    size_t decoded = 0, summarised = 0;
+    for (size_t i = 0; i < list->blocks.len; i++) {
+        const struct store__skimmed *s = &list->blocks.items[i];
+        decoded += s->how == STORE__DECODE ? s->block.count : 0;
+        summarised += s->how == STORE__SUMMARISE ? s->block.count : 0;
+    }
+    return summarised >= decoded / 2;
+}
+
+static void decode_all(struct store__skim_list *list)
+{
+    for (size_t i = 0; i < list->blocks.len; i++) {
+        struct store__skimmed *s = &list->blocks.items[i];
+        if (s->how == STORE__SUMMARISE) {
+            s->how = STORE__DECODE;
+            s->count = s->block.count;
+        }
+    }
+    vec_clear(&list->summaries);
+}
+
 bool store__skim(struct store_selection *sel, const struct store__selected *one, int64_t t_min,
                  int64_t t_max, const struct store_windows *windows, unsigned wants,
                  struct store__skim_list *out)
@@ -74,21 +101,21 @@ bool store__skim(struct store_selection *sel, const struct store__selected *one,
     vec_clear(&out->key);
     for (size_t k = 0; k < one->part_count; k++) {
         struct store_part *part = sel->parts.items[one->parts[k].part];
-        size_t begin = out->blocks.len;
         vec_clear(&out->found);
         if (store_part_blocks(part, &one->parts[k].rows, t_min, t_max, &out->found))
             return false;
-        skim_part(sel, part, &one->parts[k].rows, windows, wants, out);
-        for (size_t i = begin; i < out->blocks.len; i++)
-            vec_push(&out->key, (uint64_t)one->parts[k].part << 34 |
-                                    (uint64_t)out->blocks.items[i].how << 32 |
-                                    out->blocks.items[i].block.times);
+        skim_part(sel, &one->parts[k], windows, wants, out);
     }
+    if (!pays(out))
+        decode_all(out);
     size_t at = 0, next = 0;
     for (size_t i = 0; i < out->blocks.len; i++) {
-        if (out->blocks.items[i].how == STORE__SUMMARISE)
+        const struct store__skimmed *s = &out->blocks.items[i];
+        vec_push(&out->key,
+                 (uint64_t)s->part_index << 34 | (uint64_t)s->how << 32 | s->block.times);
+        if (s->how == STORE__SUMMARISE)
             out->summaries.items[next++].at = at;
-        at += out->blocks.items[i].count;
+        at += s->count;
     }
     return true;
 }

@@ -13,6 +13,7 @@ enum store__skim {
 struct store__skimmed {
     struct store_part_block block;
     struct store_part *part;
+    uint32_t part_index; /* in the selection */
     enum store__skim how;
     size_t count; /* samples it gives: all, two or none */
 };
