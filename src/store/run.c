@@ -1,6 +1,5 @@
 #include "store/run.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -182,18 +181,6 @@ int store_values_decode(struct slice block, struct store_run *r, size_t at, size
         r->hist[at + i] = h;
     }
     return block.len ? ERR_CORRUPT : 0;
-}
-
-unsigned store_values_facts(const double *v, size_t count)
-{
-    bool odd = false, whole = true;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits = codec_double_bits(v[i]);
-        odd |= (bits & UINT64_C(0x7ff0000000000000)) == UINT64_C(0x7ff0000000000000) ||
-               bits == UINT64_C(1) << 63;
-        whole &= v[i] == trunc(v[i]);
-    }
-    return odd ? 0 : CODEC_DOUBLES_ORDINARY | (whole ? CODEC_DOUBLES_INTEGERS : 0);
 }
 
 void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out)

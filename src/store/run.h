@@ -42,9 +42,6 @@ void store_values_encode(const struct store_run *r, size_t from, size_t count, s
 int store_values_decode(struct slice block, struct store_run *r, size_t at, size_t count,
                         unsigned *facts);
 
-/* What the form of a column would tell of these values (enum codec_doubles_fact). */
-unsigned store_values_facts(const double *values, size_t count);
-
 /* Times and values together: samples [from, from + count); count <= STORE_BLOCK_SAMPLES. */
 void store_block_encode(const struct store_run *r, size_t from, size_t count, struct buf *out);
 /* Appends the block's samples to `r`; histograms point into `block`. *facts as above. ERR_CORRUPT

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
+#include "codec/column.h"
 #include "codec/decimal.h"
 
 #define STREAM_SEAL_BYTES ((size_t)32 << 10)
@@ -92,14 +93,15 @@ static void add_block(struct store_tail *t, struct tail_block block, size_t samp
     t->blocks = b;
 }
 
-static int read_stream(const struct store_tail *t, struct store_run *out);
+static int read_stream(const struct store_tail *t, struct store_run *out, unsigned *facts);
 
 /* Packs the stream away. */
 static size_t seal(struct store_tail *t)
 {
     struct store_run run = {0};
     size_t bytes = 0;
-    int err = read_stream(t, &run);
+    unsigned facts = 0;
+    int err = read_stream(t, &run, &facts);
     base_assert(!err);
     for (size_t i = 0; i < run.len; i += STORE_BLOCK_SAMPLES) {
         struct buf block = {0};
@@ -244,12 +246,13 @@ size_t store_tail_push(struct store_tail **to, int64_t ts, double value, struct 
 }
 
 /* Every append made these bytes: they are not checked again. */
-static int read_stream(const struct store_tail *t, struct store_run *out)
+static int read_stream(const struct store_tail *t, struct store_run *out, unsigned *facts)
 {
     struct slice in = slice_make(t->stream + begin_of(t), t->len - begin_of(t));
     int64_t ts = 0, delta = 0, start = 0, decimal = 0;
     double value = 0;
     int decimals = 0;
+    bool fractions = false, raw = false; /* there may be such values */
     store_run_reserve(out, t->stream_samples);
     for (unsigned i = 0; i < t->stream_samples; i++) {
         uint64_t v = 0;
@@ -284,9 +287,11 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
             if (!codec_take_varint(&in, &v))
                 return ERR_CORRUPT;
             decimal = (int64_t)((uint64_t)decimal + (uint64_t)codec_unzigzag(v));
-            value = codec_decimal_value(decimal, decimals);
+            value = decimals ? codec_decimal_value(decimal, decimals) : (double)decimal;
+            fractions |= decimals > 0;
             break;
         case VALUE_RAW:
+            raw = true;
             if (in.len < 8)
                 return ERR_CORRUPT;
             value = codec_load_double(in.ptr);
@@ -310,6 +315,10 @@ static int read_stream(const struct store_tail *t, struct store_run *out)
             out->value[out->len++] = value;
         }
     }
+    if (raw)
+        *facts = 0;
+    else if (fractions)
+        *facts &= ~(unsigned)CODEC_DOUBLES_INTEGERS;
     return 0;
 }
 
@@ -322,11 +331,7 @@ int store_tail_read(const struct store_tail *t, struct store_run *out, unsigned 
             return err;
         *facts &= more;
     }
-    size_t before = out->len;
-    int err = read_stream(t, out);
-    if (!err)
-        *facts &= store_values_facts(out->value + before, out->len - before);
-    return err;
+    return read_stream(t, out, facts);
 }
 
 size_t store_tail_samples(const struct store_tail *t)
