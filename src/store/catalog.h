@@ -37,9 +37,8 @@ int store_catalog_open(const struct store_catalog_config *config, struct os *os,
 void store_catalog_close(struct store_catalog *c); /* NULL is fine */
 /* 0, or the last error that made the file unusable. */
 int store_catalog_health(struct store_catalog *c, struct diag *diag);
-/* Writes all of it to a new file <dir>/catalog.db, durable on return: dashboards and the like of one
- * moment. An error leaves no file;
- * ERR_EXISTS: there was one. */
+/* Writes all of it to a new file <dir>/catalog.db, durable on return: dashboards and the like of
+ * one moment. An error leaves no file; ERR_EXISTS: there was one. */
 int store_catalog_copy(struct store_catalog *c, const char *dir, struct diag *diag);
 /* New limits for what comes; fields of 0 take the defaults. `dir` is not read. */
 void store_catalog_set_limits(struct store_catalog *c, const struct store_catalog_config *config);

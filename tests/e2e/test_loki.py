@@ -45,12 +45,12 @@ def push_json(streams):
 class Tail:
     """A WebSocket client, as far as tailing needs one (RFC 6455)."""
 
-    def __init__(self, url):
+    def __init__(self, url, headers=""):
         u = urllib.parse.urlparse(url)
         self.socket = socket.create_connection((u.hostname, u.port), timeout=20)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {u.path}?{u.query} HTTP/1.1\r\nHost: {u.netloc}\r\n"
-                             "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Upgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
                              f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
         self.data = b""
         while b"\r\n\r\n" not in self.data:
@@ -492,6 +492,17 @@ class Live(Case):
                                                  (time.time_ns(), f"left {i}", {})]),
                                  ({"app": "y"}, [(time.time_ns(), "other", {})])]))
             self.assertEqual([line for _, _, line in tail.lines(1)], [f"no {i}"])
+
+    def test_labels_by_category(self):
+        self.push(push_json([({"app": "x"}, [(self.now - S, "a=1", {"user": "u"})])]))
+        tail = Tail(self.url + "/loki/api/v1/tail?" + urllib.parse.urlencode({"query": '{app="x"} | logfmt'}),
+                    "X-Loki-Response-Encoding-Flags: categorize-labels\r\n")
+        self.addCleanup(tail.close)
+        message = json.loads(tail.frame()[1])
+        self.assertEqual(message["encodingFlags"], ["categorize-labels"])
+        self.assertEqual(message["streams"], [{"stream": {"app": "x", "service_name": "x"}, "values": [[
+            str(self.now - S), "a=1", {"structuredMetadata": {"detected_level": "unknown", "user": "u"},
+                                       "parsed": {"a": "1"}}]]}])
 
     def test_too_many_lines_at_once_are_told(self):
         tail = self.tail('{app="x"}')

@@ -42,13 +42,57 @@ void loki__put_stream(struct data_labels labels, bool legacy, struct buf *out)
     buf_deinit(&text);
 }
 
-void loki__put_legacy_entry(const struct logql_entry *e, struct buf *out)
+static void put_legacy_entry(const struct logql_entry *e, struct buf *out)
 {
     buf_append_cstr(out, "{\"ts\":\"");
     text_time_print(e->ts_ns, out);
     buf_append_cstr(out, "\",\"line\":");
     codec_json_append_string(out, e->line);
     buf_append_char(out, '}');
+}
+
+void loki__put_entry(const struct logql_entry *e, bool legacy, bool flagged, struct buf *out)
+{
+    if (legacy) {
+        put_legacy_entry(e, out);
+        return;
+    }
+    buf_printf(out, "[\"%lld\",", (long long)e->ts_ns);
+    codec_json_append_string(out, e->line);
+    if (flagged) {
+        size_t metadata = 0, n = e->label_count;
+        VEC(struct logql_label) sorted = {0};
+        for (int category = LOGQL_METADATA; category <= LOGQL_PARSED; category++) {
+            for (size_t i = 0; i < n; i++) {
+                if ((int)e->labels[i].category == category)
+                    vec_push(&sorted, e->labels[i]);
+            }
+            if (category == LOGQL_METADATA)
+                metadata = sorted.len;
+        }
+        buf_append_cstr(out, ",{");
+        if (metadata) {
+            buf_append_cstr(out, "\"structuredMetadata\":");
+            loki__put_labels(sorted.items, metadata, out);
+        }
+        if (sorted.len > metadata) {
+            buf_append_cstr(out, metadata ? ",\"parsed\":" : "\"parsed\":");
+            loki__put_labels(sorted.items + metadata, sorted.len - metadata, out);
+        }
+        buf_append_char(out, '}');
+        vec_free(&sorted);
+    }
+    buf_append_char(out, ']');
+}
+
+bool loki__wants_categories(struct net_request *req)
+{
+    struct slice flags = net_request_header(req, "x-loki-response-encoding-flags"), one;
+    while (flags.ptr && slice_split(&flags, ',', &one)) {
+        if (slice_eq_cstr(slice_trim(one), "categorize-labels"))
+            return true;
+    }
+    return false;
 }
 
 void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
@@ -68,12 +112,14 @@ void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wa
                (double)wait_ns / 1e9, (unsigned long long)stats->lines_returned, delivered);
 #define STORE(chunks, lines, bytes, packed, post)                                                  \
     "{\"totalChunksRef\":%llu,\"totalChunksDownloaded\":%llu,\"chunksDownloadTime\":0,"            \
-    "\"queryReferencedStructuredMetadata\":false,\"chunk\":{\"headChunkBytes\":0,"                 \
+    "\"queryReferencedStructuredMetadata\":false,\"queryUsedV2Engine\":false,"                     \
+    "\"chunkRefsFetchTime\":0,\"congestionControlLatency\":0,"                                     \
+    "\"pipelineWrapperFilteredLines\":0,\"chunk\":{\"headChunkBytes\":0,"                          \
     "\"headChunkLines\":%llu,\"decompressedBytes\":%llu,\"decompressedLines\":%llu,"               \
     "\"compressedBytes\":%llu,\"totalDuplicates\":0,\"postFilterLines\":%llu}}"
-    buf_printf(out, "\"querier\":{\"store\":" STORE(, , , , ) "},", (unsigned long long)s->groups,
-               (unsigned long long)s->groups_opened, 0ull, raw, rows - MIN(head, rows), read,
-               delivered);
+    buf_printf(out, "\"querier\":{\"store\":" STORE(, , , , ) ",\"querierExecTime\":%.6f},",
+               (unsigned long long)s->groups, (unsigned long long)s->groups_opened, 0ull, raw,
+               rows - MIN(head, rows), read, delivered, seconds);
     buf_printf(out,
                "\"ingester\":{\"totalReached\":1,\"totalChunksMatched\":0,\"totalBatches\":0,"
                "\"totalLinesSent\":%llu,\"store\":" STORE(, , , , ) "},",
@@ -84,10 +130,12 @@ void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wa
     buf_append_cstr(out, "\"cache\":{" CACHE("chunk", ",") CACHE("index", ",") CACHE("result", ",")
                              CACHE("statsResult", ",") CACHE("volumeResult", ",")
                                  CACHE("seriesResult", ",") CACHE("labelResult", ",")
-                                     CACHE("instantMetricResult", "") "},");
+                                     CACHE("instantMetricResult", ",") CACHE("logResult", "") "},");
     buf_printf(out,
-               "\"index\":{\"totalChunks\":%llu,\"postFilterChunks\":%llu,\"shardsDuration\":0}}",
-               (unsigned long long)s->groups, (unsigned long long)s->groups_opened);
+               "\"index\":{\"totalChunks\":%llu,\"postFilterChunks\":%llu,\"shardsDuration\":0,"
+               "\"usedBloomFilters\":%s}}",
+               (unsigned long long)s->groups, (unsigned long long)s->groups_opened,
+               s->skipped_by_token ? "true" : "false");
 }
 
 /* --- jobs --- */

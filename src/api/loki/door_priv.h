@@ -32,8 +32,11 @@ void loki__job_parse_error(struct api_job *job, const struct diag *diag);
 void loki__put_labels(const struct logql_label *labels, size_t count, struct buf *out);
 /* A stream begun, up to its list of lines; `legacy`: as before 1.0. */
 void loki__put_stream(struct data_labels labels, bool legacy, struct buf *out);
-/* {"ts":"2024-01-02T03:04:05Z","line":"..."} */
-void loki__put_legacy_entry(const struct logql_entry *e, struct buf *out);
+/* ["<ns>","line"]; `flagged`: with its labels by category behind; `legacy`:
+ * {"ts":"2024-01-02T03:04:05Z","line":"..."}. */
+void loki__put_entry(const struct logql_entry *e, bool legacy, bool flagged, struct buf *out);
+/* X-Loki-Response-Encoding-Flags: categorize-labels. */
+bool loki__wants_categories(struct net_request *req);
 /* "summary" and the rest of an answer's statistics, as an object. */
 void loki__put_stats(const struct logql_stats *stats, int64_t run_ns, int64_t wait_ns,
                      struct buf *out);

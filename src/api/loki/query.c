@@ -47,40 +47,6 @@ static void put_tail(struct api_job *job)
     buf_append_cstr(&job->out, st->legacy ? "}" : "}}");
 }
 
-static void put_entry(const struct query_state *st, const struct logql_entry *e, struct buf *out)
-{
-    if (st->legacy) {
-        loki__put_legacy_entry(e, out);
-        return;
-    }
-    buf_printf(out, "[\"%lld\",", (long long)e->ts_ns);
-    codec_json_append_string(out, e->line);
-    if (st->flagged) {
-        size_t metadata = 0, n = e->label_count;
-        VEC(struct logql_label) sorted = {0};
-        for (int category = LOGQL_METADATA; category <= LOGQL_PARSED; category++) {
-            for (size_t i = 0; i < n; i++) {
-                if ((int)e->labels[i].category == category)
-                    vec_push(&sorted, e->labels[i]);
-            }
-            if (category == LOGQL_METADATA)
-                metadata = sorted.len;
-        }
-        buf_append_cstr(out, ",{");
-        if (metadata) {
-            buf_append_cstr(out, "\"structuredMetadata\":");
-            loki__put_labels(sorted.items, metadata, out);
-        }
-        if (sorted.len > metadata) {
-            buf_append_cstr(out, metadata ? ",\"parsed\":" : "\"parsed\":");
-            loki__put_labels(sorted.items + metadata, sorted.len - metadata, out);
-        }
-        buf_append_char(out, '}');
-        vec_free(&sorted);
-    }
-    buf_append_char(out, ']');
-}
-
 static bool produce_lines(struct api_job *job)
 {
     struct query_state *st = job->state;
@@ -99,7 +65,7 @@ static bool produce_lines(struct api_job *job)
     for (; st->entry < end; st->entry++) {
         if (st->entry)
             buf_append_char(out, ',');
-        put_entry(st, &s->entries[st->entry], out);
+        loki__put_entry(&s->entries[st->entry], st->legacy, st->flagged, out);
     }
     if (st->entry == s->count) {
         buf_append_cstr(out, "]}");
@@ -395,16 +361,6 @@ static struct slice query_text(struct api_call *call)
     return out;
 }
 
-static bool wants_categories(struct net_request *req)
-{
-    struct slice flags = net_request_header(req, "x-loki-response-encoding-flags"), one;
-    while (flags.ptr && slice_split(&flags, ',', &one)) {
-        if (slice_eq_cstr(slice_trim(one), "categorize-labels"))
-            return true;
-    }
-    return false;
-}
-
 static int read_direction(struct api_call *call, struct query_state *st, struct diag *diag)
 {
     struct slice direction = net_request_param(call->req, "direction");
@@ -463,7 +419,7 @@ static void start(struct api_call *call, bool instant, bool explain, bool legacy
     int64_t now_ns = call->api->host->now_ns(call->api->host->ctx), time;
     diag_init(&diag);
     st->text = query_text(call);
-    st->flagged = wants_categories(call->req);
+    st->flagged = loki__wants_categories(call->req);
     st->explain = explain;
     st->legacy = legacy;
     st->flagged &= !legacy;

@@ -31,6 +31,7 @@ struct tail {
     struct net_loop *loop;
     bool busy;              /* a turn is on a worker */
     bool legacy;            /* the shape from before 1.0 */
+    bool flagged;           /* labels by category */
     _Atomic bool cancelled; /* closed: ends the turn */
     struct arena *arena;    /* of the query */
     struct slice tenant;
@@ -157,13 +158,7 @@ static void put_frame(struct tail *t, const struct logql_streams *r)
                 loki__put_stream(s->labels, t->legacy, &t->frame);
             }
             buf_append_cstr(&t->frame, begun ? "," : "");
-            if (t->legacy) {
-                loki__put_legacy_entry(&s->entries[k], &t->frame);
-            } else {
-                buf_printf(&t->frame, "[\"%lld\",", (long long)s->entries[k].ts_ns);
-                codec_json_append_string(&t->frame, s->entries[k].line);
-                buf_append_char(&t->frame, ']');
-            }
+            loki__put_entry(&s->entries[k], t->legacy, t->flagged, &t->frame);
             begun = any = true;
         }
         if (begun)
@@ -171,6 +166,8 @@ static void put_frame(struct tail *t, const struct logql_streams *r)
     }
     buf_append_cstr(&t->frame, "],\"dropped_entries\":");
     put_dropped(t, r, last_ns, &t->frame);
+    if (t->flagged)
+        buf_append_cstr(&t->frame, ",\"encodingFlags\":[\"categorize-labels\"]");
     buf_append_char(&t->frame, '}');
     t->has_frame = any;
     vec_clear(&t->sent);
@@ -203,6 +200,7 @@ static void turn(void *ctx)
                                         .end_ns = INT64_MAX,
                                         .forward = !t->first,
                                         .limit = t->first ? t->limit : TURN_LINES + TURN_DROPPED,
+                                        .categorize = t->flagged,
                                         .after_position = t->first ? 0 : t->position};
     int err = logql_select_run(t->expr, &select, &env, arena, &r, &diag);
     if (err) {
@@ -345,6 +343,7 @@ static void start(struct api_call *call, bool legacy)
     struct tail *t = mem_calloc(1, sizeof(*t));
     t->api = api;
     t->legacy = legacy;
+    t->flagged = !legacy && loki__wants_categories(req);
     t->arena = arena_new(0, NULL);
     t->loop = net_request_loop(req);
     if (!loki__source_read(call, t->arena, &t->source, &t->tenant)) {
