@@ -1,6 +1,7 @@
 // Data sources by what they speak. Whatever uid a dashboard names, its queries go to Pharos' own
 // door for that language.
 
+import { sourceTypes } from '../../api/doors';
 import type { DataSourceRef } from '../model/types';
 
 export type SourceKind = 'prometheus' | 'loki' | 'tempo' | 'graphite' | 'testdata' | 'mixed' | 'dashboard' | 'grafana' | 'expression' | 'unknown';
@@ -34,6 +35,8 @@ export function sourceKind(ref: DataSourceRef | string | null | undefined, resol
   if (raw === '__expr__' || raw === '-100') return 'expression';
   if (type && BY_TYPE[type]) return BY_TYPE[type]!;
   const uid = resolve(raw);
+  const known = BY_TYPE[sourceTypes.value.get(uid) ?? ''];
+  if (known) return known;
   const low = uid.toLowerCase();
   if (BY_TYPE[low]) return BY_TYPE[low]!;
   if (/loki/.test(low)) return 'loki';
