@@ -121,6 +121,10 @@ struct api_source_alias {
     bool is_default;
 };
 
+/* The type whose door answers for data sources of this type: itself, or what a plugin of it speaks;
+ * NULL: none. */
+const char *api_source_type(struct slice type);
+
 /* What the server tells the endpoints. All thread-safe; slices are valid during the callback. */
 struct api_host {
     void *ctx;

@@ -139,9 +139,6 @@ static int read_dashboards(struct server_provision *p, const struct text_yaml *r
 
 static int read_sources(struct server_provision *p, const struct text_yaml *root, struct diag *diag)
 {
-    static const char *const types[] = {"prometheus", "loki",     "tempo",
-                                        "jaeger",     "zipkin",   "alertmanager",
-                                        "influxdb",   "graphite", "elasticsearch"};
     const struct text_yaml *list = text_yaml_get(root, "datasources");
     if (text_yaml_is_null(list))
         return 0;
@@ -165,8 +162,8 @@ static int read_sources(struct server_provision *p, const struct text_yaml *root
             err = text_yaml_error(one, diag, ERR_INVALID, "a data source needs a name and a type");
         if (!err)
             err = read_flag(one, "isDefault", &alias.is_default, diag);
-        for (size_t k = 0; k < ARRAY_LEN(types) && !err; k++)
-            ours |= strcmp(alias.type, types[k]) == 0;
+        if (!err)
+            ours = api_source_type(slice_cstr(alias.type)) != NULL;
         if (!err)
             LOG_INFO("server",
                      ours ? "a provisioned data source is answered by Pharos' own door of its type"

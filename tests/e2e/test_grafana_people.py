@@ -72,6 +72,7 @@ apiVersion: 1
 datasources:
 - {name: Company metrics, type: prometheus, uid: PBFA97CFB590B2093, url: 'http://prometheus:9090', isDefault: true}
 - {name: Logs of $WHERE, type: loki, url: 'http://loki:3100'}
+- {name: Victoria, type: victoriametrics-metrics-datasource, uid: vm}
 - {name: Old, type: opentsdb, url: 'http://x'}
 """)
         one = self.server(f"dashboards.provisioning={self.work / 'provisioning'}", "telemetry.interval=1h",
@@ -80,9 +81,9 @@ datasources:
         one.write([({"__name__": "m", "job": "j"}, [((now - 30) * 1000, 5)])])
         listed = {d["name"]: d for d in api("GET", "/api/datasources")}
         self.assertEqual({n: (d["uid"], d["type"]) for n, d in listed.items()
-                          if n in ("Company metrics", "Logs of berlin", "Old")},
+                          if n in ("Company metrics", "Logs of berlin", "Victoria", "Old")},
                          {"Company metrics": ("PBFA97CFB590B2093", "prometheus"),
-                          "Logs of berlin": ("Logs of berlin", "loki")})
+                          "Logs of berlin": ("Logs of berlin", "loki"), "Victoria": ("vm", "prometheus")})
         self.assertEqual([n for n, d in listed.items() if d["isDefault"]], ["Company metrics"])
         self.assertEqual(len({d["id"] for d in listed.values()}), len(listed))
         uid = "/api/datasources/uid/PBFA97CFB590B2093"

@@ -37,10 +37,27 @@ static size_t aliases_of(const struct api_host *host, const struct api_source_al
     return host && host->source_aliases ? host->source_aliases(host->ctx, out) : 0;
 }
 
+const char *api_source_type(struct slice type)
+{
+    static const char *const prometheus[] = {
+        "mimir", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource",
+        "victoriametrics-metrics-datasource", "victoriametrics-datasource"};
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (slice_eq_cstr(type, sources[i].type))
+            return sources[i].type;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(prometheus); i++) {
+        if (slice_eq_cstr(type, prometheus[i]))
+            return sources[0].type;
+    }
+    return NULL;
+}
+
 static const struct grafana_source *of_type(struct slice type)
 {
-    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        if (is_there(&sources[i]) && slice_eq_cstr(type, sources[i].type))
+    const char *known = api_source_type(type);
+    for (size_t i = 0; known && i < ARRAY_LEN(sources); i++) {
+        if (is_there(&sources[i]) && sources[i].type == known)
             return &sources[i];
     }
     return NULL;
