@@ -2,9 +2,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "alert/rules.h"
 #include "base/log.h"
 #include "discovery/conf.h"
+#include "server/yaml_paths.h"
 
 #define PROMETHEUS_YML_MAX ((size_t)64 << 20)
 
@@ -20,7 +23,7 @@ static const struct {
     {"remote_write", NULL},
     {"remote_read", "Pharos answers from its own store only; what the other server has can be "
                     "brought in by its remote_write"},
-    {"scrape_config_files", "put their entries into scrape_configs"},
+    {"scrape_config_files", NULL},
     {"otlp", NULL},
     {"storage", "how long metrics are kept says retention.metrics, what comes late is taken as far "
                 "back as that"},
@@ -131,6 +134,73 @@ static int check_sections(const struct text_yaml *root, bool warn, struct diag *
     return err;
 }
 
+/* --- scrape_config_files --- */
+
+typedef VEC(struct text_yaml *) node_list;
+
+static int add_scrape_file(const char *path, struct arena *arena, node_list *out, struct diag *diag)
+{
+    static const char *const keys[] = {"scrape_configs", NULL};
+    struct text_yaml *root = NULL;
+    struct slice text;
+    const char *slash = strrchr(path, '/');
+    const char *dir = slash ? arena_printf(arena, "%.*s", (int)(slash - path + 1), path).ptr : "";
+    int err = server_read_file(path, PROMETHEUS_YML_MAX, arena, &text, diag);
+    if (!err)
+        err = text_yaml_parse(text, arena, &root, diag);
+    if (!err && root)
+        err = text_yaml_check_keys(root, "a file of scrape_config_files", keys, diag);
+    const struct text_yaml *list = text_yaml_get(root, "scrape_configs");
+    if (!err && !text_yaml_is_null(list) && list->kind != TEXT_YAML_LIST)
+        err = text_yaml_error(list, diag, ERR_INVALID, "scrape_configs takes a list");
+    for (size_t i = 0; !err && !text_yaml_is_null(list) && i < list->count; i++) {
+        const struct text_yaml *one = server_yaml_with_paths(list->items[i], dir, arena);
+        vec_push(out, (struct text_yaml *)(uintptr_t)one);
+    }
+    if (err && diag && !diag->file[0])
+        diag_set_file(diag, path);
+    return err;
+}
+
+/* Adds what the files have to the list that is there. A file that does not exist is none, as in
+ * Prometheus. */
+static int add_scrape_files(const struct text_yaml *patterns, const char *dir, struct arena *arena,
+                            const struct text_yaml **list, struct diag *diag)
+{
+    node_list all = {0};
+    int err = 0;
+    if (text_yaml_is_null(patterns))
+        return 0;
+    if (patterns->kind != TEXT_YAML_LIST)
+        return text_yaml_error(patterns, diag, ERR_INVALID, "scrape_config_files takes a list");
+    for (size_t i = 0; !text_yaml_is_null(*list) && i < (*list)->count; i++)
+        vec_push(&all, (*list)->items[i]);
+    for (size_t i = 0; i < patterns->count && !err; i++) {
+        struct slice pattern = SLICE("");
+        alert_path_list paths = {0};
+        err = text_yaml_string(patterns->items[i], &pattern, diag);
+        if (!err && alert_rules_glob(pattern, dir, arena, &paths, NULL))
+            err = text_yaml_error(patterns->items[i], diag, ERR_INVALID,
+                                  "invalid scrape config file path \"%.*s\"", SLICE_FMT(pattern));
+        for (size_t k = 0; k < paths.len && !err; k++) {
+            if (!access(paths.items[k], F_OK))
+                err = add_scrape_file(paths.items[k], arena, &all, diag);
+        }
+        vec_free(&paths);
+    }
+    if (!err && all.len) {
+        struct text_yaml *joined = ARENA_NEW(arena, struct text_yaml);
+        joined->kind = TEXT_YAML_LIST;
+        joined->line = patterns->line;
+        joined->col = patterns->col;
+        joined->items = arena_dup(arena, all.items, all.len * sizeof(*all.items));
+        joined->count = all.len;
+        *list = joined;
+    }
+    vec_free(&all);
+    return err;
+}
+
 int server_prometheus_yml_read(const struct server_config *config, bool strict, struct arena *arena,
                                struct server_prometheus_yml *out, struct diag *diag)
 {
@@ -168,6 +238,9 @@ int server_prometheus_yml_read(const struct server_config *config, bool strict, 
     if (out->file && strrchr(out->file, '/'))
         snprintf(out->dir, sizeof(out->dir), "%.*s", (int)(strrchr(out->file, '/') - out->file + 1),
                  out->file);
+    if (!err && out->own_file)
+        err = add_scrape_files(text_yaml_get(root, "scrape_config_files"), out->dir, arena,
+                               &out->scrape_configs, diag);
     if (err && diag && !diag->file[0] && diag->line && out->file)
         diag_set_file(diag, out->file);
     return err;

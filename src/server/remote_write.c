@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "discovery/conf.h"
+#include "server/yaml_paths.h"
 
 /* Prometheus tries again as long as its log has the samples: two hours. */
 #define RETRY_FOR "2h"
@@ -57,23 +58,6 @@ static void move(struct reading *r, struct text_yaml *map, const char *to,
     const struct text_yaml *n = discovery_conf_given(from_map, from);
     if (n)
         put(r, map, slice_cstr(to), n);
-}
-
-/* A copy in which the paths of files begin at the root, or at the working directory. */
-static const struct text_yaml *with_paths(struct reading *r, const struct text_yaml *n)
-{
-    if (n->kind != TEXT_YAML_MAP)
-        return n;
-    struct text_yaml *out = map_for(r, n, n->count);
-    for (size_t i = 0; i < n->count; i++) {
-        const struct text_yaml *v = n->items[i];
-        bool relative = v->kind == TEXT_YAML_SCALAR && v->value.len && v->value.ptr[0] != '/' &&
-                        slice_ends_with(n->keys[i]->value, SLICE("_file"));
-        if (relative)
-            v = scalar(r, v, arena_printf(r->arena, "%s%.*s", r->dir, SLICE_FMT(v->value)));
-        put(r, out, n->keys[i]->value, with_paths(r, v));
-    }
-    return out;
 }
 
 /* --- one entry --- */
@@ -237,7 +221,7 @@ static int read_entry(struct reading *r, const struct text_yaml *entry, struct t
     for (size_t i = 0; i < ARRAY_LEN(http_keys); i++)
         move(r, http, http_keys[i], entry, http_keys[i]);
     if (http->count)
-        put(r, out, SLICE("http_config"), with_paths(r, http));
+        put(r, out, SLICE("http_config"), server_yaml_with_paths(http, r->dir, r->arena));
     if (r->external_labels.count) {
         struct text_yaml *labels = map_for(r, entry, r->external_labels.count);
         for (size_t i = 0; i < r->external_labels.count; i++)

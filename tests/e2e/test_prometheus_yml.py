@@ -176,6 +176,37 @@ remote_write:
         pt.wait_for("targets again", lambda: targets() == ["later"])
         self.assertEqual((write.tokens, sd.tokens), (2, 2))
 
+    def test_scrape_config_files(self):
+        """Their jobs come after those of the file, with paths from their own folder."""
+        (self.work / "more").mkdir()
+        self.file("more/one.yml", "scrape_configs:\n- job_name: one\n  file_sd_configs: [{files: [targets.json]}]\n"
+                                  "  basic_auth: {username: u, password_file: pw}\n")
+        self.file("more/targets.json", '[{"targets": ["127.0.0.1:1"]}]')
+        self.file("more/two.yml", "scrape_configs: [{job_name: two, static_configs: [{targets: ['127.0.0.1:2']}]}]\n")
+        self.file("more/empty.yml", "")
+        text = """
+scrape_config_files: ['more/*.yml', none.yml]
+scrape_configs: [{job_name: own, static_configs: [{targets: ['127.0.0.1:3']}]}]
+"""
+        server = self.begin(text)
+        found = lambda: sorted((t["labels"]["job"], t["labels"]["instance"])
+                               for t in server.prom("targets").json()["data"]["activeTargets"])
+        pt.wait_for("all jobs", lambda: len(found()) == 3)
+        self.assertEqual(found(), [("one", "127.0.0.1:1"), ("own", "127.0.0.1:3"), ("two", "127.0.0.1:2")])
+        for name, wrong, words in (
+                ("more/two.yml", "scrape_configs: 5\n", "two.yml:1:17: scrape_configs takes a list"),
+                ("more/two.yml", "global: {}\n", "two.yml:1:1: "),
+                ("more/two.yml", "scrape_configs: [\n", "two.yml:"),
+                ("more/two.yml", "scrape_configs: [{job_name: own, static_configs: [{targets: [a]}]}]\n", "own"),
+                ("prometheus.yml", "scrape_config_files: 5\n", "takes a list"),
+                ("prometheus.yml", "scrape_config_files: ['a*/b.yml']\n", "invalid scrape config file path")):
+            path = self.file("prometheus.yml", text)
+            self.file(name, wrong)
+            done = pt.run("check", path)
+            self.assertEqual(done.returncode, 1, wrong)
+            self.assertIn(words, done.stderr)
+            self.file("more/two.yml", "")
+
     def test_what_is_wrong_is_said(self):
         entry = "remote_write:\n- url: http://x/write\n"
         for text, words in (
