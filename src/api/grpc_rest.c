@@ -211,8 +211,8 @@ static enum net_grpc_status status_of(int http)
     }
 }
 
-/* A message too long for its readers in pieces, which mean the same added up: cut between the
- * fields of its outermost level. */
+/* Messages of streams that are too long for their readers go in pieces, which mean the same added
+ * up: cut between the fields of its outermost level. */
 static bool send_pieces(struct net_grpc_call *call, struct slice message)
 {
     struct codec_pb_reader r = codec_pb_reader(message);
@@ -239,10 +239,8 @@ bool api__grpc_rest_deliver(struct api_job *job)
     } else if (!job->rest->stream) {
         net_grpc_reply(job->grpc, out);
     } else {
-        if (job->rest->answer)
+        if (out.len || job->rest->answer)
             room = send_pieces(job->grpc, out);
-        else if (out.len)
-            room = net_grpc_send(job->grpc, out);
         if (job->last)
             net_grpc_end(job->grpc, job->cancelled ? NET_GRPC_CANCELLED : NET_GRPC_OK, SLICE(""));
     }

@@ -2,7 +2,10 @@
 """Tempo's door: traces by id, TraceQL, tags, metrics, with the calls of Grafana's data source."""
 import base64
 import json
+import pathlib
+import re
 import time
+import unittest
 import urllib.parse
 
 import pharos_test as pt
@@ -439,6 +442,24 @@ class Test(pt.Case):
                                end=int(time.time()) + 10)
         self.assertEqual(trace["traceID"].zfill(32), sent["traceId"])
         self.assertEqual(trace["spanSets"][0]["spans"][0]["spanID"], sent["childId"])
+
+
+class Documented(unittest.TestCase):
+    def test_tests_of_the_tables_are_there(self):
+        """Every test and file that docs/tempo.md names."""
+        tests = pathlib.Path(__file__).parents[1]
+        text = (tests.parent / "docs/tempo.md").read_text()
+        end_to_end = "".join(p.read_text() for p in (tests / "e2e").glob("test_*.py"))
+        named = 0
+        for line in (line for line in text.splitlines() if line.startswith("|")):
+            for file, name in re.findall(r"`((?:e2e|lang|decode|net)/test_\w+\.(?:py|c))(?: (test_\w+))?`", line):
+                self.assertTrue((tests / file).exists(), file)
+                self.assertTrue(not name or f"def {name}(" in (tests / file).read_text(), (file, name))
+                named += 1
+            for name in re.findall(r"`(test_\w+)`", line):
+                self.assertTrue(f"def {name}(" in end_to_end, (line, name))
+                named += 1
+        self.assertGreater(named, 40)
 
 
 if __name__ == "__main__":

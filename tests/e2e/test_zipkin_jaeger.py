@@ -101,6 +101,11 @@ class Test(pt.Case):
         self.assertEqual(len(self.zipkin("trace/77")), 1)
         self.assertEqual(pt.request(f"http://127.0.0.1:{self.port}/health").json()["status"], "UP")
 
+    def test_jaeger_archive(self):
+        answer = self.server_.post(f"/jaeger/api/archive/{TRACE}", b"")
+        self.assertEqual((answer.status, answer.json()["errors"]),
+                         (500, [{"code": 500, "msg": "archive span storage was not configured"}]))
+
     def test_jaeger_old(self):
         self.assertEqual(self.jaeger("services")["data"], ["backend", "store"])
         self.assertEqual(self.jaeger("services/backend/operations")["data"], ["GET /api", "query"])

@@ -124,6 +124,36 @@ static struct traceql_env env_of(struct world *w, struct budget *memory)
                                 .limits = {.memory = memory}};
 }
 
+/* Trace by trace it finds the same, each once. */
+static void step_by_step(struct traceql_query *q, const struct traceql_search *what,
+                         const struct traceql_env *env, const struct traceql_result *want)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct traceql_searching *s;
+    struct traceql_result r;
+    size_t found = 0, steps = 0;
+    bool done = false;
+    assert_int_equal(traceql_search_open(q, what, env, arena, &s, NULL), 0);
+    while (!done) {
+        uint64_t before = steps++ ? r.stats.pieces_done : 0;
+        assert_int_equal(traceql_search_step(s, 1, &r, &done, NULL), 0);
+        assert_true(r.count <= 1 && r.stats.pieces_done >= before &&
+                    r.stats.pieces_done <= r.stats.pieces);
+        for (size_t i = 0; i < r.count; i++, found++) {
+            size_t k = 0;
+            while (k < want->count && memcmp(want->traces[k].id, r.traces[i].id, 16) != 0)
+                k++;
+            assert_true(k < want->count);
+            assert_int_equal(want->traces[k].set_count, r.traces[i].set_count);
+        }
+    }
+    assert_int_equal(found, want->count);
+    assert_int_equal(r.stats.pieces_done, r.stats.pieces);
+    assert_true(steps > found || found == what->limit);
+    traceql_search_close(s);
+    arena_free(arena);
+}
+
 /* "2: call get | 1: SELECT SELECT": traces newest first, the spans of each spanset sorted by start.
  * An error is its code. */
 static int search(struct world *w, const char *query, struct budget *memory, struct buf *out,
@@ -140,6 +170,8 @@ static int search(struct world *w, const char *query, struct budget *memory, str
     if (err)
         fail_msg("%s: %s", query, diag->msg);
     err = traceql_search_run(q, &what, &env, arena, &r, diag);
+    if (!err && !memory)
+        step_by_step(q, &what, &env, &r);
     buf_clear(out);
     for (size_t i = 0; !err && i < r.count; i++) {
         buf_printf(out, "%s%d:", i ? " | " : "", r.traces[i].id[15]);

@@ -547,7 +547,7 @@ static struct store_event_predicate child_predicate(struct event_model *m)
             p.set_count = 1;
             p.op = STORE_EVENT_IN;
         } else if (v.kind == DATA_VALUE_JSON) {
-            p.op = STORE_EVENT_CONTAINS;
+            p.op = model_random(m) % 2 ? STORE_EVENT_CONTAINS : STORE_EVENT_HAS;
             p.value = data_value_string(SLICE("\"a\""));
             p.kinds = 1u << DATA_VALUE_JSON;
         }

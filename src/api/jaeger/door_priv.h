@@ -20,6 +20,7 @@ void jaeger__operations(struct api_call *call);
 void jaeger__traces(struct api_call *call);
 void jaeger__trace(struct api_call *call);
 void jaeger__dependencies(struct api_call *call);
+void jaeger__archive(struct api_call *call);
 /* Version 3: traces are OTLP. */
 void jaeger__services_v3(struct api_call *call);
 void jaeger__operations_v3(struct api_call *call);

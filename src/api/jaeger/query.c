@@ -86,6 +86,16 @@ static void refuse(struct api_call *call, struct jaeger_state *st, const char *m
     buf_deinit(&st->query);
 }
 
+/* Everything is kept alike, for as long as the retention says: what Jaeger answers without a second
+ * store. */
+void jaeger__archive(struct api_call *call)
+{
+    struct buf out = {0};
+    put_error(false, 500, "archive span storage was not configured", &out);
+    api__respond_json(call->req, 500, buf_slice(&out));
+    buf_deinit(&out);
+}
+
 static void start(struct api_call *call, struct jaeger_state *st, void (*work)(struct api_job *))
 {
     struct api_job *job = api__traces_job(call, work);

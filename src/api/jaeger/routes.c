@@ -9,6 +9,7 @@ static const struct api_route routes[] = {
     {API_POST, "/api/traces", jaeger__collect},
     {API_GET, "/api/traces/:id", jaeger__trace},
     {API_GET, "/api/dependencies", jaeger__dependencies},
+    {API_POST, "/api/archive/:id", jaeger__archive},
     {API_GET, "/api/v3/services", jaeger__services_v3},
     {API_GET, "/api/v3/operations", jaeger__operations_v3},
     {API_GET, "/api/v3/traces", jaeger__traces_v3},

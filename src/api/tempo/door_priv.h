@@ -31,6 +31,8 @@ void tempo__put_attributes(const struct traceql_attribute *items, size_t count, 
 /* "metrics":{...} */
 void tempo__put_stats(const struct traceql_stats *stats, struct buf *out);
 
+/* The answer of a search as protobuf. */
+extern const struct codec_proto_message *const tempo__search_answer;
 /* A found trace as search gives it: {"traceID":...}. */
 void tempo__put_trace(const struct traceql_found *t, struct buf *out);
 

@@ -1,5 +1,6 @@
-/* tempopb.StreamingQuerier over the endpoints of HTTP: what Grafana asks when streaming is on. The
- * answer comes whole, in one message or, when it is long, in several that add up. */
+/* tempopb.StreamingQuerier over the endpoints of HTTP: what Grafana asks when streaming is on. A
+ * search tells what it found as it goes on; other answers come whole, in one message or, when they
+ * are long, in several that add up. */
 #include "api/tempo/door_priv.h"
 
 static const struct api__grpc_param search_params[] = {{1, API__GRPC_LOGFMT, "tags", NULL},
@@ -83,9 +84,11 @@ CODEC_PROTO_DEFINE(instant_series, CODEC_PROTO_SUBS("labels", 1, key_value),
 CODEC_PROTO_DEFINE(query_instant, CODEC_PROTO_SUBS("series", 1, instant_series),
                    CODEC_PROTO_SUB("metrics", 2, stats));
 
+const struct codec_proto_message *const tempo__search_answer = &search;
+
 #define QUERIER "/tempopb.StreamingQuerier/"
 const struct api__grpc_rest tempo__rest[TEMPO__GRPC_COUNT] = {
-    {QUERIER "Search", tempo__search, search_params, &search, true},
+    {QUERIER "Search", tempo__search, search_params, NULL, true},
     {QUERIER "SearchTags", tempo__tags, tags_params, &tag_names, true},
     {QUERIER "SearchTagsV2", tempo__tags_v2, tags_params, &scopes, true},
     {QUERIER "SearchTagValues", tempo__tag_values, values_params, &tag_values, true},

@@ -152,5 +152,9 @@ void tempo__put_stats(const struct traceql_stats *stats, struct buf *out)
         buf_printf(out, "\"inspectedBytes\":\"%llu\",", (unsigned long long)stats->bytes);
     if (stats->spans)
         buf_printf(out, "\"inspectedSpans\":\"%llu\",", (unsigned long long)stats->spans);
-    buf_append_cstr(out, "\"completedJobs\":1,\"totalJobs\":1}");
+    /* Without pieces there is one: what is in memory. */
+    bool done = stats->pieces == stats->pieces_done;
+    buf_printf(out, "\"completedJobs\":%llu,\"totalJobs\":%llu}",
+               (unsigned long long)(done ? MAX(stats->pieces, 1) : stats->pieces_done),
+               (unsigned long long)MAX(stats->pieces, 1));
 }

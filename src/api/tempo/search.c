@@ -11,6 +11,10 @@
 #define SPANS_MAX     100
 #define TRACES_A_STEP 64 /* encoded between two looks at the buffer */
 #define NO_ROOT       "<root span not yet received>"
+/* A stream tells what was found, and how far it is, so often; between looks at the clock so many
+ * traces are looked at. */
+#define TELL_NS     (250 * NS_PER_MS)
+#define STEP_TRACES 64
 
 struct search_state {
     struct slice query;
@@ -18,6 +22,8 @@ struct search_state {
     struct traceql_query *parsed;
     struct traceql_result result;
     size_t at;
+    struct traceql_env env; /* of a stream: */
+    struct traceql_searching *searching;
 };
 
 static void put_span(const struct traceql_span *s, struct buf *out)
@@ -112,6 +118,55 @@ static bool produce(struct api_job *job)
     return true;
 }
 
+/* One message of a stream: what was found since the last one. */
+static void put_message(struct api_job *job, const struct traceql_result *r)
+{
+    struct buf json = {0};
+    struct arena *arena = arena_new(0, NULL);
+    buf_append_cstr(&json, "{\"traces\":[");
+    for (size_t i = 0; i < r->count; i++) {
+        buf_append_cstr(&json, i ? "," : "");
+        tempo__put_trace(&r->traces[i], &json);
+    }
+    buf_append_cstr(&json, "],");
+    tempo__put_stats(&r->stats, &json);
+    buf_append_char(&json, '}');
+    struct codec_json_reader in = codec_json_reader(buf_slice(&json), arena, NULL);
+    in.utf8 = CODEC_JSON_UTF8_REPLACE;
+    codec_proto_from_json(tempo__search_answer, &in, &job->out);
+    buf_deinit(&json);
+    arena_free(arena);
+}
+
+/* Until there is something to tell. */
+static bool stream(struct api_job *job)
+{
+    struct search_state *st = job->state;
+    int64_t begin = api__monotonic_ns();
+    struct traceql_result r;
+    bool done = false;
+    VEC(struct traceql_found) found = {0};
+    struct diag diag;
+    diag_init(&diag);
+    int err = 0;
+    while (!err && !done && api__monotonic_ns() - begin < TELL_NS) {
+        err = traceql_search_step(st->searching, STEP_TRACES, &r, &done, &diag);
+        for (size_t i = 0; !err && i < r.count; i++)
+            vec_push(&found, r.traces[i]);
+    }
+    if (err) {
+        vec_free(&found);
+        api__plain_job_fail(job, err, &diag);
+        return true;
+    }
+    r.traces = found.items;
+    r.count = found.len;
+    put_message(job, &r);
+    vec_free(&found);
+    job->flush = true;
+    return done;
+}
+
 static void work(struct api_job *job)
 {
     struct search_state *st = job->state;
@@ -123,7 +178,18 @@ static void work(struct api_job *job)
         tempo__parse_error(job, &diag);
         return;
     }
-    int err = traceql_search_run(st->parsed, &st->search, &env, job->arena, &st->result, &diag);
+    int err;
+    if (job->grpc) {
+        st->env = env;
+        err = traceql_search_open(st->parsed, &st->search, &st->env, job->arena, &st->searching,
+                                  &diag);
+        if (err)
+            api__plain_job_fail(job, err, &diag);
+        else
+            job->produce = stream;
+        return;
+    }
+    err = traceql_search_run(st->parsed, &st->search, &env, job->arena, &st->result, &diag);
     if (err) {
         api__plain_job_fail(job, err, &diag);
         return;
@@ -135,6 +201,8 @@ static void work(struct api_job *job)
 static void cleanup(struct api_job *job)
 {
     struct search_state *st = job->state;
+    traceql_search_close(st->searching);
+    st->searching = NULL;
     traceql_query_free(st->parsed);
     st->parsed = NULL;
 }
@@ -235,5 +303,6 @@ void tempo__search(struct api_call *call)
         return;
     job->state = st;
     job->cleanup = cleanup;
+    job->gated_to_end = job->grpc != NULL;
     api_job_start(job, true);
 }

@@ -144,15 +144,25 @@ int traceql__candidates_next(struct traceql_candidates *c, bool *out)
     return 0;
 }
 
-void traceql__candidates_close(struct traceql_candidates *c)
+void traceql__candidates_stats(const struct traceql_candidates *c, struct traceql_stats *out)
 {
     struct store_event_stats s = {0};
-    if (c->cursor) {
-        c->env->source->ops->cursor_stats(c->cursor, &s);
-        c->stats->bytes += s.raw_bytes_scanned;
-        c->stats->spans += s.rows_scanned;
+    *out = *c->stats;
+    if (!c->cursor)
+        return;
+    c->env->source->ops->cursor_stats(c->cursor, &s);
+    out->bytes += s.raw_bytes_scanned;
+    out->spans += s.rows_scanned;
+    out->pieces = s.groups;
+    out->pieces_done = s.groups - MIN(s.skipped_by_limit, s.groups);
+}
+
+void traceql__candidates_close(struct traceql_candidates *c)
+{
+    if (c->stats)
+        traceql__candidates_stats(c, c->stats);
+    if (c->cursor)
         c->env->source->ops->close(c->cursor);
-    }
     store_event_chunk_free(&c->found);
     store_event_chunk_free(&c->traces);
     arena_free(c->rows.arena);

@@ -33,6 +33,9 @@ int traceql__candidates_open(struct traceql_candidates *c, struct traceql_query 
                              size_t batch_max, struct traceql_stats *stats, struct diag *diag);
 /* The next trace: c->rows and c->trace, good until the next call; *out false at the end. */
 int traceql__candidates_next(struct traceql_candidates *c, bool *out);
+/* So far. */
+void traceql__candidates_stats(const struct traceql_candidates *c, struct traceql_stats *out);
+/* Adds what it cost to *stats. */
 void traceql__candidates_close(struct traceql_candidates *c);
 /* Charges the query's memory until the close; false when there is none left. */
 bool traceql__charge(struct traceql_candidates *c, int64_t bytes);

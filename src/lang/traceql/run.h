@@ -59,6 +59,8 @@ struct traceql_found {
 
 struct traceql_stats {
     uint64_t traces, spans, bytes;
+    /* Of a search: pieces of the store in its range, and how many are done with. */
+    uint64_t pieces, pieces_done;
 };
 
 struct traceql_result {
@@ -72,6 +74,18 @@ struct traceql_result {
 int traceql_search_run(struct traceql_query *q, const struct traceql_search *search,
                        const struct traceql_env *env, struct arena *arena,
                        struct traceql_result *out, struct diag *diag);
+
+/* The same bit by bit, for those who show what was found so far. The query, search, env and arena
+ * outlive it; all calls on one thread at a time. */
+struct traceql_searching;
+int traceql_search_open(struct traceql_query *q, const struct traceql_search *search,
+                        const struct traceql_env *env, struct arena *arena,
+                        struct traceql_searching **out, struct diag *diag);
+/* Looks at so many traces more. *out (in the arena) has those found since the last call, in the
+ * order in which they were found, and the statistics so far; *out_done: that was all. */
+int traceql_search_step(struct traceql_searching *s, size_t traces, struct traceql_result *out,
+                        bool *out_done, struct diag *diag);
+void traceql_search_close(struct traceql_searching *s); /* NULL is fine */
 
 /* The clauses that spans of a query's filter meet, for listing tags and values of them; in the
  * query's arena. More spans may meet them than the query has. */

@@ -7,12 +7,14 @@
 
 #define BATCH_MAX 64 /* traces loaded at once */
 
-struct search {
+struct traceql_searching {
     struct traceql_query *q;
     const struct traceql_search *what;
     struct traceql_candidates c;
     struct arena *arena; /* of the answer */
     VEC(struct traceql_found) found;
+    size_t total;
+    struct traceql_stats stats;
     struct diag *diag;
 };
 
@@ -39,7 +41,7 @@ static struct slice attribute_name(const struct traceql_field *f)
     return f->parent ? f->text : colon >= 0 ? slice_from(f->name, (size_t)colon + 1) : f->name;
 }
 
-static void put_span(struct search *s, size_t row, struct traceql_span *out)
+static void put_span(struct traceql_searching *s, size_t row, struct traceql_span *out)
 {
     const struct traceql_rows *r = &s->c.rows;
     const struct data_value *name = traceql__column(r, TRACEQL_READ_NAME),
@@ -66,7 +68,7 @@ static void put_span(struct search *s, size_t row, struct traceql_span *out)
     }
 }
 
-static void put_set(struct search *s, const struct traceql_spanset *set,
+static void put_set(struct traceql_searching *s, const struct traceql_spanset *set,
                     struct traceql_found_set *out)
 {
     struct traceql_attribute *marks =
@@ -93,7 +95,7 @@ static int by_service(const void *a, const void *b)
                      ((const struct traceql_service *)b)->name);
 }
 
-static void put_services(struct search *s, struct traceql_found *out)
+static void put_services(struct traceql_searching *s, struct traceql_found *out)
 {
     const struct traceql_rows *r = &s->c.rows;
     const struct data_value *status = traceql__column(r, TRACEQL_READ_STATUS);
@@ -117,7 +119,7 @@ static void put_services(struct search *s, struct traceql_found *out)
     vec_free(&all);
 }
 
-static int take(struct search *s, const struct traceql_spansets *sets)
+static int take(struct traceql_searching *s, const struct traceql_spansets *sets)
 {
     const struct traceql_trace *t = &s->c.trace;
     struct traceql_found f = {.start_ns = t->start_ns, .duration_ns = t->end_ns - t->start_ns};
@@ -147,56 +149,99 @@ static int by_start(const void *a, const void *b)
     return memcmp(x->id, y->id, sizeof(x->id));
 }
 
-static int run(struct search *s)
+/* At most so many traces; *out_done when there are no more, or enough were found. */
+static int run(struct traceql_searching *s, size_t traces, bool *out_done)
 {
     bool more;
     int err;
-    while (s->found.len < s->what->limit) {
+    *out_done = s->total >= s->what->limit;
+    for (; traces && !*out_done; traces--) {
         struct traceql_spansets sets;
-        if ((err = traceql__candidates_next(&s->c, &more)) || !more)
+        if ((err = traceql__candidates_next(&s->c, &more)))
             return err;
+        *out_done = !more;
+        if (!more)
+            return 0;
         int64_t duration = s->c.trace.end_ns - s->c.trace.start_ns;
         if ((s->what->min_ns && duration < s->what->min_ns) ||
             (s->what->max_ns && duration > s->what->max_ns))
             continue;
         err = traceql__run(&s->c.rows, s->q->pipeline, &sets);
-        if (!err && sets.count)
+        if (!err && sets.count) {
             err = take(s, &sets);
+            s->total++;
+        }
         if (err)
             return diag_set(s->diag, err,
                             "the query needs more memory than it may use (limits.query.memory)");
+        *out_done = s->total >= s->what->limit;
     }
     return 0;
+}
+
+int traceql_search_open(struct traceql_query *q, const struct traceql_search *search,
+                        const struct traceql_env *env, struct arena *arena,
+                        struct traceql_searching **out, struct diag *diag)
+{
+    struct traceql_reads reads;
+    *out = NULL;
+    if (q->metric)
+        return diag_set(diag, ERR_INVALID,
+                        "a metrics query yields no traces: /api/metrics/query_range answers it");
+    struct traceql_searching *s = *out = mem_calloc(1, sizeof(*s));
+    s->q = q;
+    s->what = search;
+    s->arena = arena;
+    s->diag = diag;
+    traceql__reads_make(q, &reads);
+    return traceql__candidates_open(&s->c, q, q->pipeline, &reads, env, search->start_ns,
+                                    search->end_ns, MIN(search->limit + 1, (size_t)BATCH_MAX),
+                                    &s->stats, diag);
+}
+
+int traceql_search_step(struct traceql_searching *s, size_t traces, struct traceql_result *out,
+                        bool *out_done, struct diag *diag)
+{
+    uint64_t overruns = text_regex_overruns(); /* of this thread */
+    *out = (struct traceql_result){0};
+    s->diag = s->c.diag = diag;
+    vec_clear(&s->found);
+    int err = run(s, traces, out_done);
+    if (!err)
+        err = text_regex_check(overruns, "a regular expression of the query", diag);
+    out->traces = arena_dup(s->arena, s->found.items, s->found.len * sizeof(*s->found.items));
+    out->count = out->traces ? s->found.len : 0;
+    if (!err && !out->traces)
+        err = diag_set(diag, ERR_NOMEM,
+                       "the query needs more memory than it may use (limits.query.memory)");
+    traceql__candidates_stats(&s->c, &out->stats);
+    if (*out_done)
+        out->stats.pieces_done = out->stats.pieces;
+    return err;
+}
+
+void traceql_search_close(struct traceql_searching *s)
+{
+    if (!s)
+        return;
+    traceql__candidates_close(&s->c);
+    vec_free(&s->found);
+    mem_free(s);
 }
 
 int traceql_search_run(struct traceql_query *q, const struct traceql_search *search,
                        const struct traceql_env *env, struct arena *arena,
                        struct traceql_result *out, struct diag *diag)
 {
-    struct search s = {.q = q, .what = search, .arena = arena, .diag = diag};
-    struct traceql_reads reads;
-    uint64_t overruns = text_regex_overruns();
+    struct traceql_searching *s;
+    bool done;
     *out = (struct traceql_result){0};
-    if (q->metric)
-        return diag_set(diag, ERR_INVALID,
-                        "a metrics query yields no traces: /api/metrics/query_range answers it");
-    traceql__reads_make(q, &reads);
-    int err = traceql__candidates_open(&s.c, q, q->pipeline, &reads, env, search->start_ns,
-                                       search->end_ns, MIN(search->limit + 1, (size_t)BATCH_MAX),
-                                       &out->stats, diag);
+    int err = traceql_search_open(q, search, env, arena, &s, diag);
     if (!err)
-        err = run(&s);
-    if (!err)
-        err = text_regex_check(overruns, "a regular expression of the query", diag);
-    traceql__candidates_close(&s.c);
-    if (s.found.len)
-        qsort(s.found.items, s.found.len, sizeof(*s.found.items), by_start);
-    out->traces = arena_dup(arena, s.found.items, s.found.len * sizeof(*s.found.items));
-    out->count = out->traces ? s.found.len : 0;
-    if (!err && !out->traces)
-        err = diag_set(diag, ERR_NOMEM,
-                       "the query needs more memory than it may use (limits.query.memory)");
-    vec_free(&s.found);
+        err = traceql_search_step(s, SIZE_MAX, out, &done, diag);
+    if (!err && out->count)
+        qsort(out->traces, out->count, sizeof(*out->traces), by_start);
+    traceql_search_close(s);
     return err;
 }
 

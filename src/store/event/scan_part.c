@@ -464,9 +464,11 @@ static int on_table(struct job *j, const struct store_event_predicate *p, size_t
     sub.count = of_rows(j, owners, t->rows, sub.rows, at);
     one.absent = false;
     for (uint32_t k = 0; k < f.count && sub.count && !err; k++) {
-        if (p->op == STORE_EVENT_HAS) {
+        if (p->op == STORE_EVENT_HAS && (p->absent || !p->kinds)) {
             err = scan__load(j->c, j->o, f.columns[k], j->diag);
-            memset(found, 0, sub.count);
+            for (size_t i = 0; i < sub.count && !err; i++)
+                found[i] = !p->absent && store_column_index(&j->o->columns[f.columns[k]],
+                                                            sub.rows[i]) != UINT32_MAX;
         } else {
             err = on_column(&sub, &one, f.columns[k], found);
         }
@@ -510,12 +512,8 @@ static int on_children(struct job *j, const struct store_event_predicate *p, boo
     memset(flags, 0, j->count);
     for (size_t i = 0; i < j->o->group.table_count && !err; i++)
         err = on_table(j, p, i, any, flags);
-    for (size_t i = 0; i < j->count && !err; i++) {
-        if (p->op == STORE_EVENT_HAS)
-            flags[i] = any[i] != p->absent;
-        else
-            flags[i] |= !any[i] && p->absent;
-    }
+    for (size_t i = 0; i < j->count && !err; i++)
+        flags[i] |= !any[i] && p->absent;
     mem_free(any);
     return err;
 }
