@@ -480,8 +480,8 @@ static int read_request(struct multi *m, struct slice body, struct diag *diag)
 /* What several queries will read is read once. */
 static void announce(struct multi *m)
 {
-    m->shared = query_shared_new(m->api->source, &m->api->queries_memory,
-                                 m->limits.query_memory_bytes);
+    m->shared =
+        query_shared_new(m->api->source, &m->api->queries_memory, m->limits.query_memory_bytes);
     for (size_t i = 0; i < m->count; i++) {
         const struct api_language *lang = api_language_find(m->items[i].lang);
         struct api_query q = query_of(m, &m->items[i], NULL);

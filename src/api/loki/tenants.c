@@ -35,7 +35,8 @@ struct part {
 
 struct cursor {
     struct tenants *t;
-    struct arena *arena;
+    struct arena *arena;  /* as large as the query is */
+    struct arena *labels; /* charged */
     struct part *parts;
     size_t count, morsels;
     enum store_event_order order;
@@ -52,6 +53,11 @@ static struct tenants *of(struct store_event_source *src)
 static struct cursor *cursor_of(struct store_event_cursor *c)
 {
     return (struct cursor *)(void *)c;
+}
+
+static int no_memory(struct diag *diag)
+{
+    return diag_set(diag, ERR_NOMEM, "the query needs more memory than limits.query.memory allows");
 }
 
 /* --- a request of one tenant --- */
@@ -163,8 +169,7 @@ static int list_streams(struct store_event_source *src, const struct store_event
         for (size_t k = 0; k < count && !err; k++) {
             struct data_labels labels = with_tenant(streams[k].labels, t->names[i], arena);
             if (!labels.items)
-                err = diag_set(diag, ERR_NOMEM,
-                               "the streams need more memory than limits.query.memory allows");
+                err = no_memory(diag);
             else
                 vec_push(&all,
                          ((struct store_event_stream){labels, with_tenant_id(streams[k].id, i)}));
@@ -175,10 +180,7 @@ static int list_streams(struct store_event_source *src, const struct store_event
     *out_count = err ? 0 : all.len;
     *out = arena_dup(arena, all.items, all.len * sizeof(*all.items));
     vec_free(&all);
-    if (!err && !*out)
-        err = diag_set(diag, ERR_NOMEM,
-                       "the streams need more memory than limits.query.memory allows");
-    return err;
+    return !err && !*out ? no_memory(diag) : err;
 }
 
 /* --- scans --- */
@@ -196,6 +198,7 @@ static void close_cursor(struct store_event_cursor *cursor)
     mem_free(c->streams);
     pthread_mutex_destroy(&c->lock);
     arena_free(c->arena);
+    arena_free(c->labels);
     mem_free(c);
 }
 
@@ -233,7 +236,8 @@ static int open_cursor(struct store_event_source *src, const struct store_event_
     int err = 0;
     c->t = t;
     c->order = req->order;
-    c->arena = arena_new(0, NULL); /* as large as the query is */
+    c->arena = arena_new(0, NULL);
+    c->labels = arena_new(0, req->select.limits.memory);
     c->parts = mem_calloc(t->count, sizeof(*c->parts));
     pthread_mutex_init(&c->lock, NULL);
     for (size_t i = 0; i < t->count && !err; i++)
@@ -259,9 +263,11 @@ static int place_of(struct cursor *c, struct part *p, const struct store_event_c
         const struct store_event_stream *s = &chunk->streams[stream];
         if (c->stream_count == c->stream_room)
             return ERR_AGAIN;
+        struct data_labels labels = with_tenant(s->labels, c->t->names[p->tenant], c->labels);
+        if (!labels.items)
+            return ERR_NOMEM;
         c->streams[c->stream_count] =
-            (struct store_event_stream){with_tenant(s->labels, c->t->names[p->tenant], c->arena),
-                                        with_tenant_id(s->id, p->tenant)};
+            (struct store_event_stream){labels, with_tenant_id(s->id, p->tenant)};
         p->index[stream] = (uint32_t)++c->stream_count;
     }
     *out = p->index[stream] - 1;
@@ -281,8 +287,7 @@ static int place_streams(struct cursor *c, struct part *p, struct store_event_ch
     chunk->stream_count = c->stream_count;
     pthread_mutex_unlock(&c->lock);
     chunk->stream = places;
-    return err == ERR_NOMEM
-               ? diag_set(diag, err, "the query needs more memory than limits.query.memory allows")
+    return err == ERR_NOMEM ? no_memory(diag)
            : err ? diag_set(diag, err, "many streams began while they were read; ask again")
                  : 0;
 }
@@ -439,10 +444,12 @@ static int count(struct store_event_source *src, const struct store_event_select
             continue;
         err = t->of->ops->counts(t->of, &own, step_ns, by_stream, by_level, arena, &one, diag);
         uint32_t first = (uint32_t)streams.len;
-        for (size_t k = 0; k < one.stream_count && !err; k++)
-            vec_push(&streams, ((struct store_event_stream){
-                                   with_tenant(one.streams[k].labels, t->names[i], arena),
-                                   with_tenant_id(one.streams[k].id, i)}));
+        for (size_t k = 0; k < one.stream_count && !err; k++) {
+            struct data_labels labels = with_tenant(one.streams[k].labels, t->names[i], arena);
+            err = labels.items ? 0 : no_memory(diag);
+            vec_push(&streams,
+                     ((struct store_event_stream){labels, with_tenant_id(one.streams[k].id, i)}));
+        }
         for (size_t k = 0; k < one.count && !err; k++) {
             struct store_event_count c = one.items[k];
             c.stream += c.stream == DATA_EVENT_NONE ? 0 : first;
@@ -457,8 +464,7 @@ static int count(struct store_event_source *src, const struct store_event_select
         out->items = arena_dup(arena, items.items, items.len * sizeof(*items.items));
         out->count = items.len;
         if (!out->streams || !out->items)
-            err = diag_set(diag, ERR_NOMEM,
-                           "the counts need more memory than limits.query.memory allows");
+            err = no_memory(diag);
     }
     vec_free(&streams);
     vec_free(&items);
@@ -488,9 +494,7 @@ static int give_texts(text_list *all, size_t limit, struct arena *arena, struct 
     *out_cut |= limit && n > limit;
     *out_count = limit ? MIN(n, limit) : n;
     *out = arena_dup(arena, all->items, *out_count * sizeof(**out));
-    return *out ? 0
-                : diag_set(diag, ERR_NOMEM,
-                           "the names need more memory than limits.query.memory allows");
+    return *out ? 0 : no_memory(diag);
 }
 
 /* Names, or the values of `name`. */

@@ -139,8 +139,8 @@ static int run_kept(struct api_query *q, const struct promql_expr *expr,
                     const struct promql_options *options, struct query_result *out,
                     struct diag *diag)
 {
-    int err = api__prom_run_kept(q->api, expr, q->text, options, &q->steps, &q->env, q->arena, out,
-                                 diag);
+    int err =
+        api__prom_run_kept(q->api, expr, q->text, options, &q->steps, &q->env, q->arena, out, diag);
     return err == ERR_INVALID ? bad(q, API_EXECUTION) : err;
 }
 
