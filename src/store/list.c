@@ -77,7 +77,7 @@ static void collect_part_name(const struct store_part *p, size_t n, const uint64
     for (uint32_t i = begin; name.len && i < end; i++) {
         if (!all && !store_part_meets(p, i, bits))
             continue;
-        map_put(c->seen, c->name.ptr ? store_part_pair(p, i).value : name, NULL);
+        map_put(c->seen, c->name.ptr ? store_part_value(p, i) : name, NULL);
         if (!c->name.ptr)
             break;
     }

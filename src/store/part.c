@@ -310,6 +310,12 @@ struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal)
                                string_at(p, pair.string, pair.len)};
 }
 
+struct slice store_part_value(const struct store_part *p, uint32_t ordinal)
+{
+    struct store__pair pair = pair_at(p, ordinal);
+    return string_at(p, pair.string, pair.len);
+}
+
 void store_part_labels(const struct store_part *p, const uint32_t *ordinals, size_t count,
                        struct data_label *out)
 {

@@ -70,6 +70,8 @@ size_t store_part_name_count(const struct store_part *p);
 size_t store_part_pair_count(const struct store_part *p);
 /* In the mapping; ERR_CORRUPT is impossible once the part is open. */
 struct data_label store_part_pair(const struct store_part *p, uint32_t ordinal);
+/* Its value alone, which is found at once. */
+struct slice store_part_value(const struct store_part *p, uint32_t ordinal);
 /* The same for several, in ascending order. */
 void store_part_labels(const struct store_part *p, const uint32_t *ordinals, size_t count,
                        struct data_label *out);

@@ -86,7 +86,7 @@ static uint32_t lower_bound(const struct store_part *p, uint32_t begin, uint32_t
 {
     while (begin < end) {
         uint32_t mid = begin + (end - begin) / 2;
-        if (slice_cmp(store_part_pair(p, mid).value, value) < 0)
+        if (slice_cmp(store_part_value(p, mid), value) < 0)
             begin = mid + 1;
         else
             end = mid;
@@ -104,7 +104,7 @@ static void add_value(const struct store_part *p, struct side *out, uint32_t beg
                       struct slice value)
 {
     uint32_t at = lower_bound(p, begin, end, value);
-    if (at < end && slice_eq(store_part_pair(p, at).value, value))
+    if (at < end && slice_eq(store_part_value(p, at), value))
         add_pair(p, out, at);
 }
 
@@ -146,7 +146,7 @@ static void resolve(const struct store_part *p, const struct store_matcher *m, s
     if (prefix.len)
         begin = lower_bound(p, begin, end, prefix);
     for (uint32_t i = begin; i < end; i++) {
-        struct slice value = store_part_pair(p, i).value;
+        struct slice value = store_part_value(p, i);
         if (prefix.len && !slice_starts_with(value, prefix))
             break;
         if (store_matcher_matches(m, value) != out->inverted)

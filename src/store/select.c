@@ -23,35 +23,55 @@ static void selection_free(struct store_selection *sel)
     mem_free(sel);
 }
 
-static size_t slot_of(const struct store_selection *sel, struct hash128 id)
+static uint32_t tag_of(struct hash128 id)
 {
-    size_t mask = sel->table_size - 1, i = id.lo & mask;
-    while (sel->table[i] && !hash128_eq(sel->table[i]->id, id))
-        i = (i + 1) & mask;
-    return i;
+    return (uint32_t)id.hi;
 }
 
-static void grow_table(struct store_selection *sel)
+/* Where the series is, or where it belongs. */
+static struct store__place *place_of(const struct store_selection *sel, struct hash128 id)
 {
+    size_t mask = sel->table_size - 1, i = id.lo & mask;
+    for (; sel->table[i].number; i = (i + 1) & mask) {
+        if (sel->table[i].tag == tag_of(id) &&
+            hash128_eq(sel->found.items[sel->table[i].number - 1]->id, id))
+            break;
+    }
+    return &sel->table[i];
+}
+
+/* Room for so many series more. */
+static void reserve_table(struct store_selection *sel, size_t more)
+{
+    size_t size = MAX(sel->table_size, (size_t)256);
+    while (size < 2 * (sel->found.len + more))
+        size *= 2;
+    if (size == sel->table_size)
+        return;
     mem_free(sel->table);
-    sel->table_size = sel->table_size ? sel->table_size * 4 : 256;
-    sel->table = mem_calloc(sel->table_size, sizeof(*sel->table));
-    for (size_t i = 0; i < sel->found.len; i++)
-        sel->table[slot_of(sel, sel->found.items[i]->id)] = sel->found.items[i];
+    sel->table_size = size;
+    sel->table = mem_calloc(size, sizeof(*sel->table));
+    for (size_t i = 0; i < sel->found.len; i++) {
+        struct hash128 id = sel->found.items[i]->id;
+        size_t at = id.lo & (size - 1);
+        while (sel->table[at].number)
+            at = (at + 1) & (size - 1);
+        sel->table[at] = (struct store__place){(uint32_t)i + 1, tag_of(id)};
+    }
 }
 
 /* One that is new has no labels yet. */
 static struct store__selected *get_series(struct store_selection *sel, struct hash128 id)
 {
-    if (sel->found.len * 2 >= sel->table_size)
-        grow_table(sel);
-    size_t slot = slot_of(sel, id);
-    if (sel->table[slot])
-        return sel->table[slot];
+    if (2 * (sel->found.len + 1) > sel->table_size)
+        reserve_table(sel, sel->found.len + 1);
+    struct store__place *place = place_of(sel, id);
+    if (place->number)
+        return sel->found.items[place->number - 1];
     struct store__selected *one = ARENA_NEW(sel->arena, struct store__selected);
     one->id = id;
     vec_push(&sel->found, one);
-    sel->table[slot] = one;
+    *place = (struct store__place){(uint32_t)sel->found.len, tag_of(id)};
     return one;
 }
 
@@ -154,7 +174,7 @@ static struct store__selected *part_series(struct store_selection *sel,
     struct data_labels labels = {all, count};
     buf_clear(key);
     data_labels_encode(labels, key);
-    struct slice tenant = store_part_pair(c->part, c->pairs.items[0]).value;
+    struct slice tenant = store_part_value(c->part, c->pairs.items[0]);
     struct store__selected *one =
         get_series(sel, store__series_id(tenant, data_labels_key_hash(buf_slice(key))));
     if (!one->labels.items)
@@ -173,6 +193,8 @@ static int select_part(struct store_selection *sel, uint32_t part,
     int err = 0;
     bool damaged =
         store_part_match(p, req->tenant, req->matchers, req->matcher_count, &series, &count) != 0;
+    /* Those met before may be the same. */
+    reserve_table(sel, count > sel->found.len ? count - sel->found.len : 0);
     for (size_t k = 0; k < count && !err && !damaged; k++) {
         damaged = store_part_seek(&cursor, series[k]) != 0;
         if (damaged || cursor.t_max < req->t_min_ns || cursor.t_min > req->t_max_ns)

@@ -17,12 +17,18 @@ struct store__selected {
     const struct store_tail *head[2]; /* copies in the arena: flushing, then now */
 };
 
+/* In the table: a series' number in `found` + 1, and enough of its id to tell most others without
+ * looking at them. */
+struct store__place {
+    uint32_t number, tag;
+};
+
 struct store_selection {
     struct store *store;
     uint64_t number; /* no other selection has it */
     struct arena *arena;
     store__part_list parts;
-    struct store__selected **table; /* by id; power of two */
+    struct store__place *table; /* by id; power of two */
     size_t table_size;
     /* In the order they were met; as they are given out. */
     VEC(struct store__selected *) found, series;
