@@ -454,6 +454,7 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
         t.of[i].recent = mem_calloc(RECENT, sizeof(struct recent));
     }
     int err = query__scan_open(x, n->args[0], NULL, &scan);
+    scan.borrows = true;
     size_t wave = err ? 0 : query__scan_wave(&scan);
     *out_done = true;
     if (wave)

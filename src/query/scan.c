@@ -310,6 +310,10 @@ static void copy_rows(struct query__scan *s, size_t first, size_t count, struct 
         slots[i].histograms = from->histograms;
         if (!from->samples)
             continue;
+        if (s->borrows) {
+            *to = from->row;
+            continue;
+        }
         to->lo = from->row.lo;
         to->hi = from->row.hi;
         to->all = from->row.all;

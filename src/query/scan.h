@@ -29,6 +29,7 @@ struct query__scan {
     const double *param[2];
     uint64_t charged;                      /* to the query's memory */
     const struct query__shared_rows *rows; /* that others of the request have read, or NULL */
+    bool borrows; /* who reads only looks at rows: those that others have read are not copied */
 
     pthread_mutex_t lock; /* guards idle and failed */
     struct query__scan_worker *idle;
