@@ -195,6 +195,24 @@ class DsQuery(pt.Case):
         self.api("POST", "/api/ds/query", {"from": "never", "queries": [{"refId": "A", "expr": "m"}]}, status=400)
         self.assert_closed("/api/ds/query")
 
+    def library_panels_of_a_public_dashboard(self, view):
+        """They come along without their queries, which run here; one that is gone stays a reference."""
+        api, nobody = self.api, self.nobody
+        model = {"type": "stat", "title": "Kept", "targets": [{"refId": "A", "expr": "sum(m) * 7", "datasource": PROM}]}
+        api("POST", "/api/library-elements", {"uid": "kept", "name": "Kept", "kind": 1, "model": model})
+        d = api("GET", "/api/dashboards/uid/open")["dashboard"]
+        d["panels"] += [{"id": 5, "type": "library-panel-ref", "libraryPanel": {"uid": "kept", "name": "Kept"}},
+                        {"id": 6, "type": "library-panel-ref", "libraryPanel": {"uid": "gone", "name": "Gone"}}]
+        api("POST", "/api/dashboards/db", {"dashboard": d, "overwrite": True})
+        got = nobody("GET", view)
+        self.assertNotIn("* 7", str(got))
+        kept = got["dashboard"]["__elements"]
+        self.assertEqual(list(kept), ["kept"])
+        self.assertEqual((kept["kept"]["name"], kept["kept"]["model"]["title"]), ("Kept", "Kept"))
+        ask = {"timeRange": {"from": "now-10m", "to": "now"}}
+        frames = nobody("POST", f"{view}/panels/5/query", ask)["results"]["A"]["frames"]
+        self.assertEqual(set(frames[0]["data"]["values"][1]), {7})
+
     def assert_closed(self, path):
         answer = self.one.post(path, b"{}", headers={"Content-Type": "application/json"})
         self.assertEqual(answer.status, 401)
@@ -231,6 +249,7 @@ class DsQuery(pt.Case):
         self.assertEqual(nobody("POST", f"{view}/panels/2/query", ask)["results"]["A"]["frames"], [])
         nobody("POST", f"{view}/panels/9/query", {}, status=404)
         nobody("GET", "/api/public/dashboards/guess", status=404)
+        self.library_panels_of_a_public_dashboard(view)
         self.assert_closed(path)
         self.assertEqual(api("GET", "/api/dashboards/public-dashboards")["totalCount"], 1)
         api("DELETE", f"{path}/{made['uid']}")

@@ -83,6 +83,8 @@ export async function transforms({ page, base, test, check, until, drawn }) {
     await until('a word about what was passed over', async () => (await page.locator('section[aria-label="Lookup"] .hint.warn[aria-label*="passed over: it adds places for maps"]').count()) === 1);
   });
   await test('a dashboard goes to another server with inputs and its library panels, and comes back', async () => {
+    await fetch(`${base}/api/dashboards/uid/away`, { method: 'DELETE' });
+    await fetch(`${base}/api/library-elements/lib-up`, { method: 'DELETE' });
     await api('library-elements', { uid: 'lib-up', name: 'Lib up', kind: 1, model: { type: 'stat', title: 'From the library', datasource: prom, targets: [{ refId: 'A', expr: 'vector(21)', datasource: prom }] } });
     await save('away', [panel('timeseries', 'Own', 0, 0, 12, 6, [{ refId: 'A', expr: 'up', datasource: prom }]), { id: 90, type: 'library-panel-ref', gridPos: { x: 12, y: 0, w: 12, h: 6 }, libraryPanel: { uid: 'lib-up', name: 'Lib up' } }]);
     await page.goto(`${base}/d/away`);
@@ -106,5 +108,14 @@ export async function transforms({ page, base, test, check, until, drawn }) {
     await page.waitForURL(/\/d\/away/);
     await until('the library panel again', async () => /21/.test(await body('From the library').innerText().catch(() => '')));
     check((await api('library-elements/lib-up')).result.name === 'Lib up', 'the element was not put into the library');
+    // A public link shows it as well, and brings no query along.
+    const { accessToken } = await api('dashboards/uid/away/public-dashboards', { isEnabled: true });
+    const asked = [];
+    const listen = (r) => asked.push(r.url());
+    page.on('request', listen);
+    await page.goto(`${base}/public-dashboards/${accessToken}?from=now-1m&to=now`);
+    await until('the library panel in public', async () => /21/.test(await body('From the library').innerText().catch(() => '')));
+    page.off('request', listen);
+    check(!asked.some((u) => u.includes('library-elements')), 'a viewer asked for the library');
   });
 }

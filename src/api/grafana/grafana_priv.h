@@ -36,6 +36,10 @@ void grafana__start(struct api_call *call, grafana_work work);
 /* The same for work that queries this tenant's data: it has a place among the queries. */
 void grafana__start_query(struct api_call *call, grafana_work work, struct slice tenant);
 
+/* The model of a library panel and its name, in the request's arena. False when there is none. */
+bool grafana__library_model(struct grafana *g, struct slice uid, struct codec_json *out,
+                            struct slice *out_name);
+
 #define GRAFANA_HANDLER(name)                                                                      \
     void grafana__##name(struct api_call *call)                                                    \
     {                                                                                              \

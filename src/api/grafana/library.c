@@ -90,6 +90,18 @@ static bool contains(struct slice text, struct slice words)
     return false;
 }
 
+bool grafana__library_model(struct grafana *g, struct slice uid, struct codec_json *out,
+                            struct slice *out_name)
+{
+    struct store_document doc;
+    struct element e;
+    if (!uid.len || store_document_get(g->catalog, LIBRARY, uid, SLICE(""), g->arena, &doc, NULL))
+        return false;
+    read_element(g, &doc, &e);
+    *out_name = doc.title;
+    return !codec_json_parse(e.model, g->arena, out, NULL) && out->kind == CODEC_JSON_OBJECT;
+}
+
 static void library_list(struct grafana *g)
 {
     struct store_document *all;

@@ -222,6 +222,33 @@ static void put_value(const struct codec_json *v, enum place place, struct buf *
     buf_append_char(out, '}');
 }
 
+/* Library panels of the dashboard, without their queries, as an export carries them:
+ * `"uid":{"uid","name","kind","model"}` for each, commas between. */
+static void put_elements(struct grafana *g, const struct codec_json *v, int depth, struct buf *out)
+{
+    const struct codec_json *panels = codec_json_get(v, "panels");
+    if (!panels || panels->kind != CODEC_JSON_ARRAY || depth > DEPTH_MAX)
+        return;
+    for (size_t i = 0; i < panels->count; i++) {
+        struct slice uid =
+            grafana__string(codec_json_get(&panels->items[i], "libraryPanel"), "uid");
+        struct slice name;
+        struct codec_json model;
+        if (grafana__library_model(g, uid, &model, &name)) {
+            buf_append_cstr(out, out->len ? "," : "");
+            codec_json_append_string(out, uid);
+            buf_append_cstr(out, ":{\"uid\":");
+            codec_json_append_string(out, uid);
+            buf_append_cstr(out, ",\"name\":");
+            codec_json_append_string(out, name);
+            buf_append_cstr(out, ",\"kind\":1,\"model\":");
+            put_value(&model, IN_ANYTHING, out);
+            buf_append_char(out, '}');
+        }
+        put_elements(g, &panels->items[i], depth + 1, out);
+    }
+}
+
 /* The dashboard of the token in the path; false when it answered. */
 static bool find_public(struct grafana *g, struct link *l, struct store_dashboard *d,
                         struct codec_json *json)
@@ -247,10 +274,18 @@ static void public_view(struct grafana *g)
     struct link l;
     struct store_dashboard d;
     struct codec_json json;
-    struct buf body = {0};
+    struct buf body = {0}, elements = {0};
     if (!find_public(g, &l, &d, &json))
         return;
     put_value(&json, IN_ANYTHING, &body);
+    put_elements(g, &json, 0, &elements);
+    if (elements.len && json.kind == CODEC_JSON_OBJECT) {
+        body.len--; /* its closing brace */
+        buf_append_cstr(&body, json.count ? ",\"__elements\":{" : "\"__elements\":{");
+        buf_append_slice(&body, buf_slice(&elements));
+        buf_append_cstr(&body, "}}");
+    }
+    buf_deinit(&elements);
     codec_json_begin_object(&g->w);
     codec_json_key(&g->w, SLICE("meta"));
     codec_json_begin_object(&g->w);
@@ -301,6 +336,11 @@ static void public_query(struct grafana *g)
     }
     if (!l.time_selection || !times || times->kind != CODEC_JSON_OBJECT)
         times = codec_json_get(&json, "time");
+    struct codec_json model;
+    struct slice name;
+    const struct codec_json *library = codec_json_get(panel, "libraryPanel");
+    if (grafana__library_model(g, grafana__string(library, "uid"), &model, &name))
+        panel = &model;
     grafana__answer_queries(g, codec_json_get(panel, "targets"), times);
 }
 

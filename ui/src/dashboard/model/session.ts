@@ -75,6 +75,8 @@ export class Session {
       [...refs].map(async (uid) => {
         const had = Array.isArray(kept) ? undefined : kept[uid];
         if (had?.model) found.set(uid, { uid, name: had.name ?? uid, model: had.model });
+        // Viewers of a public link get what they may see with the dashboard.
+        if (this.publicToken) return;
         try {
           const e = await library.get(uid, signal);
           this.libraryVersions.set(uid, e.version);

@@ -101,7 +101,6 @@ export default function DashboardPage() {
         if (where.kind === 'new') made.editing.value = true;
         void made.vars.start();
         const ready = made;
-        if (where.kind === 'public') return setSession(ready);
         void ready.loadLibrary(abort.signal).then(() => !abort.signal.aborted && setSession(ready));
       },
       (e: Error) => !abort.signal.aborted && setError(e),
