@@ -159,6 +159,12 @@ class DsQuery(pt.Case):
         self.assertEqual(got["empty"]["frames"], [])
         self.assertEqual(got["scalar"]["frames"][0]["data"]["entities"], [{"NegInf": [0]}])
 
+    def test_many_expressions_of_each_other(self):
+        chain = [self.expr(f"E{i}", "math", expression="(" * 90 + (f"$E{i - 1}" if i else "1") + ")" * 90 + " + 1")
+                 for i in range(200)]
+        got = self.ask(*reversed(chain))
+        self.assertEqual(got["E199"]["frames"][0]["data"]["values"], [[201]])
+
     def test_expressions_that_are_wrong(self):
         a = {"refId": "A", "expr": "m"}
         for query, words in (

@@ -1,5 +1,6 @@
 /* Math over answers. A text is read twice: first without computing, so that what is wrong with it
- * is said before anything is asked.
+ * is said before anything is asked. Between the two the queries it names are asked, and not from
+ * within it: expressions that refer to each other then need no more stack than there are of them.
  *
  *   or  -> and {"||" and}      and -> cmp {"&&" cmp}      cmp -> sum {("=="|"!="|"<"...) sum}
  *   sum -> mul {("+"|"-") mul} mul -> pow {("*"|"/"|"%") pow}  pow -> one {"**" one}
@@ -8,6 +9,7 @@
 #include <math.h>
 
 #include "api/grafana/expr.h"
+#include "base/vec.h"
 #include "codec/number.h"
 
 #define DEPTH_MAX 100
@@ -20,6 +22,7 @@ struct math {
     size_t at;
     unsigned depth;
     bool compute;
+    VEC(struct slice) names; /* that were read when it does not compute */
     struct diag *diag;
 };
 
@@ -236,10 +239,11 @@ static int read_variable(struct math *m, struct grafana_answer *out)
     if (!n || (braces && begin + n == m->text.len))
         return fail(m, "a query is named as $A or ${A B}");
     const struct grafana_answer *in = NULL;
+    struct slice name = slice_make(m->text.ptr + begin, n);
     m->at = begin + n + braces;
-    int err = m->compute
-                  ? m->env->input(m->env->ctx, slice_make(m->text.ptr + begin, n), &in, m->diag)
-                  : 0;
+    if (!m->compute)
+        vec_push(&m->names, name);
+    int err = m->compute ? m->env->input(m->env->ctx, name, &in, m->diag) : 0;
     if (!err && in && !in->is_numbers)
         err = diag_set(m->diag, ERR_INVALID,
                        "query %.*s gives no numbers, which an expression computes with",
@@ -397,17 +401,26 @@ static int read_or(struct math *m, struct grafana_answer *out)
     return read_level(m, 0, out);
 }
 
+static int read_all(struct math *m, struct grafana_answer *out)
+{
+    m->at = 0;
+    m->depth = 0;
+    int err = read_or(m, out);
+    skip_space(m);
+    return !err && m->at < m->text.len ? fail(m, "an operator is expected here") : err;
+}
+
 int grafana__math_run(const struct grafana_expr_env *env, struct slice text,
                       struct grafana_answer *out, struct diag *diag)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        struct math m = {.env = env, .text = text, .compute = pass == 1, .diag = diag};
-        int err = read_or(&m, out);
-        skip_space(&m);
-        if (!err && m.at < text.len)
-            err = fail(&m, "an operator is expected here");
-        if (err)
-            return err;
-    }
-    return 0;
+    struct math m = {.env = env, .text = text, .diag = diag};
+    const struct grafana_answer *in;
+    int err = read_all(&m, out);
+    for (size_t i = 0; i < m.names.len && !err; i++)
+        err = env->input(env->ctx, m.names.items[i], &in, diag);
+    m.compute = true;
+    if (!err)
+        err = read_all(&m, out);
+    vec_free(&m.names);
+    return err;
 }
