@@ -89,6 +89,11 @@ int64_t api_queries_running(struct api *api)
     return n;
 }
 
+struct budget *api_queries_budget(struct api *api)
+{
+    return &api->queries_memory;
+}
+
 int64_t api_queries_memory(struct api *api)
 {
     return atomic_load(&api->queries_memory.used);

@@ -224,6 +224,9 @@ void api_set_ready(struct api *api, bool ready);
 /* Queries running now, and the bytes that all of them hold. Thread-safe. */
 int64_t api_queries_running(struct api *api);
 int64_t api_queries_memory(struct api *api);
+/* What all queries together are charged to (limits.query.memory_total), for those that are run by
+ * somebody else. Lives as long as the api. */
+struct budget *api_queries_budget(struct api *api);
 /* Of the answers that are kept. Thread-safe. */
 int64_t api_query_cache_bytes(struct api *api);
 /* Cancels running queries; new ones are refused. For the drain at the end. */

@@ -17,6 +17,7 @@ struct server_rules_env {
     struct store_source *source;
     struct store_event_source *logs;
     struct pipe_sink *sink;
+    struct budget *memory_total; /* of all queries; outlives it */
     struct os *os;
     const char *data_dir;     /* the groups given over HTTP are below it */
     const char *external_url; /* when rules.external_url is empty; outlives it */

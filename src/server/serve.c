@@ -229,6 +229,7 @@ static int start(struct server *s, struct diag *diag)
              server_doors_address(s->doors, SERVER_DOOR_MAIN));
     struct server_rules_env rules = {.loops = s->loops,
                                      .pool = s->pool,
+                                     .memory_total = api_queries_budget(s->api),
                                      .source = store_metrics(s->store),
                                      .logs = store_events(s->store, DATA_EVENT_LOGS),
                                      .sink = &s->sink.sink,
