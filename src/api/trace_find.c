@@ -3,6 +3,8 @@
 
 #include "api/traces.h"
 #include "base/map.h"
+#include "codec/json_write.h"
+#include "codec/number.h"
 #include "lang/traceql/run.h"
 #include "text/go_string.h"
 
@@ -223,4 +225,38 @@ int api__traces_dependencies(struct api_job *job, int64_t start_ns, int64_t end_
     vec_free(&l.all);
     map_free(l.ids);
     return err;
+}
+
+void api__traceql_equal(struct slice key, struct slice value, struct buf *out)
+{
+    bool word = slice_eq_cstr(value, "true") || slice_eq_cstr(value, "false");
+    double number;
+    api__traceql_attribute(key, out);
+    buf_append_cstr(out, " = ");
+    api__traceql_quote(value, out);
+    if (!word && !(codec_text_to_double(value, &number, NULL) && number - number == 0))
+        return;
+    buf_append_cstr(out, " || ");
+    api__traceql_attribute(key, out);
+    buf_append_cstr(out, " = ");
+    if (word)
+        buf_append_slice(out, value);
+    else
+        codec_append_double(out, number, CODEC_DOUBLE_PLAIN);
+}
+
+void api__put_texts(const struct slice *texts, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_append_cstr(out, i ? "," : "");
+        codec_json_append_string(out, texts[i]);
+    }
+}
+
+void api__put_dependency(const struct api__dependency *d, struct buf *out)
+{
+    buf_append_cstr(out, "{\"parent\":");
+    codec_json_append_string(out, d->parent);
+    buf_append_cstr(out, ",\"child\":");
+    codec_json_append_string(out, d->child);
 }

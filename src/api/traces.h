@@ -43,11 +43,18 @@ void api__traceql_and_equal(struct buf *out, const char *field, struct slice val
 /* Appends `.name`, quoted as the language wants it. */
 void api__traceql_attribute(struct slice name, struct buf *out);
 
+/* Appends `.key = "value"`, and as another possibility the number or boolean that it reads as. */
+void api__traceql_equal(struct slice key, struct slice value, struct buf *out);
+/* Appends JSON strings with commas between. */
+void api__put_texts(const struct slice *texts, size_t count, struct buf *out);
+
 /* Calls between services: a span of one with a child of another, in traces of the range. */
 struct api__dependency {
     struct slice parent, child;
     uint64_t calls, errors;
 };
+/* Appends `{"parent":"a","child":"b"`; the rest is the door's. */
+void api__put_dependency(const struct api__dependency *d, struct buf *out);
 int api__traces_dependencies(struct api_job *job, int64_t start_ns, int64_t end_ns,
                              struct api__dependency **out, size_t *out_count, struct diag *diag);
 

@@ -138,10 +138,7 @@ static void services_work(struct api_job *job)
         return;
     }
     buf_append_cstr(&job->out, st->v3 ? "{\"services\":[" : "{\"data\":[");
-    for (size_t i = 0; i < count; i++) {
-        buf_append_cstr(&job->out, i ? "," : "");
-        codec_json_append_string(&job->out, values[i]);
-    }
+    api__put_texts(values, count, &job->out);
     if (st->v3)
         buf_append_cstr(&job->out, "]}");
     else
@@ -363,7 +360,6 @@ static void traces_work(struct api_job *job)
 /* One tag: of the span or its process, or of an event; numbers and booleans by value too. */
 static void add_tag(struct slice key, struct slice value, struct buf *out)
 {
-    double number;
     bool word = slice_eq_cstr(value, "true") || slice_eq_cstr(value, "false");
     if (slice_eq_cstr(key, "error") && word) {
         buf_printf(out, " && status %s error", value.len == 4 ? "=" : "!=");
@@ -376,22 +372,11 @@ static void add_tag(struct slice key, struct slice value, struct buf *out)
         }
     }
     buf_append_cstr(out, " && (");
-    api__traceql_attribute(key, out);
-    buf_append_cstr(out, " = ");
-    api__traceql_quote(value, out);
+    api__traceql_equal(key, value, out);
     buf_append_cstr(out, " || event");
     api__traceql_attribute(key, out);
     buf_append_cstr(out, " = ");
     api__traceql_quote(value, out);
-    if (word || (codec_text_to_double(value, &number, NULL) && number - number == 0)) {
-        buf_append_cstr(out, " || ");
-        api__traceql_attribute(key, out);
-        buf_append_cstr(out, " = ");
-        if (word)
-            buf_append_slice(out, value);
-        else
-            codec_append_double(out, number, CODEC_DOUBLE_PLAIN);
-    }
     buf_append_char(out, ')');
 }
 
@@ -592,10 +577,8 @@ static void dependencies_work(struct api_job *job)
     }
     buf_append_cstr(&job->out, st->v3 ? "{\"dependencies\":[" : "{\"data\":[");
     for (size_t i = 0; i < count; i++) {
-        buf_append_cstr(&job->out, i ? ",{\"parent\":" : "{\"parent\":");
-        codec_json_append_string(&job->out, all[i].parent);
-        buf_append_cstr(&job->out, ",\"child\":");
-        codec_json_append_string(&job->out, all[i].child);
+        buf_append_cstr(&job->out, i ? "," : "");
+        api__put_dependency(&all[i], &job->out);
         /* 64 bits are a text in protobuf's JSON */
         buf_printf(&job->out, st->v3 ? ",\"callCount\":\"%llu\"}" : ",\"callCount\":%llu}",
                    (unsigned long long)all[i].calls);

@@ -123,29 +123,17 @@ static void add_annotations(struct slice text, struct buf *out)
         ptrdiff_t eq = slice_find_char(term, '=');
         struct slice key = eq < 0 ? term : slice_trim(slice_first(term, (size_t)eq)),
                      value = eq < 0 ? SLICE("") : slice_trim(slice_from(term, (size_t)eq + 1));
-        double number;
         text = and < 0 ? SLICE("") : slice_from(text, (size_t) and +5);
         if (!key.len)
             continue;
         buf_append_cstr(out, " && (");
-        api__traceql_attribute(key, out);
         if (eq < 0) {
+            api__traceql_attribute(key, out);
             buf_append_cstr(out, " != nil || event:name = ");
             api__traceql_quote(key, out);
             buf_append_cstr(out, slice_eq_cstr(key, "error") ? " || status = error" : "");
         } else {
-            buf_append_cstr(out, " = ");
-            api__traceql_quote(value, out);
-            bool word = slice_eq_cstr(value, "true") || slice_eq_cstr(value, "false");
-            if (word || (codec_text_to_double(value, &number, NULL) && number - number == 0)) {
-                buf_append_cstr(out, " || ");
-                api__traceql_attribute(key, out);
-                buf_append_cstr(out, " = ");
-                if (word)
-                    buf_append_slice(out, value);
-                else
-                    codec_append_double(out, number, CODEC_DOUBLE_PLAIN);
-            }
+            api__traceql_equal(key, value, out);
         }
         buf_append_char(out, ')');
     }
@@ -253,10 +241,7 @@ static void values_work(struct api_job *job)
         return;
     }
     buf_append_char(&job->out, '[');
-    for (size_t i = 0; i < count; i++) {
-        buf_append_cstr(&job->out, i ? "," : "");
-        codec_json_append_string(&job->out, values[i]);
-    }
+    api__put_texts(values, count, &job->out);
     buf_append_char(&job->out, ']');
 }
 
@@ -302,10 +287,8 @@ static void dependencies_work(struct api_job *job)
     }
     buf_append_char(&job->out, '[');
     for (size_t i = 0; i < count; i++) {
-        buf_append_cstr(&job->out, i ? ",{\"parent\":" : "{\"parent\":");
-        codec_json_append_string(&job->out, all[i].parent);
-        buf_append_cstr(&job->out, ",\"child\":");
-        codec_json_append_string(&job->out, all[i].child);
+        buf_append_cstr(&job->out, i ? "," : "");
+        api__put_dependency(&all[i], &job->out);
         buf_printf(&job->out, ",\"callCount\":%llu", (unsigned long long)all[i].calls);
         if (all[i].errors)
             buf_printf(&job->out, ",\"errorCount\":%llu", (unsigned long long)all[i].errors);
