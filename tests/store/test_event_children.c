@@ -195,7 +195,14 @@ static void check_all(struct world *w)
 
     struct store_event_source *src = store_events(w->store, DATA_EVENT_SPANS);
     struct store_event_scan s = {
-        .select = {.tenant = SLICE("default"), .t_min_ns = INT64_MIN, .t_max_ns = INT64_MAX}};
+        .select = {.tenant = SLICE("default"), .t_min_ns = INT64_MIN, .t_max_ns = INT64_MAX},
+        .children = true};
+    struct store_event_chunk chunk = {0};
+    struct slice ids[] = {linked, other};
+    assert_int_equal(src->ops->traces(src, ids, 2, &s, &chunk, NULL), 0);
+    assert_int_equal(chunk.count, 1);
+    check_span(&chunk, 0);
+    store_event_chunk_free(&chunk);
     struct arena *arena = arena_new(0, NULL);
     struct store_event_field_info *infos;
     struct store_event_field_value *values;

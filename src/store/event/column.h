@@ -26,6 +26,8 @@ enum store_column_form {
 };
 /* No form of a column: what the forms of a part with tables of events and links count up to. */
 #define STORE_COLUMN_TABLES 9
+/* The same, and filters may have trace ids twice. */
+#define STORE_COLUMN_IDS_TWICE 10
 
 /* Of a column of times (style TIME or CLF): they are by how many units they are off the row's. */
 #define STORE_PARAM_RELATIVE 0x80

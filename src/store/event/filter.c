@@ -320,10 +320,10 @@ bool store_filter_may_have(const struct store_filter_probe *p, const char *base,
                            size_t stride)
 {
     struct plain at = {base, stride};
-    return store_filter_probe_run(p, blocks, plain_block, &at);
+    return store_filter_probe_run(p, blocks, false, plain_block, &at);
 }
 
-bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks,
+bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks, bool first_only,
                             const char *(*block_of)(void *ctx, size_t block), void *ctx)
 {
     if (p->useless)
@@ -333,7 +333,8 @@ bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks,
     uint32_t at = 0;
     for (size_t i = 0; i < p->ends.len; i++) {
         bool all = true;
-        for (uint32_t k = at; k < p->ends.items[i] && all; k++) {
+        uint32_t end = first_only ? MIN(at + 1, p->ends.items[i]) : p->ends.items[i];
+        for (uint32_t k = at; k < end && all; k++) {
             const char *block = block_of(ctx, store_filter_block(p->hashes.items[k], blocks));
             all = !block || store_filter_has(block, p->hashes.items[k]);
         }
@@ -356,6 +357,20 @@ void store_filter_probe_value(struct store_filter_probe *p, uint64_t field, stru
 {
     vec_push(&p->hashes, store_filter_value(field, text));
     vec_push(&p->ends, (uint32_t)p->hashes.len);
+}
+
+uint64_t store_filter_again(uint64_t hash)
+{
+    return hash_u64(hash ^ UINT64_C(0x5851f42d4c957f2d));
+}
+
+void store_filter_probe_id(struct store_filter_probe *p, uint64_t field, struct slice id)
+{
+    uint64_t hash = store_filter_value(field, id);
+    vec_push(&p->hashes, hash);
+    vec_push(&p->hashes, store_filter_again(hash));
+    vec_push(&p->ends, (uint32_t)p->hashes.len);
+    p->ids = true;
 }
 
 typedef VEC(uint64_t) hash_list;

@@ -51,18 +51,24 @@ struct store_filter_probe {
     VEC(uint64_t) hashes;
     VEC(uint32_t) ends;
     bool useless; /* nothing can be looked for: anything may contain it */
+    bool ids; /* behind the first hash of an alternative are those that only newer filters have */
 };
 void store_filter_probe_deinit(struct store_filter_probe *p);
 /* Adds alternatives: a text that contains `needle`, or a value. */
 void store_filter_probe_contains(struct store_filter_probe *p, struct slice needle);
 void store_filter_probe_value(struct store_filter_probe *p, uint64_t field, struct slice text);
+/* A trace's id, which filters of spans have twice (store_filter_again): one looked for among a
+ * thousand groups is in few others by chance. Sets p->ids. */
+void store_filter_probe_id(struct store_filter_probe *p, uint64_t field, struct slice id);
+uint64_t store_filter_again(uint64_t hash);
 /* Where a hash's block is. */
 size_t store_filter_block(uint64_t hash, uint32_t blocks);
 /* Whether a block has the hash's bits. */
 bool store_filter_has(const char *block, uint64_t hash);
 /* False: certainly not. Blocks are asked for one by one, as far as needed; one that is NULL may
  * have anything. */
-bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks,
+/* first_only: of each alternative. */
+bool store_filter_probe_run(const struct store_filter_probe *p, uint32_t blocks, bool first_only,
                             const char *(*block_of)(void *ctx, size_t block), void *ctx);
 /* The filter's blocks lie `stride` bytes apart, the first at `base`. False: certainly not. */
 bool store_filter_may_have(const struct store_filter_probe *p, const char *base, uint32_t blocks,

@@ -89,19 +89,27 @@ void store_group_add_child_value(struct store_group_builder *g, enum data_event_
 /* --- filter --- */
 
 static void add_values(struct store_filter_builder *f, uint64_t name,
-                       const struct store_group_values *c)
+                       const struct store_group_values *c, bool twice)
 {
     const struct data_value *last = NULL;
     for (size_t i = 0; i < c->values.len; i++) {
         const struct data_value *v = &c->values.items[i];
-        if (data_value_has_text(v->kind) && !(last && data_value_eq(*v, *last)))
-            store_filter_add(f, store_filter_value(name, v->text));
+        if (data_value_has_text(v->kind) && !(last && data_value_eq(*v, *last))) {
+            uint64_t hash = store_filter_value(name, v->text);
+            store_filter_add(f, hash);
+            if (twice)
+                store_filter_add(f, store_filter_again(hash));
+        }
         last = v;
     }
 }
 
-static void build_filter(struct store_event_writer *w, const struct store_group_builder *g)
+/* Trace ids of spans are in it twice, but for what is written as earlier versions did. */
+static bool build_filter(struct store_event_writer *w, const struct store_group_builder *g)
 {
+    bool packed = g->columns.count > STORE_FIELD_CHILDREN &&
+                  g->columns.items[STORE_FIELD_CHILDREN].rows.len,
+         twice = w->table == DATA_EVENT_SPANS && !packed;
     store_filter_clear(&w->filter);
     for (int kind = 0; kind < 2; kind++) {
         const struct store_group_columns *all = &g->children[kind].columns;
@@ -110,7 +118,7 @@ static void build_filter(struct store_event_writer *w, const struct store_group_
                 add_values(&w->filter,
                            field < DATA_CHILD_FIELD_COUNT ? w->child_hashes[field]
                                                           : w->field_hashes.items[field],
-                           &all->items[field]);
+                           &all->items[field], false);
         }
     }
     for (uint32_t field = 0; field < g->columns.count; field++) {
@@ -123,9 +131,11 @@ static void build_filter(struct store_event_writer *w, const struct store_group_
                 if (data_value_has_text(c->values.items[i].kind))
                     store_filter_add_words(&w->filter, c->values.items[i].text);
         } else {
-            add_values(&w->filter, w->field_hashes.items[field], c);
+            add_values(&w->filter, w->field_hashes.items[field], c,
+                       twice && field == DATA_EVENT_TRACE_ID);
         }
     }
+    return twice;
 }
 
 /* --- columns and header --- */
@@ -409,10 +419,11 @@ int store_event_writer_group(struct store_event_writer *w, struct store_group_bu
     put_columns(w, g, &head, &data);
     struct store_group_table *tables = put_tables(w, g, &head, &data);
     store__group_header(&head, &header);
-    build_filter(w, g);
+    bool twice = build_filter(w, g);
     store_filter_write(&w->filter, &filter);
     tally(w, g);
-    int err = store__writer_put_group(w, &e, buf_slice(&header), buf_slice(&data), &filter, diag);
+    int err =
+        store__writer_put_group(w, &e, buf_slice(&header), buf_slice(&data), &filter, twice, diag);
     mem_free(head.run_stream);
     mem_free(head.run_end);
     mem_free(head.columns);

@@ -44,6 +44,17 @@ struct store__events_filter_class {
     uint64_t at;
     uint32_t blocks, count;
 };
+/* In `blocks` as it lies there: trace ids are in these filters twice. */
+#define STORE__EVENTS_IDS_TWICE 0x80000000u
+static inline struct store__events_filter_class store__filter_class(struct slice classes, size_t i,
+                                                                    bool *out_twice)
+{
+    struct store__events_filter_class c;
+    memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
+    *out_twice = c.blocks & STORE__EVENTS_IDS_TWICE;
+    c.blocks &= ~STORE__EVENTS_IDS_TWICE;
+    return c;
+}
 
 struct store_event_part {
     _Atomic uint32_t refs;

@@ -77,12 +77,13 @@ static bool check_groups(const struct store_event_part *p)
     for (size_t i = 0; i < store_event_part_group_count(p); i++) {
         struct store_group_entry e = store_event_part_group(p, i);
         struct store__events_filter_class c;
+        bool twice;
         if (e.header_at > p->bytes.len || e.header_len > p->bytes.len - e.header_at ||
             e.data_at > p->bytes.len || e.data_len > p->bytes.len - e.data_at || !e.rows ||
             e.rows > STORE_GROUP_ROWS_MAX || e.t_min > e.t_max || e.stream_min > e.stream_max ||
             e.stream_max >= p->stats.streams || e.filter_class >= classes)
             return false;
-        memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + e.filter_class * sizeof(c), sizeof(c));
+        c = store__filter_class(p->sections[STORE__EVENTS_FILTERS], e.filter_class, &twice);
         if (e.filter_slot >= c.count || c.count > 1 << 20 || c.at > p->bytes.len ||
             (uint64_t)c.blocks * ((uint64_t)c.count * STORE_FILTER_BLOCK + 4) > p->bytes.len - c.at)
             return false;
@@ -97,8 +98,9 @@ static bool make_checked(struct store_event_part *p)
     uint64_t rows = 0;
     p->checked_first = mem_calloc(classes + 1, sizeof(*p->checked_first));
     for (size_t i = 0; i < classes; i++) {
-        struct store__events_filter_class c;
-        memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + i * sizeof(c), sizeof(c));
+        bool twice;
+        struct store__events_filter_class c =
+            store__filter_class(p->sections[STORE__EVENTS_FILTERS], i, &twice);
         p->checked_first[i] = rows;
         rows += c.blocks;
         if (rows > p->bytes.len / STORE_FILTER_BLOCK)
@@ -115,8 +117,9 @@ static void scatter_filters(const struct store_event_part *p)
     struct slice classes = p->sections[STORE__EVENTS_FILTERS];
     for (size_t i = 0; i <= classes.len / sizeof(struct store__events_filter_class); i++) {
         struct store__events_filter_class c = {0};
+        bool twice;
         if (i < classes.len / sizeof(c))
-            memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
+            c = store__filter_class(classes, i, &twice);
         if (c.at != end && end > begin)
             p->os->ops->scattered(p->file, slice_make(p->bytes.ptr + begin, end - begin));
         begin = c.at == end ? begin : c.at;
@@ -131,7 +134,7 @@ static int read_index(struct store_event_part *p, struct diag *diag)
     struct slice forms = p->sections[STORE__EVENTS_FORMS];
     uint64_t form = forms.len >= 8 ? codec_load64(forms.ptr) : 0;
     p->has_tables = form >= STORE_COLUMN_TABLES;
-    if (form > STORE_COLUMN_TABLES)
+    if (form > STORE_COLUMN_IDS_TWICE)
         return diag_set(diag, ERR_UNSUPPORTED, "%s was written by a newer version", p->path);
     if (p->sections[STORE__EVENTS_STATS].len != sizeof(p->stats))
         return damaged(p, diag, "no statistics");
@@ -304,9 +307,10 @@ bool store_event_part_may_have(const struct store_event_part *p,
                                const struct store_filter_probe *probe, bool *out_damaged)
 {
     struct filter_at f = {.p = p, .entry = entry};
-    memcpy(&f.class, p->sections[STORE__EVENTS_FILTERS].ptr + entry->filter_class * sizeof(f.class),
-           sizeof(f.class));
-    bool may = store_filter_probe_run(probe, f.class.blocks, checked_block, &f);
+    bool twice;
+    f.class = store__filter_class(p->sections[STORE__EVENTS_FILTERS], entry->filter_class, &twice);
+    bool may =
+        store_filter_probe_run(probe, f.class.blocks, probe->ids && !twice, checked_block, &f);
     *out_damaged |= f.damaged;
     return may || f.damaged;
 }
@@ -328,8 +332,8 @@ void store_event_part_prefetch(const struct store_event_part *p,
     struct slice classes = p->sections[STORE__EVENTS_FILTERS];
     for (size_t i = 0;
          !probe->useless && i < classes.len / sizeof(struct store__events_filter_class); i++) {
-        struct store__events_filter_class c;
-        memcpy(&c, classes.ptr + i * sizeof(c), sizeof(c));
+        bool twice;
+        struct store__events_filter_class c = store__filter_class(classes, i, &twice);
         size_t at = 0, depth = c.count < SECOND_MIN ? 1 : 2;
         for (size_t k = 0; c.blocks && k < MIN(probe->ends.len, (size_t)PREFETCH_MAX); k++) {
             size_t end = probe->ends.items[k];

@@ -127,6 +127,8 @@ uint32_t store_event_writer_field(struct store_event_writer *w, enum data_event_
 static int by_size(const void *a, const void *b)
 {
     const struct store__pending_filter *x = a, *y = b;
+    if (x->twice != y->twice)
+        return x->twice ? 1 : -1;
     if (x->bytes.len != y->bytes.len)
         return x->bytes.len < y->bytes.len ? -1 : 1;
     return (x->group > y->group) - (x->group < y->group);
@@ -136,7 +138,8 @@ static int write_class(struct store_event_writer *w, const struct store__pending
                        size_t count, struct diag *diag)
 {
     uint32_t blocks = (uint32_t)(f[0].bytes.len / STORE_FILTER_BLOCK);
-    struct store__events_filter_class c = {w->size, blocks, (uint32_t)count};
+    uint32_t twice = f[0].twice ? STORE__EVENTS_IDS_TWICE : 0;
+    struct store__events_filter_class c = {w->size, blocks | twice, (uint32_t)count};
     struct buf out = {0};
     for (uint32_t j = 0; j < blocks; j++) {
         size_t begin = out.len;
@@ -162,6 +165,7 @@ static int write_filters(struct store_event_writer *w, struct diag *diag)
     for (size_t i = 0, end; i < w->pending.len && !err; i = end) {
         end = i;
         while (end < w->pending.len && end - i < 128 &&
+               w->pending.items[end].twice == w->pending.items[i].twice &&
                w->pending.items[end].bytes.len == w->pending.items[i].bytes.len)
             end++;
         err = write_class(w, w->pending.items + i, end - i, diag);
@@ -175,7 +179,7 @@ static int write_filters(struct store_event_writer *w, struct diag *diag)
 
 int store__writer_put_group(struct store_event_writer *w, struct store_group_entry *e,
                             struct slice header, struct slice data, struct buf *filter,
-                            struct diag *diag)
+                            bool ids_twice, struct diag *diag)
 {
     e->header_at = w->size;
     e->header_len = (uint32_t)header.len;
@@ -188,7 +192,8 @@ int store__writer_put_group(struct store_event_writer *w, struct store_group_ent
     if (err)
         return err;
     vec_push(&w->groups, *e);
-    vec_push(&w->pending, ((struct store__pending_filter){w->groups.len - 1, *filter}));
+    vec_push(&w->pending, ((struct store__pending_filter){w->groups.len - 1, ids_twice, *filter}));
+    w->has_twice |= ids_twice;
     w->pending_bytes += filter->len;
     *filter = (struct buf){0};
     return w->pending_bytes > FILTERS_AT_A_TIME ? write_filters(w, diag) : 0;
@@ -197,10 +202,10 @@ int store__writer_put_group(struct store_event_writer *w, struct store_group_ent
 /* --- copying --- */
 
 static int copy_filter(const struct store_event_part *p, const struct store_group_entry *e,
-                       struct buf *out)
+                       struct buf *out, bool *out_twice)
 {
-    struct store__events_filter_class c;
-    memcpy(&c, p->sections[STORE__EVENTS_FILTERS].ptr + e->filter_class * sizeof(c), sizeof(c));
+    struct store__events_filter_class c =
+        store__filter_class(p->sections[STORE__EVENTS_FILTERS], e->filter_class, out_twice);
     size_t row = (size_t)c.count * STORE_FILTER_BLOCK + 4;
     for (uint32_t j = 0; j < c.blocks; j++) {
         const char *at = p->bytes.ptr + c.at + j * row;
@@ -241,6 +246,7 @@ int store_event_writer_copy(struct store_event_writer *w, struct store_event_par
 {
     struct store_group g;
     struct buf header = {0}, filter = {0};
+    bool twice = false;
     size_t tallies = w->tallies.len;
     int err = store_group_open(p, group, &g);
     if (err)
@@ -252,7 +258,7 @@ int store_event_writer_copy(struct store_event_writer *w, struct store_event_par
     e.stream_max = stream_map[e.stream_max];
     err = check_columns(&g);
     if (!err)
-        err = copy_filter(p, &e, &filter);
+        err = copy_filter(p, &e, &filter, &twice);
     if (!err)
         err = store_group_tally(&g, &w->tallies);
     if (!err) {
@@ -274,7 +280,7 @@ int store_event_writer_copy(struct store_event_writer *w, struct store_event_par
         store__group_header(&head, &header);
         err = store__writer_put_group(w, &e, buf_slice(&header),
                                       slice_make(p->bytes.ptr + g.entry.data_at, e.data_len),
-                                      &filter, diag);
+                                      &filter, twice, diag);
     } else {
         w->tallies.len = tallies;
     }
@@ -459,7 +465,9 @@ int store_event_writer_finish(struct store_event_writer *w, struct store_event_p
     section(&f, STORE__EVENTS_FILTERS,
             slice_make(w->classes.items, w->classes.len * sizeof(*w->classes.items)));
     put_all_tallies(&f, stats.rows);
-    uint64_t forms = w->has_tables ? STORE_COLUMN_TABLES : STORE_COLUMN_SPLIT;
+    uint64_t forms = w->has_twice    ? STORE_COLUMN_IDS_TWICE
+                     : w->has_tables ? STORE_COLUMN_TABLES
+                                     : STORE_COLUMN_SPLIT;
     section(&f, STORE__EVENTS_FORMS, slice_make(&forms, sizeof(forms)));
     char trailer[STORE__EVENTS_TRAILER];
     uint64_t sum = hash64(f.entries.ptr, f.entries.len, f.sections);

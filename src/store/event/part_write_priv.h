@@ -7,6 +7,7 @@
 
 struct store__pending_filter {
     size_t group;
+    bool twice; /* STORE__EVENTS_IDS_TWICE */
     struct buf bytes;
 };
 
@@ -22,7 +23,7 @@ struct store_event_writer {
     VEC(struct data_event_field) fields;
     VEC(uint64_t) field_hashes;
     uint64_t child_hashes[DATA_CHILD_FIELD_COUNT];
-    bool has_tables;
+    bool has_tables, has_twice;
     uint32_t *field_table; /* number + 1 by scope and name */
     size_t field_table_size;
     VEC(struct store_group_entry) groups;
@@ -47,7 +48,7 @@ void store__group_header(const struct store__group_header_in *in, struct buf *ou
 /* Writes header and data and enters the group; takes the filter's bytes over. */
 int store__writer_put_group(struct store_event_writer *w, struct store_group_entry *e,
                             struct slice header, struct slice data, struct buf *filter,
-                            struct diag *diag);
+                            bool ids_twice, struct diag *diag);
 void store__tally_add(store_tally_list *list, int64_t ts, uint32_t stream, uint32_t level,
                       uint64_t bytes);
 

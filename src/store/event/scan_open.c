@@ -307,8 +307,12 @@ static bool probe_predicate(struct store_filter_probe *probe, const struct store
     if (!filter_name(&p->field, table, &name, &kind))
         return false;
     if (p->op == STORE_EVENT_IN && p->set_count <= 1024) {
+        bool twice =
+            table == DATA_EVENT_SPANS && is_intrinsic(&p->field, &id) && id == DATA_EVENT_TRACE_ID;
         for (size_t i = 0; i < p->set_count; i++) {
-            if (kind == DATA_VALUE_BYTES || kind == DATA_VALUE_STRING)
+            if (twice)
+                store_filter_probe_id(probe, name, p->set[i]);
+            else if (kind == DATA_VALUE_BYTES || kind == DATA_VALUE_STRING)
                 store_filter_probe_value(probe, name, p->set[i]);
             else
                 probe_text(probe, name, p->set[i], out_late);
