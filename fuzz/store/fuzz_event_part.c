@@ -18,7 +18,7 @@ static void read_column(const struct store_group *g, size_t i, const struct stor
     struct store_column c;
     if (store_group_column(g, i, spans, &c))
         return;
-    for (uint32_t row = 0; row < g->entry.rows; row++) {
+    for (uint32_t row = 0; row < c.total; row++) {
         struct data_value v;
         if (row % 64 == 0)
             arena_reset(arena);
@@ -53,15 +53,26 @@ static void read_group(const struct store_event_part *p, size_t i, struct arena 
     size_t span = store_group_find(&g, DATA_EVENT_SPAN_ID);
     if (span != SIZE_MAX && store_group_column(&g, span, NULL, &spans))
         spans = (struct store_column){0};
-    for (size_t k = 0; k < g.column_count; k++)
+    for (size_t k = 0; k < g.all_count; k++)
         read_column(&g, k, spans.total ? &spans : NULL, arena);
     store_column_free(&spans);
+    for (size_t k = 0; k < g.table_count; k++) {
+        uint32_t *owners = mem_alloc(g.tables[k].rows * sizeof(*owners));
+        if (!store_group_owners(&g, &g.tables[k], owners))
+            seen += store_group_first_of(owners, g.tables[k].rows, 3);
+        mem_free(owners);
+        for (size_t c = g.tables[k].first; c < g.tables[k].end; c++) {
+            uint32_t intrinsic;
+            seen += store_group_child_field(&g, &g.tables[k], c, &intrinsic).name.len;
+        }
+    }
     store_tally_list tallies = {0};
     store_group_tally(&g, &tallies);
     vec_free(&tallies);
     struct store_filter_probe probe = {0};
     bool damaged;
     store_filter_probe_contains(&probe, SLICE("a needle 0123456789abcdef"));
+    store_filter_probe_id(&probe, store_filter_field(SLICE("trace_id")), SLICE("0123456789abcdef"));
     store_event_part_may_have(p, &g.entry, &probe, &damaged);
     store_filter_probe_deinit(&probe);
     store_group_close(&g);
