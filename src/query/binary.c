@@ -59,26 +59,24 @@ static bool drops_name(const struct query_node *n)
     return (!is_comparison(n->binary) && !is_trim(n->binary)) || n->return_bool;
 }
 
-static int vector_scalar(struct query_exec *x, const struct query_node *n,
-                         struct query_grid *vector, const double *scalar, bool scalar_left,
-                         struct query_grid *out)
+/* In place: a row's values become those of the result. */
+static int vector_scalar(struct query_exec *x, const struct query_node *n, struct query_grid *g,
+                         const double *scalar, bool scalar_left)
 {
-    for (size_t i = 0; i < vector->count; i++) {
-        const struct query_row *from = &vector->rows[i];
-        bool drop = drops_name(n);
-        struct query_row *row = query__add_row(x, out,
-                                               drop && !x->plan->delayed_name_removal
-                                                   ? query__drop_name(x, from->labels)
-                                                   : from->labels);
-        if (!row)
-            return ERR_NOMEM;
-        row->drop_name = from->drop_name || drop;
+    bool drop = drops_name(n);
+    for (size_t i = 0; i < g->count; i++) {
+        struct query_row *row = &g->rows[i];
+        if (drop && !x->plan->delayed_name_removal)
+            row->labels = query__drop_name(x, row->labels);
+        row->drop_name = row->drop_name || drop;
         for (size_t s = 0; s < x->step_count; s++) {
-            if (!from->has[s])
+            if (!row->has[s])
                 continue;
-            const struct data_histogram *h = query__histogram_at(from, s);
+            const struct data_histogram *h = query__histogram_at(row, s);
+            double was = row->value[s];
             if (h || is_trim(n->binary)) {
-                const struct query_operand vec = {from->value[s], h}, num = {scalar[s], NULL};
+                const struct query_operand vec = {was, h}, num = {scalar[s], NULL};
+                row->has[s] = 0;
                 int err = query__binary_histogram(x, n, scalar_left ? num : vec,
                                                   scalar_left ? vec : num, row, s);
                 if (err)
@@ -86,16 +84,15 @@ static int vector_scalar(struct query_exec *x, const struct query_node *n,
                 continue;
             }
             bool keep;
-            double a = scalar_left ? scalar[s] : from->value[s],
-                   b = scalar_left ? from->value[s] : scalar[s];
-            double v = apply(n->binary, a, b, &keep);
+            double v = apply(n->binary, scalar_left ? scalar[s] : was,
+                             scalar_left ? was : scalar[s], &keep);
             if (is_comparison(n->binary))
-                v = n->return_bool ? keep : from->value[s];
+                v = n->return_bool ? keep : was;
             row->has[s] = keep || n->return_bool;
             row->value[s] = v;
         }
     }
-    return drops_name(n) && !x->plan->delayed_name_removal ? query__merge_same(x, out) : 0;
+    return drop && !x->plan->delayed_name_removal ? query__merge_same(x, g) : 0;
 }
 
 /* The labels that decide who meets whom. */
@@ -337,29 +334,35 @@ static int vector_vector(struct query_exec *x, const struct query_node *n, struc
     return err;
 }
 
-static int combine(struct query_exec *x, const struct query_node *n, struct query_grid *l,
-                   struct query_grid *r, struct query_grid *out)
+static int with_scalar(struct query_exec *x, const struct query_node *n, bool scalar_left,
+                       struct query_grid *out)
 {
-    bool left_scalar = n->args[0]->is_scalar, right_scalar = n->args[1]->is_scalar;
-    if (left_scalar && right_scalar)
-        return scalar_scalar(x, n, l, r, out);
-    if (left_scalar)
-        return vector_scalar(x, n, r, l->rows[0].value, true, out);
-    if (right_scalar)
-        return vector_scalar(x, n, l, r->rows[0].value, false, out);
-    if (n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS)
-        return set_operation(x, n, l, r, out);
-    return vector_vector(x, n, l, r, out);
+    struct query_grid scalar = {0};
+    int err = scalar_left ? query__eval_operand(x, n->args[0], &scalar) : 0;
+    if (!err)
+        err = query__eval(x, n->args[scalar_left], out);
+    if (!err && !scalar_left)
+        err = query__eval_operand(x, n->args[1], &scalar);
+    if (!err)
+        err = vector_scalar(x, n, out, scalar.rows[0].value, scalar_left);
+    query__grid_free(&scalar);
+    return err;
 }
 
 int query__eval_binary(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
     struct query_grid l = {0}, r = {0};
+    bool left_scalar = n->args[0]->is_scalar, right_scalar = n->args[1]->is_scalar;
+    if (left_scalar != right_scalar)
+        return with_scalar(x, n, left_scalar, out);
     int err = query__eval_operand(x, n->args[0], &l);
     if (!err)
         err = query__eval_operand(x, n->args[1], &r);
     if (!err)
-        err = combine(x, n, &l, &r, out);
+        err = left_scalar ? scalar_scalar(x, n, &l, &r, out)
+              : n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS
+                  ? set_operation(x, n, &l, &r, out)
+                  : vector_vector(x, n, &l, &r, out);
     query__grid_free(&l);
     query__grid_free(&r);
     return err;

@@ -6,38 +6,37 @@
 #include "query/functions.h"
 #include "query/shared.h"
 
-/* A function of numbers over all values of its argument. */
-static int eval_math(struct query_exec *x, const struct query_node *n, const struct query_grid *in,
-                     struct query_grid *out)
+/* A function of numbers over all values of its argument, in place; histograms have none. */
+static int eval_math(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
-    for (size_t i = 0; i < in->count; i++) {
-        const struct query_row *from = &in->rows[i];
-        struct query_row *row = query__add_row(
-            x, out,
-            x->plan->delayed_name_removal ? from->labels : query__drop_name(x, from->labels));
-        if (!row)
-            return ERR_NOMEM;
+    int err = query__eval(x, n->args[0], out);
+    for (size_t i = 0; i < out->count && !err; i++) {
+        struct query_row *row = &out->rows[i];
+        if (!x->plan->delayed_name_removal)
+            row->labels = query__drop_name(x, row->labels);
         row->drop_name = true;
         for (size_t s = 0; s < x->step_count; s++) {
-            if (from->has[s] && !(from->histogram && from->histogram[s])) {
-                row->has[s] = 1;
-                row->value[s] = n->function->math(from->value[s]);
-            }
+            if (row->has[s] && row->histogram && row->histogram[s])
+                row->has[s] = 0;
+            else if (row->has[s])
+                row->value[s] = n->function->math(row->value[s]);
         }
+        row->histogram = NULL;
     }
-    return x->plan->delayed_name_removal ? 0 : query__merge_same(x, out);
+    return err || x->plan->delayed_name_removal ? err : query__merge_same(x, out);
 }
 
 static int eval_call(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
+    if (n->function->math)
+        return eval_math(x, n, out);
     struct query_grid *args = ARENA_ARRAY(x->arena, struct query_grid, n->arg_count + 1);
     int err = args ? 0 : query__no_memory(x);
     size_t count = n->function->joins_info ? 1 : n->arg_count;
     for (size_t i = 0; i < count && !err; i++)
         err = query__eval_operand(x, n->args[i], &args[i]);
     if (!err)
-        err =
-            n->function->math ? eval_math(x, n, &args[0], out) : n->function->call(x, n, args, out);
+        err = n->function->call(x, n, args, out);
     for (size_t i = 0; i < count && args; i++)
         query__grid_free(&args[i]);
     return err;
