@@ -42,7 +42,7 @@ static int eval_call(struct query_exec *x, const struct query_node *n, struct qu
     return err;
 }
 
-int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+static int eval_node(struct query_exec *x, const struct query_node *n, struct query_grid *out)
 {
     int err = query__check(x);
     if (err)
@@ -63,6 +63,15 @@ int query__eval(struct query_exec *x, const struct query_node *n, struct query_g
     case QUERY_ROWS: return n->rows->eval(n->rows, x, out);
     }
     return 0;
+}
+
+int query__eval(struct query_exec *x, const struct query_node *n, struct query_grid *out)
+{
+    int err = eval_node(x, n, out);
+    if (!x->starved)
+        return err;
+    diag_init(x->diag); /* what went wrong after that has no other cause */
+    return query__no_memory(x);
 }
 
 static int by_labels(const void *a, const void *b)
@@ -163,6 +172,8 @@ int query_run(const struct query_plan *plan, const struct query_env *env, struct
         err = query__eval(&x, plan->root, &g);
         if (!err)
             err = finish(&x, &g, out);
+        if (!err && x.starved)
+            err = query__no_memory(&x);
     }
     out->warnings = arena_dup(arena, x.warnings.items, x.warnings.len * sizeof(*x.warnings.items));
     out->infos = arena_dup(arena, x.infos.items, x.infos.len * sizeof(*x.infos.items));

@@ -228,6 +228,7 @@ static struct data_labels filter(struct query_exec *x, struct data_labels labels
 {
     struct data_label *items = arena_alloc(x->arena, labels.count * sizeof(*items));
     size_t n = 0;
+    x->starved = x->starved || !items;
     for (size_t i = 0; items && i < labels.count; i++) {
         bool metric = slice_eq_cstr(labels.items[i].name, DATA_METRIC_NAME);
         if (named(labels.items[i].name, names, count) == keep && !(metric && drop_metric))

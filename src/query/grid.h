@@ -37,6 +37,7 @@ struct query_exec {
     VEC(struct slice) warnings, infos;
     struct query_stats stats;
     uint64_t samples_held;
+    bool starved; /* memory was used up where nobody could say so: labels are missing */
     VEC(struct query_made) made;
     VEC(struct query__shared_rows *) shared;  /* taken from others of the request */
     VEC(struct store_selection *) selections; /* rows' labels point into them; freed at the end */
