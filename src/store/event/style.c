@@ -1,6 +1,9 @@
 #include "store/event/style.h"
 
 #include <stdio.h>
+#ifdef __SSSE3__
+#include <tmmintrin.h>
+#endif
 
 #include "base/types.h"
 #include "codec/hex.h"
@@ -403,7 +406,24 @@ static bool take_hex(struct slice text, char *out)
         ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
     };
     int bad = 0;
-    for (size_t i = 0; i + 1 < text.len; i += 2) {
+    size_t i = 0;
+#ifdef __SSSE3__
+    for (; i + 16 <= text.len; i += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + i));
+        __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('0' - 1)),
+                                      _mm_cmplt_epi8(c, _mm_set1_epi8('9' + 1)));
+        __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('a' - 1)),
+                                       _mm_cmplt_epi8(c, _mm_set1_epi8('f' + 1)));
+        if (_mm_movemask_epi8(_mm_or_si128(digit, letter)) != 0xffff)
+            return false;
+        __m128i half = _mm_add_epi8(_mm_and_si128(c, _mm_set1_epi8(15)),
+                                    _mm_and_si128(letter, _mm_set1_epi8(9)));
+        /* 16 * the first + the second of each pair */
+        __m128i pairs = _mm_maddubs_epi16(half, _mm_set1_epi16(0x0110));
+        _mm_storel_epi64((__m128i *)(void *)(out + i / 2), _mm_packus_epi16(pairs, pairs));
+    }
+#endif
+    for (; i + 1 < text.len; i += 2) {
         int hi = digits[(unsigned char)text.ptr[i]] - 1,
             lo = digits[(unsigned char)text.ptr[i + 1]] - 1;
         bad |= hi | lo;
