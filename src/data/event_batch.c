@@ -63,8 +63,8 @@ struct slice data_event_level_name(enum data_event_level level)
 
 enum data_event_level data_event_level_parse(struct slice name)
 {
-    for (int i = 1; i < DATA_LEVEL_COUNT; i++) {
-        if (slice_eq(name, level_names[i]))
+    for (int i = 1; i < DATA_LEVEL_COUNT && name.len; i++) {
+        if (name.ptr[0] == level_names[i].ptr[0] && slice_eq(name, level_names[i]))
             return (enum data_event_level)i;
     }
     return DATA_LEVEL_UNKNOWN;
@@ -135,6 +135,7 @@ void data_event_batch_free(struct data_event_batch *b)
     vec_free(&b->rows);
     vec_free(&b->children);
     vec_free(&b->child_attrs);
+    vec_free(&b->notes);
     mem_free(b->field_table);
     mem_free(b);
 }
@@ -149,9 +150,16 @@ void data_event_batch_reset(struct data_event_batch *b)
     vec_clear(&b->rows);
     vec_clear(&b->children);
     vec_clear(&b->child_attrs);
+    vec_clear(&b->notes);
     memset(b->field_table, 0, b->field_table_size * sizeof(*b->field_table));
     b->in_set = false;
     add_intrinsics(b);
+}
+
+void data_event_batch_note(struct data_event_batch *b, struct slice key, struct slice value)
+{
+    vec_push(&b->notes,
+             ((struct data_event_note){arena_slice(b->arena, key), arena_slice(b->arena, value)}));
 }
 
 struct slice data_event_batch_copy(struct data_event_batch *b, struct slice text)

@@ -149,6 +149,12 @@ enum data_event_child_field {
     DATA_CHILD_FIELD_COUNT
 };
 
+/* How far a reader has come, kept with the rows that it read up to there: both are there after a
+ * crash, or neither. An empty value forgets the key. */
+struct data_event_note {
+    struct slice key, value;
+};
+
 struct data_event_batch {
     enum data_event_table table;
     struct arena *arena; /* owned */
@@ -161,6 +167,7 @@ struct data_event_batch {
     VEC(struct data_event_row) rows;
     VEC(struct data_event_child) children;
     VEC(struct data_event_attr) child_attrs;
+    VEC(struct data_event_note) notes;
     /* NULL, or its maker's array of rows.len bytes for what the sink says of each row before it
      * returns: 0 taken, else 1 + the reason (enum pipe_refusal). Not when the batch fails whole. */
     uint8_t *row_refusals;
@@ -195,6 +202,9 @@ void data_event_put(struct data_event_batch *b, uint32_t field, struct data_valu
  * be mixed with data_event_put. first and count are filled in. */
 void data_event_batch_add_child(struct data_event_batch *b, const struct data_event_child *child);
 void data_event_child_put(struct data_event_batch *b, uint32_t field, struct data_value value);
+/* Texts are copied. Of notes with one key the one appended last counts; batches that have one are
+ * appended one after the other, each behind the last one's acknowledgement. */
+void data_event_batch_note(struct data_event_batch *b, struct slice key, struct slice value);
 /* The row's own value of a field, or a NULL value; sets are not looked at. */
 struct data_value data_event_get(const struct data_event_batch *b, uint32_t row, uint32_t field);
 

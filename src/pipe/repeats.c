@@ -208,6 +208,14 @@ static void pass_logs(struct pipe_sink *sink, const struct data_event_batch *bat
     r->next->logs(r->next, batch, ack, ctx);
 }
 
+static int pass_notes(struct pipe_sink *sink, struct slice prefix, struct arena *arena,
+                      struct data_event_note **out, size_t *out_count)
+{
+    struct pipe_sink *next = ((struct pipe_repeats *)sink)->next;
+    *out_count = 0;
+    return next->notes ? next->notes(next, prefix, arena, out, out_count) : 0;
+}
+
 static void pass_metrics(struct pipe_sink *sink, const struct data_metric_batch *batch,
                          pipe_ack_fn ack, void *ctx)
 {
@@ -219,7 +227,7 @@ struct pipe_repeats *pipe_repeats_new(size_t spans_max, struct pipe_sink *next)
 {
     struct pipe_repeats *r = mem_calloc(1, sizeof(*r));
     counter_register(&repeated, 1);
-    r->sink = (struct pipe_sink){pass_metrics, pass_logs, take_spans};
+    r->sink = (struct pipe_sink){pass_metrics, pass_logs, take_spans, pass_notes};
     r->next = next;
     r->shard_max = MAX(spans_max / SHARDS, 1);
     for (size_t i = 0; i < SHARDS; i++)

@@ -46,6 +46,10 @@ struct pipe_sink {
                  void *ctx);
     void (*spans)(struct pipe_sink *sink, const struct data_event_batch *batch, pipe_ack_fn ack,
                   void *ctx);
+    /* The notes of log lines (data_event_batch_note) that it has, for readers that start; texts in
+     * the arena. ERR_AGAIN: not known yet. NULL: it keeps none. */
+    int (*notes)(struct pipe_sink *sink, struct slice prefix, struct arena *arena,
+                 struct data_event_note **out, size_t *out_count);
 };
 
 #endif

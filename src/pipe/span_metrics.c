@@ -295,6 +295,14 @@ static void pass_logs(struct pipe_sink *sink, const struct data_event_batch *bat
     m->next->logs(m->next, batch, ack, ctx);
 }
 
+static int pass_notes(struct pipe_sink *sink, struct slice prefix, struct arena *arena,
+                      struct data_event_note **out, size_t *out_count)
+{
+    struct pipe_sink *next = ((struct pipe_span_metrics *)sink)->next;
+    *out_count = 0;
+    return next->notes ? next->notes(next, prefix, arena, out, out_count) : 0;
+}
+
 static void pass_metrics(struct pipe_sink *sink, const struct data_metric_batch *batch,
                          pipe_ack_fn ack, void *ctx)
 {
@@ -307,7 +315,7 @@ struct pipe_span_metrics *pipe_span_metrics_new(const struct pipe_span_metrics_c
 {
     struct pipe_span_metrics *m = mem_calloc(1, sizeof(*m));
     counter_register(counts, ARRAY_LEN(counts));
-    m->sink = (struct pipe_sink){pass_metrics, pass_logs, take_spans};
+    m->sink = (struct pipe_sink){pass_metrics, pass_logs, take_spans, pass_notes};
     m->next = next;
     m->config = *config;
     (void)pipe__span_names_new(config, &m->names, NULL);

@@ -105,9 +105,17 @@ static void take_events(struct pipe_sink *sink, const struct data_event_batch *b
     store_append_events(s->store, batch, on_stored, ack);
 }
 
+static int give_notes(struct pipe_sink *sink, struct slice prefix, struct arena *arena,
+                      struct data_event_note **out, size_t *out_count)
+{
+    struct server_sink *s = (struct server_sink *)sink;
+    return store_event_notes(s->store, prefix, arena, out, out_count, NULL);
+}
+
 void server_sink_init(struct server_sink *s, struct store *store)
 {
     s->sink.metrics = take;
+    s->sink.notes = give_notes;
     s->sink.logs = s->sink.spans = take_events;
     s->store = store;
     s->outputs = NULL;

@@ -22,6 +22,11 @@ void store_append_events(struct store *s, const struct data_event_batch *batch,
                          void (*ack)(void *ctx, int err, const struct store_append_result *result),
                          void *ctx);
 
+/* The notes (data_event_batch_note) whose keys begin so, as they are with the rows that are there:
+ * for readers that start. Texts are in the arena. ERR_AGAIN while the store is being loaded. */
+int store_event_notes(struct store *s, struct slice prefix, struct arena *arena,
+                      struct data_event_note **out, size_t *out_count, struct diag *diag);
+
 /* --- fields and predicates --- */
 
 #define STORE_SCOPE_BIT(scope) (1u << (scope))

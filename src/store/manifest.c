@@ -10,6 +10,7 @@
 #include "os/file.h"
 
 #define MAGIC       "PHMANI\x02\0"
+#define MAGIC_NOTES "PHMANI\x03\0" /* with notes, of which there are some */
 #define MAGIC_1     "PHMANI\x01\0" /* without events */
 #define PART_WORDS  10
 #define EVENT_WORDS 11
@@ -23,6 +24,7 @@ void store_manifest_free(struct store_manifest *m)
     vec_free(&m->parts);
     vec_free(&m->events);
     buf_deinit(&m->metadata);
+    buf_deinit(&m->notes);
 }
 
 void store_manifest_copy(const struct store_manifest *from, struct store_manifest *to)
@@ -35,6 +37,7 @@ void store_manifest_copy(const struct store_manifest *from, struct store_manifes
     for (size_t i = 0; i < from->events.len; i++)
         vec_push(&to->events, from->events.items[i]);
     buf_append_slice(&to->metadata, buf_slice(&from->metadata));
+    buf_append_slice(&to->notes, buf_slice(&from->notes));
 }
 
 uint64_t store_manifest_low_water(const struct store_manifest *m)
@@ -63,9 +66,9 @@ static bool take64(struct slice *s, uint64_t *out)
 }
 
 /* Behind the metadata; a version 1 manifest ends there. */
-static int parse_events(struct slice in, struct store_manifest *m)
+static int parse_events(struct slice in, bool has_notes, struct store_manifest *m)
 {
-    uint64_t count;
+    uint64_t count, len;
     if (!in.len) {
         for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
             m->event_low_water[t] = m->wal_low_water;
@@ -75,7 +78,16 @@ static int parse_events(struct slice in, struct store_manifest *m)
         if (!take64(&in, &m->event_low_water[t]))
             return ERR_CORRUPT;
     }
-    if (!take64(&in, &count) || in.len / 8 / EVENT_WORDS != count || in.len % (8 * EVENT_WORDS))
+    if (!take64(&in, &count) || in.len / 8 / EVENT_WORDS < count)
+        return ERR_CORRUPT;
+    struct slice rest = slice_from(in, count * 8 * EVENT_WORDS);
+    if (has_notes) {
+        if (!take64(&rest, &len) || len > rest.len)
+            return ERR_CORRUPT;
+        buf_append_slice(&m->notes, slice_first(rest, len));
+        rest = slice_from(rest, len);
+    }
+    if (rest.len)
         return ERR_CORRUPT;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t w[EVENT_WORDS];
@@ -125,8 +137,10 @@ static void put_events(const struct store_manifest *m, struct buf *out)
 static int parse(struct slice in, struct store_manifest *m)
 {
     uint64_t sum, parts, len;
+    bool has_notes = in.len > 8 && !memcmp(in.ptr, MAGIC_NOTES, 8);
     if (in.len < HEAD_BYTES + 8 ||
-        (memcmp(in.ptr, MAGIC, 8) != 0 && memcmp(in.ptr, MAGIC_1, 8) != 0) ||
+        (memcmp(in.ptr, MAGIC, 8) != 0 && memcmp(in.ptr, MAGIC_1, 8) != 0 &&
+         memcmp(in.ptr, MAGIC_NOTES, 8) != 0) ||
         codec_load64(in.ptr + 8) != in.len)
         return ERR_CORRUPT;
     sum = codec_load64(in.ptr + in.len - 8);
@@ -156,7 +170,7 @@ static int parse(struct slice in, struct store_manifest *m)
     if (!take64(&in, &len) || len > in.len)
         return ERR_CORRUPT;
     buf_append_slice(&m->metadata, slice_first(in, len));
-    return parse_events(slice_from(in, len), m);
+    return parse_events(slice_from(in, len), has_notes, m);
 }
 
 int store_manifest_load(struct os *os, const char *dir, struct store_manifest *out,
@@ -207,12 +221,12 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     char path[4200];
     struct buf out = {0};
     snprintf(path, sizeof(path), "%s/MANIFEST", dir);
-    buf_append(&out, MAGIC, 8);
+    buf_append(&out, m->notes.len ? MAGIC_NOTES : MAGIC, 8);
     codec_append64(&out, HEAD_BYTES +
                              (4 + PART_WORDS * m->parts.len + 1 + 1 + DATA_EVENT_TABLE_COUNT + 1 +
                               EVENT_WORDS * m->events.len) *
                                  8 +
-                             m->metadata.len);
+                             m->metadata.len + (m->notes.len ? 8 + m->notes.len : 0));
     codec_append64(&out, m->edit + 1);
     codec_append64(&out, m->wal_low_water);
     codec_append64(&out, m->next_id);
@@ -235,6 +249,10 @@ int store_manifest_save(struct os *os, const char *dir, struct store_manifest *m
     codec_append64(&out, m->metadata.len);
     buf_append_slice(&out, buf_slice(&m->metadata));
     put_events(m, &out);
+    if (m->notes.len) {
+        codec_append64(&out, m->notes.len);
+        buf_append_slice(&out, buf_slice(&m->notes));
+    }
     codec_append64(&out, hash64(out.ptr, out.len, 0));
     size_t copy = out.len;
     (void)buf_reserve(&out, copy);

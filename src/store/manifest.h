@@ -17,6 +17,7 @@ struct store_manifest {
     VEC(struct store_part_info) parts;
     VEC(struct store_event_part_info) events;
     struct buf metadata; /* packed by its owner */
+    struct buf notes;    /* the same: event/notes.c */
 };
 
 void store_manifest_free(struct store_manifest *m);

@@ -82,6 +82,8 @@ class Journal(pt.Case):
         self.pharos.start()
         self.count(1400)
         self.pharos.kill()
+        # The store has it with the entries.
+        (self.work / "data" / "journal" / "cursor").unlink()
         self.write(*entries[1400:], name="remote-c")
         self.pharos.start()
         self.count(1800)

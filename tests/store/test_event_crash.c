@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "codec/number.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "event_model.h"
@@ -69,6 +70,11 @@ static void append_some(struct world *w)
     *a = (struct ack){.world = w, .first = (uint32_t)w->model.rows.len};
     struct data_event_batch *b = model_batch(&w->model, 6);
     a->last = (uint32_t)w->model.rows.len;
+    /* How far a reader came, with its rows. */
+    data_event_batch_note(b, SLICE("reader/a"),
+                          arena_printf(b->arena, "%u", w->model.appends));
+    data_event_batch_note(b, SLICE("reader/once"),
+                          w->model.appends % 3 ? SLICE("x") : SLICE(""));
     store_append_events(w->store, b, on_ack, a);
     data_event_batch_free(b);
     /* Later than the append, but before `a` is gone. */
@@ -107,6 +113,33 @@ static void check_presence(struct world *w, const uint8_t *there)
     }
 }
 
+/* The note that is there came with the last of the appends that are there. */
+static void check_notes(struct world *w, const uint8_t *there)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct data_event_note *notes;
+    size_t count;
+    int64_t last = 0;
+    assert_int_equal(
+        store_event_notes(w->store, SLICE("reader/a"), arena, &notes, &count, NULL), 0);
+    assert_true(count <= 1);
+    if (count)
+        assert_true(codec_text_to_int(notes[0].value, &last));
+    for (size_t i = 0; i < w->model.rows.len; i++) {
+        const struct model_row *r = &w->model.rows.items[i];
+        if (there[i] && r->append + 1 > last)
+            fail_msg("seed %llu: append %u is there, its note is not (%d)",
+                     (unsigned long long)w->seed, r->append, (int)last);
+        if (r->append + 1 == last && !there[i] && !r->deleted && !r->perhaps)
+            fail_msg("seed %llu: the note of append %u is there, its rows are not",
+                     (unsigned long long)w->seed, r->append);
+    }
+    assert_int_equal(store_event_notes(w->store, SLICE("reader/once"), arena, &notes, &count, NULL),
+                     0);
+    assert_int_equal(count, last && last % 3);
+    arena_free(arena);
+}
+
 static void check(struct world *w)
 {
     struct store_event_source *src = store_events(w->store, w->model.table);
@@ -134,6 +167,7 @@ static void check(struct world *w)
     src->ops->close(cur);
     store_event_chunk_free(&c);
     check_presence(w, there);
+    check_notes(w, there);
     mem_free(there);
 }
 

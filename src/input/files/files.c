@@ -17,6 +17,7 @@
 #define BATCH_BYTES      ((size_t)4 << 20)
 #define BATCH_ROWS       20000
 #define SAVE_NS          (200 * NS_PER_MS)
+#define RECALL_MS        20
 #define TICK_NS          (200 * NS_PER_MS)
 #define RETRY_MIN_NS     (NS_PER_SEC / 2)
 #define RETRY_MAX_NS     (30 * NS_PER_SEC)
@@ -176,6 +177,7 @@ static void settle_sent(struct input_files *f, struct files_sent *s)
         } else {
             t->committed = t->safe;
             t->committed_mark = t->safe_mark;
+            t->version = t->safe_version;
         }
         files__tail_show_lag(t);
         if (!t->is_ended)
@@ -264,10 +266,13 @@ static void end_turn(struct input_files *f, struct files_tail *t, struct filling
         t->is_busy = true;
         t->safe = safe;
         t->safe_mark = mark;
+        t->safe_version = ++f->version;
+        files__note(t, x->kit->events, x->out.now_ns);
         vec_push(&x->sent->tails, t);
     } else if (t->committed != safe) {
         t->committed = safe;
         t->committed_mark = mark;
+        t->version = ++f->version;
         f->positions_dirty = true;
         files__tail_show_lag(t);
     }
@@ -433,10 +438,33 @@ static void last_batch(struct input_files *f)
     send(f, &x);
 }
 
+/* What the store noted beside the lines is at least as new as the table. Once the table has it,
+ * too, the store may forget it. */
+static void recall(struct input_files *f)
+{
+    struct pipe_kit *kit;
+    while (!f->stopping && files__recall(f) == ERR_AGAIN)
+        await(f, RECALL_MS);
+    if (!f->recalled.len)
+        return;
+    save(f);
+    if (!f->positions_dirty) {
+        kit = pipe_kit_take(f->kits, SLICE(""));
+        for (size_t i = 0; i < f->recalled.len; i++)
+            data_event_batch_note(kit->events, slice_cstr(f->recalled.items[i]), SLICE(""));
+        f->env.sink->logs(f->env.sink, kit->events, NULL, NULL);
+        pipe_kit_give(f->kits, kit);
+    }
+    for (size_t i = 0; i < f->recalled.len; i++)
+        mem_free(f->recalled.items[i]);
+    vec_clear(&f->recalled);
+}
+
 static void *run(void *ctx)
 {
     struct input_files *f = ctx;
     int64_t next_tick = 0;
+    recall(f);
     while (!f->stopping) {
         int64_t now = files__clock(f);
         take_acks(f);
@@ -498,6 +526,8 @@ static int load(struct input_files *f, struct diag *diag)
         return diag_set(diag, err, "%s", why.msg);
     for (size_t i = 0; i < f->old.specs.len; i++)
         vec_push(&f->known_specs, f->old.specs.items[i]);
+    for (size_t i = 0; i < f->old.records.len; i++)
+        f->version = MAX(f->version, f->old.records.items[i].version);
     return 0;
 }
 
@@ -511,6 +541,7 @@ static void free_files(struct input_files *f)
     vec_free(&f->tails);
     vec_free(&f->listed);
     vec_free(&f->known_specs);
+    vec_free(&f->recalled);
     map_free(f->by_path);
     map_free(f->by_inode);
     map_free(f->watches);

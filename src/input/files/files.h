@@ -1,9 +1,9 @@
 /* Log files: found by globs, followed over rotation (by rename, by copytruncate), restarts and
  * compression, read into the sink.
  *
- * Where reading is to go on is kept in <data>/files/positions, which names only lines that the sink
- * said are durable: after a crash some lines may come twice, none is missed; after an orderly stop
- * each is there once. A file is known again by device, inode and birth, and by its first bytes (up
+ * Where reading is to go on is noted in the batch with the lines (data_event_batch_note), so that a
+ * store has both or neither, and then kept in <data>/files/positions: each line is there once, also
+ * after a crash. With a sink that keeps no notes some may come twice then. A file is known again by device, inode and birth, and by its first bytes (up
  * to 1,024) and those before the position, so that a renamed, copied or compressed one goes on
  * where it was and one that was written over begins anew.
  *

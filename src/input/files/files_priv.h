@@ -60,7 +60,10 @@ struct files_record {
     int64_t seen_ns;
     char *path, *stream_path; /* owned */
     unsigned format;          /* found, or 0 */
+    uint64_t version;         /* of two of one file the greater one is right */
 };
+void files__record_encode(const struct files_record *r, struct buf *out);
+bool files__record_decode(struct slice text, struct files_record *out);
 
 struct files_positions {
     VEC(struct files_record) records;
@@ -75,6 +78,15 @@ int files__positions_load(struct os *os, const char *dir, struct files_positions
                           struct diag *diag);
 int files__positions_save(struct os *os, const char *dir, const struct files_positions *p,
                           struct diag *diag);
+
+/* --- notes.c: positions in the log of the store, with the lines --- */
+
+struct files_tail;
+struct input_files;
+/* Says in the batch how far the file is read when its rows are durable. */
+void files__note(const struct files_tail *t, struct data_event_batch *b, int64_t now_ns);
+/* Brings f->old up to date with the sink's notes. ERR_AGAIN: it does not know them yet. */
+int files__recall(struct input_files *f);
 
 /* --- tail.c --- */
 
@@ -121,6 +133,7 @@ struct files_tail {
     int64_t read_ns; /* last bytes */
     uint64_t safe;   /* while busy: what is committed when the batch is durable */
     struct files_print safe_mark;
+    uint64_t version, safe_version; /* of what is committed, and then */
 
     struct counter lag, bytes; /* registered when label is not NULL */
     char *counter_label;
@@ -175,6 +188,8 @@ struct input_files {
     size_t in_flight;
     int64_t retry_ns, backoff_ns;
     bool positions_dirty;
+    uint64_t version;     /* the greatest given to a position */
+    VEC(char *) recalled; /* keys of notes that the table has now; owned */
     int64_t saved_ns;
     int32_t local_offset_s;
 

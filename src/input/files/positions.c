@@ -1,6 +1,7 @@
 /* The durable table: eight bytes of magic, the CRC-32C of the rest, and a protobuf message
  *   1 record {1 dev, 2 ino, 3 birth ns, 4 print length, 5 print hash, 6 mark length, 7 mark hash,
- *             8 position, 9 gone, 10 seen ns, 11 path, 12 stream's path, 13 format, 14 done}
+ *             8 position, 9 gone, 10 seen ns, 11 path, 12 stream's path, 13 format, 14 done,
+ *             15 version}
  *   2 id of a list of globs that was there before
  * replaced as a whole. */
 #include <stdio.h>
@@ -23,28 +24,33 @@ void files__positions_free(struct files_positions *p)
     vec_free(&p->specs);
 }
 
+void files__record_encode(const struct files_record *r, struct buf *out)
+{
+    codec_pb_put_varint(out, 1, r->dev);
+    codec_pb_put_varint(out, 2, r->ino);
+    codec_pb_put_varint(out, 3, (uint64_t)r->birth_ns);
+    codec_pb_put_varint(out, 4, r->print.len);
+    codec_pb_put_varint(out, 5, r->print.hash);
+    codec_pb_put_varint(out, 6, r->mark.len);
+    codec_pb_put_varint(out, 7, r->mark.hash);
+    codec_pb_put_varint(out, 8, r->pos);
+    codec_pb_put_varint(out, 9, r->is_gone);
+    codec_pb_put_varint(out, 10, (uint64_t)r->seen_ns);
+    codec_pb_put_bytes(out, 11, slice_cstr(r->path));
+    codec_pb_put_bytes(out, 12, slice_cstr(r->stream_path));
+    codec_pb_put_varint(out, 13, r->format);
+    codec_pb_put_varint(out, 14, r->is_done);
+    codec_pb_put_varint(out, 15, r->version);
+}
+
 void files__positions_encode(const struct files_positions *p, struct buf *out)
 {
     buf_append(out, magic, sizeof(magic));
     codec_append32(out, 0);
     size_t begin = out->len;
     for (size_t i = 0; i < p->records.len; i++) {
-        const struct files_record *r = &p->records.items[i];
         size_t mark = codec_pb_begin(out, 1);
-        codec_pb_put_varint(out, 1, r->dev);
-        codec_pb_put_varint(out, 2, r->ino);
-        codec_pb_put_varint(out, 3, (uint64_t)r->birth_ns);
-        codec_pb_put_varint(out, 4, r->print.len);
-        codec_pb_put_varint(out, 5, r->print.hash);
-        codec_pb_put_varint(out, 6, r->mark.len);
-        codec_pb_put_varint(out, 7, r->mark.hash);
-        codec_pb_put_varint(out, 8, r->pos);
-        codec_pb_put_varint(out, 9, r->is_gone);
-        codec_pb_put_varint(out, 10, (uint64_t)r->seen_ns);
-        codec_pb_put_bytes(out, 11, slice_cstr(r->path));
-        codec_pb_put_bytes(out, 12, slice_cstr(r->stream_path));
-        codec_pb_put_varint(out, 13, r->format);
-        codec_pb_put_varint(out, 14, r->is_done);
+        files__record_encode(&p->records.items[i], out);
         codec_pb_end(out, mark);
     }
     for (size_t i = 0; i < p->specs.len; i++)
@@ -61,7 +67,7 @@ static char *copy_text(struct slice s)
     return text;
 }
 
-static bool take_record(struct slice message, struct files_record *r)
+bool files__record_decode(struct slice message, struct files_record *r)
 {
     struct codec_pb_reader reader = codec_pb_reader(message);
     struct codec_pb_field f;
@@ -89,6 +95,7 @@ static bool take_record(struct slice message, struct files_record *r)
         case 10: r->seen_ns = (int64_t)f.num; break;
         case 13: r->format = f.num < DECODE_LOGFILE_FORMAT_COUNT ? (unsigned)f.num : 0; break;
         case 14: r->is_done = f.num != 0; break;
+        case 15: r->version = f.num; break;
         default: break;
         }
     }
@@ -110,7 +117,7 @@ int files__positions_decode(struct slice text, struct files_positions *out, stru
     struct codec_pb_reader r = codec_pb_reader(message);
     while (!err && codec_pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == CODEC_PB_BYTES)
-            err = take_record(f.bytes, vec_add(&out->records)) ? 0 : ERR_CORRUPT;
+            err = files__record_decode(f.bytes, vec_add(&out->records)) ? 0 : ERR_CORRUPT;
         else if (f.number == 2 && f.wire == CODEC_PB_VARINT)
             vec_push(&out->specs, f.num);
     }

@@ -41,6 +41,7 @@ struct files_record files__record_of(const struct files_tail *t, int64_t now_ns)
                                  .path = t->path,
                                  .stream_path = t->stream_path,
                                  .format = t->log.format,
+                                 .version = t->version,
                                  .is_done = t->is_done && !t->is_busy && t->pos == t->committed};
 }
 

@@ -397,6 +397,7 @@ void files__tail_seek(struct input_files *f, struct files_tail *t, uint64_t pos,
 {
     t->committed = pos;
     t->committed_mark = mark;
+    t->version = ++f->version;
     files__tail_rewind(t);
     f->positions_dirty = true;
 }

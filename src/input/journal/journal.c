@@ -26,6 +26,7 @@
 #define WAIT_US      (250 * 1000) /* also how long a stop takes */
 #define RETRY_MAX_NS (30 * NS_PER_SEC)
 #define CURSOR_MAX   4096
+#define NOTE         "journal/cursor"
 
 struct input_journal_config {
     struct arena *arena;
@@ -435,10 +436,31 @@ static int read_batch(struct input_journal *j, struct pipe_kit *kit, char *curso
     return err;
 }
 
+/* The store has the cursor with the entries, in one record: it is the file's or a later one. */
+static void recall(struct input_journal *j)
+{
+    int err = j->env.sink->notes ? ERR_AGAIN : 0;
+    while (err == ERR_AGAIN && !j->stopping) {
+        struct arena *arena = arena_new(0, NULL);
+        struct data_event_note *notes;
+        size_t count = 0;
+        err = j->env.sink->notes(j->env.sink, SLICE(NOTE), arena, &notes, &count);
+        if (!err && count && notes[0].value.len < sizeof(j->cursor)) {
+            memcpy(j->cursor, notes[0].value.ptr, notes[0].value.len);
+            j->cursor[notes[0].value.len] = 0;
+            save_cursor(j);
+        }
+        arena_free(arena);
+        if (err == ERR_AGAIN)
+            pause_ns(j, 50 * NS_PER_MS);
+    }
+}
+
 static void *run(void *ctx)
 {
     struct input_journal *j = ctx;
     int64_t backoff = NS_PER_SEC / 2;
+    recall(j);
     while (!j->stopping) {
         char cursor[CURSOR_MAX] = "";
         if (!j->journal && !open_journal(j)) {
@@ -447,6 +469,8 @@ static void *run(void *ctx)
         }
         struct pipe_kit *kit = pipe_kit_take(j->kits, SLICE(""));
         int err = read_batch(j, kit, cursor), store_err = 0;
+        if (kit->events->rows.len)
+            data_event_batch_note(kit->events, SLICE(NOTE), slice_cstr(cursor));
         if (kit->events->rows.len && !(store_err = store(j, kit))) {
             memcpy(j->cursor, cursor, sizeof(cursor));
             save_cursor(j);

@@ -3,8 +3,6 @@
 #include "base/assert.h"
 #include "codec/bytes.h"
 
-#define FORMAT 1
-
 void store_value_encode(uint32_t field, struct data_value v, struct buf *out)
 {
     char *at = buf_reserve(out, 2 * CODEC_VARINT_MAX + 8), *begin = at;
@@ -170,12 +168,12 @@ static bool parse_sets(struct parser *p)
     return true;
 }
 
-static bool parse_rows(struct parser *p)
+static bool parse_rows(struct parser *p, bool may_be_none)
 {
     struct store_event_block *b = p->b;
     uint64_t count, zz, stream, attrs, set;
     int64_t ts = 0;
-    if (!take_count(&p->in, &count) || !count || count > UINT32_MAX)
+    if (!take_count(&p->in, &count) || (!count && !may_be_none) || count > UINT32_MAX)
         return false;
     b->rows = mem_calloc(count, sizeof(*b->rows));
     b->t_min = INT64_MAX;
@@ -200,7 +198,21 @@ static bool parse_rows(struct parser *p)
         b->t_min = MIN(b->t_min, ts);
         b->t_max = MAX(b->t_max, ts);
     }
-    return !p->in.len;
+    return true;
+}
+
+static bool parse_notes(struct parser *p)
+{
+    uint64_t count;
+    if (!take_count(&p->in, &count) || count > UINT32_MAX)
+        return false;
+    p->b->notes = mem_calloc(count, sizeof(*p->b->notes));
+    for (; p->b->note_count < count; p->b->note_count++) {
+        struct data_event_note *n = &p->b->notes[p->b->note_count];
+        if (!codec_take_text(&p->in, &n->key) || !codec_take_text(&p->in, &n->value))
+            return false;
+    }
+    return true;
 }
 
 struct store_event_block *store_event_block_parse(char *payload, size_t len,
@@ -215,15 +227,18 @@ struct store_event_block *store_event_block_parse(char *payload, size_t len,
     b->payload = payload;
     b->payload_len = len;
     uint64_t format;
-    if (len > UINT32_MAX || !codec_take_varint(&p.in, &format) || format != FORMAT ||
+    if (len > UINT32_MAX || !codec_take_varint(&p.in, &format) ||
+        (format != STORE_BLOCK_ROWS && format != STORE_BLOCK_NOTES) ||
         !codec_take_text(&p.in, &b->tenant) || !parse_streams(&p) || !parse_fields(&p) ||
-        !parse_sets(&p) || !parse_rows(&p)) {
+        !parse_sets(&p) || !parse_rows(&p, format == STORE_BLOCK_NOTES) ||
+        (format == STORE_BLOCK_NOTES && !parse_notes(&p)) || p.in.len) {
         store_event_block_unref(b);
         return NULL;
     }
     b->memory = sizeof(*b) + len + b->stream_count * sizeof(*b->streams) +
                 (b->field_count - DATA_EVENT_INTRINSIC_COUNT) * sizeof(*b->fields) +
-                b->set_count * sizeof(*b->sets) + b->row_count * sizeof(*b->rows);
+                b->set_count * sizeof(*b->sets) + b->row_count * sizeof(*b->rows) +
+                b->note_count * sizeof(*b->notes);
     return b;
 }
 
@@ -243,6 +258,7 @@ void store_event_block_unref(struct store_event_block *b)
     mem_free(b->fields);
     mem_free(b->sets);
     mem_free(b->rows);
+    mem_free(b->notes);
     mem_free(b->payload);
     mem_free(b);
 }

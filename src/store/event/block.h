@@ -14,6 +14,10 @@
  * store sees. */
 #define STORE_FIELD_CHILDREN 31
 
+/* Formats: rows alone; rows, of which there may be none, and notes. */
+#define STORE_BLOCK_ROWS  1
+#define STORE_BLOCK_NOTES 2
+
 /* What may be taken in. */
 struct store_event_block_rules {
     int64_t oldest_ns, newest_ns;
@@ -22,8 +26,8 @@ struct store_event_block_rules {
     const char *retention_setting;
 };
 
-/* Appends the rows that may be taken in to *out; the others are told of in *result. Returns how
- * many were taken; with none, nothing was appended. */
+/* Appends the rows that may be taken in to *out, and the notes; the others are told of in *result.
+ * Returns how many were taken; with none, and no notes, nothing was appended. */
 size_t store_event_block_encode(const struct data_event_batch *b,
                                 const struct store_event_block_rules *rules,
                                 struct store_streams *streams, struct store_append_result *result,
@@ -59,7 +63,9 @@ struct store_event_block {
     uint32_t set_count;
     struct store_event_block_row *rows; /* in the order of their sending */
     uint32_t row_count;
-    int64_t t_min, t_max;
+    int64_t t_min, t_max; /* t_min > t_max without rows */
+    struct data_event_note *notes;
+    uint32_t note_count;
     size_t memory; /* bytes of all of it */
 };
 

@@ -306,10 +306,10 @@ size_t store_event_block_encode(const struct data_event_batch *b,
         else
             refuse(&e, &b->rows.items[i], why);
     }
-    if (e.row_count) {
+    if (e.row_count || b->notes.len) {
         buf_reserve(out, e.stream_bytes.len + e.field_bytes.len + e.set_bytes.len + e.rows.len +
                              b->tenant.len + 6 * CODEC_VARINT_MAX);
-        codec_append_varint(out, 1);
+        codec_append_varint(out, b->notes.len ? STORE_BLOCK_NOTES : STORE_BLOCK_ROWS);
         put_text(out, b->tenant);
         codec_append_varint(out, e.stream_count);
         buf_append_slice(out, buf_slice(&e.stream_bytes));
@@ -319,6 +319,12 @@ size_t store_event_block_encode(const struct data_event_batch *b,
         buf_append_slice(out, buf_slice(&e.set_bytes));
         codec_append_varint(out, e.row_count);
         buf_append_slice(out, buf_slice(&e.rows));
+        if (b->notes.len)
+            codec_append_varint(out, b->notes.len);
+        for (size_t i = 0; i < b->notes.len; i++) {
+            put_text(out, b->notes.items[i].key);
+            put_text(out, b->notes.items[i].value);
+        }
     }
     buf_deinit(&e.stream_bytes);
     buf_deinit(&e.field_bytes);

@@ -187,6 +187,42 @@ void store__event_view_free(struct store__event_view *v)
     store__event_unpin(&v->parts);
 }
 
+static void add_blocks(const store__event_block_list *from, struct store_event_source_stats *out)
+{
+    for (size_t i = 0; i < from->len; i++) {
+        out->rows += from->items[i]->row_count;
+        out->raw_bytes += from->items[i]->payload_len;
+        out->t_min_ns = MIN(out->t_min_ns, from->items[i]->t_min);
+        out->t_max_ns = MAX(out->t_max_ns, from->items[i]->t_max);
+    }
+}
+
+void store__event_source_stats(struct store__events *e, struct store_event_source_stats *out)
+{
+    *out = (struct store_event_source_stats){.head_rows = e->head_rows,
+                                             .memory_bytes = e->head_bytes,
+                                             .streams = e->streams.count,
+                                             .t_min_ns = INT64_MAX,
+                                             .t_max_ns = INT64_MIN};
+    pthread_mutex_lock(&e->view_lock);
+    for (size_t i = 0; i < e->shard_count; i++) {
+        pthread_mutex_lock(&e->shards[i].lock);
+        add_blocks(&e->shards[i].blocks, out);
+        pthread_mutex_unlock(&e->shards[i].lock);
+    }
+    add_blocks(&e->flushing, out);
+    out->parts = e->parts.len;
+    for (size_t i = 0; i < e->parts.len; i++) {
+        const struct store_event_part_info *p = store_event_part_info(e->parts.items[i]);
+        out->rows += p->rows;
+        out->raw_bytes += p->raw_bytes;
+        out->disk_bytes += p->bytes;
+        out->t_min_ns = MIN(out->t_min_ns, p->t_min_ns);
+        out->t_max_ns = MAX(out->t_max_ns, p->t_max_ns);
+    }
+    pthread_mutex_unlock(&e->view_lock);
+}
+
 /* --- the way in --- */
 
 struct ticket {
@@ -291,7 +327,7 @@ void store_append_events(struct store *s, const struct data_event_batch *batch,
             store__event_count(e->table, (enum store__event_counter)(STORE__EVENT_REFUSED + i),
                                (int64_t)t->result.refused[i]);
     }
-    if (!rows) {
+    if (!payload.len) {
         ticket_done(t, 0);
         return;
     }

@@ -80,6 +80,10 @@ void store__event_blocks_free(store__event_block_list *list);
 void store__event_view_take(struct store__events *e, int64_t t_min, int64_t t_max, bool recent,
                             struct store__event_view *out);
 void store__event_view_free(struct store__event_view *v);
+/* notes.c: brings packed notes up to date with those of the blocks. */
+void store__event_notes_fold(const store__event_block_list *blocks, struct buf *packed);
+/* Of all there is, without taking it. */
+void store__event_source_stats(struct store__events *e, struct store_event_source_stats *out);
 
 /* upkeep.c */
 void store__event_part_path(const struct store *s, uint64_t id, char *out, size_t out_size);

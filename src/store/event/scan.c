@@ -346,30 +346,7 @@ static uint64_t position(struct store_event_source *src)
 
 static void stats(struct store_event_source *src, struct store_event_source_stats *out)
 {
-    struct store__events *e = BASE_CONTAINER_OF(src, struct store__events, source);
-    struct store__event_view v;
-    store__event_view_take(e, INT64_MIN, INT64_MAX, false, &v);
-    *out = (struct store_event_source_stats){.head_rows = e->head_rows,
-                                             .memory_bytes = e->head_bytes,
-                                             .streams = e->streams.count,
-                                             .parts = v.parts.len,
-                                             .t_min_ns = INT64_MAX,
-                                             .t_max_ns = INT64_MIN};
-    for (size_t i = 0; i < v.blocks.len; i++) {
-        out->rows += v.blocks.items[i]->row_count;
-        out->raw_bytes += v.blocks.items[i]->payload_len;
-        out->t_min_ns = MIN(out->t_min_ns, v.blocks.items[i]->t_min);
-        out->t_max_ns = MAX(out->t_max_ns, v.blocks.items[i]->t_max);
-    }
-    for (size_t i = 0; i < v.parts.len; i++) {
-        const struct store_event_part_info *p = store_event_part_info(v.parts.items[i]);
-        out->rows += p->rows;
-        out->raw_bytes += p->raw_bytes;
-        out->disk_bytes += p->bytes;
-        out->t_min_ns = MIN(out->t_min_ns, p->t_min_ns);
-        out->t_max_ns = MAX(out->t_max_ns, p->t_max_ns);
-    }
-    store__event_view_free(&v);
+    store__event_source_stats(BASE_CONTAINER_OF(src, struct store__events, source), out);
 }
 
 const struct store_event_ops scan__ops = {

@@ -85,9 +85,9 @@ static bool contains(const store__event_part_list *list, const struct store_even
     return false;
 }
 
-/* The manifest with other parts of this table. */
-static int save(struct store__events *e, const store__event_part_list *parts, uint64_t low_water,
-                struct diag *diag)
+/* The manifest with other parts of this table; and with what was noted beside the rows in them. */
+static int save(struct store__events *e, const store__event_part_list *parts, bool flushed,
+                uint64_t low_water, struct diag *diag)
 {
     struct store *s = e->s;
     struct store_manifest next;
@@ -102,6 +102,8 @@ static int save(struct store__events *e, const store__event_part_list *parts, ui
     for (size_t i = 0; i < parts->len; i++)
         vec_push(&next.events, *store_event_part_info(parts->items[i]));
     next.event_low_water[e->table] = MAX(low_water, next.event_low_water[e->table]);
+    if (flushed) /* only this thread changes the list */
+        store__event_notes_fold(&e->flushing, &next.notes);
     int err = store_manifest_save(s->os, s->config.dir, &next, diag);
     if (err) {
         store_manifest_free(&next);
@@ -162,7 +164,7 @@ int store__event_replace(struct store__events *e, store__event_part_list *fresh,
         vec_push(&kept, fresh->items[i]);
     if (kept.len)
         qsort(kept.items, kept.len, sizeof(*kept.items), by_age);
-    int err = save(e, &kept, low_water, diag);
+    int err = save(e, &kept, flushed, low_water, diag);
     if (err) {
         /* Their files stay: the new manifest may have reached the disk although saving it failed.
          */
