@@ -141,9 +141,17 @@ static void set_up(struct net_client_call *call, const struct net_client_request
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(
-        e, CURLOPT_HTTP_VERSION,
-        (long)(req->http2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+    bool encrypted = slice_starts_with(slice_cstr(req->url), SLICE("https://"));
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                     (long)(!req->http2 ? CURL_HTTP_VERSION_1_1
+                            : encrypted ? CURL_HTTP_VERSION_2TLS
+                                        : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    if (req->http2 && !encrypted) {
+        /* libcurl 7.88 begins HTTP/2 anew on a connection that has been used, and the peer ends it:
+         * from then on every request would fail. */
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+    }
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
