@@ -48,6 +48,7 @@ MEMCACHE_HOSTS = []
 CACHES = {{"default": {{"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}}}
 DEFAULT_CACHE_DURATION = 0
 LOG_ROTATION = False
+GRAPHTEMPLATES_CONF = "/usr/share/doc/graphite-web/examples/graphTemplates.conf.example"
 LOGGING_CONFIG = None
 """
 WEB = """

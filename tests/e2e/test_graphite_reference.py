@@ -2,7 +2,9 @@
 
 A difference is either a failure or has its reason in EXPECTED."""
 import math
+import pathlib
 import random
+import re
 import socket
 import time
 import unittest
@@ -212,6 +214,18 @@ PICTURES = [  # the same pixel by pixel
 ]
 
 
+TEMPLATES = pathlib.Path("/usr/share/doc/graphite-web/examples/graphTemplates.conf.example")
+
+
+def template_pictures():
+    """One of each template of graphite-web's example; none where the package's documents are not installed."""
+    if not TEMPLATES.exists():
+        print("no", TEMPLATES, "to compare templates with")
+        return []
+    names = [line[1:-1] for line in TEMPLATES.read_text().splitlines() if line.startswith("[")]
+    return [f"target=s.*.cpu&target=s.*.mem&title=T&template={name}" for name in names]
+
+
 class Test(pt.Case):
     def render(self, get, target, start, end, **more):
         q = urllib.parse.urlencode({"target": target, "from": start, "until": end, "format": "json", **more})
@@ -308,7 +322,7 @@ class Test(pt.Case):
                     mine = [n for n in mine if n["text"] in ("roll", "s", "slow")]
                 if want != mine and not (query == "*" and more):
                     failures.append(f"{path}: {want} / {mine}")
-        for options in PICTURES:
+        for options in PICTURES + template_pictures():
             path = "/render?width=260&height=150&" + options + f"&from={start + 5}&until={end - 7}"
             path = path.replace("width=260&", "") if "width=" in options else path
             want, got = ref.get(path), get(path)
@@ -321,6 +335,11 @@ class Test(pt.Case):
         if ref.get(path).json() != get(path).json():
             failures.append(path)
         known = set(get("/functions").json())
+        source = pathlib.Path("/usr/lib/python3/dist-packages/graphite/render/functions.py").read_text()
+        registered = re.search(r"^SeriesFunctions = \{(.*?)^\}", source, re.M | re.S).group(1)
+        newer = {name for name, why in EXPECTED.items() if why == NEWER}
+        self.assertEqual(known, set(re.findall(r"""["'](\w+)["']\s*:""", registered)) | newer)
+        self.assertEqual(len(known), 154)  # of master
         missing = known - {n.strip() for n in TARGETS} - set(EXPECTED) - {"map", "mapSeries"}
         self.assertEqual(missing, set(), "functions that nothing compares")
         self.assertEqual(failures, [], "\n".join(failures))

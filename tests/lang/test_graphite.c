@@ -320,12 +320,67 @@ static void plans_answer_as_rows_do(void **state)
     (void)state;
 }
 
+/* --- daylight saving --- */
+
+/* The time of the slot that the first value of timeShift('7d') came from; values are their times.
+ */
+static int64_t shifted_from(struct world *w, int64_t now, const char *zone, const char *target)
+{
+    struct text_zone *z = NULL;
+    struct graphite_run *run = NULL;
+    struct graphite_list list;
+    struct slice text = slice_cstr(target);
+    assert_int_equal(text_zone_load(slice_cstr(zone), &z, NULL), 0);
+    const struct graphite_request req = {.source = store_metrics(w->store),
+                                         .tenant = SLICE("default"),
+                                         .index = w->index,
+                                         .start_s = now - 3600,
+                                         .end_s = now,
+                                         .now_s = NOW,
+                                         .zone = z,
+                                         .xff = (double)NAN};
+    assert_int_equal(graphite_run_targets(&req, &text, 1, &run, &list, NULL), 0);
+    assert_int_equal(list.len, 1);
+    assert_int_equal(list.items[0]->start, now - 3600 + 300); /* shown where it was asked for */
+    int64_t from = (int64_t)list.items[0]->values[0] - 300;
+    graphite_run_free(run);
+    text_zone_free(z);
+    return from;
+}
+
+static void time_shift_keeps_the_hour_of_the_day_when_asked(void **state)
+{
+    static const int64_t day = 86400,
+                         autumn = 1698577200; /* 2023-10-29 11:00 UTC; 01:00 was the end */
+    struct world w;
+    (void)state;
+    open_world(&w);
+    for (int64_t t = autumn - 8 * day; t <= autumn + 8 * day; t += 300)
+        add(&w, "a.b", t, (double)t);
+    refresh(&w);
+    int64_t now = autumn + 3 * day, from = now - 3600;
+    assert_int_equal(shifted_from(&w, now, "Europe/Berlin", "timeShift(a.b,'7d')"), from - 7 * day);
+    assert_int_equal(shifted_from(&w, now, "Europe/Berlin", "timeShift(a.b,'7d',true,true)"),
+                     from - 7 * day - 3600);
+    /* No change between them, and a zone without one. */
+    assert_int_equal(shifted_from(&w, now, "Europe/Berlin", "timeShift(a.b,'1d',true,true)"),
+                     from - day);
+    assert_int_equal(shifted_from(&w, now, "Asia/Kolkata", "timeShift(a.b,'7d',true,true)"),
+                     from - 7 * day);
+    /* From summer into winter, with a shift ahead. */
+    now = autumn - 5 * day;
+    assert_int_equal(shifted_from(&w, now, "Europe/Berlin", "timeShift(a.b,'+7d',true,true)"),
+                     now - 3600 + 7 * day + 3600);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(index_grows),
         cmocka_unit_test(index_forgets_what_was_deleted),
         cmocka_unit_test(plans_answer_as_rows_do),
+        cmocka_unit_test(time_shift_keeps_the_hour_of_the_day_when_asked),
     };
     return cmocka_run_group_tests_name("graphite", tests, NULL, NULL);
 }

@@ -314,7 +314,7 @@ void picture__legend(struct picture__canvas *c, const struct picture__legend_ent
     double box = f.height - 1, line = f.height + 1, widest = 0;
     size_t longest = 0, right = 0;
     for (size_t i = 0; i < count; i++) {
-        if (entries[i].name.len > entries[longest].name.len)
+        if (entries[i].name.len >= entries[longest].name.len) /* the last of equal ones */
             longest = i;
         right += entries[i].right;
     }

@@ -60,20 +60,34 @@ int picture__choice(struct picture__canvas *c, enum api_picture_option o, const 
 /* --- templates --- */
 
 #define RAINBOW   "blue,green,red,purple,brown,yellow,aqua,grey,magenta,pink,gold,rose"
-#define SOLARIZED "#268bd2,#859900,#dc322f,#6c71c4,#cb4b16,#b58900,#2aa198,#d33682"
+#define SOLARIZED "268bd2aa,859900aa,dc322faa,d33682aa,db4b16aa,b58900aa,2aa198aa,6c71c4aa"
+#define ON_WHITE(name, lines)                                                                      \
+    {                                                                                              \
+        name, "white", "black", "rose", "grey", lines                                              \
+    }
 
+/* Those of graphite-web's graphTemplates.conf.example; what one does not say is the default's. */
 static const struct picture__template templates[] = {
-    {"default", "white", "black", "rose", "grey", RAINBOW},
-    {"plain", "white", "black", "rose", "grey", RAINBOW},
+    ON_WHITE("default", RAINBOW),
+    {"solarized-light", "#fdf6e3", "#657b83", "#073642", "#586e75", SOLARIZED},
+    {"solarized-dark", "#002b36", "#839496", "#fdf6e3", "#eee8d5", SOLARIZED},
+    {"classic", "black", "white", "white", "grey", RAINBOW},
     {"noc", "black", "white", "white", "grey",
      "blue,green,red,yellow,purple,brown,aqua,grey,magenta,pink,gold,rose"},
-    {"classic", "black", "white", "white", "grey", RAINBOW},
-    {"summary", "black", "white", "white", "grey", "#6666ff,#66ff66,#ff6666"},
-    {"alphas", "white", "black", "grey", "rose", "#00ff00aa,#ff000077,#00337799"},
-    {"solarized-light", "#fdf6e3", "#657b83", "#93a1a1", "#eee8d5", SOLARIZED},
-    {"solarized-dark", "#002b36", "#839496", "#586e75", "#073642", SOLARIZED},
-    {"grafana", "#1f1f1f", "#d8d9da", "#444444", "#333333",
-     "#7eb26d,#eab839,#6ed0e0,#ef843c,#e24d42,#1f78c1,#ba43a9,#705da0,#508642,#cca300"},
+    {"summary", "black", "black", "rose", "grey", "#6666ff,#66ff66,#ff6666"},
+    {"alphas", "white", "black", "grey", "rose", "00ff00aa,ff000077,00337799"},
+    ON_WHITE("grafana", "#7eb26d,#eab839,#6ed0e0,#ef843c,#e24d42,#1f78c1,#ba43a9,#705da0,#508642,"
+                        "#cca300,#447ebc"),
+    ON_WHITE("ocean1", "f7fcf0,e0f3db,ccebc5,a8ddb5,7bccc4,4eb3d3,2b8cbe,0868ac,084081"),
+    ON_WHITE("ocean2", "084081,0868ac,2b8cbe,4eb3d3,7bccc4,a8ddb5,ccebc5,e0f3db,f7fcf0"),
+    ON_WHITE("forest1", "f7fcf5,e5f5e0,c7e9c0,a1d99b,74c476,41ab5d,238b45,005a32"),
+    ON_WHITE("forest2", "005a32,238b45,41ab5d,74c476,a1d99b,c7e9c0,e5f5e0,f7fcf5"),
+    ON_WHITE("sunset1", "fff5eb,fee6ce,fdd0a2,fdae6b,fd8d3c,f16913,d94801,8c2d04"),
+    ON_WHITE("sunset2", "8c2d04,d94801,f16913,fd8d3c,fdae6b,fdd0a2,fee6ce,fff5eb"),
+    ON_WHITE("moonlight1", "fcfbfd,efedf5,dadaeb,bcbddc,9e9ac8,807dba,6a51a3,4a1486"),
+    ON_WHITE("moonlight2", "4a1486,6a51a3,807dba,9e9ac8,bcbddc,dadaeb,efedf5,fcfbfd"),
+    ON_WHITE("lava1", "fff5f0,fee0d2,fcbba1,fc9272,fb6a4a,ef3b2c,cb181d,99000d"),
+    ON_WHITE("lava2", "99000d,cb181d,ef3b2c,fb6a4a,fc9272,fcbba1,fee0d2,fff5f0"),
 };
 
 const struct picture__template *picture__template_find(struct slice name)
