@@ -11,6 +11,7 @@ import { alerts, alertsConfig } from './alerts.mjs';
 import { dashboards } from './dashboards.mjs';
 import { explore } from './explore.mjs';
 import { forms } from './forms.mjs';
+import { inputs } from './inputs.mjs';
 import { lists } from './lists.mjs';
 import { logs } from './logs.mjs';
 import { panels } from './panels.mjs';
@@ -171,10 +172,10 @@ try {
   });
   }
   const telemetry = await sendShop(base, { count: 120, spanMs: 1200_000 });
-  const suites = { dashboards, transforms, explore, panes: panesSuite, logs, traces, services, alerts, forms, lists, panels, shipped, a11y };
+  const suites = { dashboards, transforms, explore, panes: panesSuite, logs, traces, services, alerts, forms, lists, panels, shipped, inputs, a11y };
   for (const [name, suite] of Object.entries(suites)) {
     if (!only(name)) continue;
-    await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry });
+    await suite({ page, base, test, check, until, drawn, complaints, foreign, telemetry, browser, bin, work, freePort });
     await page.screenshot({ path: join(shots, `${name}.png`) });
   }
   await test('the content security policy allows nothing foreign and no inline script but its own', async () => {

@@ -27,6 +27,17 @@ export interface InputListener {
   dropped_by_kernel?: number;
 }
 
+/** A daemon that StatsD's proxy sends names to. */
+export interface ProxyDaemon {
+  daemon: string;
+  /** Its admin port is asked whether it is up. */
+  checked: boolean;
+  up: boolean;
+  lines: number;
+  packets: number;
+  lost_packets: number;
+}
+
 /** One door's figures since the start; what an input does not count is left out. */
 export interface InputLook {
   receiving?: boolean;
@@ -37,6 +48,7 @@ export interface InputLook {
   listeners?: InputListener[];
   refused?: InputRefusal[];
   senders?: InputSender[];
+  proxy?: ProxyDaemon[];
   names_seen?: string[];
   busiest_names?: { name: string; tags?: string; type?: string; samples_per_second: number }[];
 }

@@ -1,7 +1,7 @@
 // What senders without an answer sent: rates, names, what was refused and why, and who sends most.
 
 import { useEffect, useState } from 'preact/hooks';
-import { fetchInput, type InputListener, type InputLook, type InputRefusal, type InputSender } from '../../api/inputs';
+import { fetchInput, type InputListener, type InputLook, type InputRefusal, type InputSender, type ProxyDaemon } from '../../api/inputs';
 import { isAbort } from '../../api/prom';
 import { Card, Failure } from '../../chart/Panel';
 import { format, formatAgo } from '../../format/units';
@@ -164,6 +164,38 @@ function Names({ look }: { look: InputLook }) {
   );
 }
 
+/** Where StatsD's proxy sends names, and who of them is up. */
+function Daemons({ rows }: { rows: ProxyDaemon[] }) {
+  return (
+    <Card title="Proxy's daemons" help="Each name goes to one of them; one that is down leaves the ring until it is back." class="w12">
+      <div class="table-scroll">
+        <table class="table in-daemons">
+          <thead>
+            <tr>
+              <th>Daemon</th>
+              <th>State</th>
+              <th class="num">Lines</th>
+              <th class="num hide-s">Packets</th>
+              <th class="num">Lost packets</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((d) => (
+              <tr key={d.daemon}>
+                <td class="mono">{d.daemon}</td>
+                <td class={d.up ? '' : 'bad'}>{d.up ? (d.checked ? 'up' : 'taken to be up') : 'down'}</td>
+                <td class="num">{format(d.lines, 'short')}</td>
+                <td class="num hide-s">{format(d.packets, 'short')}</td>
+                <td class={`num ${d.lost_packets > 0 ? 'bad' : 'dim'}`}>{format(d.lost_packets, 'locale')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
 const listenerText = (l: InputListener) => `${l.kind} ${l.port}`;
 
 function InputView({ name, title, unit, setting }: { name: 'statsd' | 'graphite'; title: string; unit: string; setting: string }) {
@@ -203,6 +235,7 @@ function InputView({ name, title, unit, setting }: { name: 'statsd' | 'graphite'
           </div>
           <div class="grid">
             <Refusals rows={look.refused ?? []} />
+            {look.proxy && <Daemons rows={look.proxy} />}
             {look.senders && <Senders rows={look.senders} />}
             <Names look={look} />
           </div>
