@@ -33,7 +33,7 @@ struct server_config {
     const char *graphite_blacklist_file, *graphite_whitelist_file, *graphite_rewrite_file,
         *graphite_aggregation_rules_file, *graphite_relay_file; /* "" = none */
     bool graphite_forward_all;
-    int64_t graphite_aggregates;
+    int64_t graphite_aggregates, graphite_idle_timeout_ns;
 
     int64_t retention_metrics_ns, retention_logs_ns, retention_traces_ns, retention_bytes;
     int64_t streams_max, line_bytes_max, field_count_max, field_bytes_max;

@@ -180,6 +180,7 @@ static void start_carbon(struct server_inputs *in, const struct server_config *c
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct input_carbon_config c = {.kind = rows[i].kind,
                                         .filter = in->carbon_filter,
+                                        .idle_timeout_ns = config->graphite_idle_timeout_ns,
                                         .name = server_doors[rows[i].door].name,
                                         .listen = config->doors[rows[i].door].listen};
         struct diag why;

@@ -118,6 +118,41 @@ class Graphite(pt.Case):
         for reason in ("fields", "value", "nan", "timestamp", "name", "tags", "size", "pickle"):
             self.assertGreaterEqual(self.s.metric("pharos_carbon_refused_total", f'reason="{reason}"'), 1, reason)
 
+    def test_slow_senders(self):
+        frame = pickle.dumps([("slow.p", (NOW - 60, 5))], protocol=2)
+        by_line, by_pickle = (socket.create_connection(("127.0.0.1", p)) for p in (self.line, self.pickle))
+        with by_line, by_pickle:
+            for one in b"slow.a 1 %d\r\nslow.b 2 %d\nslow.c 3 %d" % (NOW - 60, NOW - 60, NOW - 60):
+                by_line.sendall(bytes([one]))
+            for one in struct.pack(">I", len(frame)) + frame:
+                by_pickle.sendall(bytes([one]))
+            for name, value in (("slow.a", 1), ("slow.b", 2), ("slow.p", 5)):
+                got = pt.wait_for(name, lambda: self.points(name))
+                self.assertEqual([v for v in got[name] if v is not None], [value])
+            self.assertEqual(self.points("slow.c"), {})  # its line has no end yet
+            by_pickle.sendall(b"\0\0\0\x09half a fr")
+        got = pt.wait_for("the line without an end", lambda: self.points("slow.c"))
+        self.assertEqual([v for v in got["slow.c"] if v is not None], [3])
+
+    def test_who_says_nothing_for_long_is_closed(self):
+        line = pt.free_port()
+        self.server(f"doors.graphite.listen=127.0.0.1:{line}", "limits.graphite.idle_timeout=1s", data=self.work / "idle")
+        with socket.create_connection(("127.0.0.1", line)) as idle, socket.create_connection(("127.0.0.1", line)) as slow:
+            idle.sendall(b"half 1")
+            idle.settimeout(0.25)
+            closed = False
+            for _ in range(40):
+                slow.sendall(b"s")
+                try:
+                    closed = idle.recv(1) == b""
+                    break
+                except TimeoutError:
+                    continue
+            self.assertTrue(closed)
+            slow.settimeout(0.1)
+            with self.assertRaises(TimeoutError):
+                slow.recv(1)
+
     def test_carbon_rules_and_protobuf(self):
         write = self.file
         protobuf, line, http = pt.free_port(), pt.free_port(), pt.free_port()

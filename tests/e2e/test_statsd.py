@@ -198,6 +198,26 @@ class StatsD(pt.Case):
             s.sendall(b"|c\n")
         self.wait_value("slow", 50)
 
+    def test_bytes_that_dribble_and_connections_that_rest(self):
+        self.open("limits.statsd.idle_timeout=1s")
+        with socket.create_connection(("127.0.0.1", self.port)) as idle, \
+                socket.create_connection(("127.0.0.1", self.port)) as slow:
+            idle.sendall(b"never.whole:1")
+            idle.settimeout(0.05)
+            closed = False
+            for i in range(200):
+                slow.sendall(b"dribbled:1|c\n"[i % 13:i % 13 + 1])
+                try:
+                    closed = closed or idle.recv(1) == b""
+                except TimeoutError:
+                    pass
+                if closed and i % 13 == 12:
+                    break
+                if closed:
+                    time.sleep(0.05)
+            self.assertTrue(closed)
+            self.wait_value("dribbled", (i + 1) // 13)  # the one that kept coming is there, whole
+
     def test_check_reads_the_mapping_file(self):
         bad = self.file("map.yml", "mappings:\n- match: a.b*\n  name: x\n")
         config = self.file("pharos.yml", f"statsd:\n  mapping_file: {bad}\n")

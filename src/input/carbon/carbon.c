@@ -302,6 +302,7 @@ int input_carbon_start(const struct input_env *env, const struct input_carbon_co
                                     .tls = config->tls,
                                     .buffer_bytes_max = lines ? c->line_max : c->frame_max + 4,
                                     .connections_max = config->connections_max,
+                                    .idle_timeout_ns = config->idle_timeout_ns,
                                     .on_open = on_open,
                                     .on_bytes = on_bytes,
                                     .on_overflow = lines ? on_overflow : NULL,

@@ -26,6 +26,7 @@ struct input_carbon_config {
     size_t line_bytes_max;              /* 0 = 64 KiB */
     size_t frame_bytes_max;             /* 0 = 8 MiB */
     size_t connections_max;             /* 0 = 20000 */
+    int64_t idle_timeout_ns;            /* 0 = never */
 };
 
 /* ERR_EXISTS when the port is taken. Strings are copied. */

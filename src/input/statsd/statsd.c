@@ -392,6 +392,7 @@ static int listen_stream(struct input_statsd *s, const char *listen, struct net_
     struct net_stream_config config = {.name = "statsd",
                                        .listen = listen,
                                        .buffer_bytes_max = DATAGRAM_BYTES_MAX,
+                                       .idle_timeout_ns = s->config.idle_timeout_ns,
                                        .on_bytes = on_bytes,
                                        .on_overflow = on_overflow,
                                        .ctx = s};

@@ -27,6 +27,7 @@ struct input_statsd_config {
     int64_t flush_interval_ns;
     int64_t expire_ns; /* idle names are forgotten after this; 0 = never */
     int64_t names_max, line_bytes_max, memory_max;
+    int64_t idle_timeout_ns;      /* of connections; 0 = never */
     int64_t receive_buffer_bytes; /* of each UDP socket */
     const char *percentiles;      /* "90", "50, 99, -10": of the Graphite namespaces */
     const char *repeat_to;        /* "host:port, ...": packets go on to these; "": none */
