@@ -14,11 +14,15 @@ struct output_set {
 
 static bool takes(const struct output__target *t, enum output_source source)
 {
+    enum output__from from = (enum output__from)t->settings->from;
+    bool statsd = from == OUTPUT__FROM_ALL || from == OUTPUT__FROM_STATSD;
     switch (source) {
-    case OUTPUT_STATSD_LABELS: return t->settings->names == 1;
-    case OUTPUT_STATSD_PATHS: return t->settings->names == 2;
-    case OUTPUT_CARBON: return t->settings->from == 2;
-    default: return t->settings->from == 0;
+    case OUTPUT_STATSD_LABELS: return statsd && t->settings->names == 1;
+    case OUTPUT_STATSD_PATHS: return statsd && t->settings->names == 2;
+    case OUTPUT_CARBON: return from == OUTPUT__FROM_CARBON;
+    case OUTPUT_LOGS: return from == OUTPUT__FROM_LOGS;
+    case OUTPUT_TRACES: return from == OUTPUT__FROM_TRACES;
+    default: return from == OUTPUT__FROM_ALL;
     }
 }
 
@@ -129,6 +133,19 @@ void output_set_metrics(struct output_set *set, enum output_source source,
     for (size_t i = 0; i < set->targets.len; i++) {
         if (takes(set->targets.items[i], source))
             output__target_take(set->targets.items[i], set->types, batch);
+    }
+    pthread_rwlock_unlock(&set->lock);
+}
+
+void output_set_events(struct output_set *set, const struct data_event_batch *batch)
+{
+    enum output_source source = batch->table == DATA_EVENT_LOGS ? OUTPUT_LOGS : OUTPUT_TRACES;
+    if (!output_set_wants(set, source) || !batch->rows.len)
+        return;
+    pthread_rwlock_rdlock(&set->lock);
+    for (size_t i = 0; i < set->targets.len; i++) {
+        if (takes(set->targets.items[i], source))
+            output__target_take_events(set->targets.items[i], batch);
     }
     pthread_rwlock_unlock(&set->lock);
 }

@@ -9,6 +9,7 @@
 
 #include "base/task.h"
 #include "codec/json_write.h"
+#include "data/event_batch.h"
 #include "data/metric_batch.h"
 #include "net/loop.h"
 #include "os/os.h"
@@ -20,6 +21,8 @@ enum output_source {
     OUTPUT_STATSD_LABELS, /* StatsD's flush as series that add up */
     OUTPUT_STATSD_PATHS,  /* StatsD's flush under the names of the Node daemon */
     OUTPUT_CARBON,        /* carbon's ports, which OUTPUT_ANY sees as well */
+    OUTPUT_LOGS,
+    OUTPUT_TRACES,
     OUTPUT_SOURCE_COUNT
 };
 
@@ -53,6 +56,8 @@ bool output_set_wants(struct output_set *set, enum output_source source);
 /* Any thread; the batch stays the caller's. */
 void output_set_metrics(struct output_set *set, enum output_source source,
                         const struct data_metric_batch *batch);
+/* The same of log lines or spans. */
+void output_set_events(struct output_set *set, const struct data_event_batch *batch);
 /* An array with what each one sent, holds and dropped. Any thread. */
 void output_set_look(struct output_set *set, struct codec_json_writer *w);
 

@@ -33,6 +33,14 @@ enum output__transport {
     OUTPUT__STDOUT,
 };
 
+enum output__from {
+    OUTPUT__FROM_ALL,
+    OUTPUT__FROM_STATSD,
+    OUTPUT__FROM_CARBON,
+    OUTPUT__FROM_LOGS,
+    OUTPUT__FROM_TRACES
+};
+
 struct output__settings {
     const char *name;     /* the key in `outputs:` */
     const char *identity; /* all of it as text: what a change is */
@@ -41,7 +49,7 @@ struct output__settings {
     enum output__transport transport;
     const char *address; /* "host:port", of TCP and UDP */
     const char *post_to; /* of HTTP and gRPC: the whole URL */
-    int from;            /* 0 all, 1 statsd */
+    int from;            /* enum output__from */
     int names;           /* 0 by type, 1 labels, 2 graphite */
     int protocol;        /* graphite: 0 plaintext, 1 pickle */
     int version;         /* remote_write: 0 = 1.0, 1 = 2.0 */
@@ -116,6 +124,12 @@ const struct output__format *output__format_of(const struct output__settings *se
 extern const struct output__format output__graphite, output__pickle, output__console,
     output__influx, output__dogstatsd, output__remote_write_1, output__remote_write_2, output__otlp,
     output__otlp_grpc;
+
+/* Rows of a batch of logs or spans from `first` on, as one export request: as many as fit; returns
+ * how many. */
+size_t output__otlp_events(const struct output__settings *settings,
+                           const struct data_event_batch *batch, size_t first, size_t bytes_max,
+                           struct buf *out);
 
 /* --- target.c: the queue --- */
 enum output__drop {
@@ -216,6 +230,8 @@ struct output__target *output__target_new(const struct output_env *env,
 /* Encodes and queues. Any thread. */
 void output__target_take(struct output__target *t, struct output__types *types,
                          const struct data_metric_batch *batch);
+/* The same of log lines or spans. */
+void output__target_take_events(struct output__target *t, const struct data_event_batch *batch);
 /* The sender's word on the payload it was given. Loop thread. `more`: of a failure the pause in ns
  * that the peer asks for, or 0; of a loss the number of samples. */
 void output__target_done(struct output__target *t, enum output__outcome outcome, const char *why,

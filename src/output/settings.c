@@ -10,7 +10,7 @@
 
 static const char *const types[] = {"graphite", "influxdb", "remote_write", "otlp", "dogstatsd",
                                     "console",  NULL};
-static const char *const froms[] = {"all", "statsd", "carbon", NULL};
+static const char *const froms[] = {"all", "statsd", "carbon", "logs", "traces", NULL};
 static const char *const names[] = {"auto", "labels", "graphite", NULL};
 static const char *const protocols[] = {"plaintext", "pickle", NULL};
 static const char *const versions[] = {"1.0", "2.0", NULL};
@@ -19,7 +19,7 @@ static const char *const versions[] = {"1.0", "2.0", NULL};
 static const struct text_conf_field fields[] = {
     {"type", TEXT_CONF_STRING, 0, "", 0, 0, NULL, "graphite, influxdb, remote_write, otlp, dogstatsd or console; the output's name when that is one of them", true, false},
     {"url", TEXT_CONF_STRING, AT(url), "", 0, 0, NULL, "where to: tcp://host:2003 or udp:// (graphite), http://host:8086 or udp:// (influxdb), http://host:9090/api/v1/write (remote_write), http://host:4318 or grpc://host:4317 (otlp; grpcs:// with TLS), udp://host:8125 (dogstatsd)", true, false},
-    {"from", TEXT_CONF_CHOICE, AT(from), "all", 0, 0, froms, "all: every metric that comes in, whichever way; statsd: what StatsD's flush makes; carbon: what comes in through carbon's ports", true, false},
+    {"from", TEXT_CONF_CHOICE, AT(from), "all", 0, 0, froms, "all: every metric that comes in, whichever way; statsd: what StatsD's flush makes; carbon: what comes in through carbon's ports; logs and traces: log lines or spans instead of metrics (otlp)", true, false},
     {"names", TEXT_CONF_CHOICE, AT(names), "auto", 0, 0, names, "StatsD's metrics as labels (series that add up) or graphite (the Node daemon's names, an interval at a time); auto: graphite to type graphite, labels to others", true, false},
     {"protocol", TEXT_CONF_CHOICE, AT(protocol), "plaintext", 0, 0, protocols, "graphite: lines, or pickle (port 2004)", true, false},
     {"version", TEXT_CONF_CHOICE, AT(version), "1.0", 0, 0, versions, "remote_write: of the protocol", true, false},
@@ -156,12 +156,18 @@ static int read_url(struct arena *arena, struct output__settings *s, const struc
         if (cut_scheme(s->url, "grpc://", &rest) || cut_scheme(s->url, "grpcs://", &rest)) {
             s->transport = OUTPUT__GRPC;
             s->post_to =
-                arena_printf(arena, "http%s://%s%s", s->url[4] == 's' ? "s" : "", rest,
-                             "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
+                arena_printf(arena, "http%s://%s/opentelemetry.proto.collector.%s/Export",
+                             s->url[4] == 's' ? "s" : "", rest,
+                             s->from == OUTPUT__FROM_LOGS     ? "logs.v1.LogsService"
+                             : s->from == OUTPUT__FROM_TRACES ? "trace.v1.TraceService"
+                                                              : "metrics.v1.MetricsService")
                     .ptr;
             return 0;
         }
-        s->post_to = with_path(arena, s->url, "/v1/metrics");
+        s->post_to = with_path(arena, s->url,
+                               s->from == OUTPUT__FROM_LOGS     ? "/v1/logs"
+                               : s->from == OUTPUT__FROM_TRACES ? "/v1/traces"
+                                                                : "/v1/metrics");
         break;
     default: s->post_to = s->url;
     }
@@ -267,6 +273,9 @@ static int read_one(struct arena *arena, const struct text_yaml *name, const str
                                "type: \"%.*s\" is no kind of output: graphite, influxdb, "
                                "remote_write, otlp, dogstatsd and console are",
                                SLICE_FMT(type));
+    if (s->from >= OUTPUT__FROM_LOGS && s->type != OUTPUT__OTLP)
+        return text_yaml_error(text_yaml_get(node, "from"), diag, ERR_INVALID,
+                               "from: logs and traces go to outputs of type otlp only");
     if (!s->names)
         s->names = s->type == OUTPUT__GRAPHITE ? 2 : 1;
     err = read_url(arena, s,

@@ -191,7 +191,7 @@ static void seal(struct output__target *t)
     struct buf packed = {0};
     if (!t->building_samples)
         return;
-    if (t->format->end)
+    if (t->format->end && t->settings->from < OUTPUT__FROM_LOGS)
         t->format->end(t->format_state, &t->building);
     struct slice bytes = buf_slice(&t->building);
     if (t->settings->transport == OUTPUT__HTTP && t->settings->compress &&
@@ -207,11 +207,16 @@ static void seal(struct output__target *t)
         buf_deinit(&t->building);
 }
 
+static size_t payload_max(const struct output__target *t)
+{
+    return MIN(t->format->bytes_max ? t->format->bytes_max : (size_t)BYTES_MAX,
+               (size_t)(t->settings->queue_bytes / 4));
+}
+
 static void add_row(void *ctx, const struct output__row *row)
 {
     struct output__target *t = ctx;
-    size_t max = MIN(t->format->bytes_max ? t->format->bytes_max : (size_t)BYTES_MAX,
-                     (size_t)(t->settings->queue_bytes / 4));
+    size_t max = payload_max(t);
     if (!t->building_samples && t->format->begin && !t->building.len)
         t->format->begin(t->format_state, &t->building);
     if (row->is_refused || !t->format->row(t->format_state, row, &t->building)) {
@@ -228,6 +233,16 @@ void output__target_take(struct output__target *t, struct output__types *types,
     pthread_mutex_lock(&t->encode_lock);
     output__rows(t->settings, t->format, types, batch, add_row, t);
     seal(t);
+    pthread_mutex_unlock(&t->encode_lock);
+    net_loop_post(t->loop, pump, t);
+}
+
+void output__target_take_events(struct output__target *t, const struct data_event_batch *batch)
+{
+    pthread_mutex_lock(&t->encode_lock);
+    for (size_t row = 0; row < batch->rows.len; row += t->building_samples, seal(t))
+        t->building_samples =
+            output__otlp_events(t->settings, batch, row, payload_max(t), &t->building);
     pthread_mutex_unlock(&t->encode_lock);
     net_loop_post(t->loop, pump, t);
 }
@@ -342,7 +357,7 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
 {
     static const char *const type_names[] = {"graphite", "influxdb",  "remote_write",
                                              "otlp",     "dogstatsd", "console"};
-    static const char *const from_names[] = {"all", "statsd", "carbon"};
+    static const char *const from_names[] = {"all", "statsd", "carbon", "logs", "traces"};
     struct buf url = {0};
     codec_json_begin_object(w);
     codec_json_put_string(w, "name", slice_cstr(t->settings->name));

@@ -99,6 +99,8 @@ static void take_events(struct pipe_sink *sink, const struct data_event_batch *b
 {
     struct server_sink *s = (struct server_sink *)sink;
     struct waiting_ack *ack = mem_calloc(1, sizeof(*ack));
+    if (s->outputs)
+        output_set_events(s->outputs, batch);
     ack->signal = batch->table == DATA_EVENT_LOGS ? LOGS : SPANS;
     ack->fn = fn;
     ack->ctx = ctx;

@@ -222,6 +222,67 @@ class Outputs(pt.Case):
         for name in ("http", "grpc", "v2"):
             self.assertEqual((self.look(name)["failed_requests"], sum(self.look(name)["dropped"].values())), (0, 0), name)
 
+    def test_logs_and_traces_over_otlp(self):
+        grpc, http = pt.free_port(), pt.free_port()
+        other = self.server(f"doors.otlp.listen=127.0.0.1:{http}", f"doors.otlp_grpc.listen=127.0.0.1:{grpc}",
+                            data=self.work / "other")
+        url = {"http": f"http://127.0.0.1:{http}", "grpc": f"grpc://127.0.0.1:{grpc}"}
+        self.open({"logs": {"type": "otlp", "url": url["http"], "from": "logs"},
+                   "traces": {"type": "otlp", "url": url["grpc"], "from": "traces", "batch": 2},
+                   "console": {}})
+        now, trace = time.time_ns(), "0af7651916cd43dd8448eb211c80319c"
+
+        def attribute(key, **value):
+            return {"key": key, "value": value}
+        attributes = [attribute("a.text", stringValue="t"), attribute("an.int", intValue="-3"),
+                      attribute("a.double", doubleValue=1.5), attribute("a.bool", boolValue=True),
+                      attribute("a.list", arrayValue={"values": [{"intValue": "1"}, {"stringValue": "two"}]})]
+        head = {"resource": {"attributes": [attribute("service.name", stringValue="cart"),
+                                            attribute("host.name", stringValue="h1")]}}
+        scope = {"name": "lib", "version": "1.2", "attributes": [attribute("s", intValue="1")]}
+        records = [{"timeUnixNano": str(now + i), "severityNumber": 17, "severityText": "ERROR", "traceId": trace,
+                    "spanId": "b7ad6b7169203331", "body": {"stringValue": f"line {i}"}, "attributes": attributes}
+                   for i in range(3)]
+        records.append({"timeUnixNano": str(now + 9), "body": {"kvlistValue": {"values": [attribute("k", intValue="7")]}}})
+        spans = [{"traceId": trace, "spanId": f"b7ad6b716920333{i}", "parentSpanId": "b7ad6b7169203330" if i else "",
+                  "name": f"op {i}", "kind": 2, "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 5_000_000),
+                  "attributes": attributes, "status": {"code": 2, "message": "no"}, "traceState": "a=b",
+                  "events": [{"timeUnixNano": str(now + 1000), "name": "e", "attributes": attributes[:1]}],
+                  "links": [{"traceId": "1" * 32, "spanId": "2" * 16, "attributes": attributes[:2]}]} for i in range(5)]
+        for path, body in (("logs", {"resourceLogs": [{**head, "scopeLogs": [{"scope": scope, "logRecords": records}]}]}),
+                           ("traces", {"resourceSpans": [{**head, "scopeSpans": [{"scope": scope, "spans": spans}]}]})):
+            answer = self.one.post(f"/otlp/v1/{path}", json.dumps(body).encode(),
+                                   headers={"Content-Type": "application/json"})
+            self.assertEqual(answer.status, 200, answer.text)
+
+        def lines(server):
+            answer = server.get("/loki/loki/api/v1/query_range?" + urllib.parse.urlencode(
+                {"query": '{service_name="cart"}', "start": now - 10**9, "end": now + 10**9}))
+            return sorted((json.dumps(s["stream"], sort_keys=True), v) for s in answer.json()["data"]["result"] for v in s["values"])
+
+        def found(server):
+            answer = server.get(f"/tempo/api/traces/{trace}")
+            if answer.status != 200:
+                return []
+            spans = []
+            for batch in answer.json().get("batches") or answer.json()["trace"]["resourceSpans"]:
+                for group in batch["scopeSpans"]:
+                    spans += [{**s, "resource": batch["resource"], "scope": group["scope"]} for s in group["spans"]]
+            for s in spans:
+                for part in (s, s["resource"], s["scope"]):
+                    part["attributes"].sort(key=lambda a: a["key"])
+            return sorted(spans, key=lambda s: s["spanId"])
+        self.assertEqual((len(lines(self.one)), len(found(self.one))), (4, 5))
+        pt.wait_for("the lines", lambda: len(lines(other)) == 4)
+        pt.wait_for("the spans", lambda: len(found(other)) == 5)
+        self.maxDiff = None
+        self.assertEqual(lines(other), lines(self.one))
+        self.assertEqual(found(other), found(self.one))
+        self.assertEqual(self.look("traces")["requests"], 3)
+        self.assertEqual(self.look("logs")["sent_samples"], 4)
+        done = pt.run("check", self.file("bad.yml", "outputs:\n  g: {type: influxdb, url: 'http://h:1', from: logs}\n"))
+        self.assertIn("otlp only", done.stdout + done.stderr)
+
     def test_dogstatsd(self):
         port = pt.free_port()
         other = self.server(f"doors.statsd.listen=127.0.0.1:{port}", "statsd.admin.listen=off",

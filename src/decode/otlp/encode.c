@@ -84,13 +84,18 @@ static void put_value(struct data_value v, struct buf *out)
     }
 }
 
+void decode_otlp_put_value(struct buf *out, uint32_t number, struct data_value value)
+{
+    size_t v = codec_pb_begin(out, number);
+    put_value(value, out);
+    codec_pb_end(out, v);
+}
+
 void decode_otlp_put_attribute(struct buf *out, uint32_t number, struct slice key,
                                struct data_value value)
 {
     size_t pair = codec_pb_begin(out, number);
     codec_pb_put_bytes(out, 1, key);
-    size_t v = codec_pb_begin(out, 2);
-    put_value(value, out);
-    codec_pb_end(out, v);
+    decode_otlp_put_value(out, 2, value);
     codec_pb_end(out, pair);
 }

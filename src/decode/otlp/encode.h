@@ -10,6 +10,8 @@
  * without one. */
 void decode_otlp_put_attribute(struct buf *out, uint32_t number, struct slice key,
                                struct data_value value);
+/* The same of an AnyValue alone. */
+void decode_otlp_put_value(struct buf *out, uint32_t number, struct data_value value);
 /* Appends an export request of the signal as OTLP/JSON. ERR_INVALID (and nothing appended) when it
  * is damaged. */
 int decode_otlp_print_json(enum decode_otlp_signal signal, struct slice message, struct buf *out);
