@@ -204,7 +204,7 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
     struct statsd_series *series = mem_calloc(1, sizeof(*series) + key.len);
     at->value = (uint64_t)(uintptr_t)series;
     memcpy(series->key_bytes, key.ptr, key.len);
-    series->key = slice_make(series->key_bytes, key.len);
+    series->key_len = (uint32_t)key.len;
     mem_free((void *)(uintptr_t)key.ptr);
     series->kind = (uint8_t) class;
     series->is_new = true;
@@ -219,8 +219,8 @@ static struct statsd_series *series_of(struct input_statsd *s, struct slice name
         series->parts = parts_new(mapped->rule, name, labels, count);
     }
     vec_push(&s->series, series);
-    series->family = statsd__index_hash(name);
-    struct statsd_index_cell *family = statsd__index_put(&s->families, series->family, name);
+    struct statsd_index_cell *family =
+        statsd__index_put(&s->families, statsd__index_hash(name), name);
     if (!family->value)
         add_metadata(s, series, name);
     family->value = (uint64_t) class | ((family->value >> 8) + 1) << 8;
@@ -342,19 +342,19 @@ void statsd__labels_timed(struct input_statsd *s, const struct statsd_timed *t)
             return;
         }
         if (series->is_new)
-            statsd__emit(s, series->key, t->ts_ns - s->config.flush_interval_ns, 0);
+            statsd__emit(s, statsd__series_key(series), t->ts_ns - s->config.flush_interval_ns, 0);
         series->is_new = false;
         value = series->value;
     }
     series->last_ts_ns = MAX(series->last_ts_ns, t->ts_ns);
-    statsd__emit(s, series->key, t->ts_ns, value);
+    statsd__emit(s, statsd__series_key(series), t->ts_ns, value);
 }
 
 /* --- handing over --- */
 
 static void emit_histogram(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns)
 {
-    uint32_t at = data_metric_batch_add_series_key(s->batch, series->key);
+    uint32_t at = data_metric_batch_add_series_key(s->batch, statsd__series_key(series));
     struct data_histogram *h = statsd__sketch_histogram(series->sketch, s->batch->arena);
     if (series->is_new) {
         struct data_histogram zero = {
@@ -416,12 +416,13 @@ static void emit_series(struct input_statsd *s, struct statsd_series *series, in
     } else if (series->kind == STATSD_TIMER) {
         emit_histogram(s, series, ts_ns);
     } else if (series->kind == STATSD_SET) {
-        statsd__emit(s, series->key, ts_ns, statsd__distinct_count(series->distinct));
+        statsd__emit(s, statsd__series_key(series), ts_ns,
+                     statsd__distinct_count(series->distinct));
         statsd__distinct_clear(series->distinct);
     } else {
         if (series->is_new && series->kind == STATSD_COUNTER)
-            statsd__emit(s, series->key, ts_ns - s->config.flush_interval_ns, 0);
-        statsd__emit(s, series->key, ts_ns, series->value);
+            statsd__emit(s, statsd__series_key(series), ts_ns - s->config.flush_interval_ns, 0);
+        statsd__emit(s, statsd__series_key(series), ts_ns, series->value);
     }
     series->is_new = false;
     series->last_ts_ns = ts_ns;
@@ -442,23 +443,35 @@ static void emit_stale(struct input_statsd *s, struct statsd_series *series, int
         for (size_t i = 0; i < part_count(series->rule); i++)
             emit_last(s, series->parts->keys[i], ts_ns);
     } else {
-        emit_last(s, series->key, ts_ns);
+        emit_last(s, statsd__series_key(series), ts_ns);
     }
 }
 
 bool statsd__series_is(uint64_t value, struct slice key)
 {
-    return slice_eq(((const struct statsd_series *)value)->key, key);
+    return slice_eq(statsd__series_key((const struct statsd_series *)value), key);
+}
+
+/* Told by its key: a million series do without the number. */
+static uint64_t family_of(const struct statsd_series *series)
+{
+    struct arena *arena = arena_new(1024, NULL);
+    struct data_labels labels = {0};
+    (void)data_labels_decode(statsd__series_key(series), arena, &labels);
+    uint64_t hash = statsd__index_hash(data_labels_get(labels, SLICE(DATA_METRIC_NAME)));
+    arena_free(arena);
+    return hash;
 }
 
 void statsd__series_end(struct input_statsd *s, struct statsd_series *series, int64_t ts_ns)
 {
     statsd__view(s, INPUT_STATSD_AS_LABELS);
     emit_stale(s, series, ts_ns);
-    struct statsd_index_cell *cell = statsd__index_get(&s->families, series->family, SLICE(""));
+    struct statsd_index_cell *cell = statsd__index_get(&s->families, family_of(series), SLICE(""));
     if (cell && (cell->value -= 1 << 8) >> 8 == 0)
         statsd__index_remove(&s->families, cell);
-    cell = statsd__index_get(&s->series_index, statsd__index_hash(series->key), series->key);
+    struct slice key = statsd__series_key(series);
+    cell = statsd__index_get(&s->series_index, statsd__index_hash(key), key);
     if (cell)
         statsd__index_remove(&s->series_index, cell);
     series->is_dead = true;

@@ -32,12 +32,12 @@ struct statsd_parts {
 
 /* A series of the labels view, and what it has counted so far. */
 struct statsd_series {
-    struct slice key; /* canonical label key: key_bytes */
-    uint8_t kind;     /* enum statsd_kind; timers are one family */
-    bool is_dead;     /* out of the map; goes with its last entry */
+    uint8_t kind; /* enum statsd_kind; timers are one family */
+    bool is_dead; /* out of the map; goes with its last entry */
     bool is_new, is_deleted;
     bool is_flushed; /* has samples without a time of their own: repeated every flush */
     uint32_t refs;   /* entries */
+    uint32_t key_len;
     int64_t seen_ns, last_ts_ns;
     double value; /* counters: total; gauges */
     double debt;  /* counters: what decrements took away and increments have not made up for */
@@ -47,9 +47,13 @@ struct statsd_series {
         struct statsd_distinct *distinct; /* sets: of this interval */
     };
     struct statsd_parts *parts; /* timers shown as summary or classic histogram */
-    uint64_t family;            /* its name's hash in `families` */
-    char key_bytes[];
+    char key_bytes[];           /* canonical label key */
 };
+
+static inline struct slice statsd__series_key(const struct statsd_series *s)
+{
+    return (struct slice){s->key_bytes, s->key_len};
+}
 
 /* A path of the Graphite view. */
 struct statsd_path {

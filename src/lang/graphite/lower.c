@@ -277,6 +277,7 @@ static int selected(struct query_view *view, const struct store_source_ops *ops,
     struct graphite_tag *tags = NULL;
     size_t tags_cap = 0;
     (void)diag;
+    mem_free(l->group_of); /* of a selector that was read on its own before */
     l->group_of = mem_alloc((count + 1) * sizeof(*l->group_of));
     for (size_t i = 0; i < count && !l->x->err; i++) {
         struct data_labels labels = ops->selection_labels(sel, i);
