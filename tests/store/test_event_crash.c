@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "codec/number.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "codec/number.h"
 #include "event_model.h"
 #include "os/sim.h"
 
@@ -71,10 +71,8 @@ static void append_some(struct world *w)
     struct data_event_batch *b = model_batch(&w->model, 6);
     a->last = (uint32_t)w->model.rows.len;
     /* How far a reader came, with its rows. */
-    data_event_batch_note(b, SLICE("reader/a"),
-                          arena_printf(b->arena, "%u", w->model.appends));
-    data_event_batch_note(b, SLICE("reader/once"),
-                          w->model.appends % 3 ? SLICE("x") : SLICE(""));
+    data_event_batch_note(b, SLICE("reader/a"), arena_printf(b->arena, "%u", w->model.appends));
+    data_event_batch_note(b, SLICE("reader/once"), w->model.appends % 3 ? SLICE("x") : SLICE(""));
     store_append_events(w->store, b, on_ack, a);
     data_event_batch_free(b);
     /* Later than the append, but before `a` is gone. */
@@ -120,8 +118,8 @@ static void check_notes(struct world *w, const uint8_t *there)
     struct data_event_note *notes;
     size_t count;
     int64_t last = 0;
-    assert_int_equal(
-        store_event_notes(w->store, SLICE("reader/a"), arena, &notes, &count, NULL), 0);
+    assert_int_equal(store_event_notes(w->store, SLICE("reader/a"), arena, &notes, &count, NULL),
+                     0);
     assert_true(count <= 1);
     if (count)
         assert_true(codec_text_to_int(notes[0].value, &last));
@@ -256,6 +254,38 @@ static void step(struct world *w, uint64_t what)
         check(w);
 }
 
+/* Notes alone, without rows: into parts that there are none of, over a restart, and forgotten. */
+static void notes_alone(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 4, 4);
+    assert_int_equal(open_store(&w), 0);
+    for (int round = 0; round < 6; round++) {
+        struct arena *arena = arena_new(0, NULL);
+        struct data_event_note *notes;
+        size_t count;
+        struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
+        data_event_batch_note(b, SLICE("files/1"), round < 4 ? SLICE("here") : SLICE(""));
+        data_event_batch_note(b, SLICE("journal"), SLICE("there"));
+        store_append_events(w.store, b, NULL, NULL);
+        data_event_batch_free(b);
+        assert_int_equal(store_sync(w.store), 0);
+        if (round % 2)
+            assert_int_equal(store_maintain(w.store, true, NULL), 0);
+        store_close(w.store);
+        assert_int_equal(open_store(&w), 0);
+        assert_int_equal(store_event_notes(w.store, SLICE("files/"), arena, &notes, &count, NULL),
+                         0);
+        assert_int_equal(count, round < 4);
+        assert_int_equal(store_event_notes(w.store, SLICE(""), arena, &notes, &count, NULL), 0);
+        assert_int_equal(count, 1 + (round < 4));
+        arena_free(arena);
+    }
+    store_close(w.store);
+    end(&w);
+}
+
 static void run_seed(uint64_t seed)
 {
     struct world w;
@@ -360,6 +390,7 @@ static void nothing_acknowledged_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(notes_alone),
         cmocka_unit_test(nothing_acknowledged_is_lost),
         cmocka_unit_test(every_single_fault),
     };

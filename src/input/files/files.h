@@ -3,9 +3,10 @@
  *
  * Where reading is to go on is noted in the batch with the lines (data_event_batch_note), so that a
  * store has both or neither, and then kept in <data>/files/positions: each line is there once, also
- * after a crash. With a sink that keeps no notes some may come twice then. A file is known again by device, inode and birth, and by its first bytes (up
- * to 1,024) and those before the position, so that a renamed, copied or compressed one goes on
- * where it was and one that was written over begins anew.
+ * after a crash. With a sink that keeps no notes some may come twice then. A file is known again by
+ * device, inode and birth, and by its first bytes (up to 1,024) and those before the position, so
+ * that a renamed, copied or compressed one goes on where it was and one that was written over
+ * begins anew.
  *
  * A full disk or a busy store stops the reading; nothing is dropped. One thread reads all files;
  * inotify tells it of changes, and a poll what inotify cannot. Counters: pharos_files_*. */

@@ -1,5 +1,6 @@
-/* How far a file was read is written into the log of the store in one record with the lines read: after
- * a crash none of them is missing and none comes twice. The table of positions follows later. */
+/* How far a file was read is written into the log of the store in one record with the lines read:
+ * after a crash none of them is missing and none comes twice. The table of positions follows later.
+ */
 #include <stdio.h>
 
 #include "base/log.h"

@@ -1,5 +1,6 @@
-/* Notes beside rows: in memory and in the log they lie in blocks; once the rows of these are in parts
- * they lie in the manifest, which changes for both at once. There: { text key | text value }*. */
+/* Notes beside rows: in memory and in the log they lie in blocks; once the rows of these are in
+ * parts they lie in the manifest, which changes for both at once. There: { text key | text value
+ * }*. */
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -95,9 +96,8 @@ int store_event_notes(struct store *s, struct slice prefix, struct arena *arena,
     struct data_event_note *notes = ARENA_ARRAY(arena, struct data_event_note, list.len);
     for (size_t i = 0; notes && i < list.len; i++) {
         if (list.items[i].value.len && slice_starts_with(list.items[i].key, prefix))
-            notes[(*out_count)++] =
-                (struct data_event_note){arena_slice(arena, list.items[i].key),
-                                         arena_slice(arena, list.items[i].value)};
+            notes[(*out_count)++] = (struct data_event_note){
+                arena_slice(arena, list.items[i].key), arena_slice(arena, list.items[i].value)};
     }
     *out = notes;
     for (int t = 0; t < DATA_EVENT_TABLE_COUNT; t++)
