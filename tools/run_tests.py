@@ -21,7 +21,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-THREADED_SUITES = ["base", "os", "net", "store", "query", "input"]
+THREADED_SUITES = ["base", "os", "net", "store", "query", "input", "alert"]
 FUZZ_SECONDS = 1
 STAGE_TIMEOUT_S = 900
 
