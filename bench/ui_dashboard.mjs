@@ -1,10 +1,11 @@
 // Two things that people feel in a dashboard: how long a refresh of 30 panels takes over 10,000 series and
 // six hours, and whether zooming a chart of 20 series keeps up with the screen.
 //
-//   node bench/ui_dashboard.mjs [--pharos build/pharos] [--series 10000] [--hours 6] [--rounds 7]
+//   node bench/ui_dashboard.mjs [--pharos build/pharos] [--series 10000] [--hours 6] [--rounds 7] [--cold]
 //
 // Starts a Pharos of its own on an empty directory, loads it by build/bench/bench_ingest and opens headless
-// Chromium. CPU figures (the server's and the page's main thread) are what can be compared on a busy machine.
+// Chromium. CPU figures (the server's and the page's main thread) are what can be compared on a busy machine. With
+// --cold no answer is kept: what a first look at a range takes.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,13 +24,14 @@ const { values: opt } = parseArgs({
     series: { type: 'string', default: '10000' },
     hours: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '7' },
+    cold: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(opt.rounds);
 const work = mkdtempSync(join(tmpdir(), 'pharos-bench-'));
 const port = await new Promise((done) => { const s = createServer(); s.listen(0, '127.0.0.1', () => { const { port: p } = s.address(); s.close(() => done(p)); }); });
 const base = `http://127.0.0.1:${port}`;
-const server = spawn(opt.pharos, ['serve', '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.collect=off'], { stdio: 'ignore' });
+const server = spawn(opt.pharos, ['serve', '--data', join(work, 'data'), '--set', 'doors.all=off', '--set', `main.listen=127.0.0.1:${port}`, '--set', 'host.collect=off', ...(opt.cold ? ['--set', 'limits.query.cache=0'] : [])], { stdio: 'ignore' });
 
 const median = (list) => list.slice().sort((a, b) => a - b)[list.length >> 1];
 const say = (what, list, digits = 0) => console.log(`${what.padEnd(58)} median ${median(list).toFixed(digits).padStart(6)}   from ${Math.min(...list).toFixed(digits)} to ${Math.max(...list).toFixed(digits)}`);
