@@ -3,10 +3,10 @@
 const evil = '<img src=x onerror="window.__xss=20">';
 
 export async function logs({ page, base, test, check, until, drawn }) {
-  const push = async (service, lines, extra = {}) => {
+  const push = async (service, lines, extra = {}, labels = {}) => {
     const now = BigInt(Date.now()) * 1000000n;
     const values = lines.map((l, i) => [String(now - BigInt(lines.length - i) * 20000000n), l, { trace_id: '0123456789abcdef0123456789abcdef', ...extra }]);
-    const r = await fetch(`${base}/loki/loki/api/v1/push`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ streams: [{ stream: { service_name: service, env: 'test' }, values }] }) });
+    const r = await fetch(`${base}/loki/loki/api/v1/push`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ streams: [{ stream: { service_name: service, env: 'test', ...labels }, values }] }) });
     check(r.ok, `push answered ${r.status}: ${await r.text()}`);
   };
   const lines = () => page.locator('.log-text').allInnerTexts();
@@ -20,6 +20,16 @@ export async function logs({ page, base, test, check, until, drawn }) {
     await until('the volume in colour', async () => (await drawn(page, 'Lines')).coloured > 30);
     check((await page.locator('.log').count()) < 120, 'all lines are in the page, not only those in view');
     check((await page.evaluate(() => window.__xss)) === undefined, 'a line ran code');
+  });
+  await test('a level that the stream names is one level in the volume', async () => {
+    await push('levelled', ['of a stream with its level'], {}, { level: 'warn' });
+    const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="levelled"}' }] } });
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
+    const legend = () => page.locator('main').innerText();
+    await until('the legend', async () => /warn\s+Total/.test(await legend()));
+    check(!(await legend()).includes('warnwarn'), 'the level is said twice');
+    await page.goto(`${base}/logs?from=now-5m&to=now&refresh=`);
+    await until('lines', async () => (await lines()).some((l) => l.includes('order')));
   });
   await test('a value of a field is kept or left out by a click', async () => {
     await page.locator('.lg-field', { hasText: 'service_name' }).click();

@@ -27,7 +27,7 @@ export function volumePanel(list: Asked[]): Panel {
     title: 'Lines',
     gridPos: { x: 0, y: 0, w: 24, h: 5 },
     datasource: SOURCE,
-    targets: list.map((q) => ({ refId: q.refId, expr: volumeQuery(q.expr), legendFormat: `${list.length > 1 ? `${q.refId} ` : ''}{{level}}{{detected_level}}`, datasource: SOURCE })),
+    targets: list.map((q) => ({ refId: q.refId, expr: volumeQuery(q.expr), legendFormat: `${list.length > 1 ? `${q.refId} ` : ''}{{detected_level}}`, datasource: SOURCE })),
     maxDataPoints: 100,
     fieldConfig: {
       defaults: { unit: 'short', custom: { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } } },

@@ -85,9 +85,9 @@ export function isLogQuery(expr: string): boolean {
   return /^\s*\{/.test(expr);
 }
 
-/** How many lines there are in each step, by level. */
+/** How many lines there are in each step, by level: every line has one, found as it came, also where its stream names it. */
 export function volumeQuery(expr: string): string {
-  return `sum by (level, detected_level) (count_over_time(${expr} | drop __error__ [$__auto]))`;
+  return `sum by (detected_level) (count_over_time(${expr} | drop __error__ [$__auto]))`;
 }
 
 /** The selector alone. */
