@@ -28,9 +28,10 @@ export function hostQueries(h: HostId) {
     samples: `${m('node_load1')}[3m]`,
     cores: `count(count by (cpu) (${m('node_cpu_seconds_total')}))`,
 
-    cpuBusy: `100 * (1 - avg(${rate('node_cpu_seconds_total', ['mode', '=', 'idle'])}))`,
+    // By the time of all modes, not of the clock: in a window that is not yet full a rate is too low, and a new host looked busy.
+    cpuBusy: `100 * (1 - sum(${rate('node_cpu_seconds_total', ['mode', '=', 'idle'])}) / sum(${rate('node_cpu_seconds_total')}))`,
     cpuModes: `100 * avg by (mode) (${rate('node_cpu_seconds_total', ['mode', '!=', 'idle'])})`,
-    cpuCores: `100 * (1 - sum by (cpu) (${rate('node_cpu_seconds_total', ['mode', '=', 'idle'])}))`,
+    cpuCores: `100 * (1 - sum by (cpu) (${rate('node_cpu_seconds_total', ['mode', '=', 'idle'])}) / sum by (cpu) (${rate('node_cpu_seconds_total')}))`,
     load1: m('node_load1'),
     load5: m('node_load5'),
     load15: m('node_load15'),
