@@ -76,6 +76,13 @@ int grafana__fill_inputs(const struct codec_json *given, const struct codec_json
         if (text.len > ((size_t)64 << 20))
             err = diag_set(diag, ERR_TOO_LARGE, "the filled dashboard is too large");
     }
+    /* A value may have made such a member of another's name. */
+    if (!err && count) {
+        struct buf next = {0};
+        err = without_inputs(buf_slice(&text), arena, &next, diag);
+        buf_deinit(&text);
+        text = next;
+    }
     *out = arena_slice(arena, buf_slice(&text));
     buf_deinit(&text);
     return err ? err : out->ptr ? 0 : ERR_NOMEM;
