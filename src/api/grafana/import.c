@@ -62,8 +62,9 @@ int grafana__fill_inputs(const struct codec_json *given, const struct codec_json
 {
     const struct codec_json *inputs = codec_json_get(dashboard, "__inputs");
     size_t count = inputs && inputs->kind == CODEC_JSON_ARRAY ? inputs->count : 0;
-    struct buf text = {0};
-    int err = without_inputs(body, arena, &text, diag);
+    struct buf text = {0}, kept = {0};
+    int err = 0;
+    buf_append_slice(&text, body);
     for (size_t i = 0; i < count && !err; i++) {
         struct slice name = grafana__string(&inputs->items[i], "name");
         struct buf next = {0};
@@ -76,15 +77,11 @@ int grafana__fill_inputs(const struct codec_json *given, const struct codec_json
         if (text.len > ((size_t)64 << 20))
             err = diag_set(diag, ERR_TOO_LARGE, "the filled dashboard is too large");
     }
-    /* A value may have made such a member of another's name. */
-    if (!err && count) {
-        struct buf next = {0};
-        err = without_inputs(buf_slice(&text), arena, &next, diag);
-        buf_deinit(&text);
-        text = next;
-    }
-    *out = arena_slice(arena, buf_slice(&text));
+    /* Last: a value may have made such a member of another's name. */
+    err = err ? err : without_inputs(buf_slice(&text), arena, &kept, diag);
+    *out = arena_slice(arena, buf_slice(&kept));
     buf_deinit(&text);
+    buf_deinit(&kept);
     return err ? err : out->ptr ? 0 : ERR_NOMEM;
 }
 
