@@ -180,6 +180,8 @@ class DsQuery(pt.Case):
                 (self.expr("X", "reduce", expression="A", reducer="sum", settings={"mode": "replaceNN"}), "replaceWithValue"),
                 (self.expr("X", "resample", expression="A", window="1h", downsampler="sum", upsampler="pad"), "shorter than"),
                 (self.expr("X", "resample", expression="A", window="soon", downsampler="sum", upsampler="pad"), "window"),
+                (self.expr("X", "resample", expression="A", window="1m", downsampler="count", upsampler="pad"), "downsampler is one of"),
+                (self.expr("X", "resample", expression="A", window="1m", downsampler="sum", upsampler="guess"), "upsampler is one of"),
                 (self.expr("X", "threshold", expression="A", conditions=[]), "exactly one condition"),
                 (self.expr("X", "threshold", expression="A", conditions=[{"evaluator": {"type": "gt"}}]), "needs 1 numbers"),
                 (self.expr("X", "sql", expression="SELECT 1"), '"sql" is not known'),

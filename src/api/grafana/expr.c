@@ -246,14 +246,16 @@ static int run_resample(const struct grafana_expr_env *env, const struct codec_j
         return down;
     how.down = (enum reducer)down;
     if (down != SUM && down != MEAN && down != MIN_ && down != MAX_ && down != LAST)
-        return diag_set(diag, ERR_INVALID, "downsampling %s not implemented", reducer_names[down]);
+        return diag_set(diag, ERR_INVALID,
+                        "downsampler is one of sum, mean, min, max and last, not \"%s\"",
+                        reducer_names[down]);
     if (text_duration_parse(window, &how.every_ns) || how.every_ns <= 0)
         return diag_set(diag, ERR_INVALID, "window is a duration like 10s, not \"%.*s\"",
                         SLICE_FMT(window));
     if (!slice_eq_cstr(up, "pad") && !slice_eq_cstr(up, "backfilling") &&
         !slice_eq_cstr(up, "fillna"))
         return diag_set(diag, ERR_INVALID,
-                        "upsampling %.*s not implemented; pad, backfilling and fillna are",
+                        "upsampler is one of pad, backfilling and fillna, not \"%.*s\"",
                         SLICE_FMT(up));
     how.up = slice_eq_cstr(up, "pad") ? PAD : slice_eq_cstr(up, "fillna") ? FILL_NA : BACKFILL;
     if (how.to_ns - how.from_ns < how.every_ns)
