@@ -103,14 +103,11 @@ FAST static void bits_unpack(const char *in, size_t count, unsigned width, uint3
 
 FAST static int take_patches(struct slice *in, struct mini *m, size_t count)
 {
+    const unsigned char *at;
+    size_t patches;
     uint64_t zz;
-    if (!in->len)
+    if (codec__patches_take_places(in, &at, &patches))
         return ERR_CORRUPT;
-    size_t patches = (size_t)(unsigned char)in->ptr[0] + 1;
-    if (in->len < 1 + patches)
-        return ERR_CORRUPT;
-    const unsigned char *at = (const unsigned char *)in->ptr + 1;
-    *in = slice_from(*in, 1 + patches);
     for (size_t i = 0; i < patches; i++) {
         if (at[i] >= count || !codec_take_varint(in, &zz))
             return ERR_CORRUPT;
@@ -130,30 +127,23 @@ FAST static int take_patches(struct slice *in, struct mini *m, size_t count)
 
 FAST static int take_mini(struct slice *in, struct mini *m, size_t count)
 {
-    uint64_t zz;
-    if (!in->len)
+    struct codec__miniblock_head head;
+    if (codec__miniblock_take_head(in, count, &head))
         return ERR_CORRUPT;
-    unsigned head = (unsigned char)in->ptr[0], width = head & CODEC__WIDTH_MASK;
-    *in = slice_from(*in, 1);
-    if (width > 64 || !codec_take_varint(in, &zz))
-        return ERR_CORRUPT;
-    size_t bytes = (width * count + 7) / 8;
-    if (bytes > in->len)
-        return ERR_CORRUPT;
-    m->lo = codec_unzigzag(zz);
+    m->lo = head.lo;
     m->wide = false;
-    if (!width) {
+    if (!head.width) {
         memset(m->narrow, 0, count * sizeof(*m->narrow));
-    } else if (count == CODEC__MINIBLOCK && width <= 32) {
-        lanes_unpack(in->ptr, width, m->narrow);
-    } else if (width <= 25) {
-        bits_unpack(in->ptr, count, width, m->narrow);
+    } else if (count == CODEC__MINIBLOCK && head.width <= 32) {
+        lanes_unpack(in->ptr, head.width, m->narrow);
+    } else if (head.width <= 25) {
+        bits_unpack(in->ptr, count, head.width, m->narrow);
     } else {
         m->wide = true;
-        codec__bits_unpack(in->ptr, count, width, (uint64_t *)m->wider);
+        codec__bits_unpack(in->ptr, count, head.width, (uint64_t *)m->wider);
     }
-    *in = slice_from(*in, bytes);
-    return head & CODEC__PATCHED ? take_patches(in, m, count) : 0;
+    *in = slice_from(*in, head.bytes);
+    return head.patched ? take_patches(in, m, count) : 0;
 }
 
 /* How a column's integers come about, and where they have got to. */

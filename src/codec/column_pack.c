@@ -234,41 +234,31 @@ void codec__miniblock_encode(const int64_t *v, size_t count, const struct codec_
 
 int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
 {
+    struct codec__miniblock_head head;
+    const unsigned char *at;
+    size_t patches;
     uint64_t zz;
-    if (!in->len)
+    if (codec__miniblock_take_head(in, count, &head))
         return ERR_CORRUPT;
-    unsigned head = (unsigned char)in->ptr[0], width = head & CODEC__WIDTH_MASK;
-    *in = slice_from(*in, 1);
-    if (width > 64 || !codec_take_varint(in, &zz))
-        return ERR_CORRUPT;
-    uint64_t lo = (uint64_t)codec_unzigzag(zz);
-    bool lanes = count == CODEC__MINIBLOCK && width <= 32;
-    size_t bytes = (width * count + 7) / 8;
-    if (bytes > in->len)
-        return ERR_CORRUPT;
-    if (!width) {
+    uint64_t lo = (uint64_t)head.lo;
+    if (!head.width) {
         for (size_t i = 0; i < count; i++)
-            v[i] = (int64_t)lo;
-    } else if (lanes) {
+            v[i] = head.lo;
+    } else if (count == CODEC__MINIBLOCK && head.width <= 32) {
         uint32_t narrow[CODEC__MINIBLOCK];
-        codec__lanes_unpack(in->ptr, width, narrow);
+        codec__lanes_unpack(in->ptr, head.width, narrow);
         for (size_t i = 0; i < CODEC__MINIBLOCK; i++)
             v[i] = (int64_t)(lo + narrow[i]);
     } else {
-        codec__bits_unpack(in->ptr, count, width, (uint64_t *)v);
+        codec__bits_unpack(in->ptr, count, head.width, (uint64_t *)v);
         for (size_t i = 0; i < count; i++)
             v[i] = (int64_t)(lo + (uint64_t)v[i]);
     }
-    *in = slice_from(*in, bytes);
-    if (!(head & CODEC__PATCHED))
+    *in = slice_from(*in, head.bytes);
+    if (!head.patched)
         return 0;
-    if (!in->len)
+    if (codec__patches_take_places(in, &at, &patches))
         return ERR_CORRUPT;
-    size_t patches = (size_t)(unsigned char)in->ptr[0] + 1;
-    if (in->len < 1 + patches)
-        return ERR_CORRUPT;
-    const unsigned char *at = (const unsigned char *)in->ptr + 1;
-    *in = slice_from(*in, 1 + patches);
     for (size_t i = 0; i < patches; i++) {
         if (at[i] >= count || !codec_take_varint(in, &zz))
             return ERR_CORRUPT;
@@ -279,27 +269,19 @@ int codec__miniblock_decode(struct slice *in, int64_t *v, size_t count)
 
 int codec__miniblock_skip(struct slice *in, size_t count)
 {
+    struct codec__miniblock_head head;
+    const unsigned char *at;
+    size_t patches;
     uint64_t zz;
-    if (!in->len)
+    if (codec__miniblock_take_head(in, count, &head))
         return ERR_CORRUPT;
-    unsigned head = (unsigned char)in->ptr[0], width = head & CODEC__WIDTH_MASK;
-    *in = slice_from(*in, 1);
-    if (width > 64 || !codec_take_varint(in, &zz))
-        return ERR_CORRUPT;
-    size_t bytes = (width * count + 7) / 8;
-    if (bytes > in->len)
-        return ERR_CORRUPT;
-    *in = slice_from(*in, bytes);
-    if (!(head & CODEC__PATCHED))
+    *in = slice_from(*in, head.bytes);
+    if (!head.patched)
         return 0;
-    if (!in->len)
+    if (codec__patches_take_places(in, &at, &patches))
         return ERR_CORRUPT;
-    size_t patches = (size_t)(unsigned char)in->ptr[0] + 1;
-    if (in->len < 1 + patches)
-        return ERR_CORRUPT;
-    *in = slice_from(*in, 1 + patches);
     for (size_t i = 0; i < patches; i++) {
-        if (!codec_take_varint(in, &zz))
+        if (at[i] >= count || !codec_take_varint(in, &zz))
             return ERR_CORRUPT;
     }
     return 0;

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/slice.h"
+#include "codec/bytes.h"
 
 #define CODEC__MINIBLOCK 256
 
@@ -23,6 +24,45 @@ enum {
 static inline unsigned codec__width(uint64_t v)
 {
     return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
+}
+
+/* What stands before a miniblock's packed values, which lie at the front of the input then. */
+struct codec__miniblock_head {
+    int64_t lo;     /* added to each value */
+    unsigned width; /* bits of each, 0 to 64 */
+    bool patched;   /* patches follow the values */
+    size_t bytes;   /* of the values: they are there */
+};
+
+static inline int codec__miniblock_take_head(struct slice *in, size_t count,
+                                             struct codec__miniblock_head *out)
+{
+    uint64_t zz;
+    if (!in->len)
+        return ERR_CORRUPT;
+    unsigned head = (unsigned char)in->ptr[0];
+    *in = slice_from(*in, 1);
+    out->width = head & CODEC__WIDTH_MASK;
+    out->patched = (head & CODEC__PATCHED) != 0;
+    if (out->width > 64 || !codec_take_varint(in, &zz))
+        return ERR_CORRUPT;
+    out->lo = codec_unzigzag(zz);
+    out->bytes = (out->width * count + 7) / 8;
+    return out->bytes > in->len ? ERR_CORRUPT : 0;
+}
+
+/* The places that patches are for, which lie in front of them. */
+static inline int codec__patches_take_places(struct slice *in, const unsigned char **out_places,
+                                             size_t *out_count)
+{
+    if (!in->len)
+        return ERR_CORRUPT;
+    *out_count = (size_t)(unsigned char)in->ptr[0] + 1;
+    *out_places = (const unsigned char *)in->ptr + 1;
+    if (in->len < 1 + *out_count)
+        return ERR_CORRUPT;
+    *in = slice_from(*in, 1 + *out_count);
+    return 0;
 }
 
 /* How a miniblock is laid out best. */
