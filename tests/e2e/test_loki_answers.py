@@ -2,46 +2,17 @@
 """What a query of Loki's door answers when a limit is reached and a part is wanted; answers as protobuf;
 several tenants at once; statistics."""
 import json
-import struct
 import time
 
 import pharos_test as pt
+from protobuf import double, read
 from test_loki import Case as LokiCase, S, push_json
 
 PROTOBUF = "application/vnd.google.protobuf"
 
 
-def fields(data):
-    """{number: [values]} of a protobuf message; nested messages as bytes."""
-    out, i = {}, 0
-
-    def varint():
-        nonlocal i
-        n = shift = 0
-        while True:
-            b = data[i]
-            i += 1
-            n |= (b & 127) << shift
-            shift += 7
-            if b < 128:
-                return n
-    while i < len(data):
-        key = varint()
-        if key & 7 == 0:
-            value = varint()
-        elif key & 7 == 1:
-            value, i = struct.unpack_from("<d", data, i)[0], i + 8
-        else:
-            assert key & 7 == 2, key
-            n = varint()
-            value, i = bytes(data[i:i + n]), i + n
-        out.setdefault(key >> 3, []).append(value)
-    assert i == len(data)
-    return out
-
-
 def pairs(messages):
-    return {fields(m)[1][0].decode(): fields(m)[2][0].decode() for m in messages}
+    return {read(m)[1][0].decode(): read(m)[2][0].decode() for m in messages}
 
 
 class Partial(LokiCase):
@@ -199,7 +170,7 @@ class Protobuf(LokiCase):
         answer = self.raw(path, params, Accept=PROTOBUF, **headers)
         self.assertEqual(answer.status, 200, answer.text if answer.status != 200 else "")
         self.assertEqual(answer.headers["Content-Type"], PROTOBUF)
-        got = fields(answer.body)
+        got = read(answer.body)
         self.assertEqual(got[1], [b""])  # google.rpc.Status: OK
         return got
 
@@ -209,55 +180,55 @@ class Protobuf(LokiCase):
         return pt.request(f"{self.url}/loki/api/v1/{path}?{query}", headers=headers)
 
     def test_lines(self):
-        response = fields(self.proto("query_range", {"query": '{app="web"} | logfmt', "limit": 7},
-                                     **{"X-Loki-Response-Encoding-Flags": "categorize-labels"})[6][0])
+        response = read(self.proto("query_range", {"query": '{app="web"} | logfmt', "limit": 7},
+                                   **{"X-Loki-Response-Encoding-Flags": "categorize-labels"})[6][0])
         self.assertEqual((response[1], response[5], response[6], response[7]), ([b"success"], [1], [7], [2]))
-        data = fields(response[2][0])
+        data = read(response[2][0])
         self.assertEqual(data[1], [b"streams"])
-        (stream,) = map(fields, data[2])
+        (stream,) = map(read, data[2])
         self.assertEqual(stream[1], [b'{app="web", service_name="web"}'])
-        entries = [fields(e) for e in stream[2]]
+        entries = [read(e) for e in stream[2]]
         self.assertEqual([e[2][0] for e in entries], [b"a=2", b"a=1", b"a=0"])
-        ts = fields(entries[2][1][0])
+        ts = read(entries[2][1][0])
         self.assertEqual(ts[1][0] * S + ts.get(2, [0])[0], self.t)
         self.assertEqual(pairs(entries[0][3]), {"user": "u2", "detected_level": "unknown"})
         self.assertEqual(pairs(entries[0][4]), {"a": "2"})
-        summary = fields(fields(response[8][0])[1][0])
+        summary = read(read(response[8][0])[1][0])
         self.assertEqual(summary[8], [3])
-        merged = fields(fields(self.proto("query_range", {"query": '{app="db"}'})[6][0])[2][0])
-        self.assertEqual(fields(merged[2][0])[1],
+        merged = read(read(self.proto("query_range", {"query": '{app="db"}'})[6][0])[2][0])
+        self.assertEqual(read(merged[2][0])[1],
                          [b'{app="db", detected_level="unknown", service_name="db"}'])
 
     def test_numbers(self):
-        prom = fields(self.proto("query", {"query": 'sum by (app) (count_over_time({app=~".+"}[1h]))',
-                                           "time": self.now})[5][0])
-        response = fields(prom[1][0])
-        data = fields(response[2][0])
+        prom = read(self.proto("query", {"query": 'sum by (app) (count_over_time({app=~".+"}[1h]))',
+                                         "time": self.now})[5][0])
+        response = read(prom[1][0])
+        data = read(response[2][0])
         self.assertEqual((response[1], data[1]), ([b"success"], [b"vector"]))
         got = {}
-        for series in map(fields, data[2]):
-            (sample,) = map(fields, series[2])
-            got[pairs(series[1])["app"]] = (sample[1][0], sample[2][0])
+        for series in map(read, data[2]):
+            (sample,) = map(read, series[2])
+            got[pairs(series[1])["app"]] = (double(sample[1][0]), sample[2][0])
         self.assertEqual(got, {"web": (3.0, self.now // 10 ** 6), "db": (1.0, self.now // 10 ** 6)})
-        data = fields(fields(fields(self.proto("query_range", {
+        data = read(read(read(self.proto("query_range", {
             "query": 'sum(count_over_time({app="web"}[1h]))', "start": self.now - 60 * S, "end": self.now,
             "step": "30s"})[5][0])[1][0])[2][0])
         self.assertEqual(data[1], [b"matrix"])
-        self.assertEqual([fields(p)[1][0] for p in fields(data[2][0])[2]], [3.0] * 3)
-        scalar = fields(fields(fields(self.proto("query", {"query": "1+1"})[5][0])[1][0])[2][0])
+        self.assertEqual([double(read(p)[1][0]) for p in read(data[2][0])[2]], [3.0] * 3)
+        scalar = read(read(read(self.proto("query", {"query": "1+1"})[5][0])[1][0])[2][0])
         self.assertEqual(scalar[1], [b"scalar"])
-        self.assertEqual(fields(fields(scalar[2][0])[2][0])[1], [2.0])
+        self.assertEqual(double(read(read(scalar[2][0])[2][0])[1][0]), 2.0)
 
     def test_labels_series_and_index(self):
-        labels = fields(self.proto("labels")[3][0])
+        labels = read(self.proto("labels")[3][0])
         self.assertEqual((labels[1], labels[2]), ([b"success"], [b"app", b"service_name"]))
-        self.assertEqual(fields(self.proto("label/app/values")[3][0])[2], [b"db", b"web"])
-        series = fields(self.proto("series", {"match[]": '{app="web"}'})[2][0])
-        self.assertEqual([pairs(fields(s)[1]) for s in series[2]], [{"app": "web", "service_name": "web"}])
-        stats = fields(fields(self.proto("index/stats", {"query": '{app="web"}'})[4][0])[1][0])
+        self.assertEqual(read(self.proto("label/app/values")[3][0])[2], [b"db", b"web"])
+        series = read(self.proto("series", {"match[]": '{app="web"}'})[2][0])
+        self.assertEqual([pairs(read(s)[1]) for s in series[2]], [{"app": "web", "service_name": "web"}])
+        stats = read(read(self.proto("index/stats", {"query": '{app="web"}'})[4][0])[1][0])
         self.assertEqual((stats[1], stats[3], stats[4]), ([1], [9], [3]))
-        volume = fields(fields(fields(self.proto("index/volume", {"query": '{app="web"}'})[5][0])[1][0])[2][0])
-        self.assertEqual(fields(fields(volume[2][0])[2][0])[1], [9.0])
+        volume = read(read(read(self.proto("index/volume", {"query": '{app="web"}'})[5][0])[1][0])[2][0])
+        self.assertEqual(double(read(read(volume[2][0])[2][0])[1][0]), 9.0)
 
     def test_parquet_is_refused(self):
         for path in ("query_range", "query", "labels", "label/app/values", "series", "index/stats"):

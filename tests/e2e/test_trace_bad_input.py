@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 import pharos_test as pt
+import protobuf
 
 NOW = time.time_ns() - 60 * 10**9
 STATUS = bytes.fromhex("889acac8b21234da8f")  # grpc-status, as HPACK packs it
@@ -43,12 +44,8 @@ def fields(message):
     """rejected and words of an ExportTraceServiceResponse."""
     if not message:
         return 0, ""
-    assert message[0] == 0x0A
-    body = message[2:] if message[1] < 128 else message[3:]
-    rejected = 0
-    if body[:1] == b"\x08":
-        rejected, body = body[1], body[2:]
-    return rejected, body[3 if body[1] >= 128 else 2:].decode()
+    (partial,) = map(protobuf.read, protobuf.read(message)[1])
+    return partial.get(1, [0])[0], partial[2][0].decode()
 
 
 class Test(pt.Case):

@@ -7,42 +7,13 @@ import time
 
 import npm_clients
 import pharos_test as pt
+from protobuf import double, fixed64, read
 
 NOW = time.time_ns() // 10**9 * 10**9 - 30 * 10**9
 TRACE = bytes(range(1, 17))
 COLLECTOR = "/jaeger.api_v2.CollectorService/"
 V2, V3 = "/jaeger.api_v2.QueryService/", "/jaeger.api_v3.QueryService/"
 QUERIER = "/tempopb.StreamingQuerier/"
-
-
-def read(message):
-    """Fields by number, each a list."""
-    out, at = {}, 0
-
-    def varint():
-        nonlocal at
-        n = shift = 0
-        while True:
-            b = message[at]
-            at += 1
-            n |= (b & 127) << shift
-            shift += 7
-            if b < 128:
-                return n
-    while at < len(message):
-        key = varint()
-        if key & 7 == 0:
-            value = varint()
-        elif key & 7 == 1:
-            value = message[at:at + 8]
-            at += 8
-        else:
-            size = varint()
-            value = message[at:at + size]
-            assert len(value) == size
-            at += size
-        out.setdefault(key >> 3, []).append(value)
-    return out
 
 
 def seconds(ns):
@@ -134,7 +105,7 @@ class Test(pt.Case):
         (summary,) = read(replies[11][0])[1]
         summary = read(summary)
         self.assertEqual(summary[1] + summary[2] + summary[3], [TRACE.hex().encode(), b"shop", b"GET /"])
-        self.assertEqual([struct.unpack("<Q", summary[n][0])[0] - NOW for n in (4, 5)], [0, 45 * 10**6])
+        self.assertEqual([fixed64(summary[n][0]) - NOW for n in (4, 5)], [0, 45 * 10**6])
         self.assertEqual((summary[6], summary[7], summary[8]), ([4], [1], [1]))
         self.assertEqual([read(s) for s in summary[9]], [{1: [b"shop"], 2: [2], 3: [0]}, {1: [b"stock"], 2: [2], 3: [1]}])
         self.assertIn("trace not found", got[12]["details"])
@@ -191,12 +162,12 @@ class Test(pt.Case):
         total = 0
         for series in map(read, replies[6][1]):
             self.assertEqual(read(series[1][0])[1], [b"resource.service.name"])
-            total += sum(struct.unpack("<d", read(s)[1][0])[0] for s in series[2])
+            total += sum(double(read(s)[1][0]) for s in series[2])
             self.assertTrue(all(read(s)[2][0] >= (start - 50) * 1000 for s in series[2]))
             self.assertIn(4, series)
         self.assertEqual(total, 4)
         (instant,) = map(read, replies[7][1])
-        self.assertEqual(struct.unpack("<d", instant[2][0])[0], 0.045)
+        self.assertEqual(double(instant[2][0]), 0.045)
         self.assertEqual(len(replies[9][1]), 1)  # without times: all there are
 
     def test_main_door_and_health(self):
