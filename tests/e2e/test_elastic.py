@@ -5,14 +5,12 @@ import base64
 import glob
 import gzip
 import json
-import shutil
-import socket
-import subprocess
 import time
 import urllib.parse
 
 import npm_clients
 import pharos_test as pt
+import rsyslog
 
 
 class Case(pt.Case):
@@ -75,14 +73,10 @@ class Client(Case):
 class Rsyslog(Case):
     def test_its_bulks(self):
         """Debian's rsyslog with its module for Elasticsearch (libcurl, bulks of many lines)."""
-        if not shutil.which("rsyslogd") or not glob.glob("/usr/lib/*/rsyslog/omelasticsearch.so"):
+        if not glob.glob("/usr/lib/*/rsyslog/omelasticsearch.so"):
             self.skipTest("rsyslog-elasticsearch is not installed")
-        port = pt.free_port()
-        config = self.file("rsyslog.conf", f"""
-global(workDirectory="{self.work}")
-module(load="imptcp")
+        rules = f"""
 module(load="omelasticsearch")
-input(type="imptcp" address="127.0.0.1" port="{port}")
 template(name="doc" type="list" option.jsonf="on") {{
   property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
   property(outname="host.name" name="hostname" format="jsonf")
@@ -94,18 +88,8 @@ template(name="index" type="string" string="logs-rsyslog-default")
 action(type="omelasticsearch" server="127.0.0.1" serverport="{self.port}" usehttps="off" template="doc"
        searchIndex="index" dynSearchIndex="on" searchType="" bulkmode="on" maxbytes="1m"
        queue.type="linkedlist" queue.dequeuebatchsize="300" errorfile="{self.work}/es-errors")
-""")
-        process = subprocess.Popen(["rsyslogd", "-n", "-f", config, "-i", str(self.work / "pid")],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-
-        def connect():
-            try:
-                return socket.create_connection(("127.0.0.1", port), timeout=10)
-            except OSError:
-                return None
-        with pt.wait_for("rsyslog", connect, 10) as s:
+"""
+        with rsyslog.start(self, rules) as s:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
             for i in range(1000):
                 s.sendall(f'<11>1 {stamp} web1 shop 5 - - line {i} "quoted" ä\n'.encode())

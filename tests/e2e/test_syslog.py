@@ -9,6 +9,7 @@ import time
 import urllib.parse
 
 import pharos_test as pt
+import rsyslog
 
 
 class Case(pt.Case):
@@ -60,30 +61,14 @@ class Logger(Case):
 
 class Rsyslog(Case):
     def test_forwarding(self):
-        if not shutil.which("rsyslogd"):
-            self.skipTest("rsyslog is not installed")
         self.start()
-        port = pt.free_port()
         forward = f'action(type="omfwd" target="127.0.0.1" port="{self.port}" '
-        config = self.file("rsyslog.conf", f"""
-global(workDirectory="{self.work}")
-module(load="imptcp")
-input(type="imptcp" address="127.0.0.1" port="{port}")
+        rules = f"""
 if $programname == "new" then {forward} protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")
 if $programname == "plain" then {forward} protocol="tcp" template="RSYSLOG_ForwardFormat")
 if $programname == "old" then {forward} protocol="udp" template="RSYSLOG_TraditionalForwardFormat")
-""")
-        process = subprocess.Popen(["rsyslogd", "-n", "-f", config, "-i", str(self.work / "pid")],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-
-        def connect():
-            try:
-                return socket.create_connection(("127.0.0.1", port), timeout=10)
-            except OSError:
-                return None
-        with pt.wait_for("rsyslog", connect, 10) as s:
+"""
+        with rsyslog.start(self, rules) as s:
             stamp = time.strftime("%b %e %H:%M:%S")
             for i in range(1000):
                 for app in ("new", "plain", "old"):
