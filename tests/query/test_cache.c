@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "lang/promql/promql.h"
@@ -28,65 +29,24 @@ static uint64_t rnd(void)
 
 static const struct promql_options options = {.experimental = true};
 
-struct asked {
-    struct arena *arena;
-    struct promql_expr *expr;
-    struct query_result result;
-    struct diag diag;
-    int err;
-};
-
 static int plan(void *ctx, const struct query_steps *steps, struct arena *arena,
                 struct query_plan **out, struct diag *diag)
 {
-    const struct asked *a = ctx;
+    const struct answer *a = ctx;
     return promql_plan(a->expr, steps, &options, arena, out, diag);
 }
 
 static void ask(struct query_cache *cache, struct store *s, const char *text,
-                const struct query_steps *steps, struct asked *a)
+                const struct query_steps *steps, struct answer *a)
 {
-    struct query_env env = {.source = store_metrics(s), .tenant = SLICE("default")};
-    *a = (struct asked){.arena = arena_new(0, NULL)};
-    diag_init(&a->diag);
-    if (promql_parse(slice_cstr(text), &options, a->arena, &a->expr, &a->diag))
-        fail_msg("%s: %s", text, a->diag.msg);
-    if (cache) {
-        const struct query_cached q = {.key = slice_cstr(text), .plan = plan, .ctx = a};
-        a->err = query_cache_run(cache, &q, steps, &env, a->arena, &a->result, &a->diag);
-    } else {
-        struct query_plan *p;
-        a->err = plan(a, steps, a->arena, &p, &a->diag);
-        if (!a->err)
-            a->err = query_run(p, &env, a->arena, &a->result, &a->diag);
+    const struct query_env env = {.source = store_metrics(s), .tenant = SLICE("default")};
+    if (!cache) {
+        answer_ask(a, text, steps, &env);
+        return;
     }
-}
-
-static void asked_free(struct asked *a)
-{
-    promql_expr_free(a->expr);
-    arena_free(a->arena);
-}
-
-static void compare(const char *text, const struct asked *want, const struct asked *got)
-{
-    if (want->err != got->err || want->result.series_count != got->result.series_count)
-        fail_msg("%s: error %d, %zu series instead of %d, %zu", text, got->err,
-                 got->result.series_count, want->err, want->result.series_count);
-    assert_int_equal(want->result.info_count, got->result.info_count);
-    assert_int_equal(want->result.kind, got->result.kind);
-    for (size_t i = 0; i < want->result.series_count; i++) {
-        const struct query_series *w = &want->result.series[i], *g = &got->result.series[i];
-        assert_true(data_labels_eq(w->labels, g->labels));
-        if (w->count != g->count)
-            fail_msg("%s: series %zu has %zu points instead of %zu", text, i, g->count, w->count);
-        for (size_t k = 0; k < w->count; k++) {
-            struct query_point a = query_point_at(w, k), b = query_point_at(g, k);
-            if (a.ts_ns != b.ts_ns || memcmp(&a.value, &b.value, sizeof(double)) != 0)
-                fail_msg("%s: series %zu point %zu at %lld: %.17g instead of %.17g", text, i, k,
-                         (long long)a.ts_ns / NS_PER_SEC, b.value, a.value);
-        }
-    }
+    answer_parse(a, text);
+    const struct query_cached q = {.key = slice_cstr(text), .plan = plan, .ctx = a};
+    a->err = query_cache_run(cache, &q, steps, &env, a->arena, &a->result, &a->diag);
 }
 
 /* What comes in during a round: samples of some series at `now` and a little before, and now and
@@ -179,12 +139,12 @@ static void kept_is_computed(void **state)
             int64_t step = (rnd() % 2 ? 15 : 60) * NS_PER_SEC, back = (int64_t)(1 + rnd() % 3) * 20;
             int64_t end = (now + 60 * NS_PER_SEC * (int64_t)(rnd() % 5 == 0)) / step * step;
             struct query_steps steps = {end - back * step, end, step, false};
-            struct asked want, got;
+            struct answer want, got;
             ask(NULL, s, text, &steps, &want);
             ask(cache, s, text, &steps, &got);
-            compare(text, &want, &got);
-            asked_free(&want);
-            asked_free(&got);
+            answer_compare(&want, &got, ANSWER_NAN_BITS);
+            answer_free(&want);
+            answer_free(&got);
         }
         most = MAX(most, query_cache_bytes(cache));
         if (round == ROUNDS / 2) {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/mem.h"
 #include "lang/promql/promql.h"
 #include "os/pool.h"
@@ -60,67 +61,30 @@ static struct store_memory *fill(void)
 }
 
 struct one {
-    struct store_source *source;
-    struct task_pool *pool;
-    struct query_shared *shared;
-    const char *text;
-    const _Atomic bool *cancelled;
-    struct arena *arena;
-    struct promql_expr *expr;
-    struct query_plan *plan;
-    struct query_result result;
-    struct diag diag;
-    int err;
+    struct answer answer;
+    struct query_env env;
 };
 
-static void plan(struct one *o)
+static void plan(struct one *o, const char *text)
 {
-    const struct promql_options options = {.experimental = true};
     const struct query_steps steps = {.start_ns = START_NS + 300 * NS_PER_SEC,
                                       .end_ns = START_NS + 2700 * NS_PER_SEC,
                                       .step_ns = 20 * NS_PER_SEC};
-    o->arena = arena_new(0, NULL);
-    diag_init(&o->diag);
-    if (promql_parse(slice_cstr(o->text), &options, o->arena, &o->expr, &o->diag) ||
-        promql_plan(o->expr, &steps, &options, o->arena, &o->plan, &o->diag))
-        fail_msg("%s: %s", o->text, o->diag.msg);
+    o->env.tenant = SLICE("default");
+    answer_parse(&o->answer, text);
+    answer_plan(&o->answer, &steps);
 }
 
 static void *run(void *arg)
 {
     struct one *o = arg;
-    const struct query_env env = {.source = o->source,
-                                  .tenant = SLICE("default"),
-                                  .pool = o->pool,
-                                  .cancelled = o->cancelled,
-                                  .shared = o->shared};
-    o->err = query_run(o->plan, &env, o->arena, &o->result, &o->diag);
+    answer_run(&o->answer, &o->env);
     return NULL;
-}
-
-static void done(struct one *o)
-{
-    promql_expr_free(o->expr);
-    arena_free(o->arena);
 }
 
 static void same(const struct one *a, const struct one *b)
 {
-    assert_int_equal(a->err, 0);
-    assert_int_equal(b->err, 0);
-    assert_int_equal(a->result.series_count, b->result.series_count);
-    assert_int_equal(a->result.stats.samples_read, b->result.stats.samples_read);
-    assert_int_equal(a->result.stats.series_selected, b->result.stats.series_selected);
-    for (size_t i = 0; i < a->result.series_count; i++) {
-        const struct query_series *x = &a->result.series[i], *y = &b->result.series[i];
-        assert_true(data_labels_eq(x->labels, y->labels));
-        assert_int_equal(x->count, y->count);
-        for (size_t k = 0; k < x->count; k++) {
-            struct query_point p = query_point_at(x, k), q = query_point_at(y, k);
-            if (p.ts_ns != q.ts_ns || memcmp(&p.value, &q.value, sizeof(p.value)) != 0)
-                fail_msg("%s: %.17g instead of %.17g", a->text, q.value, p.value);
-        }
-    }
+    answer_compare(&a->answer, &b->answer, ANSWER_SAMPLES | ANSWER_NAN_BITS);
 }
 
 /* All at once, and one after the other, with `bytes` of room. */
@@ -132,13 +96,12 @@ static void check(struct store_source *source, struct task_pool *pool, int64_t b
     budget_init(&parent, NULL, 0, "x");
     struct query_shared *shared = query_shared_new(source, &parent, bytes);
     for (size_t i = 0; i < QUERIES; i++) {
-        alone[i] = (struct one){.source = source, .text = texts[i]};
-        together[i] =
-            (struct one){.source = source, .pool = pool, .shared = shared, .text = texts[i]};
-        plan(&alone[i]);
-        plan(&together[i]);
+        alone[i] = (struct one){.env = {.source = source}};
+        together[i] = (struct one){.env = {.source = source, .pool = pool, .shared = shared}};
+        plan(&alone[i], texts[i]);
+        plan(&together[i], texts[i]);
         run(&alone[i]);
-        query_shared_expect(shared, together[i].plan);
+        query_shared_expect(shared, together[i].answer.plan);
     }
     for (size_t i = 0; i < QUERIES; i++) {
         if (at_once)
@@ -150,8 +113,8 @@ static void check(struct store_source *source, struct task_pool *pool, int64_t b
         pthread_join(threads[i], NULL);
     for (size_t i = 0; i < QUERIES; i++) {
         same(&alone[i], &together[i]);
-        done(&alone[i]);
-        done(&together[i]);
+        answer_free(&alone[i].answer);
+        answer_free(&together[i].answer);
     }
     assert_true(!bytes || parent.peak <= bytes);
     assert_true(bytes == 1 || parent.peak > 0);
@@ -183,28 +146,28 @@ static void a_reader_may_give_up(void **state)
     struct store_source *source = store_memory_face(m);
     struct query_shared *shared = query_shared_new(source, NULL, 0);
     const _Atomic bool yes = true;
-    struct one first = {.source = source, .shared = shared, .text = texts[0], .cancelled = &yes},
-               second = {.source = source, .shared = shared, .text = texts[1]},
-               third = {.source = source, .shared = shared, .text = texts[3]}, alone = {0};
-    plan(&first);
-    plan(&second);
-    plan(&third);
-    query_shared_expect(shared, first.plan);
-    query_shared_expect(shared, second.plan);
-    query_shared_expect(shared, third.plan);
+    struct one first = {.env = {.source = source, .shared = shared, .cancelled = &yes}},
+               second = {.env = {.source = source, .shared = shared}},
+               third = {.env = {.source = source, .shared = shared}},
+               alone = {.env = {.source = source}};
+    plan(&first, texts[0]);
+    plan(&second, texts[1]);
+    plan(&third, texts[3]);
+    query_shared_expect(shared, first.answer.plan);
+    query_shared_expect(shared, second.answer.plan);
+    query_shared_expect(shared, third.answer.plan);
     run(&first);
-    assert_int_equal(first.err, ERR_CANCELLED);
+    assert_int_equal(first.answer.err, ERR_CANCELLED);
     run(&second);
-    alone = (struct one){.source = source, .text = texts[1]};
-    plan(&alone);
+    plan(&alone, texts[1]);
     run(&alone);
     same(&alone, &second);
-    done(&alone);
+    answer_free(&alone.answer);
     run(&third);
-    assert_int_equal(third.err, 0);
-    done(&first);
-    done(&second);
-    done(&third);
+    assert_int_equal(third.answer.err, 0);
+    answer_free(&first.answer);
+    answer_free(&second.answer);
+    answer_free(&third.answer);
     query_shared_free(shared);
     store_memory_free(m);
 }

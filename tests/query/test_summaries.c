@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
 #include "lang/promql/promql.h"
@@ -167,65 +168,7 @@ static void ask(char *out, size_t size)
     }
 }
 
-struct answer {
-    struct arena *arena;
-    struct promql_expr *expr;
-    struct query_result result;
-    struct diag diag;
-    int err;
-};
-
-static void run(struct store_source *source, const char *text, const struct query_steps *steps,
-                struct task_pool *pool, bool plain, struct answer *a)
-{
-    struct promql_options options = {.experimental = true};
-    struct query_plan *plan;
-    struct query_env env = {
-        .source = source, .tenant = SLICE("default"), .pool = pool, .plain = plain};
-    *a = (struct answer){.arena = arena_new(0, NULL)};
-    diag_init(&a->diag);
-    if (promql_parse(slice_cstr(text), &options, a->arena, &a->expr, &a->diag) ||
-        promql_plan(a->expr, steps, &options, a->arena, &plan, &a->diag))
-        fail_msg("%s: %s", text, a->diag.msg);
-    a->err = query_run(plan, &env, a->arena, &a->result, &a->diag);
-}
-
-static void answer_free(struct answer *a)
-{
-    promql_expr_free(a->expr);
-    arena_free(a->arena);
-}
-
-static bool same_value(double a, double b)
-{
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof(a)) == 0;
-}
-
 static size_t points;
-
-static void compare(const char *text, const struct query_steps *steps, const struct answer *want,
-                    const struct answer *got)
-{
-    if (want->err != got->err || want->result.series_count != got->result.series_count)
-        fail_msg("%s: %d, %zu series instead of %d, %zu", text, got->err, got->result.series_count,
-                 want->err, want->result.series_count);
-    for (size_t i = 0; i < want->result.series_count; i++) {
-        const struct query_series *w = &want->result.series[i], *g = &got->result.series[i];
-        assert_true(data_labels_eq(w->labels, g->labels));
-        if (w->count != g->count)
-            fail_msg("%s: series %zu has %zu points instead of %zu", text, i, g->count, w->count);
-        for (size_t k = 0; k < w->count; k++) {
-            struct query_point a = query_point_at(w, k), b = query_point_at(g, k);
-            points++;
-            if (a.ts_ns != b.ts_ns || !same_value(a.value, b.value))
-                fail_msg(
-                    "%s from %lld by %lld: series %zu (%.*s) point %zu: %.17g instead of %.17g",
-                    text, (long long)(steps->start_ns / NS_PER_SEC),
-                    (long long)(steps->step_ns / NS_PER_SEC), i,
-                    SLICE_FMT(data_labels_get(w->labels, SLICE("n"))), k, b.value, a.value);
-        }
-    }
-}
 
 static void compare_many(struct world *w, struct task_pool *pool)
 {
@@ -233,20 +176,23 @@ static void compare_many(struct world *w, struct task_pool *pool)
     for (int i = 0; i < ASKED; i++) {
         static const int64_t by[] = {7, 600, 3600, 6 * 3600, 86400};
         char text[600];
-        struct answer plain, fast, parallel;
+        struct answer ways[3]; /* plain, fast, by several threads */
         struct query_steps steps = {.step_ns = ANY(by) * NS_PER_SEC};
         steps.start_ns = w->now_ns - (int64_t)(rnd() % (5 * 86400)) * NS_PER_SEC +
                          (rnd() % 2 ? (int64_t)(rnd() % NS_PER_SEC) : 0);
         steps.end_ns = steps.start_ns + (rnd() % 3 ? (int64_t)(rnd() % 12) * steps.step_ns : 0);
         ask(text, sizeof(text));
-        run(source, text, &steps, NULL, true, &plain);
-        run(source, text, &steps, NULL, false, &fast);
-        run(source, text, &steps, pool, false, &parallel);
-        compare(text, &steps, &plain, &fast);
-        compare(text, &steps, &plain, &parallel);
-        answer_free(&plain);
-        answer_free(&fast);
-        answer_free(&parallel);
+        for (int way = 0; way < 3; way++) {
+            const struct query_env env = {.source = source,
+                                          .tenant = SLICE("default"),
+                                          .pool = way == 2 ? pool : NULL,
+                                          .plain = way == 0};
+            answer_ask(&ways[way], text, &steps, &env);
+            if (way)
+                points += answer_compare(&ways[0], &ways[way], 0);
+        }
+        for (int way = 0; way < 3; way++)
+            answer_free(&ways[way]);
     }
 }
 
