@@ -126,7 +126,8 @@ void store__quarantine(struct store *s, struct store_part *part)
     counter_add(&store__counters[STORE__QUARANTINED], 1);
     s->os->ops->link(s->os, path, aside, NULL);
     LOG_ERROR("store",
-              "a part is damaged: blocks that do not check are left out of answers, a copy is kept",
+              "a part is damaged: blocks that do not check are left out of answers (summaries of "
+              "blocks are not: samples are read instead), a copy is kept",
               LOG_STR("file", aside));
 }
 
@@ -314,6 +315,8 @@ int store__load_parts(struct store *s, struct diag *diag)
         }
         s->manifest.parts.items[kept++] = info;
         vec_push(&s->parts, part);
+        if (store_part_lost_summaries(part))
+            store__quarantine(s, part);
     }
     s->manifest.parts.len = kept;
     if (s->parts.len)

@@ -22,6 +22,7 @@ struct store_part {
     struct slice sections[STORE__SECTION_END];
     size_t series, pairs, names, pages, times;
     size_t exemplars;
+    bool without_summaries; /* their section is damaged */
     _Atomic uint8_t *page_checked;
     _Atomic uint32_t refs;
     _Atomic bool doomed;
@@ -75,6 +76,13 @@ static bool counts(const struct store_part *p, enum store__section section, size
     return p->sections[section].len % size == 0;
 }
 
+/* Samples are whole without them. */
+static void lose_summaries(struct store_part *p)
+{
+    p->sections[STORE__SECTION_SUMMARIES] = (struct slice){0};
+    p->without_summaries = true;
+}
+
 /* What later lookups rely on: every offset and number lies where it should. */
 static bool tables_are_sound(struct store_part *p)
 {
@@ -86,9 +94,10 @@ static bool tables_are_sound(struct store_part *p)
         !counts(p, STORE__SECTION_NAMES, sizeof(struct store__name), &p->names) ||
         !counts(p, STORE__SECTION_PAGES, sizeof(struct store__page), &p->pages) ||
         !counts(p, STORE__SECTION_TIMES, sizeof(struct store__times), &p->times) ||
-        !counts(p, STORE__SECTION_GROUPS, 4, &groups) ||
-        (s[STORE__SECTION_SUMMARIES].len && s[STORE__SECTION_SUMMARIES].len != groups * 8))
+        !counts(p, STORE__SECTION_GROUPS, 4, &groups))
         return false;
+    if (s[STORE__SECTION_SUMMARIES].len && s[STORE__SECTION_SUMMARIES].len != groups * 8)
+        lose_summaries(p);
     at_entry(p, STORE__SECTION_STATS, 0, &stats, sizeof(stats));
     p->series = (size_t)stats.series;
     p->exemplars = (size_t)stats.exemplars;
@@ -179,9 +188,14 @@ static int check_and_load(struct store_part *p, struct diag *diag)
                                 p->path, id);
             continue;
         }
-        if (codec_load64(e + 24) != hash64(b.ptr + offset, (size_t)len, p->seed ^ (id & 0xffff)))
+        bool whole =
+            codec_load64(e + 24) == hash64(b.ptr + offset, (size_t)len, p->seed ^ (id & 0xffff));
+        if (whole)
+            p->sections[id & 0xffff] = slice_make(b.ptr + offset, (size_t)len);
+        else if (store__section_is_optional(id & 0xffff))
+            lose_summaries(p);
+        else
             return bad;
-        p->sections[id & 0xffff] = slice_make(b.ptr + offset, (size_t)len);
     }
     return tables_are_sound(p) ? 0 : bad;
 }
@@ -240,6 +254,11 @@ void store_part_unref(struct store_part *p)
 const struct store_part_info *store_part_info(const struct store_part *p)
 {
     return &p->info;
+}
+
+bool store_part_lost_summaries(const struct store_part *p)
+{
+    return p->without_summaries;
 }
 
 void store_part_doom(struct store_part *p)
@@ -498,7 +517,7 @@ int store_part_summaries(const struct store_part *p, const struct store_part_row
                  table = slice_from(p->sections[STORE__SECTION_SERIES], rows->at);
     uint64_t len = 0, ref;
     if (!index.len)
-        return 0;
+        return p->without_summaries ? ERR_CORRUPT : 0;
     if (rest_of_page(p, codec_load64(index.ptr + 8 * (size_t)(rows->series / STORE__PART_GROUP)),
                      &in))
         return ERR_CORRUPT;

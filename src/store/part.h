@@ -55,12 +55,15 @@ int store_part_finish(struct store_part_writer *w, struct store_part_info *info,
 void store_part_abandon(struct store_part_writer *w);
 
 /* --- reading; thread-safe, counted references --- */
-/* ERR_CORRUPT when header, footer or index do not check, ERR_UNSUPPORTED for another version. */
+/* ERR_CORRUPT when header, footer or index (but that of summaries) do not check, ERR_UNSUPPORTED
+ * for another version. */
 int store_part_open(struct os *os, const char *path, const struct store_part_info *info,
                     struct store_part **out, struct diag *diag);
 struct store_part *store_part_ref(struct store_part *p);
 void store_part_unref(struct store_part *p); /* closes with the last */
 const struct store_part_info *store_part_info(const struct store_part *p);
+/* The section of summaries is damaged: samples are decoded instead. */
+bool store_part_lost_summaries(const struct store_part *p);
 /* The file is removed when the last reference goes. */
 void store_part_doom(struct store_part *p);
 

@@ -29,11 +29,13 @@ void answer_ask(struct answer *a, const char *text, const struct query_steps *st
 bool same_value(double a, double b);
 
 enum {
-    ANSWER_SAMPLES = 1,   /* as many samples are read, of as many series */
-    ANSWER_NAN_BITS = 2,  /* a NaN is the same one, too */
-    ANSWER_MAY_FAIL = 4,  /* both, with the same error */
+    ANSWER_SAMPLES = 1,  /* as many samples are read, of as many series */
+    ANSWER_NAN_BITS = 2, /* a NaN is the same one, too */
+    ANSWER_MAY_FAIL = 4, /* both, with the same error */
+    ANSWER_MAY_MISS = 8, /* series may be missing, those that are there are the same */
 };
-/* Fails the test when they are not the same, in what `also` says too. Gives the number of points. */
+/* Fails the test when they are not the same, in what `also` says too. Gives the number of points.
+ */
 size_t answer_compare(const struct answer *want, const struct answer *got, unsigned also);
 
 #endif
