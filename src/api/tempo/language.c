@@ -93,6 +93,9 @@ static int run_metrics(struct api_query *q, struct traceql_query *parsed,
     int64_t range_ns = steps.step_ns;
     if (steps.instant) /* of the range that was asked for */
         range_ns = MAX(q->to_ns - q->from_ns, NS_PER_SEC);
+    else if (steps.step_ns > 0) /* a point counts the step before it: one has to reach the end */
+        steps.end_ns = steps.start_ns + (q->to_ns - steps.start_ns + steps.step_ns - 1) /
+                                            steps.step_ns * steps.step_ns;
     int err =
         traceql_plan(parsed, &steps, range_ns, env, q->plan_arena, &plan, &stats, &exemplars, diag);
     if (err)
