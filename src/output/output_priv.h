@@ -206,6 +206,7 @@ struct output__target {
     void (*pump)(void *arg); /* posted when the first one was read */
     bool working;            /* a task of the pool is at the spool */
     bool spool_failed;       /* said in the log */
+    char spool_error[300];   /* why */
     bool in_flight, stopping, gone;
     bool failing;  /* the last try has to be done again */
     bool troubled; /* nor was it complete; said in the log */
@@ -221,7 +222,9 @@ struct output__target {
     bool closing, closed;
 
     char labels[160], drop_labels[OUTPUT__DROP_COUNT][200];
+    char loss_labels[OUTPUT__SPOOL_LOSSES][200];
     struct counter counters[OUTPUT__COUNTERS + OUTPUT__DROP_COUNT];
+    struct counter losses[OUTPUT__SPOOL_LOSSES]; /* segments */
 };
 
 struct output__target *output__target_new(const struct output_env *env,

@@ -160,6 +160,15 @@ static void say_failure(struct output__target *t, const struct diag *why)
         LOG_ERROR("output", "the queue cannot be written to the disk; it stays in memory",
                   LOG_STR("output", t->settings->name), LOG_STR("error", why->msg));
     t->spool_failed = true;
+    snprintf(t->spool_error, sizeof(t->spool_error), "%s", why->msg);
+}
+
+static void say_success(struct output__target *t)
+{
+    if (t->spool_failed)
+        LOG_INFO("output", "the queue is written to the disk again",
+                 LOG_STR("output", t->settings->name));
+    t->spool_failed = false;
 }
 
 /* One turn; how many were written. Only one thread at a time. */
@@ -194,7 +203,7 @@ static size_t write_some(struct output__target *t, bool all, bool *out_failed)
     if (err)
         say_failure(t, &why);
     else if (count)
-        t->spool_failed = false;
+        say_success(t);
     make_disk_room(t);
     give_memory_back(t);
     show_waiting(t);
@@ -321,7 +330,11 @@ void output__queue_open(struct output__target *t)
     const struct output__settings *s = t->settings;
     if (!t->env->dir || !s->disk_bytes)
         return;
-    t->spool = output__spool_open(t->env->os, t->env->dir, s->name, s->identity, found_on_disk, t);
+    size_t losses[OUTPUT__SPOOL_LOSSES] = {0};
+    t->spool =
+        output__spool_open(t->env->os, t->env->dir, s->name, s->identity, found_on_disk, t, losses);
+    for (size_t i = 0; i < OUTPUT__SPOOL_LOSSES; i++)
+        counter_add(&t->losses[i], (int64_t)losses[i]);
     t->tidy_due = true;
     make_disk_room(t);
     show_waiting(t);

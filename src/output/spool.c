@@ -77,7 +77,9 @@ static int read_whole(struct output__spool *s, const char *path, struct buf *out
         return err;
     err = s->os->ops->size(file, &size, NULL);
     buf_clear(out);
-    if (!err && size && size <= 16 * OUTPUT__SPOOL_SEGMENT_BYTES) {
+    if (!err && size > 16 * OUTPUT__SPOOL_SEGMENT_BYTES)
+        err = ERR_TOO_LARGE;
+    if (!err && size) {
         err = s->os->ops->read_at(file, 0, buf_reserve(out, (size_t)size), (size_t)size, NULL);
         out->len = err ? 0 : (size_t)size;
     }
@@ -117,40 +119,48 @@ static uint32_t entry_crc(const char *entry, struct slice bytes)
     return crc;
 }
 
-/* Why the rest is lost, or NULL. A segment is bytes that may hold anything. */
-static const char *read_segment(struct output__spool *s, struct segment *segment, struct slice all,
-                                void (*each)(void *ctx, struct output__place at, size_t samples,
-                                             int64_t made_ns),
-                                void *ctx)
+/* Why the rest is lost, *out_at on; OUTPUT__SPOOL_LOSSES: nothing is. A segment is bytes that may
+ * hold anything. What is done is not looked at: damage there loses nothing. */
+static enum output__spool_loss
+read_segment(struct output__spool *s, struct segment *segment, struct slice all, uint64_t *out_at,
+             void (*each)(void *ctx, struct output__place at, size_t samples, int64_t made_ns),
+             void *ctx)
 {
-    uint64_t at = HEAD_BYTES;
+    *out_at = 0;
     if (all.len < HEAD_BYTES)
-        return all.len ? "cut off" : NULL;
-    if (!slice_starts_with(all, MAGIC) || codec_load64(all.ptr + 8) != s->identity.lo ||
-        codec_load64(all.ptr + 16) != s->identity.hi)
-        return "made for other settings";
+        return all.len ? OUTPUT__SPOOL_CUT_OFF : OUTPUT__SPOOL_LOSSES;
+    if (!slice_starts_with(all, MAGIC))
+        return OUTPUT__SPOOL_DAMAGED;
+    if (codec_load64(all.ptr + 8) != s->identity.lo || codec_load64(all.ptr + 16) != s->identity.hi)
+        return OUTPUT__SPOOL_OTHER_SETTINGS;
+    uint64_t at = HEAD_BYTES;
+    if (segment->number == s->saved.segment)
+        at = MAX(at, s->saved.offset);
     while (at < all.len) {
+        *out_at = at;
         const char *entry = all.ptr + at;
         size_t left = all.len - at;
         if (left < ENTRY_BYTES || codec_load32(entry) > left - ENTRY_BYTES)
-            return "cut off";
+            return OUTPUT__SPOOL_CUT_OFF;
         struct slice bytes = slice_make(entry + ENTRY_BYTES, codec_load32(entry));
         if (entry_crc(entry, bytes) != codec_load32(entry + 16))
-            return "damaged";
+            return OUTPUT__SPOOL_DAMAGED;
         struct output__place place = {segment->number, at, (uint32_t)bytes.len};
-        if (segment->number > s->saved.segment || at >= s->saved.offset) {
-            segment->wanted++;
-            each(ctx, place, codec_load32(entry + 4), (int64_t)codec_load64(entry + 8));
-        }
+        segment->wanted++;
+        each(ctx, place, codec_load32(entry + 4), (int64_t)codec_load64(entry + 8));
         at += ENTRY_BYTES + bytes.len;
     }
-    return NULL;
+    return OUTPUT__SPOOL_LOSSES;
 }
 
-struct output__spool *output__spool_open(
-    struct os *os, const char *dir, const char *name, const char *identity,
-    void (*each)(void *ctx, struct output__place at, size_t samples, int64_t made_ns), void *ctx)
+struct output__spool *output__spool_open(struct os *os, const char *dir, const char *name,
+                                         const char *identity,
+                                         void (*each)(void *ctx, struct output__place at,
+                                                      size_t samples, int64_t made_ns),
+                                         void *ctx, size_t losses[OUTPUT__SPOOL_LOSSES])
 {
+    static const char *const words[OUTPUT__SPOOL_LOSSES] = {
+        "cut off", "damaged", "made for other settings", "not readable"};
     struct output__spool *s = mem_calloc(1, sizeof(*s));
     struct buf path = {0}, bytes = {0};
     char file[4096];
@@ -172,12 +182,17 @@ struct output__spool *output__spool_open(
         if (one->number < s->saved.segment)
             continue;
         segment_path(s, one->number, file, sizeof(file));
-        const char *lost = read_whole(s, file, &bytes)
-                               ? "not readable"
-                               : read_segment(s, one, buf_slice(&bytes), each, ctx);
-        if (lost)
-            LOG_WARN("output", "what waited on the disk is lost in part", LOG_STR("output", name),
-                     LOG_STR("file", file), LOG_STR("why", lost));
+        uint64_t from = 0;
+        enum output__spool_loss loss = OUTPUT__SPOOL_UNREADABLE;
+        if (!read_whole(s, file, &bytes))
+            loss = read_segment(s, one, buf_slice(&bytes), &from, each, ctx);
+        if (loss == OUTPUT__SPOOL_LOSSES)
+            continue;
+        losses[loss]++;
+        LOG_WARN("output", "what waited on the disk is lost in part", LOG_STR("output", name),
+                 LOG_STR("file", file), LOG_STR("why", words[loss]),
+                 LOG_INT("from_byte", (int64_t)from),
+                 LOG_INT("bytes", (int64_t)(bytes.len - from)));
     }
     buf_deinit(&path);
     buf_deinit(&bytes);

@@ -7,8 +7,8 @@
  *
  * Little endian; the CRC is of the 16 bytes before it and the payload. What is appended is durable
  * after the next sync. A segment none of whose payloads is wanted any more is removed; a crash
- * brings back at most what was done since the position was last saved. What a crash cut off at the
- * end, and what is damaged, is left out and counted. */
+ * brings back at most what was done since the position was last saved. From where a segment is cut
+ * off or damaged its rest is left out, and the segment counted by the reason. */
 #ifndef OUTPUT_SPOOL_H
 #define OUTPUT_SPOOL_H
 
@@ -26,12 +26,23 @@ struct output__place {
 
 #define OUTPUT__SPOOL_SEGMENT_BYTES ((uint64_t)16 << 20)
 
-/* Opens what is there, if anything: `each` gets every payload that is not done, oldest first.
- * Payloads made for other settings (identity) are left out. Nothing is written before the first
- * append. */
-struct output__spool *output__spool_open(
-    struct os *os, const char *dir, const char *name, const char *identity,
-    void (*each)(void *ctx, struct output__place at, size_t samples, int64_t made_ns), void *ctx);
+/* Why the rest of a segment, or all of it, is not there. */
+enum output__spool_loss {
+    OUTPUT__SPOOL_CUT_OFF,        /* its last payload is not whole: a crash, or a full disk */
+    OUTPUT__SPOOL_DAMAGED,        /* a checksum is wrong */
+    OUTPUT__SPOOL_OTHER_SETTINGS, /* made for others (identity) */
+    OUTPUT__SPOOL_UNREADABLE,
+    OUTPUT__SPOOL_LOSSES
+};
+
+/* Opens what is there, if anything: `each` gets every payload that is not done, oldest first;
+ * losses[] (not NULL) is increased for each segment that is lost in part. Nothing is written before
+ * the first append. */
+struct output__spool *output__spool_open(struct os *os, const char *dir, const char *name,
+                                         const char *identity,
+                                         void (*each)(void *ctx, struct output__place at,
+                                                      size_t samples, int64_t made_ns),
+                                         void *ctx, size_t losses[OUTPUT__SPOOL_LOSSES]);
 void output__spool_close(struct output__spool *s); /* NULL is fine; files stay */
 
 /* These four by one thread at a time. After an error what was appended since the last sync counts

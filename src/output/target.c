@@ -15,6 +15,9 @@ static const char *const drop_names[OUTPUT__DROP_COUNT] = {
     "queue_full", "too_old",       "refused",        "not_representable",
     "stopped",    "not_delivered", "damaged_on_disk"};
 
+static const char *const loss_names[OUTPUT__SPOOL_LOSSES] = {"cut_off", "damaged", "other_settings",
+                                                             "not_readable"};
+
 static int64_t wall_ns(const struct output__target *t)
 {
     return t->env->os->ops->now_ns(t->env->os);
@@ -80,7 +83,17 @@ static void register_counters(struct output__target *t)
         c->help = "Samples that were given up, by reason.";
         c->labels = t->drop_labels[i];
     }
+    for (size_t i = 0; i < OUTPUT__SPOOL_LOSSES; i++) {
+        snprintf(t->loss_labels[i], sizeof(t->loss_labels[i]), "%s,reason=\"%s\"", t->labels,
+                 loss_names[i]);
+        t->losses[i] = (struct counter){
+            .name = "pharos_output_lost_segments_total",
+            .help = "Files of the queue on the disk of which something was lost at the start; how "
+                    "many samples they had there is not known.",
+            .labels = t->loss_labels[i]};
+    }
     counter_register(t->counters, ARRAY_LEN(t->counters));
+    counter_register(t->losses, ARRAY_LEN(t->losses));
 }
 
 /* --- sending; loop thread --- */
@@ -343,6 +356,7 @@ void output__target_stop_end(struct output__target *t, int64_t deadline_ns)
         output__drop(t, OUTPUT__DROP_STOPPED, (size_t)lost);
     }
     counter_unregister(t->counters, ARRAY_LEN(t->counters));
+    counter_unregister(t->losses, ARRAY_LEN(t->losses));
     if (t->format->destroy)
         t->format->destroy(t->format_state);
     buf_deinit(&t->building);
@@ -376,6 +390,8 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
     codec_json_put_int(w, "queue_bytes_max", t->settings->queue_bytes);
     codec_json_put_int(w, "queue_disk_bytes", t->disk_bytes);
     codec_json_put_int(w, "queue_disk_bytes_max", t->spool ? t->settings->disk_bytes : 0);
+    codec_json_put_string(w, "disk_error",
+                          slice_cstr(t->spool_failed && t->head ? t->spool_error : ""));
     codec_json_put_int(w, "oldest_ms", t->head ? t->head->made_ns / NS_PER_MS : 0);
     pthread_mutex_unlock(&t->lock);
     codec_json_put_int(w, "sent_samples", counter_get(&t->counters[OUTPUT__COUNT_SENT]));
@@ -386,6 +402,11 @@ void output__target_look(struct output__target *t, struct codec_json_writer *w)
     codec_json_begin_object(w);
     for (size_t i = 0; i < OUTPUT__DROP_COUNT; i++)
         codec_json_put_int(w, drop_names[i], counter_get(&t->counters[OUTPUT__COUNTERS + i]));
+    codec_json_end_object(w);
+    codec_json_key(w, SLICE("lost_segments"));
+    codec_json_begin_object(w);
+    for (size_t i = 0; i < OUTPUT__SPOOL_LOSSES; i++)
+        codec_json_put_int(w, loss_names[i], counter_get(&t->losses[i]));
     codec_json_end_object(w);
     codec_json_end_object(w);
 }

@@ -1,18 +1,16 @@
 """Outputs: StatsD's flushes and what is written at the doors, sent on to the real receivers: Debian's
 carbon-cache, InfluxDB and Prometheus, and Pharos itself for OTLP and remote write 2.0."""
 import gzip
-import http.server
 import json
 import shutil
-import socket
 import subprocess
-import threading
 import time
 import urllib.parse
 
 import graphite_reference
 import prometheus_peer
 import pharos_test as pt
+from outputs_case import Case, Lines, Receiver
 
 INFLUX = """reporting-enabled = false
 bind-address = "127.0.0.1:{rpc}"
@@ -33,67 +31,7 @@ bind-address = "127.0.0.1:{rpc}"
 """
 
 
-class Receiver:
-    """An HTTP server that keeps what it gets and answers what it is told."""
-
-    def __init__(self, case, status=204, headers=()):
-        self.requests, self.status, self.headers = [], status, dict(headers)
-        me = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                me.requests.append((self.path, dict(self.headers), body))
-                self.send_response(me.status)
-                for name, value in me.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        case.addCleanup(self.server.server_close)
-        case.addCleanup(self.server.shutdown)
-
-
-class Lines:
-    """A TCP port that collects lines."""
-
-    def __init__(self, case, port=0):
-        self.server = socket.create_server(("127.0.0.1", port))
-        self.port, self.text = self.server.getsockname()[1], ""
-        threading.Thread(target=self.run, daemon=True).start()
-        case.addCleanup(self.server.close)
-
-    def run(self):
-        while True:
-            try:
-                conn, _ = self.server.accept()
-            except OSError:
-                return
-            with conn:
-                for part in iter(lambda: conn.recv(65536), b""):
-                    self.text += part.decode()
-
-
-class Outputs(pt.Case):
-    def open(self, outputs, *sets, **kwargs):
-        self.port = pt.free_port()
-        self.config = self.file("pharos.yml", "outputs: " + json.dumps(outputs) + "\n")
-        self.one = self.server(f"doors.statsd.listen=127.0.0.1:{self.port}", "statsd.admin.listen=off",
-                               "statsd.flush_interval=200ms", *sets, config=self.config, **kwargs)
-        return self.one
-
-    def send(self, text):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(text.encode(), ("127.0.0.1", self.port))
-
-    def look(self, name):
-        return {o["name"]: o for o in self.one.get("/api/pharos/v1/outputs").json()}[name]
-
+class Outputs(Case):
     def test_graphite_over_all_its_ways(self):
         if not graphite_reference.is_installed():
             self.skipTest("graphite-carbon and graphite-web are not installed")
@@ -302,98 +240,6 @@ class Outputs(pt.Case):
         self.open({"console": {"from": "statsd"}})
         self.send("hits:3|c|#a:b")
         pt.wait_for("a line", lambda: 'hits{a="b"} 3 ' in self.one.log())
-
-    def test_several_each_with_its_queue_and_one_that_hangs(self):
-        there, port = Lines(self), pt.free_port()
-        hanging = socket.create_server(("127.0.0.1", 0))  # accepts by its backlog, reads nothing
-        self.addCleanup(hanging.close)
-        self.open({"there": {"type": "graphite", "url": f"tcp://127.0.0.1:{there.port}", "from": "statsd"},
-                   "hangs": {"type": "influxdb", "url": f"http://127.0.0.1:{hanging.getsockname()[1]}",
-                             "from": "statsd", "timeout": "200ms"},
-                   "later": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "from": "statsd"}})
-        self.send("one:1|c")
-        pt.wait_for("a line", lambda: "stats_counts.one 1 " in there.text)
-        pt.wait_for("failures", lambda: self.look("hangs")["failing"] and self.look("later")["failing"])
-        self.assertIn(f"127.0.0.1:{port}: connecting", self.look("later")["last_error"])
-        later = Lines(self, port)
-        pt.wait_for("what waited", lambda: "stats_counts.one 1 " in later.text)
-        pt.wait_for("the end of the trouble", lambda: not self.look("later")["failing"])
-        self.assertGreater(self.look("hangs")["queue_samples"], 0)
-
-    def test_a_full_queue_gives_up_its_oldest(self):
-        port = pt.free_port()
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 4096, "disk_queue": 0, "from": "statsd"}})
-        for i in range(20):
-            self.send("\n".join(f"first{i}.{k}:1|c" for k in range(20)))
-            time.sleep(0.05)
-        pt.wait_for("drops", lambda: self.look("g")["dropped"]["queue_full"] > 0)
-        self.assertLessEqual(self.look("g")["queue_bytes"], 4096)
-        self.assertGreater(self.one.metric("pharos_output_dropped_samples_total", 'output="g",reason="queue_full"'), 0)
-
-    def test_what_is_refused_is_not_sent_again(self):
-        to = Receiver(self, status=400)
-        self.open({"rw": {"type": "remote_write", "url": to.url, "from": "statsd"}}, "statsd.flush_interval=1h")
-        self.send("hits:1|c")
-        self.one.stop()
-        self.assertEqual(len(to.requests), 1)
-        self.assertIn("HTTP status 400", self.one.log())
-
-    def test_overload_is_waited_for(self):
-        to = Receiver(self, status=503, headers={"Retry-After": "1"})
-        self.open({"rw": {"type": "remote_write", "url": to.url, "from": "statsd"}}, "statsd.flush_interval=300ms",
-                  "statsd.expire=300ms")
-        self.send("hits:1|c")
-        pt.wait_for("a try", lambda: to.requests)
-        to.status = 204
-        pt.wait_for("success", lambda: self.look("rw")["sent_samples"] > 0)
-        self.assertEqual(sum(self.look("rw")["dropped"].values()), 0)
-
-    def test_what_waits_survives_a_restart(self):
-        port = pt.free_port()
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "from": "statsd"}})
-        self.send("kept:7|c")
-        pt.wait_for("the queue", lambda: self.look("g")["queue_samples"] and self.look("g")["failing"])
-        self.assertEqual(self.one.stop(), 0)
-        there = Lines(self, port)
-        self.one.start()
-        pt.wait_for("what was kept", lambda: "stats_counts.kept 7 " in there.text)
-        pt.wait_for("the files to go", lambda: not list((self.work / "data" / "outputs").iterdir()))
-
-    def test_what_waited_for_a_second_survives_a_crash(self):
-        port = pt.free_port()
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "from": "statsd"}})
-        self.send("kept:7|c")
-        pt.wait_for("the disk", lambda: self.look("g")["queue_disk_bytes"] and self.look("g")["failing"])
-        self.one.kill()
-        there = Lines(self, port)
-        self.one.start()
-        pt.wait_for("what was kept", lambda: "stats_counts.kept 7 " in there.text)
-
-    def test_what_is_beyond_memory_waits_on_the_disk(self):
-        port, names = pt.free_port(), 400
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 16384, "from": "statsd"}},
-                  "statsd.flush_interval=100ms", "statsd.expire=100ms")
-        for i in range(20):
-            self.send("\n".join(f"n{i}.{k}:1|c" for k in range(names // 20)))
-            time.sleep(0.12)
-        pt.wait_for("the disk", lambda: self.look("g")["queue_disk_bytes"] > 16384)
-        self.assertLessEqual(self.look("g")["queue_bytes"], 2 * 16384)
-        there = Lines(self, port)
-        pt.wait_for("all of it", lambda: all(f"stats_counts.n{i}.0 1 " in there.text for i in range(20)))
-        self.assertEqual(sum(self.look("g")["dropped"].values()), 0)
-        at = [there.text.index(f"stats_counts.n{i}.0 1 ") for i in range(20)]
-        self.assertEqual(at, sorted(at))
-        pt.wait_for("the files to go", lambda: not list((self.work / "data" / "outputs").iterdir()))
-
-    def test_a_full_disk_queue_gives_up_its_oldest(self):
-        port = pt.free_port()
-        self.open({"g": {"type": "graphite", "url": f"tcp://127.0.0.1:{port}", "queue": 4096, "disk_queue": 8192,
-                         "from": "statsd"}}, "statsd.flush_interval=100ms")
-        for i in range(30):
-            self.send("\n".join(f"first{i}.{k}:1|c" for k in range(20)))
-            time.sleep(0.05)
-        pt.wait_for("drops", lambda: self.look("g")["dropped"]["queue_full"] > 0)
-        pt.wait_for("the bound", lambda: 0 < self.look("g")["queue_disk_bytes"] <= 8192)
 
     def test_passwords_are_not_shown(self):
         self.open({"rw": {"type": "remote_write", "url": "http://me:secret@127.0.0.1:1/w", "from": "statsd"}})

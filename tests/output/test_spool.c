@@ -14,6 +14,7 @@ struct found {
     size_t first, next; /* numbers of payloads that came, in a row */
     size_t count;
     struct output__place last;
+    size_t losses[OUTPUT__SPOOL_LOSSES];
     struct output__spool *spool;
 };
 
@@ -42,7 +43,8 @@ static void make(size_t number, struct buf *out)
 static struct output__spool *reopen(struct os_sim *sim, const char *identity, struct found *f)
 {
     *f = (struct found){0};
-    f->spool = output__spool_open(os_sim_os(sim), "data/outputs", "an output/", identity, each, f);
+    f->spool = output__spool_open(os_sim_os(sim), "data/outputs", "an output/", identity, each, f,
+                                  f->losses);
     return f->spool;
 }
 
@@ -143,9 +145,18 @@ static void damage_is_left_out(void **state)
     output__spool_close(s);
     s = reopen(sim, "settings", &f);
     assert_int_equal(f.count, 1);
+    assert_int_equal(f.losses[OUTPUT__SPOOL_DAMAGED], 1);
+    /* Where what is damaged is done, it loses nothing. */
+    assert_int_equal(output__spool_tidy(s, &places[2], NULL), 0);
+    output__spool_close(s);
+    s = reopen(sim, "settings", &f);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.first, 2);
+    assert_int_equal(f.losses[OUTPUT__SPOOL_DAMAGED], 0);
     output__spool_close(s);
     s = reopen(sim, "other settings", &f);
     assert_int_equal(f.count, 0);
+    assert_int_equal(f.losses[OUTPUT__SPOOL_OTHER_SETTINGS], 1);
     assert_int_equal(output__spool_tidy(s, NULL, NULL), 0); /* and the file goes */
     output__spool_close(s);
     s = reopen(sim, "settings", &f);

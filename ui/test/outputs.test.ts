@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { droppedText, droppedTotal, outputState, type Output } from '../src/api/outputs';
+import { diskText, droppedText, droppedTotal, outputState, type Output } from '../src/api/outputs';
 
 const output = (more: Partial<Output>): Output => ({
   name: 'g', type: 'graphite', url: '', from: 'all', failing: false, last_error: '', last_failed_ms: 0, last_sent_ms: 0, queue_samples: 0,
-  queue_bytes: 0, queue_bytes_max: 1, sent_samples: 0, sent_bytes: 0, requests: 0, failed_requests: 0, dropped: {}, ...more,
+  queue_bytes: 0, queue_bytes_max: 1, disk_error: '', sent_samples: 0, sent_bytes: 0, requests: 0, failed_requests: 0, dropped: {}, ...more,
 });
 
 describe('outputs on the status page', () => {
@@ -19,5 +19,9 @@ describe('outputs on the status page', () => {
     expect(droppedTotal(o)).toBe(15);
     expect(droppedText(o)).toBe('queue_full 12, too_old 3');
     expect(droppedText(output({}))).toBe('');
+  });
+  it('says that what waits cannot be kept', () => {
+    expect(diskText(output({}))).toBe('');
+    expect(diskText(output({ disk_error: 'no space left' }))).toBe('What waits is in memory only: no space left');
   });
 });

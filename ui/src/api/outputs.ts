@@ -14,6 +14,8 @@ export interface Output {
   queue_samples: number;
   queue_bytes: number;
   queue_bytes_max: number;
+  /** Why the queue cannot be written to the disk; empty when it can. */
+  disk_error: string;
   sent_samples: number;
   sent_bytes: number;
   requests: number;
@@ -27,6 +29,11 @@ export function fetchOutputs(signal?: AbortSignal): Promise<Output[]> {
 
 export function droppedTotal(o: Output): number {
   return Object.values(o.dropped).reduce((a, b) => a + b, 0);
+}
+
+/** What is wrong on our side of it; empty when nothing is. */
+export function diskText(o: Output): string {
+  return o.disk_error && `What waits is in memory only: ${o.disk_error}`;
 }
 
 /** "queue_full 12, refused 3": only what happened. */

@@ -1,7 +1,7 @@
 // Other systems that get metrics as well: who takes them, what waits, what was given up.
 
 import { useLoad } from '../../api/live';
-import { droppedText, droppedTotal, fetchOutputs, outputState, type Output } from '../../api/outputs';
+import { diskText, droppedText, droppedTotal, fetchOutputs, outputState, type Output } from '../../api/outputs';
 import { Card, Failure } from '../../chart/Panel';
 import { format, formatAgo } from '../../format/units';
 
@@ -35,6 +35,7 @@ function Row({ o }: { o: Output }) {
       <td class={tone === 'good' ? 'dim' : 'bad'}>
         {o.last_error}
         {o.last_error && <span class="dim"> {formatAgo(o.last_failed_ms, Date.now())}</span>}
+        {o.disk_error && <div class="bad">{diskText(o)}</div>}
       </td>
     </tr>
   );
