@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../store/quiet.h"
 #include "answers.h"
 #include "base/counter.h"
 #include "base/log.h"
@@ -17,13 +18,13 @@
 #include "store/manifest.h"
 #include "store/store.h"
 
-#define DAY_NS  (86400 * NS_PER_SEC)
-#define T0      (19700 * DAY_NS)
-#define SERIES  18 /* two groups of summaries */
-#define SAMPLES 2600
-#define STEP_NS (30 * NS_PER_SEC)
+#define DAY_NS        (86400 * NS_PER_SEC)
+#define T0            (19700 * DAY_NS)
+#define SERIES        18 /* two groups of summaries */
+#define SAMPLES       2600
+#define STEP_NS       (30 * NS_PER_SEC)
 #define MANIFEST_KEPT "data/manifest.kept"
-#define END_NS  (T0 + SAMPLES * STEP_NS)
+#define END_NS        (T0 + SAMPLES * STEP_NS)
 
 /* Of docs/formats/part.md. */
 #define HEADER            16
@@ -44,19 +45,12 @@ struct world {
     char path[128], aside[144];
     char *bytes; /* the part as it was */
     size_t size;
-    size_t footer, entry;         /* of the footer; of the section of summaries in it */
-    size_t section, section_len;  /* of the summaries */
-    size_t summaries;             /* their pages begin, and end where the sections do */
+    size_t footer, entry;        /* of the footer; of the section of summaries in it */
+    size_t section, section_len; /* of the summaries */
+    size_t summaries;            /* their pages begin, and end where the sections do */
     size_t body_end;
     struct answer want[TEXTS];
 };
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
-}
 
 static void count_damaged(const struct counter *c, void *ctx)
 {
@@ -238,7 +232,7 @@ static void any_bit_may_flip(void **state)
     size_t flips[PLACES] = {0};
     assert_int_equal(ask_all(w, 0, &at_open, &told), 0);
     assert_int_equal(told, 0);
-    for (size_t at = 0; at < w->size; at += at > HEADER && at + 499 < w->summaries ? 499 : 1) {
+    for (size_t at = 0; at<w->size; at += at> HEADER && at + 499 < w->summaries ? 499 : 1) {
         enum place place = place_of(w, at);
         bool whole = place == SUMMARIES_PAGE || place == SUMMARIES_SECTION;
         assert_true(os_sim_flip(w->sim, w->path, at, at % 8));

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "quiet.h"
 
 #define SEEDS_DEFAULT 4000
 #define SERIES        6
@@ -453,13 +454,6 @@ static void every_single_full_disk(void **state)
 {
     (void)state;
     sweep(FAULT_NOSPACE);
-}
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
 }
 
 static void nothing_acknowledged_is_lost(void **state)

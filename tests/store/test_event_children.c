@@ -6,7 +6,9 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "event_damage.h"
 #include "os/sim.h"
+#include "quiet.h"
 #include "store/event/events_priv.h"
 
 #define NOW   (1700000000 * NS_PER_SEC)
@@ -373,21 +375,25 @@ static void tables_go_on(void **state)
     end(w);
 }
 
-static void drop_line(const char *line, size_t len, void *ctx)
+static void *fill(struct os_sim **out_sim)
 {
-    (void)line;
-    (void)len;
-    (void)ctx;
+    struct world *w = begin();
+    append(w, batch(0, SPANS));
+    assert_int_equal(store_maintain(w->store, true, NULL), 0);
+    store_close(w->store);
+    *out_sim = w->sim;
+    return w;
 }
 
-struct found {
-    char path[128];
-};
-static void on_part(const char *name, void *ctx)
+static size_t read_all(void *world, int *out_err)
 {
-    struct found *f = ctx;
-    if (slice_ends_with(slice_cstr(name), SLICE(".events")))
-        snprintf(f->path, sizeof(f->path), "data/events/%s", name);
+    open_store(world);
+    return count(world, NULL, out_err);
+}
+
+static void done(void *world)
+{
+    end(world);
 }
 
 /* Whatever bit of a part flips, a span comes with its events and links as they were, or it is told.
@@ -395,31 +401,8 @@ static void on_part(const char *name, void *ctx)
 static void damage_is_noticed(void **state)
 {
     (void)state;
-    size_t missed = 0;
-    for (uint64_t byte = 0;; byte += 11) {
-        struct world *w = begin();
-        struct found f = {""};
-        struct os_stat st;
-        char aside[160];
-        int err;
-        append(w, batch(0, SPANS));
-        assert_int_equal(store_maintain(w->store, true, NULL), 0);
-        struct os *os = os_sim_os(w->sim);
-        assert_int_equal(os->ops->list(os, "data/events", on_part, &f, NULL), 0);
-        store_close(w->store);
-        bool flipped = os_sim_flip(w->sim, f.path, byte, byte % 8);
-        open_store(w);
-        size_t n = count(w, NULL, &err);
-        snprintf(aside, sizeof(aside), "%s.corrupt", f.path);
-        bool kept = !os->ops->stat(os, aside, &st, NULL);
-        if (n < SPANS && !kept && !err)
-            fail_msg("byte %llu: %zu spans, and nothing told", (unsigned long long)byte, n);
-        missed += n < SPANS;
-        end(w);
-        if (!flipped)
-            break;
-    }
-    assert_true(missed > 20);
+    event_damage_check(&(struct event_damage){
+        .stride = 11, .rows = SPANS, .fill = fill, .read = read_all, .end = done});
 }
 
 int main(void)

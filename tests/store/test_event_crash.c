@@ -12,6 +12,7 @@
 #include "codec/number.h"
 #include "event_model.h"
 #include "os/sim.h"
+#include "quiet.h"
 
 #define SEEDS_DEFAULT 2000
 #define STEPS         24
@@ -365,13 +366,6 @@ static void every_single_fault(void **state)
     (void)state;
     for (int fault = 0; fault < FAULT_COUNT; fault++)
         sweep((enum fault)fault);
-}
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
 }
 
 static void nothing_acknowledged_is_lost(void **state)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "quiet.h"
 
 #define DAY_NS   (86400 * NS_PER_SEC)
 #define START_NS (19700 * DAY_NS + DAY_NS / 2)
@@ -201,13 +202,6 @@ static void the_reserve_is_kept(void **state)
     assert_int_equal(append(&w, START_NS - DAY_NS, 10).err, 0);
     assert_int_equal(store_health(w.store, NULL), 0);
     end(&w);
-}
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "quiet.h"
 
 #define START_NS (1700000000 * NS_PER_SEC)
 #define SERIES   3
@@ -244,13 +245,6 @@ static void a_missing_part_is_left_out(void **state)
     assert_int_equal(read_all(s), 0);
     store_close(s);
     os_sim_free(sim);
-}
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
 }
 
 int main(void)

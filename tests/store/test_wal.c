@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "quiet.h"
 
 /* Records are their own number, as text, filled up to a length that depends on it. */
 static size_t record(uint32_t number, char *out)
@@ -476,13 +477,6 @@ static void the_thread_recovers_by_itself(void **state)
     store_wal_close(l.wal);
     forget(&l);
     os_sim_free(sim);
-}
-
-static void drop_line(const char *line, size_t len, void *ctx)
-{
-    (void)line;
-    (void)len;
-    (void)ctx;
 }
 
 int main(void)
