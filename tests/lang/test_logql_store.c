@@ -8,8 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "lang/logql/run.h"
-#include "os/pool.h"
-#include "os/sim.h"
+#include "store_world.h"
 
 #define DAY   (1700006400 * NS_PER_SEC) /* begins */
 #define LINES 30000
@@ -22,23 +21,11 @@ static unsigned below(unsigned n)
     return (unsigned)(state_now % n);
 }
 
-struct world {
-    struct os_sim *sim;
-    struct store *store;
-    struct task_pool *pool;
-};
-
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    *(int *)ctx = err ? err : r->first_refusal.code;
-}
-
 /* Late ones, equal times, whole minutes, and lines without a level. */
-static void append(struct store *s, uint32_t begin, uint32_t end)
+static void append(struct store_world *w, uint32_t begin, uint32_t end)
 {
     static const char *const words[] = {"alpha", "beta", "gamma"};
     struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
-    int err = 1;
     for (uint32_t i = begin; i < end; i++) {
         struct data_label l[] = {{SLICE("app"), slice_cstr(words[i % 3])},
                                  {SLICE("k8s.pod"), i % 2 ? SLICE("a") : SLICE("b")}};
@@ -65,40 +52,26 @@ static void append(struct store *s, uint32_t begin, uint32_t end)
                 b, DATA_EVENT_LEVEL,
                 data_value_string(data_event_level_name((enum data_event_level)below(5))));
     }
-    store_append_events(s, b, on_ack, &err);
-    store_sync(s);
-    assert_int_equal(err, 0);
-    data_event_batch_free(b);
+    store_world_append(w, b);
 }
 
 static int begin(void **state)
 {
-    struct world *w = mem_calloc(1, sizeof(*w));
-    struct store_config config;
-    w->sim = os_sim_new(9);
-    os_sim_set_now(w->sim, DAY + 86400 * NS_PER_SEC);
-    store_config_init(&config);
-    config.dir = "data";
-    config.background = false;
-    config.disk_reserve_bytes = 0;
-    assert_int_equal(store_open(&config, os_sim_os(w->sim), NULL, &w->store, NULL), 0);
+    struct store_world *w = mem_calloc(1, sizeof(*w));
+    store_world_begin(w, DAY + 86400 * NS_PER_SEC, 4);
     for (uint32_t i = 0; i < LINES; i += LINES / 10) {
-        append(w->store, i, i + LINES / 10);
+        append(w, i, i + LINES / 10);
         if (i < LINES * 9 / 10)
-            assert_int_equal(store_maintain(w->store, true, NULL), 0);
+            store_world_flush(w);
     }
-    w->pool = os_pool_new(4);
     *state = w;
     return 0;
 }
 
 static int end(void **state)
 {
-    struct world *w = *state;
-    os_pool_free(w->pool);
-    store_close(w->store);
-    os_sim_free(w->sim);
-    mem_free(w);
+    store_world_end(*state);
+    mem_free(*state);
     return 0;
 }
 
@@ -116,7 +89,7 @@ static void put_lines(const struct logql_streams *r, struct buf *out)
 
 static void lines_on_all_threads(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     static const char *const queries[] = {
         "{app=~\".+\"} | json | n > 29000 | keep app",
         "{app=~\".+\"} | json | n < 500 | keep app",
@@ -155,7 +128,7 @@ static void lines_on_all_threads(void **state)
     }
 }
 
-static void put_numbers(struct world *w, const char *query, const struct query_steps *steps,
+static void put_numbers(struct store_world *w, const char *query, const struct query_steps *steps,
                         struct task_pool *pool, struct buf *out, uint64_t *out_rows)
 {
     struct arena *arena = arena_new(0, NULL);
@@ -187,7 +160,7 @@ static void put_numbers(struct world *w, const char *query, const struct query_s
 /* The same with a filter that all lines pass is read row by row. */
 static void counts_are_those_of_rows(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     static const char *const queries[] = {
         "sum(count_over_time({app=~\".+\"}%s[%s]))",
         "sum by (detected_level) (count_over_time({app=~\".+\"}%s[%s]))",
@@ -289,7 +262,7 @@ static void check_lines(const struct logql_streams *whole, const struct logql_st
 
 static void parts_of_lines(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     static const char *const queries[] = {"{app=~\".+\"} | json | n >= 0 | keep app",
                                           "{app=~\".+\"} |= \"JSON\"", "{app=\"beta\"}"};
     size_t cuts = 0, lines = 0;
@@ -348,7 +321,7 @@ static void check_numbers(const struct query_result *whole, const struct query_r
 
 static void parts_of_numbers(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     static const char *const queries[] = {
         "sum by (app) (count_over_time({app=~\".+\"} |~ \"JS.N\" [5m]))",
         "sum by (w) (sum_over_time({app=~\".+\"} | json | unwrap code | __error__=\"\" [3m] offset "
@@ -393,21 +366,17 @@ static void parts_of_numbers(void **state)
 /* Ids are found by the filters of groups, wherever they may be. */
 static void ids_by_the_index(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
     struct data_label l[] = {{SLICE("app"), SLICE("delta")},
                              {SLICE("trace_id"), SLICE("1f2e3d4c5b6a79880123456789abcdef")}};
-    int err = 1;
     for (int i = 0; i < 500; i++) {
         data_event_batch_add_row(b, data_event_batch_add_stream(b, (struct data_labels){l, 2}),
                                  DAY + i * GAP);
         data_event_put(b, DATA_EVENT_LINE, data_value_string(SLICE("of this stream")));
     }
-    store_append_events(w->store, b, on_ack, &err);
-    store_sync(w->store);
-    assert_int_equal(err, 0);
-    data_event_batch_free(b);
-    assert_int_equal(store_maintain(w->store, true, NULL), 0);
+    store_world_append(w, b);
+    store_world_flush(w);
     char by_bytes[33] = "", other[33] = "";
     uint64_t id[2] = {hash_u64(4200), hash_u64(4201)};
     for (int i = 0; i < 16; i++)

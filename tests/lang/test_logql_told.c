@@ -9,8 +9,7 @@
 #include "base/log.h"
 #include "lang/logql/run.h"
 #include "memory_events.h"
-#include "os/pool.h"
-#include "os/sim.h"
+#include "store_world.h"
 
 #define DAY      (1700006400 * NS_PER_SEC) /* begins */
 #define FAMILIES 10
@@ -114,23 +113,15 @@ static void put_line(struct buf *out, const struct family *f)
 /* --- both sources --- */
 
 struct world {
-    struct os_sim *sim;
-    struct store *store;
-    struct task_pool *pool;
+    struct store_world of;
     struct memory_events *memory;
 };
-
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    *(int *)ctx = err ? err : r->first_refusal.code;
-}
 
 static void fill(struct world *w)
 {
     struct family families[FAMILIES];
     struct data_event_batch *b = data_event_batch_new(DATA_EVENT_LOGS, SLICE("default"));
     struct buf line = {0};
-    int err = 1;
     for (int i = 0; i < FAMILIES; i++)
         families[i] = family();
     for (uint32_t i = 0; i < LINES; i++) {
@@ -157,24 +148,14 @@ static void fill(struct world *w)
                            data_value_string(data_event_batch_copy(b, slice_cstr(metadata + 5))));
         }
     }
-    store_append_events(w->store, b, on_ack, &err);
-    store_sync(w->store);
-    assert_int_equal(err, 0);
-    assert_int_equal(store_maintain(w->store, true, NULL), 0);
-    data_event_batch_free(b);
+    store_world_append(&w->of, b);
+    store_world_flush(&w->of);
     buf_deinit(&line);
 }
 
 static void world_new(struct world *w)
 {
-    struct store_config config;
-    w->sim = os_sim_new(9);
-    os_sim_set_now(w->sim, DAY + 86400 * NS_PER_SEC);
-    store_config_init(&config);
-    config.dir = "data";
-    config.background = false;
-    config.disk_reserve_bytes = 0;
-    assert_int_equal(store_open(&config, os_sim_os(w->sim), NULL, &w->store, NULL), 0);
+    store_world_begin(&w->of, DAY + 86400 * NS_PER_SEC, 3);
     w->memory = memory_events_new();
     memory_events_set_morsel(w->memory, 4096);
     fill(w);
@@ -182,8 +163,7 @@ static void world_new(struct world *w)
 
 static void world_free(struct world *w)
 {
-    store_close(w->store);
-    os_sim_free(w->sim);
+    store_world_end(&w->of);
     memory_events_free(w->memory);
 }
 
@@ -191,13 +171,13 @@ static void world_free(struct world *w)
 
 static struct store_event_source *source_of(struct world *w, int way)
 {
-    return way ? memory_events_face(w->memory) : store_events(w->store, DATA_EVENT_LOGS);
+    return way ? memory_events_face(w->memory) : store_events(w->of.store, DATA_EVENT_LOGS);
 }
 
 static uint64_t numbers(struct world *w, int way, const char *query, struct buf *out)
 {
     struct arena *arena = arena_new(0, NULL);
-    struct task_pool *pool = way ? NULL : w->pool;
+    struct task_pool *pool = way ? NULL : w->of.pool;
     const struct logql_env env = {
         .source = source_of(w, way), .tenant = SLICE("default"), .pool = pool};
     const struct query_env qenv = {.tenant = SLICE("default"), .series_max = 20000, .pool = pool};
@@ -235,7 +215,7 @@ static uint64_t lines(struct world *w, int way, const char *query, uint64_t limi
 {
     struct arena *arena = arena_new(0, NULL);
     const struct logql_env env = {
-        .source = source_of(w, way), .tenant = SLICE("default"), .pool = way ? NULL : w->pool};
+        .source = source_of(w, way), .tenant = SLICE("default"), .pool = way ? NULL : w->of.pool};
     const struct logql_select select = {
         .start_ns = DAY, .end_ns = DAY + 86400 * NS_PER_SEC, .limit = limit};
     struct logql_expr *e;
@@ -301,9 +281,8 @@ static void answers_are_those_of_parsing(void **state)
 {
     (void)state;
     uint64_t told = 0;
-    struct task_pool *pool = os_pool_new(3);
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct world w = {.pool = pool};
+        struct world w;
         state_now = seed * 7919;
         world_new(&w);
         for (size_t q = 0; q < ARRAY_LEN(metric_queries) + ARRAY_LEN(line_queries); q++) {
@@ -336,7 +315,6 @@ static void answers_are_those_of_parsing(void **state)
         }
         world_free(&w);
     }
-    os_pool_free(pool);
     printf("# %llu told\n", (unsigned long long)told);
     assert_true(told > 20 * LINES);
 }

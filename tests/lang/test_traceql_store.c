@@ -9,8 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "lang/traceql/run.h"
-#include "os/pool.h"
-#include "os/sim.h"
+#include "store_world.h"
 
 #define DAY    (1700006400 * NS_PER_SEC) /* begins */
 #define TRACES 400
@@ -20,17 +19,6 @@ static unsigned below(unsigned n)
 {
     state_now = hash_u64(state_now + 0x9e3779b97f4a7c15);
     return (unsigned)(state_now % n);
-}
-
-struct world {
-    struct os_sim *sim;
-    struct store *store;
-    struct task_pool *pool;
-};
-
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    *(int *)ctx = err ? err : r->first_refusal.code;
 }
 
 static void put_trace(struct data_event_batch *b, uint32_t stream, uint32_t number, unsigned names)
@@ -65,43 +53,28 @@ static void put_trace(struct data_event_batch *b, uint32_t stream, uint32_t numb
 
 static int begin(void **state)
 {
-    struct world *w = mem_calloc(1, sizeof(*w));
-    struct store_config config;
-    w->sim = os_sim_new(11);
-    os_sim_set_now(w->sim, DAY + 86400 * NS_PER_SEC);
-    store_config_init(&config);
-    config.dir = "data";
-    config.background = false;
-    config.disk_reserve_bytes = 0;
-    assert_int_equal(store_open(&config, os_sim_os(w->sim), NULL, &w->store, NULL), 0);
+    struct store_world *w = mem_calloc(1, sizeof(*w));
+    store_world_begin(w, DAY + 86400 * NS_PER_SEC, 3);
     for (uint32_t part = 0; part < 4; part++) {
         struct data_event_batch *b = data_event_batch_new(DATA_EVENT_SPANS, SLICE("default"));
-        int err = 1;
         for (uint32_t i = 0; i < TRACES / 4; i++) {
             struct data_label l = {SLICE("service.name"), i % 3 ? SLICE("shop") : SLICE("cart")};
             uint32_t stream = data_event_batch_add_stream(b, (struct data_labels){&l, 1});
             /* A hundred traces bring twenty names each that no other has. */
             put_trace(b, stream, part * TRACES / 4 + i, part == 1 ? 20 : 0);
         }
-        store_append_events(w->store, b, on_ack, &err);
-        store_sync(w->store);
-        assert_int_equal(err, 0);
-        data_event_batch_free(b);
+        store_world_append(w, b);
         if (part < 3)
-            assert_int_equal(store_maintain(w->store, true, NULL), 0);
+            store_world_flush(w);
     }
-    w->pool = os_pool_new(3);
     *state = w;
     return 0;
 }
 
 static int end(void **state)
 {
-    struct world *w = *state;
-    os_pool_free(w->pool);
-    store_close(w->store);
-    os_sim_free(w->sim);
-    mem_free(w);
+    store_world_end(*state);
+    mem_free(*state);
     return 0;
 }
 
@@ -117,8 +90,8 @@ static void put_traces(const struct traceql_result *r, struct buf *out)
     }
 }
 
-static int search(struct world *w, const char *text, struct task_pool *pool, struct budget *memory,
-                  struct buf *out, struct diag *d)
+static int search(struct store_world *w, const char *text, struct task_pool *pool,
+                  struct budget *memory, struct buf *out, struct diag *d)
 {
     struct arena *plans = arena_new(0, NULL), *arena = arena_new(256, memory);
     const struct traceql_search what = {
@@ -140,8 +113,8 @@ static int search(struct world *w, const char *text, struct task_pool *pool, str
     return err;
 }
 
-static int metrics(struct world *w, const char *text, struct task_pool *pool, struct budget *memory,
-                   struct buf *out, struct diag *d)
+static int metrics(struct store_world *w, const char *text, struct task_pool *pool,
+                   struct budget *memory, struct buf *out, struct diag *d)
 {
     struct arena *plans = arena_new(0, NULL), *arena = arena_new(256, memory);
     const struct query_steps steps = {.start_ns = DAY + 60 * NS_PER_SEC,
@@ -188,7 +161,7 @@ static const struct {
     {"{ name = \"root\" } > { .code = 500 } | count_over_time() by (resource.service.name)", true},
 };
 
-static int ask(struct world *w, size_t i, struct task_pool *pool, struct budget *memory,
+static int ask(struct store_world *w, size_t i, struct task_pool *pool, struct budget *memory,
                struct buf *out, struct diag *d)
 {
     return queries[i].metric ? metrics(w, queries[i].text, pool, memory, out, d)
@@ -197,7 +170,7 @@ static int ask(struct world *w, size_t i, struct task_pool *pool, struct budget 
 
 static void memory_may_end_anywhere(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
         bool done = false;
         struct buf want = {0};
@@ -225,7 +198,7 @@ static void memory_may_end_anywhere(void **state)
 
 static void threads_change_nothing(void **state)
 {
-    struct world *w = *state;
+    struct store_world *w = *state;
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
         struct buf one = {0}, all = {0};
         struct diag d;
