@@ -2,7 +2,9 @@
  * flushed into a sink that keeps what it gets. */
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -597,6 +599,65 @@ static void received_while_flushing(void **state)
     input_statsd_stop(s);
 }
 
+/* --- the flush's timer --- */
+
+static int64_t timer_began_ns, timer_flushes[64];
+static atomic_size_t timer_flush_count;
+
+/* Goes at nine tenths of the speed of the timers, which are early then, again and again. */
+static int64_t slow_wall_ns(struct os *os)
+{
+    (void)os;
+    struct os *real = os_real();
+    int64_t past = real->ops->monotonic_ns(real) - timer_began_ns;
+    return 1000 * NS_PER_SEC + past - past / 10;
+}
+
+static void keep_flush_time(struct pipe_sink *sink, const struct data_metric_batch *b,
+                            pipe_ack_fn ack, void *ctx)
+{
+    (void)sink;
+    (void)ack;
+    (void)ctx;
+    size_t at = atomic_load(&timer_flush_count);
+    if (!b->sample_ts.len || at == ARRAY_LEN(timer_flushes))
+        return;
+    timer_flushes[at] = b->sample_ts.items[0];
+    atomic_store(&timer_flush_count, at + 1);
+}
+
+/* A second flush of the same moment would replace what the first one stored. */
+static void timer_flushes_no_moment_twice(void **state)
+{
+    struct os *real = os_real();
+    struct os_ops ops = *real->ops;
+    struct os slow = {.ops = &ops};
+    struct pipe_sink sink = {.metrics = keep_flush_time};
+    struct input_env env = {.os = &slow, .sink = &sink, .pool = task_pool_inline()};
+    struct input_statsd_config c = plain_config();
+    struct input_statsd *s;
+    (void)state;
+    ops.now_ns = slow_wall_ns;
+    timer_began_ns = real->ops->monotonic_ns(real);
+    c.flush_interval_ns = 20 * NS_PER_MS;
+    c.unix_datagram = c.unix_stream = "";
+    c.listen = c.admin_listen = "off";
+    assert_int_equal(net_loops_start(1, &env.loops, NULL), 0);
+    assert_int_equal(input_statsd_new(&env, &c, &s, NULL), 0);
+    feed(s, "hits:1|c\n");
+    assert_int_equal(input_statsd_start(s, NULL), 0);
+    while (atomic_load(&timer_flush_count) < 20)
+        sched_yield();
+    size_t count = atomic_load(&timer_flush_count); /* stopping flushes between two intervals */
+    input_statsd_stop(s);
+    net_loops_stop(env.loops, 0);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(timer_flushes[i] % c.flush_interval_ns, 0);
+        if (i)
+            assert_true(timer_flushes[i] > timer_flushes[i - 1]);
+    }
+}
+
 /* --- the admin port --- */
 
 static void ask(struct input_statsd *s, const char *command, const char *want)
@@ -832,6 +893,7 @@ int main(void)
         cmocka_unit_test(events_are_logs),
         cmocka_unit_test(sets_beyond_counting),
         cmocka_unit_test(received_while_flushing),
+        cmocka_unit_test(timer_flushes_no_moment_twice),
         cmocka_unit_test(admin_commands),
         cmocka_unit_test(globs_and_regexes),
         cmocka_unit_test(an_expression_that_takes_too_long_is_no_mismatch),

@@ -53,8 +53,8 @@ struct queue {
 static void queue_open(struct queue *q)
 {
     q->later = (struct later){.pool = {.submit = submit}};
-    q->env = (struct output_env){
-        .pool = &q->later.pool, .os = os_sim_os(q->sim), .dir = "data/outputs"};
+    q->env =
+        (struct output_env){.pool = &q->later.pool, .os = os_sim_os(q->sim), .dir = "data/outputs"};
     q->settings = (struct output__settings){.name = "g",
                                             .identity = "settings",
                                             .queue_bytes = INT64_C(16) * PAYLOAD,

@@ -236,9 +236,7 @@ static int64_t until_next(struct input_statsd *s)
 static void flush_task(void *arg)
 {
     struct input_statsd *s = arg;
-    int64_t now = wall_ns(s), interval = s->config.flush_interval_ns;
-    /* On whole intervals, so that roll-ups of all hosts coincide. */
-    statsd__flush(s, now - now % MIN(interval, NS_PER_SEC));
+    statsd__flush(s, s->due_ns);
     counter_add(&counters[FLUSHES], 1);
     pthread_mutex_lock(&s->timer_lock);
     s->flushing = false;
@@ -255,14 +253,20 @@ static void on_timer(void *arg)
     s->timer = NULL;
     pthread_mutex_lock(&s->timer_lock);
     bool stopping = s->stopping, busy = s->flushing;
-    if (!stopping && !busy)
+    /* On whole intervals, so that roll-ups of all hosts coincide, and never twice on the same,
+     * where the second would replace the first: a timer can be early by the clock of the wall. */
+    int64_t now = wall_ns(s), due = now - now % s->config.flush_interval_ns;
+    bool early = due == s->due_ns;
+    if (!stopping && !busy && !early) {
         s->flushing = true;
+        s->due_ns = due;
+    }
     pthread_mutex_unlock(&s->timer_lock);
     if (stopping)
         return;
-    if (busy)
+    if (!early && busy)
         counter_add(&counters[SKIPPED], 1);
-    else
+    else if (!early)
         s->env.pool->submit(s->env.pool, TASK_BACKGROUND, flush_task, s);
     arm(s);
 }
@@ -363,6 +367,7 @@ int input_statsd_new(const struct input_env *env, const struct input_statsd_conf
         s->batches[view] = data_metric_batch_new(SLICE("default"));
     s->batch = s->batches[INPUT_STATSD_AS_LABELS];
     s->started_ns = s->last_flush_ns = wall_ns(s);
+    s->due_ns = s->started_ns - s->started_ns % s->config.flush_interval_ns;
     s->last_message_ns = s->started_ns;
     register_counters();
     int err = statsd__options_new(config, s->arena, &s->options, diag);

@@ -110,6 +110,8 @@ struct input_statsd {
     pthread_mutex_t timer_lock;
     pthread_cond_t timer_idle;
     bool stopping, flushing, timer_gone;
+    int64_t
+        due_ns; /* of the last flush by the timer; the flushing task reads it without the lock */
 };
 
 /* --- labels.c: names as Prometheus' labels --- */
