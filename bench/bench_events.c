@@ -19,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/hex.h"
-#include "evict.h"
+#include "kit.h"
 #include "os/os.h"
 #include "os/pool.h"
 #include "store/events.h"
@@ -30,21 +31,6 @@
 #define BATCH   1000
 #define STREAMS 40
 #define STEP_NS (86400 * NS_PER_SEC / 10000000)
-
-static uint64_t rng = 88172645463325252u;
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    return rng ^= rng << 17;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static const char *const services[] = {"checkout", "cart", "payment", "shipping", "frontend"};
 static const char *const messages[] = {
@@ -57,7 +43,7 @@ static char needle[40];
 
 static void hex(char *out, size_t bytes)
 {
-    uint64_t r[2] = {rnd(), rnd()};
+    uint64_t r[2] = {bench_rnd(), bench_rnd()};
     codec_hex_to_text(slice_make(r, bytes), out);
     out[bytes * 2] = '\0';
 }
@@ -77,7 +63,7 @@ static size_t json_line(char *out, int64_t ts, enum data_event_level level, size
     hex(span, 8);
     if (n == 777777)
         snprintf(needle, sizeof(needle), "%s", trace);
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     gmtime_r(&s, &tm);
@@ -94,7 +80,7 @@ static size_t json_line(char *out, int64_t ts, enum data_event_level level, size
 
 static size_t text_line(char *out, int64_t ts, size_t n)
 {
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     char when[40];
@@ -115,7 +101,7 @@ static size_t text_line(char *out, int64_t ts, size_t n)
 
 static size_t plain_line(char *out, int64_t ts, enum data_event_level level)
 {
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     gmtime_r(&s, &tm);
@@ -133,7 +119,7 @@ static size_t plain_line(char *out, int64_t ts, enum data_event_level level)
 
 static size_t logfmt_line(char *out, int64_t ts, enum data_event_level level)
 {
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     gmtime_r(&s, &tm);
@@ -152,7 +138,7 @@ static size_t logfmt_line(char *out, int64_t ts, enum data_event_level level)
 static size_t syslog_line(char *out, int64_t ts)
 {
     static const char *const users[] = {"root", "deploy", "backup", "alice", "postgres"};
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     char when[40];
@@ -188,7 +174,7 @@ static size_t stack_line(char *out, int64_t ts)
         "java.lang.NullPointerException: Cannot invoke \"Order.getId()\"",
         "java.net.SocketTimeoutException: Read timed out after",
         "java.sql.SQLException: deadlock, waited", "com.shop.NotFound: no such order"};
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     time_t s = (time_t)(ts / NS_PER_SEC);
     struct tm tm;
     char when[40];
@@ -226,9 +212,9 @@ static char trace_now[16];
 static void put_span(struct data_event_batch *b, size_t n, const uint32_t *f)
 {
     static char span_now[8], root[8];
-    uint64_t r = rnd(), id = rnd();
+    uint64_t r = bench_rnd(), id = bench_rnd();
     if (n % 12 == 0) {
-        uint64_t t[2] = {rnd(), rnd()};
+        uint64_t t[2] = {bench_rnd(), bench_rnd()};
         memcpy(trace_now, t, 16);
         memcpy(root, &id, 8);
     } else {
@@ -252,17 +238,6 @@ static void put_span(struct data_event_batch *b, size_t n, const uint32_t *f)
     data_event_put(b, f[2], data_value_string(SLICE("GET")));
     data_event_put(b, f[3], data_value_string(slice_cstr(services[(r >> 50) % 5])));
     data_event_put(b, f[4], data_value_int((int64_t)(r >> 30) % 100000));
-}
-
-static _Atomic size_t pending;
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    (void)ctx;
-    if (err || r->first_refusal.code) {
-        fprintf(stderr, "append failed: %d %s\n", err, r->first_refusal.msg);
-        exit(1);
-    }
-    pending--;
 }
 
 struct generator {
@@ -292,8 +267,8 @@ static struct data_event_batch *generate(struct generator *g)
     }
     for (int i = 0; i < BATCH; i++, g->n++) {
         char line[2000];
-        g->ts += (int64_t)(rnd() % (2 * STEP_NS));
-        uint32_t stream = streams[rnd() % STREAMS];
+        g->ts += (int64_t)(bench_rnd() % (2 * STEP_NS));
+        uint32_t stream = streams[bench_rnd() % STREAMS];
         if (g->ids) {
             char id[40];
             hex(id, 16);
@@ -306,7 +281,7 @@ static struct data_event_batch *generate(struct generator *g)
             put_span(b, g->n, f);
             continue;
         }
-        enum data_event_level level = level_of(rnd());
+        enum data_event_level level = level_of(bench_rnd());
         size_t len = one_line(g->kind, line, g->ts, level, g->n);
         data_event_put(b, DATA_EVENT_LINE,
                        data_value_string(data_event_batch_copy(b, slice_make(line, len))));
@@ -329,7 +304,7 @@ static void query(const char *what, const struct store_event_scan *scan, bool or
     diag_init(&d);
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
-    double wall = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = bench_clock_s(CLOCK_MONOTONIC), cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     size_t rows = 0;
     if (src->ops->scan(src, scan, &c, &d))
         exit(1);
@@ -346,8 +321,8 @@ static void query(const char *what, const struct store_event_scan *scan, bool or
             rows += chunk.count;
         }
     }
-    wall = clock_s(CLOCK_MONOTONIC) - wall;
-    cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    wall = bench_clock_s(CLOCK_MONOTONIC) - wall;
+    cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     getrusage(RUSAGE_SELF, &after);
     src->ops->cursor_stats(c, &stats);
     src->ops->close(c);
@@ -393,13 +368,13 @@ static void counts(void)
     struct arena *arena = arena_new(0, NULL);
     struct store_event_scan s = everything();
     struct store_event_counts out;
-    double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    double cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     for (int by_stream = 0; by_stream < 2; by_stream++) {
         src->ops->counts(src, &s.select, 60 * NS_PER_SEC, by_stream, true, arena, &out, NULL);
         printf("%-34s %8zu counts %7.1f ms CPU\n",
                by_stream ? "count by stream, level and minute" : "count by level and minute",
-               out.count, (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
-        cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+               out.count, (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
+        cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     }
     arena_free(arena);
 }
@@ -503,11 +478,11 @@ static void ask_spans(void)
     diag_init(&d);
     s.all_fields = true;
     for (int i = 0; i < 2; i++) {
-        double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+        double cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         if (src->ops->traces(src, &id, 1, &s, &chunk, &d))
             exit(1);
         printf("%-34s %8zu spans %8.2f ms CPU\n", "trace by id", chunk.count,
-               (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
+               (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3);
     }
     store_event_chunk_free(&chunk);
     s.all_fields = false;
@@ -553,31 +528,24 @@ int main(int argc, char **argv)
         return 1;
     }
     src = store_events(st, g.table);
-    double wall = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID), made = 0,
-           made_wall = 0;
+    double wall = bench_clock_s(CLOCK_MONOTONIC), cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID),
+           made = 0, made_wall = 0;
     while (g.n < rows) {
-        double begin = clock_s(CLOCK_THREAD_CPUTIME_ID), begin_wall = clock_s(CLOCK_MONOTONIC);
+        double begin = bench_clock_s(CLOCK_THREAD_CPUTIME_ID),
+               begin_wall = bench_clock_s(CLOCK_MONOTONIC);
         struct data_event_batch *b = generate(&g);
-        made += clock_s(CLOCK_THREAD_CPUTIME_ID) - begin;
-        made_wall += clock_s(CLOCK_MONOTONIC) - begin_wall;
-        while (pending > 16)
-            usleep(200);
-        struct store_event_source_stats stats;
-        while (src->ops->stats(src, &stats), stats.memory_bytes > (size_t)384 << 20)
-            usleep(1000);
-        pending++;
-        store_append_events(st, b, on_ack, NULL);
-        data_event_batch_free(b);
+        made += bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - begin;
+        made_wall += bench_clock_s(CLOCK_MONOTONIC) - begin_wall;
+        bench_append(st, src, b);
     }
-    while (pending)
-        usleep(200);
-    double acked = clock_s(CLOCK_MONOTONIC) - wall - made_wall;
+    bench_append_wait();
+    double acked = bench_clock_s(CLOCK_MONOTONIC) - wall - made_wall;
     if (store_maintain(st, true, &d)) {
         fprintf(stderr, "%s\n", d.msg);
         return 1;
     }
-    wall = clock_s(CLOCK_MONOTONIC) - wall - made_wall;
-    cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu - made;
+    wall = bench_clock_s(CLOCK_MONOTONIC) - wall - made_wall;
+    cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu - made;
     struct store_event_source_stats stats;
     src->ops->stats(src, &stats);
     double n = (double)g.n;
@@ -597,7 +565,7 @@ int main(int argc, char **argv)
     }
     /* Nothing of it in memory, as after a start of the machine. */
     store_close(st);
-    evict(dir);
+    bench_evict(dir);
     if (store_open(&config, os_real(), pool, &st, &d)) {
         fprintf(stderr, "%s\n", d.msg);
         return 1;

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/compress.h"
+#include "kit.h"
 #include "shapes.h"
 
 struct options {
@@ -43,13 +44,6 @@ struct sender {
 };
 
 static _Atomic bool stop;
-
-static double now_s(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void put_varint(struct buf *b, uint64_t v)
 {
@@ -274,11 +268,11 @@ int main(int argc, char **argv)
         senders[i].index = i;
         build(&senders[i]);
     }
-    double cpu = cpu_seconds(o.pid), begun = now_s();
+    double cpu = cpu_seconds(o.pid), begun = bench_clock_s(CLOCK_MONOTONIC);
     for (int i = 0; i < o.connections; i++)
         pthread_create(&senders[i].thread, NULL, run, &senders[i]);
     struct timespec step = {0, 50000000};
-    while (!o.requests && now_s() - begun < o.seconds)
+    while (!o.requests && bench_clock_s(CLOCK_MONOTONIC) - begun < o.seconds)
         nanosleep(&step, NULL);
     stop = !o.requests;
     uint64_t samples = 0, bytes = 0, requests = 0;
@@ -297,7 +291,7 @@ int main(int argc, char **argv)
         vec_free(&senders[i].value_at);
         vec_free(&senders[i].time_at);
     }
-    double took = now_s() - begun;
+    double took = bench_clock_s(CLOCK_MONOTONIC) - begun;
     cpu = cpu_seconds(o.pid) - cpu;
     printf("{\"samples\":%llu,\"requests\":%llu,\"seconds\":%.3f,\"samples_per_s\":%.0f,"
            "\"wire_bytes_per_sample\":%.2f",

@@ -15,11 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/log.h"
 #include "codec/compress.h"
 #include "codec/pb.h"
 #include "decode/loki/push.h"
-#include "evict.h"
+#include "kit.h"
 #include "lang/logql/run.h"
 #include "os/os.h"
 #include "os/pool.h"
@@ -28,28 +29,6 @@
 #define BATCH   1000
 #define STREAMS 40
 #define STEP_NS (86400 * NS_PER_SEC / 10000000)
-
-static uint64_t rng = 88172645463325252u;
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    return rng ^= rng << 17;
-}
-
-static double wall_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static const char *const services[] = {"checkout", "cart", "payment", "shipping", "frontend"};
 static const char *const levels[] = {"info", "info", "info", "debug", "warn", "error"};
@@ -60,7 +39,7 @@ static const char *const messages[] = {
 
 static size_t json_line(char *out, size_t n)
 {
-    uint64_t r = rnd(), a = rnd(), b = rnd();
+    uint64_t r = bench_rnd(), a = bench_rnd(), b = bench_rnd();
     return (size_t)sprintf(
         out,
         "{\"ts\":\"2026-01-02T03:04:05.%06dZ\",\"level\":\"%s\",\"service\":\"%s\","
@@ -83,10 +62,10 @@ static void time_decode(const char *what, const char *type, struct slice body, s
     struct buf scratch = {0};
     double best = 1e9;
     for (int i = 0; i < 200; i++) {
-        double begin = cpu_s();
+        double begin = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         if (decode_loki_push(&req, &scratch, b, &r, NULL) || r.lines != lines)
             exit(1);
-        double took = cpu_s() - begin;
+        double took = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - begin;
         best = took < best ? took : best;
         data_event_batch_reset(b);
     }
@@ -140,17 +119,6 @@ static struct store_event_source *src;
 static int64_t begin_ns, end_ns;
 static uint64_t text_bytes;
 
-static _Atomic size_t pending;
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    (void)ctx;
-    if (err || r->first_refusal.code) {
-        fprintf(stderr, "append failed: %d %s\n", err, r->first_refusal.msg);
-        exit(1);
-    }
-    pending--;
-}
-
 static void fill(size_t rows)
 {
     int64_t ts = begin_ns;
@@ -168,24 +136,17 @@ static void fill(size_t rows)
         for (int i = 0; i < BATCH; i++, n++) {
             char line[1000];
             size_t len = json_line(line, n);
-            ts += (int64_t)(rnd() % (2 * STEP_NS));
-            data_event_batch_add_row(b, streams[rnd() % STREAMS], ts);
+            ts += (int64_t)(bench_rnd() % (2 * STEP_NS));
+            data_event_batch_add_row(b, streams[bench_rnd() % STREAMS], ts);
             data_event_put(b, DATA_EVENT_LINE,
                            data_value_string(data_event_batch_copy(b, slice_make(line, len))));
-            data_event_put(b, DATA_EVENT_LEVEL, data_value_string(slice_cstr(levels[rnd() % 6])));
+            data_event_put(b, DATA_EVENT_LEVEL,
+                           data_value_string(slice_cstr(levels[bench_rnd() % 6])));
             text_bytes += len;
         }
-        while (pending > 16)
-            usleep(200);
-        struct store_event_source_stats stats;
-        while (src->ops->stats(src, &stats), stats.memory_bytes > (size_t)384 << 20)
-            usleep(1000);
-        pending++;
-        store_append_events(st, b, on_ack, NULL);
-        data_event_batch_free(b);
+        bench_append(st, src, b);
     }
-    while (pending)
-        usleep(200);
+    bench_append_wait();
     end_ns = ts + 1;
 }
 
@@ -200,7 +161,7 @@ static void ask(const char *text)
     struct diag d;
     size_t found = 0;
     diag_init(&d);
-    double cpu = cpu_s(), wall = wall_s();
+    double cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID), wall = bench_clock_s(CLOCK_MONOTONIC);
     int err = logql_parse(slice_cstr(text), arena, &expr, &d);
     if (!err && logql_is_log(expr)) {
         const struct logql_select select = {.start_ns = begin_ns, .end_ns = end_ns, .limit = 1000};
@@ -220,8 +181,8 @@ static void ask(const char *text)
             err = query_run(plan, &qenv, arena, &r, &d);
         found = r.series_count;
     }
-    cpu = cpu_s() - cpu;
-    wall = wall_s() - wall;
+    cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    wall = bench_clock_s(CLOCK_MONOTONIC) - wall;
     if (err) {
         fprintf(stderr, "%s: %s\n", text, d.msg);
         exit(1);
@@ -255,9 +216,9 @@ static void ask_directory(char **given, int given_count)
            (double)text_bytes / 1e9, (unsigned long long)stats.parts);
     /* Neither is there. */
     snprintf(id, sizeof(id), "{namespace=\"shop\"} |= \"%016llx%016llx\"",
-             (unsigned long long)rnd(), (unsigned long long)rnd());
+             (unsigned long long)bench_rnd(), (unsigned long long)bench_rnd());
     snprintf(by_field, sizeof(by_field), "{namespace=\"shop\"} | trace_id=\"%016llx%016llx\"",
-             (unsigned long long)rnd(), (unsigned long long)rnd());
+             (unsigned long long)bench_rnd(), (unsigned long long)bench_rnd());
     for (int i = 0; i < given_count; i++)
         ask(given[i]);
     for (int warm = 0; warm < 2 && !given_count; warm++) {
@@ -300,7 +261,7 @@ int main(int argc, char **argv)
     if (rows)
         bench_decode();
     else
-        evict(dir);
+        bench_evict(dir);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
     if (rows && system(command))
         return 1;

@@ -7,23 +7,17 @@
  *                                                 output: a length of 4 bytes, then the body
  *
  * bench/run_otlp sends those to a server. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "codec/hex.h"
 #include "codec/pb.h"
 #include "decode/otlp/otlp.h"
+#include "kit.h"
 
 #define ITEMS  512
 #define ROUNDS 400
-
-static int64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
-}
 
 /* --- one body in either encoding --- */
 
@@ -308,12 +302,12 @@ static int run(enum decode_otlp_signal signal, const struct body *b)
     struct decode_otlp_translation translation;
     struct decode_otlp_result result;
     struct diag diag;
-    int64_t best = INT64_MAX;
+    double best = INFINITY;
     int err = 0;
     diag_init(&diag);
     decode_otlp_translation_defaults(&translation);
     for (int i = 0; i < ROUNDS && !err; i++) {
-        int64_t from = cpu_ns();
+        double from = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         switch (signal) {
         case DECODE_OTLP_METRICS:
             data_metric_batch_reset(metrics);
@@ -329,7 +323,7 @@ static int run(enum decode_otlp_signal signal, const struct body *b)
             err = decode_otlp_spans(encoding, body, scratch, spans, &result, &diag);
             break;
         }
-        best = MIN(best, cpu_ns() - from);
+        best = MIN(best, bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - from);
     }
     if (err || result.items != ITEMS || result.refused) {
         fprintf(stderr, "%s: %zu items, %zu refused: %s\n", signal_names[signal], result.items,
@@ -337,8 +331,8 @@ static int run(enum decode_otlp_signal signal, const struct body *b)
         return 1;
     }
     printf("%-8s %-9s %7.0f ns an item  %6.2f M items/s  %5.0f MB/s  (%zu bytes an item)\n",
-           signal_names[signal], b->json ? "JSON" : "protobuf", (double)best / ITEMS,
-           ITEMS * 1e3 / (double)best, (double)body.len * 1e3 / (double)best, body.len / ITEMS);
+           signal_names[signal], b->json ? "JSON" : "protobuf", best * 1e9 / ITEMS,
+           ITEMS / best / 1e6, (double)body.len / best / 1e6, body.len / ITEMS);
     data_metric_batch_free(metrics);
     data_event_batch_free(logs);
     data_event_batch_free(spans);

@@ -6,20 +6,13 @@
  * use. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/mem.h"
+#include "kit.h"
 #include "lang/promql/promql.h"
 #include "os/os.h"
 #include "os/pool.h"
 #include "store/store.h"
-
-static double cpu_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -82,9 +75,9 @@ int main(int argc, char **argv)
     struct query_stats stats = {0};
     size_t series = 0;
     for (int i = 0; i < repeat && !err; i++) {
-        double begun = cpu_ms();
+        double begun = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         err = run_once(store, pool, argv[2], &steps, &stats, &series);
-        ms[i] = cpu_ms() - begun;
+        ms[i] = (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - begun) * 1e3;
     }
     if (!err && repeat > 0) {
         qsort(ms, (size_t)repeat, sizeof(*ms), by_size);

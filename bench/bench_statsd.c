@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "input/statsd/statsd.h"
+#include "kit.h"
 
 static void ignore(struct pipe_sink *sink, const struct data_metric_batch *batch, pipe_ack_fn ack,
                    void *ctx)
@@ -24,13 +25,6 @@ static void ignore(struct pipe_sink *sink, const struct data_metric_batch *batch
     (void)batch;
     (void)ack;
     (void)ctx;
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void put_line(struct buf *out, size_t i, size_t names)
@@ -116,17 +110,17 @@ static int add_up(size_t lines, size_t names, double millions)
     for (size_t i = 0; i < count; i++) /* every name is known before the clock runs */
         input_statsd_feed(s, 0, buf_slice(&packets[i]), "bench");
     input_statsd_flush(s, NS_PER_SEC);
-    double begun = cpu_seconds(), flushing = 0;
+    double begun = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID), flushing = 0;
     for (size_t i = 0; i < packets_wanted; i++) {
         input_statsd_feed(s, 0, buf_slice(&packets[i % count]), "bench");
         sent += lines;
         if (sent >= 10000000 * (flushes + 1)) {
-            double before = cpu_seconds();
+            double before = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
             input_statsd_flush(s, (int64_t)(++flushes + 1) * 10 * NS_PER_SEC);
-            flushing += cpu_seconds() - before;
+            flushing += bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - before;
         }
     }
-    double all = cpu_seconds() - begun;
+    double all = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - begun;
     printf("%zu lines a packet, %zu names: %.1f M lines/s of CPU, %.0f ns a line; %zu flushes of "
            "%.1f ms each\n",
            lines, names, (double)sent / (all - flushing) / 1e6,
@@ -146,19 +140,15 @@ static int send_packets(uint16_t port, size_t lines, size_t total, double rate)
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     size_t count = 2000;
     struct buf *packets = make_packets(lines, 1000, count);
-    struct timespec begun, now;
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
         return 1;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    double begun = bench_clock_s(CLOCK_MONOTONIC);
     for (size_t i = 0; i < total; i++) {
         const struct buf *p = &packets[i % count];
         if (send(fd, p->ptr, p->len, 0) < 0)
             perror("send");
         for (;;) { /* no faster than asked */
-            clock_gettime(CLOCK_MONOTONIC, &now);
-            double at =
-                (double)(now.tv_sec - begun.tv_sec) + (double)(now.tv_nsec - begun.tv_nsec) / 1e9;
-            if ((double)i <= at * rate)
+            if ((double)i <= (bench_clock_s(CLOCK_MONOTONIC) - begun) * rate)
                 break;
             usleep(200);
         }

@@ -15,27 +15,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "kit.h"
 #include "os/os.h"
 #include "store/store.h"
 
 #define TARGET_SERIES 1000
 #define BATCH_TARGETS 10
 #define STEP_NS       (15 * NS_PER_SEC)
-
-static uint64_t rng = 88172645463325252u;
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    return rng ^= rng << 17;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double rss_bytes(void)
 {
@@ -66,16 +52,16 @@ static void gen_init(struct gen *g, size_t i)
               : r < 90 ? 5
               : r < 99 ? 6
                        : 7;
-    g->value = g->kind == 0 ? (double)(rnd() % 3) : (double)(rnd() % 1000000);
+    g->value = g->kind == 0 ? (double)(bench_rnd() % 3) : (double)(bench_rnd() % 1000000);
     if (g->kind == 5)
-        g->value = (double)((rnd() % 1000000) * 4096);
+        g->value = (double)((bench_rnd() % 1000000) * 4096);
     if (g->kind == 6)
-        g->value = (double)(rnd() % 10000) / 100;
+        g->value = (double)(bench_rnd() % 10000) / 100;
 }
 
 static double gen_next(struct gen *g)
 {
-    uint64_t r = rnd();
+    uint64_t r = bench_rnd();
     switch (g->kind) {
     case 1: g->value += r % 40 == 0 ? 1 : 0; break;
     case 2: g->value = (double)(int64_t)(g->value * 100 + (double)(r % 1500) + 0.5) / 100; break;
@@ -144,14 +130,14 @@ static void read_all(struct store *s, const char *what, struct slice metric_pref
                                    .matcher_count = metric_prefix.len ? 1 : 0};
     struct store_selection *sel;
     struct store_samples samples = {0};
-    double t0 = clock_s(CLOCK_MONOTONIC), c0 = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    double t0 = bench_clock_s(CLOCK_MONOTONIC), c0 = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     struct diag d;
     diag_init(&d);
     if (src->ops->select(src, &req, &sel, &d)) {
         fprintf(stderr, "select: %s\n", d.msg);
         exit(1);
     }
-    double t1 = clock_s(CLOCK_MONOTONIC), sum = 0;
+    double t1 = bench_clock_s(CLOCK_MONOTONIC), sum = 0;
     size_t n = src->ops->selection_count(sel), count = 0;
     for (size_t i = 0; i < n; i++) {
         if (src->ops->selection_read(sel, i, INT64_MIN, INT64_MAX, &samples, &d))
@@ -160,14 +146,14 @@ static void read_all(struct store *s, const char *what, struct slice metric_pref
         if (samples.count)
             sum += samples.value[samples.count - 1];
     }
-    double t2 = clock_s(CLOCK_MONOTONIC);
+    double t2 = bench_clock_s(CLOCK_MONOTONIC);
     src->ops->selection_free(sel);
     store_samples_free(&samples);
     printf("%-34s %8zu series: select %.1f ms (%.0f ns a series), read %zu samples %.1f ms "
            "(%.2f ns a sample), cpu %.1f ms%s\n",
            what, n, (t1 - t0) * 1e3, n ? (t1 - t0) * 1e9 / (double)n : 0, count, (t2 - t1) * 1e3,
            count ? (t2 - t1) * 1e9 / (double)count : 0,
-           (clock_s(CLOCK_PROCESS_CPUTIME_ID) - c0) * 1e3, sum == 0.125 ? "!" : "");
+           (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - c0) * 1e3, sum == 0.125 ? "!" : "");
 }
 
 static uint64_t disk_bytes(struct store *s, uint64_t *out_wal, uint64_t *out_memory)
@@ -218,22 +204,22 @@ int main(int argc, char **argv)
     }
     int64_t t0 = os_real()->ops->now_ns(os_real()) - (int64_t)rounds * STEP_NS;
     double append_cpu = 0, gen_cpu = 0, rss0 = rss_bytes(), rss40 = 0, rss1 = 0;
-    double cpu0 = clock_s(CLOCK_PROCESS_CPUTIME_ID), wall0 = clock_s(CLOCK_MONOTONIC);
+    double cpu0 = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID), wall0 = bench_clock_s(CLOCK_MONOTONIC);
     double first_cpu = 0;
     for (size_t r = 0; r < rounds; r++) {
         for (size_t i = 0; i < batches; i++) {
-            double g0 = clock_s(CLOCK_THREAD_CPUTIME_ID);
+            double g0 = bench_clock_s(CLOCK_THREAD_CPUTIME_ID);
             for (size_t k = 0; k < per_batch; k++) {
                 static int64_t ts;
                 if (k % TARGET_SERIES == 0)
                     ts = (t0 + (int64_t)r * STEP_NS) / NS_PER_MS * NS_PER_MS +
-                         ((int64_t)(rnd() % 11) - 5) * NS_PER_MS;
+                         ((int64_t)(bench_rnd() % 11) - 5) * NS_PER_MS;
                 batch[i]->sample_ts.items[k] = ts;
                 batch[i]->sample_value.items[k] = gen_next(&gen[i * per_batch + k]);
             }
-            double g1 = clock_s(CLOCK_THREAD_CPUTIME_ID);
+            double g1 = bench_clock_s(CLOCK_THREAD_CPUTIME_ID);
             store_append_metrics(s, batch[i], on_ack, NULL);
-            append_cpu += clock_s(CLOCK_THREAD_CPUTIME_ID) - g1;
+            append_cpu += bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - g1;
             gen_cpu += g1 - g0;
         }
         if (r == 0) {
@@ -249,8 +235,8 @@ int main(int argc, char **argv)
     }
     drain(rounds * batches);
     double samples = (double)series * (double)rounds, later = (double)series * (double)(rounds - 1);
-    double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu0 - gen_cpu,
-           wall = clock_s(CLOCK_MONOTONIC) - wall0 - gen_cpu;
+    double cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu0 - gen_cpu,
+           wall = bench_clock_s(CLOCK_MONOTONIC) - wall0 - gen_cpu;
     uint64_t wal, memory;
     disk_bytes(s, &wal, &memory);
     printf("%zu series x %zu rounds, batches of %zu, %zu refused\n", series, rounds, per_batch,
@@ -267,26 +253,27 @@ int main(int argc, char **argv)
            (rss_bytes() - rss0) / (double)series, rounds);
     read_all(s, "head, one metric", SLICE("node_metric_7_total"));
 
-    double f0 = clock_s(CLOCK_MONOTONIC), fc = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    double f0 = bench_clock_s(CLOCK_MONOTONIC), fc = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     if (store_maintain(s, true, &d)) {
         fprintf(stderr, "flush: %s\n", d.msg);
         return 1;
     }
     printf("flush: %.2f s, %.1f ns CPU a sample; %.3f bytes a sample on disk\n",
-           clock_s(CLOCK_MONOTONIC) - f0, (clock_s(CLOCK_PROCESS_CPUTIME_ID) - fc) * 1e9 / samples,
+           bench_clock_s(CLOCK_MONOTONIC) - f0,
+           (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - fc) * 1e9 / samples,
            (double)disk_bytes(s, NULL, NULL) / samples);
     malloc_trim(0);
     printf("memory a series after the flush: %.0f bytes\n", (rss_bytes() - rss0) / (double)series);
     read_all(s, "parts, one metric", SLICE("node_metric_7_total"));
     read_all(s, "parts, everything", SLICE(""));
-    double o0 = clock_s(CLOCK_MONOTONIC);
+    double o0 = bench_clock_s(CLOCK_MONOTONIC);
     store_close(s);
-    double o1 = clock_s(CLOCK_MONOTONIC);
+    double o1 = bench_clock_s(CLOCK_MONOTONIC);
     if (store_open(&config, os_real(), NULL, &s, &d)) {
         fprintf(stderr, "%s\n", d.msg);
         return 1;
     }
-    printf("close %.3f s, open with parts %.3f s\n", o1 - o0, clock_s(CLOCK_MONOTONIC) - o1);
+    printf("close %.3f s, open with parts %.3f s\n", o1 - o0, bench_clock_s(CLOCK_MONOTONIC) - o1);
     size_t before = acked;
     for (size_t r = 0; r < 8; r++) {
         for (size_t i = 0; i < batches; i++) {
@@ -306,14 +293,15 @@ int main(int argc, char **argv)
         char path[512];
         snprintf(path, sizeof(path), "%s.replay", dir);
         config.dir = path;
-        double p0 = clock_s(CLOCK_MONOTONIC), pc = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+        double p0 = bench_clock_s(CLOCK_MONOTONIC), pc = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
         if (store_open(&config, os_real(), NULL, &again, &d)) {
             fprintf(stderr, "%s\n", d.msg);
             return 1;
         }
-        double n = 8.0 * (double)series, p1 = clock_s(CLOCK_MONOTONIC);
+        double n = 8.0 * (double)series, p1 = bench_clock_s(CLOCK_MONOTONIC);
         printf("replay: %.3f s, %.1f ns CPU a sample (%.2f M samples/s, registration included)\n",
-               p1 - p0, (clock_s(CLOCK_PROCESS_CPUTIME_ID) - pc) * 1e9 / n, n / (p1 - p0) / 1e6);
+               p1 - p0, (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - pc) * 1e9 / n,
+               n / (p1 - p0) / 1e6);
         store_close(again);
     }
     store_close(s);

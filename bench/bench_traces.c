@@ -17,9 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "evict.h"
+#include "kit.h"
 #include "lang/traceql/run.h"
 #include "os/os.h"
 #include "os/pool.h"
@@ -27,21 +28,6 @@
 #define BATCH   1000
 #define STREAMS 40
 #define DAY_NS  (86400 * NS_PER_SEC)
-
-static uint64_t rng = 88172645463325252u;
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    return rng ^= rng << 17;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static const char *const services[] = {"checkout", "cart", "payment", "shipping", "frontend"};
 static const char *const paths[] = {
@@ -59,11 +45,11 @@ struct maker {
 
 static size_t trace_size(void)
 {
-    uint64_t r = rnd() % 1000;
-    return r < 600   ? 1 + rnd() % 8
-           : r < 900 ? 10 + rnd() % 30
-           : r < 995 ? 50 + rnd() % 150
-                     : 500 + rnd() % 1500;
+    uint64_t r = bench_rnd() % 1000;
+    return r < 600   ? 1 + bench_rnd() % 8
+           : r < 900 ? 10 + bench_rnd() % 30
+           : r < 995 ? 50 + bench_rnd() % 150
+                     : 500 + bench_rnd() % 1500;
 }
 
 static bool with_events;
@@ -76,7 +62,7 @@ static void put_children(struct data_event_batch *b, uint64_t r, int64_t ts)
         struct data_event_child e = {.kind = DATA_CHILD_EVENT,
                                      .ts_ns = ts + 1000 + (int64_t)(r % 900000),
                                      .name = SLICE("exception")};
-        uint64_t id = rnd() % 1000000;
+        uint64_t id = bench_rnd() % 1000000;
         const char *type = id < 4 ? "RareError" : types[id % 4];
         data_event_batch_add_child(b, &e);
         data_event_child_put(
@@ -97,7 +83,7 @@ static void put_children(struct data_event_batch *b, uint64_t r, int64_t ts)
                 (unsigned long long)(id % 90))));
     }
     if ((r >> 26) % 100 == 0) {
-        uint64_t id[3] = {rnd(), rnd(), rnd()};
+        uint64_t id[3] = {bench_rnd(), bench_rnd(), bench_rnd()};
         struct data_event_child l = {.kind = DATA_CHILD_LINK,
                                      .trace_id = data_event_batch_copy(b, slice_make(id, 16)),
                                      .span_id = data_event_batch_copy(b, slice_make(id + 2, 8))};
@@ -108,15 +94,15 @@ static void put_children(struct data_event_batch *b, uint64_t r, int64_t ts)
 static void put_span(struct data_event_batch *b, struct maker *m, const uint32_t *streams,
                      const uint32_t *f, int64_t step_ns)
 {
-    uint64_t r = rnd(), id = rnd();
+    uint64_t r = bench_rnd(), id = bench_rnd();
     if (!m->left) {
-        uint64_t t[2] = {rnd(), rnd()};
+        uint64_t t[2] = {bench_rnd(), bench_rnd()};
         memcpy(m->trace, t, 16);
         m->left = trace_size();
         m->made = 0;
     }
     m->left--;
-    m->ts += (int64_t)(rnd() % (uint64_t)(2 * step_ns));
+    m->ts += (int64_t)(bench_rnd() % (uint64_t)(2 * step_ns));
     data_event_batch_add_row(b, streams[r % STREAMS], m->ts);
     if (m->made)
         data_event_put(b, DATA_EVENT_PARENT_ID,
@@ -139,21 +125,10 @@ static void put_span(struct data_event_batch *b, struct maker *m, const uint32_t
     data_event_put(b, f[USER], data_value_int((int64_t)(r >> 30) % 100000));
     if (r % 10 == 0)
         data_event_put(b, f[SESSION],
-                       data_value_string(arena_printf(b->arena, "session-%llu",
-                                                      (unsigned long long)(rnd() % 1000000))));
+                       data_value_string(arena_printf(
+                           b->arena, "session-%llu", (unsigned long long)(bench_rnd() % 1000000))));
     if (with_events)
         put_children(b, r, m->ts);
-}
-
-static _Atomic size_t pending;
-static void on_ack(void *ctx, int err, const struct store_append_result *r)
-{
-    (void)ctx;
-    if (err || r->first_refusal.code) {
-        fprintf(stderr, "append failed: %d %s\n", err, r->first_refusal.msg);
-        exit(1);
-    }
-    pending--;
 }
 
 static struct store *st;
@@ -180,11 +155,11 @@ static void fill(size_t count, int64_t begin_ns)
 {
     struct maker m = {.ts = begin_ns};
     int64_t step_ns = DAY_NS / (int64_t)count * 999 / 1000;
-    double made = 0, cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    double made = 0, cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
     struct diag d;
     diag_init(&d);
     for (size_t n = 0; n < count;) {
-        double begin = clock_s(CLOCK_THREAD_CPUTIME_ID);
+        double begin = bench_clock_s(CLOCK_THREAD_CPUTIME_ID);
         struct data_event_batch *b = data_event_batch_new(DATA_EVENT_SPANS, SLICE("default"));
         uint32_t streams[STREAMS], f[FIELDS];
         for (int i = 0; i < FIELDS; i++)
@@ -199,24 +174,17 @@ static void fill(size_t count, int64_t begin_ns)
         for (int i = 0; i < BATCH; i++, n++) {
             put_span(b, &m, streams, f, step_ns);
         }
-        made += clock_s(CLOCK_THREAD_CPUTIME_ID) - begin;
-        struct store_event_source_stats stats;
-        while (pending > 16 ||
-               (src->ops->stats(src, &stats), stats.memory_bytes > (size_t)384 << 20))
-            usleep(500);
-        pending++;
-        store_append_events(st, b, on_ack, NULL);
-        data_event_batch_free(b);
+        made += bench_clock_s(CLOCK_THREAD_CPUTIME_ID) - begin;
+        bench_append(st, src, b);
     }
-    while (pending)
-        usleep(200);
+    bench_append_wait();
     if (store_maintain(st, true, &d)) {
         fprintf(stderr, "%s\n", d.msg);
         exit(1);
     }
     struct store_event_source_stats stats;
     src->ops->stats(src, &stats);
-    cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu - made;
+    cpu = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu - made;
     printf("%zu spans: %.0f k spans/s/core durable and in parts; %.1f bytes a span, %llu parts\n",
            count, (double)count / cpu / 1e3, (double)stats.disk_bytes / (double)count,
            (unsigned long long)stats.parts);
@@ -248,7 +216,8 @@ struct spent {
 };
 static struct spent spent_now(void)
 {
-    struct spent s = {clock_s(CLOCK_MONOTONIC), clock_s(CLOCK_PROCESS_CPUTIME_ID), {{0}}};
+    struct spent s = {
+        bench_clock_s(CLOCK_MONOTONIC), bench_clock_s(CLOCK_PROCESS_CPUTIME_ID), {{0}}};
     getrusage(RUSAGE_SELF, &s.usage);
     return s;
 }
@@ -347,7 +316,7 @@ int main(int argc, char **argv)
         some_trace(begin_ns + (1 + 11 * i) * 3600 * NS_PER_SEC, wanted[i]);
     store_close(st);
     for (int round = 0; round < 3; round++) {
-        evict(dir);
+        bench_evict(dir);
         open_store(dir);
         trace_by_id("trace by id, cold", wanted[round], 1);
         trace_by_id("the same, warm", wanted[round], 20);
