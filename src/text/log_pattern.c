@@ -8,7 +8,7 @@
 #define TOKENS_MIN     4
 #define TOKENS_MAX     80
 #define LINE_BYTES_MAX 3000
-#define SIMILARITY     0.5 /* of the words that are equal */
+#define SIMILARITY     0.5 /* of the words that are equal, where not both are anything */
 #define KEY_WORDS      1   /* that lines of a group begin with */
 
 struct token {
@@ -94,16 +94,32 @@ static size_t split(struct slice line, struct token *out, bool *space_behind)
     return n;
 }
 
-static size_t equal_tokens(const struct group *g, const struct token *tokens, size_t *spaces)
+/* Whether lines of the group may differ as the line does. What has digits in both says nothing for
+ * or against it, or lines of many numbers would not find their own group. */
+static bool is_alike(const struct group *g, const struct token *tokens, bool space_behind,
+                     size_t *same)
 {
-    size_t same = 0;
-    *spaces = 0;
+    size_t told = 0;
+    *same = 0;
+    if (g->space_behind != space_behind)
+        return false;
     for (size_t i = 0; i < g->count; i++) {
-        *spaces += g->tokens[i].space != tokens[i].space;
-        same += g->tokens[i].text.ptr && tokens[i].text.ptr &&
-                slice_eq(g->tokens[i].text, tokens[i].text);
+        struct slice ours = g->tokens[i].text, theirs = tokens[i].text;
+        if (g->tokens[i].space != tokens[i].space)
+            return false;
+        told += ours.ptr || theirs.ptr;
+        *same += ours.ptr && theirs.ptr && slice_eq(ours, theirs);
     }
-    return same;
+    return (double)*same >= SIMILARITY * (double)told;
+}
+
+static bool is_all_anything(const struct token *tokens, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i].text.ptr)
+            return false;
+    }
+    return true;
 }
 
 static void make_key(struct text_log_patterns *p, const struct token *tokens, size_t count)
@@ -141,17 +157,16 @@ size_t text_log_patterns_add(struct text_log_patterns *p, struct slice line)
     if (line.len > LINE_BYTES_MAX)
         return SIZE_MAX;
     size_t count = split(line, tokens, &space_behind);
-    if (count < TOKENS_MIN)
+    if (count < TOKENS_MIN || is_all_anything(tokens, count))
         return SIZE_MAX;
     make_key(p, tokens, count);
     struct map_entry *leaf = map_put(p->leaves, buf_slice(&p->key), &is_new);
     size_t best = SIZE_MAX, most = 0;
     for (size_t i = is_new ? SIZE_MAX : (size_t)leaf->value.u64; i != SIZE_MAX;
          i = p->groups.items[i].next) {
-        const struct group *g = &p->groups.items[i];
-        size_t spaces, same = equal_tokens(g, tokens, &spaces);
-        if (spaces || g->space_behind != space_behind ||
-            (double)same < SIMILARITY * (double)count || (best != SIZE_MAX && same <= most))
+        size_t same;
+        if (!is_alike(&p->groups.items[i], tokens, space_behind, &same) ||
+            (best != SIZE_MAX && same <= most))
             continue;
         best = i;
         most = same;

@@ -15,10 +15,11 @@ struct text_log_patterns;
 struct text_log_patterns *text_log_patterns_new(size_t max);
 void text_log_patterns_free(struct text_log_patterns *p); /* NULL is fine */
 /* The number of the pattern that the line belongs to, from 0; SIZE_MAX: the line is too short, too
- * long, or there are too many patterns. */
+ * long, nothing but numbers, or there are too many patterns. */
 size_t text_log_patterns_add(struct text_log_patterns *p, struct slice line);
 size_t text_log_patterns_count(const struct text_log_patterns *p);
-/* Appends the pattern as it is now. */
+/* Appends the pattern as it is now. Different ones may read the same: neighbouring words that
+ * differ are one <_>, however many they are. */
 void text_log_patterns_print(const struct text_log_patterns *p, size_t i, struct buf *out);
 
 #endif

@@ -387,6 +387,15 @@ class Query(Case):
         self.assertEqual(len(self.lines(f'{{app="web"}} |> "{patterns[0]["pattern"]}"',
                                         limit=1000)), 60)
 
+    def test_patterns_of_numbers(self):
+        """Lines with more numbers than words are one pattern; so are those that read the same."""
+        lines = [f"GET /orders/{i} 200 in {i}ms from 10.0.0.{i}" for i in range(30)]
+        lines += [f"GET /orders/{i} 200 {i} in {i}ms from 10.0.0.{i}" for i in range(20)]
+        self.push(push_json([({"app": "numbers"}, [(self.t + i, line, None) for i, line in enumerate(lines)])]))
+        patterns = self.ask("patterns", {"query": '{app="numbers"}'})["data"]
+        self.assertEqual([(p["pattern"], sum(n for _, n in p["samples"])) for p in patterns],
+                         [("GET <_> in <_> from <_>", 50)])
+
     def test_deleting(self):
         form = urllib.parse.urlencode({"query": '{app="web"} |= "level=error"',
                                        "start": (self.t - S) // S, "end": self.now // S + 1}).encode()

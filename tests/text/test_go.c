@@ -132,6 +132,19 @@ static void patterns(void **state)
     text_log_patterns_print(p, 0, &out);
     assert_string_equal(buf_cstr(&out), "request done path=<_> status=<_> took <_>");
     text_log_patterns_free(p);
+
+    /* More numbers than words: its own lines belong to it. */
+    p = text_log_patterns_new(100);
+    for (int i = 0; i < 50; i++) {
+        buf_clear(&out);
+        buf_printf(&out, "GET /orders/%d 200 in %dms from 10.0.0.%d at 12:00:%d", i, i * 7, i, i);
+        assert_int_equal(text_log_patterns_add(p, buf_slice(&out)), 0);
+        buf_clear(&out);
+        buf_printf(&out, "%d %d %d 10.0.0.%d", i, i + 1, i + 2, i);
+        assert_int_equal(text_log_patterns_add(p, buf_slice(&out)), SIZE_MAX);
+    }
+    assert_int_equal(text_log_patterns_add(p, SLICE("GET /orders/1 201 out 7ms to 2 by 3")), 1);
+    text_log_patterns_free(p);
     buf_deinit(&out);
 }
 

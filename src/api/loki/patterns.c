@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "api/loki/door_priv.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "codec/json_read.h"
 #include "text/log_pattern.h"
@@ -21,7 +22,7 @@ struct patterns_state {
 
 /* A pattern at a level. */
 struct found {
-    size_t pattern;
+    size_t pattern; /* the first of those that read the same */
     enum data_event_level level;
     uint64_t total;
     uint32_t *counts; /* one a step */
@@ -119,12 +120,41 @@ static int by_total(const void *a, const void *b)
                                     : (int)x->level - (int)y->level;
 }
 
+/* Those that read the same become one: the lines that `|>` finds with it. */
+static void join_alike(struct mining *m)
+{
+    struct map *readings = map_new();
+    struct buf text = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < m->all.len; i++) {
+        struct found f = m->all.items[i];
+        bool is_new;
+        buf_clear(&text);
+        buf_printf(&text, "%d ", f.level);
+        text_log_patterns_print(m->patterns, f.pattern, &text);
+        struct map_entry *entry = map_put(readings, buf_slice(&text), &is_new);
+        if (is_new) {
+            entry->value.u64 = kept;
+            m->all.items[kept++] = f;
+            continue;
+        }
+        struct found *first = &m->all.items[entry->value.u64];
+        first->total += f.total;
+        for (size_t k = 0; k < m->steps; k++)
+            first->counts[k] += f.counts[k];
+    }
+    m->all.len = kept;
+    buf_deinit(&text);
+    map_free(readings);
+}
+
 static void put_patterns(struct mining *m, const struct logql_partial *partial)
 {
     struct codec_json_writer w;
     struct buf text = {0};
     api__begin(&w, &m->job->out);
     codec_json_begin_array(&w);
+    join_alike(m);
     if (m->all.len)
         qsort(m->all.items, m->all.len, sizeof(*m->all.items), by_total);
     for (size_t i = 0; i < m->all.len && i < SHOWN_MAX; i++) {
