@@ -184,7 +184,7 @@ class DsQuery(pt.Case):
                 (self.expr("X", "resample", expression="A", window="1m", downsampler="sum", upsampler="guess"), "upsampler is one of"),
                 (self.expr("X", "threshold", expression="A", conditions=[]), "exactly one condition"),
                 (self.expr("X", "threshold", expression="A", conditions=[{"evaluator": {"type": "gt"}}]), "needs 1 numbers"),
-                (self.expr("X", "sql", expression="SELECT 1"), '"sql" is not known'),
+                (self.expr("X", "sql", expression="SELECT 1"), "in SQL are not evaluated"),
                 (self.expr("X", "classic_conditions"), "need a list")):
             got = self.ask(a, query, status=400)
             self.assertIn(words, got["X"]["error"], query)

@@ -5,7 +5,6 @@
 
 #include "api/grafana/ds_query.h"
 #include "api/grafana/ds_take.h"
-#include "api/grafana/expr.h"
 #include "api/time_ref.h"
 #include "api/traces.h"
 #include "text/duration.h"
@@ -255,8 +254,7 @@ static int run_query(struct request *r, struct node *n, const struct grafana_sou
 
 static int run_node(struct request *r, struct node *n);
 
-static int input(void *ctx, struct slice ref_id, const struct grafana_answer **out,
-                 struct diag *diag)
+static int input(void *ctx, struct slice ref_id, const struct expr_set **out, struct diag *diag)
 {
     struct request *r = ctx;
     for (size_t i = 0; i < r->count; i++) {
@@ -271,25 +269,33 @@ static int input(void *ctx, struct slice ref_id, const struct grafana_answer **o
         if (err)
             return diag_set(diag, err, "did not execute: query %.*s failed: %s", SLICE_FMT(ref_id),
                             n->diag.code ? n->diag.msg : err_name(err));
-        *out = &n->answers[0];
+        *out = &n->answers[0].set;
         return 0;
     }
     return diag_set(diag, ERR_INVALID, "there is no query %.*s, which an expression refers to",
                     SLICE_FMT(ref_id));
 }
 
+/* The query names no data source but the expressions themselves. */
+static bool is_expression(struct slice uid, struct slice type)
+{
+    return slice_eq_cstr(uid, "__expr__") || slice_eq_cstr(uid, "-100") ||
+           slice_eq_cstr(type, "__expr__");
+}
+
 static int run_expression(struct request *r, struct node *n)
 {
     struct api_job *job = r->g->job;
-    const struct grafana_expr_env env = {.arena = r->arena,
-                                         .from_ns = r->range.from_ns,
-                                         .to_ns = r->range.to_ns,
-                                         .values_max = job->limits.query_samples,
-                                         .cancelled = &job->cancelled,
-                                         .input = input,
-                                         .ctx = r};
-    int err = grafana__expr_run(&env, n->query, &n->answers[0], &n->diag);
+    const struct expr_env env = {.arena = r->arena,
+                                 .from_ns = r->range.from_ns,
+                                 .to_ns = r->range.to_ns,
+                                 .values_max = job->limits.query_samples,
+                                 .cancelled = &job->cancelled,
+                                 .input = input,
+                                 .ctx = r};
+    int err = expr_run(&env, n->query, &n->answers[0].set, &n->diag);
     n->answers[0].ref_id = n->ref_id;
+    n->answers[0].is_instant = expr_set_is_single(&n->answers[0].set);
     n->answer_count = 1;
     n->kind = err == ERR_INVALID ? API_BAD_DATA : api__error_of(err);
     return err;
@@ -304,7 +310,7 @@ static int run_node(struct request *r, struct node *n)
     n->kind = API_BAD_DATA;
     diag_init(&n->diag);
     source_of(n->query, &uid, &type);
-    n->err = grafana__is_expr(uid, type)
+    n->err = is_expression(uid, type)
                  ? run_expression(r, n)
                  : run_query(r, n, grafana__source(r->g->job->api->host, uid, type));
     if (n->err == ERR_UNSUPPORTED || n->err == ERR_NOT_FOUND)

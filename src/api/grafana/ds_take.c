@@ -37,7 +37,7 @@ static void put_legend(struct slice legend, struct data_labels labels, struct bu
 }
 
 /* The series gets the name that is shown. */
-static void name_it(struct grafana_taker *t, struct grafana_series *s)
+static void name_it(struct grafana_taker *t, struct expr_series *s)
 {
     struct buf name = {0};
     if (!t->target->legend.len || slice_eq_cstr(t->target->legend, "__auto"))
@@ -49,15 +49,14 @@ static void name_it(struct grafana_taker *t, struct grafana_series *s)
 
 static int add_series(struct grafana_taker *t, const struct query_series *from, struct diag *diag)
 {
-    struct grafana_series *s =
-        grafana__add_series(t->out, t->arena, from->labels, from->count, false);
+    struct expr_series *s = expr_set_add(&t->out->set, t->arena, from->labels, from->count, false);
     if (!s)
         return no_memory(diag);
     s->single = t->target->instant && from->count == 1;
     for (size_t i = 0; i < from->count; i++) {
         struct query_point p = query_point_at(from, i);
         s->ts_ns[i] = p.ts_ns;
-        s->value[i] = p.histogram ? grafana__null() : p.value;
+        s->value[i] = p.histogram ? expr_null() : p.value;
     }
     name_it(t, s);
     return 0;
@@ -83,12 +82,12 @@ static int take_numbers(struct api_query_taker *face, const struct api_query *q,
     size_t count = single ? 1 : r->kind == QUERY_STRING ? 0 : r->series_count;
     int err = 0;
     (void)q;
-    t->out->is_numbers = true;
+    t->out->set.is_numbers = true;
     t->out->kind = slice_cstr(kinds[r->kind]);
     add_notices(t, r);
     for (size_t i = 0; i < count && !err; i++)
         err = add_series(t, single ? &one : &r->series[i], diag);
-    t->out->no_data = !t->out->count;
+    t->out->set.no_data = !t->out->set.count;
     return err;
 }
 
@@ -97,7 +96,7 @@ static int take_targets(struct api_query_taker *face, const struct api_query *q,
 {
     struct grafana_taker *t = of(face);
     (void)q;
-    t->out->is_numbers = true;
+    t->out->set.is_numbers = true;
     t->out->kind = SLICE("matrix");
     for (size_t i = 0; i < list->len; i++) {
         const struct graphite_series *from = list->items[i];
@@ -105,17 +104,16 @@ static int take_targets(struct api_query_taker *face, const struct api_query *q,
         for (size_t k = 0; tags && k < from->tag_count; k++)
             tags[k] = (struct data_label){from->tags[k].name, from->tags[k].value};
         struct data_labels labels = {tags, tags ? from->tag_count : 0};
-        struct grafana_series *s =
-            grafana__add_series(t->out, t->arena, labels, from->count, false);
+        struct expr_series *s = expr_set_add(&t->out->set, t->arena, labels, from->count, false);
         if (!tags || !s)
             return no_memory(diag);
         for (size_t k = 0; k < from->count; k++) {
             s->ts_ns[k] = (from->start + (int64_t)k * from->step) * NS_PER_SEC;
-            s->value[k] = from->values[k] != from->values[k] ? grafana__null() : from->values[k];
+            s->value[k] = from->values[k] != from->values[k] ? expr_null() : from->values[k];
         }
         s->name = arena_slice(t->arena, from->name);
     }
-    t->out->no_data = !t->out->count;
+    t->out->set.no_data = !t->out->set.count;
     return 0;
 }
 

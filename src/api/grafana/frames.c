@@ -5,40 +5,6 @@
 
 #include "api/prometheus/encode.h"
 
-double grafana__null(void)
-{
-    return data_stale_nan();
-}
-
-bool grafana__is_null(double v)
-{
-    return data_is_stale(v);
-}
-
-struct grafana_series *grafana__add_series(struct grafana_answer *a, struct arena *arena,
-                                           struct data_labels labels, size_t count, bool single)
-{
-    if (a->count == a->cap) {
-        size_t cap = a->cap ? 2 * a->cap : 16;
-        struct grafana_series *more = ARENA_ARRAY(arena, struct grafana_series, cap);
-        if (!more)
-            return NULL;
-        if (a->count)
-            memcpy(more, a->series, a->count * sizeof(*more));
-        a->series = more;
-        a->cap = cap;
-    }
-    struct grafana_series *s = &a->series[a->count];
-    *s = (struct grafana_series){
-        .labels = data_labels_copy(arena, labels), .count = count, .single = single};
-    s->value = ARENA_ARRAY(arena, double, count + 1);
-    s->ts_ns = single ? NULL : ARENA_ARRAY(arena, int64_t, count + 1);
-    if (!s->value || (!single && !s->ts_ns) || (labels.count && !s->labels.items))
-        return NULL;
-    a->count++;
-    return s;
-}
-
 static void put_number(double v, struct buf *out)
 {
     if (isfinite(v))
@@ -48,14 +14,14 @@ static void put_number(double v, struct buf *out)
 }
 
 /* Which values of the last column are no JSON numbers; `before` columns have none such. */
-static void put_entities(const struct grafana_series *s, size_t before, struct buf *out)
+static void put_entities(const struct expr_series *s, size_t before, struct buf *out)
 {
     static const char *const names[] = {"NaN", "Inf", "NegInf"};
     struct buf lists[3] = {{0}};
     bool any = false, first = true;
     for (size_t i = 0; i < s->count; i++) {
         double v = s->value[i];
-        if (isfinite(v) || grafana__is_null(v))
+        if (isfinite(v) || expr_is_null(v))
             continue;
         struct buf *list = &lists[isnan(v) ? 0 : v > 0 ? 1 : 2];
         buf_printf(list, list->len ? ",%zu" : "%zu", i);
@@ -93,8 +59,7 @@ static void put_meta(const struct grafana_answer *a, struct buf *out)
     buf_append_char(out, '}');
 }
 
-static void put_series(const struct grafana_answer *a, const struct grafana_series *s,
-                       struct buf *out)
+static void put_series(const struct grafana_answer *a, const struct expr_series *s, struct buf *out)
 {
     buf_append_cstr(out, "{\"schema\":{\"refId\":");
     codec_json_append_string(out, a->ref_id);
@@ -132,13 +97,13 @@ static void put_series(const struct grafana_answer *a, const struct grafana_seri
 
 void grafana__put_answer(const struct grafana_answer *a, struct buf *out)
 {
-    if (!a->is_numbers) {
+    if (!a->set.is_numbers) {
         buf_append_slice(out, a->frames);
         return;
     }
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < a->set.count; i++) {
         buf_append_cstr(out, i ? "," : "");
-        put_series(a, &a->series[i], out);
+        put_series(a, &a->set.series[i], out);
     }
 }
 

@@ -5,28 +5,13 @@
 
 #include "api/query_multi.h"
 #include "base/buf.h"
-#include "data/labels.h"
-
-/* A column of numbers over time. A value that is not there (null) is the staleness marker
- * (data_is_stale); NaN and infinities are themselves. */
-struct grafana_series {
-    struct data_labels labels;
-    struct slice name; /* that is shown; ptr NULL = made from the labels */
-    size_t count;
-    bool single;    /* one value: a number and no series to an expression */
-    int64_t *ts_ns; /* NULL: of no time, as reduce gives it */
-    double *value;
-};
+#include "lang/expr/expr.h"
 
 /* What one refId has come to. */
 struct grafana_answer {
     struct slice ref_id;
-    bool is_numbers; /* series; else `frames` alone */
-    bool is_instant; /* each has one value */
-    bool is_scalar;  /* and there is one, without labels: a number written in an expression */
-    bool no_data;    /* numbers of which there are none, and nothing computed from them */
-    struct grafana_series *series;
-    size_t count, cap;
+    struct expr_set set; /* its numbers; else `frames` alone */
+    bool is_instant;     /* each has one value */
     struct slice frames; /* JSON of the frames, comma between them, of what is no numbers */
     struct slice kind;   /* custom.resultType; ptr NULL = none */
     struct slice executed;
@@ -35,12 +20,6 @@ struct grafana_answer {
     size_t notice_count;
 };
 
-double grafana__null(void);
-bool grafana__is_null(double v);
-/* A series with room for `count` values (and times unless `single`, which is one value), its labels
- * copied; NULL when memory is used up. Its count is `count`. */
-struct grafana_series *grafana__add_series(struct grafana_answer *a, struct arena *arena,
-                                           struct data_labels labels, size_t count, bool single);
 /* The frames of an answer with numbers, or its JSON; a comma between them. */
 void grafana__put_answer(const struct grafana_answer *a, struct buf *out);
 

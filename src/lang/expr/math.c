@@ -8,16 +8,17 @@
 #include <ctype.h>
 #include <math.h>
 
-#include "api/grafana/expr.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "codec/number.h"
+#include "lang/expr/expr_priv.h"
 
 #define DEPTH_MAX 100
 
 enum op { ADD, SUB, MUL, DIV, MOD, POW, EQ, NE, LT, LE, GT, GE, AND, OR, OP_NONE };
 
 struct math {
-    const struct grafana_expr_env *env;
+    const struct expr_env *env;
     struct slice text;
     size_t at;
     unsigned depth;
@@ -32,15 +33,15 @@ static int fail(struct math *m, const char *what)
                     SLICE_FMT(slice_first(m->text, 200)), m->at + 1, what);
 }
 
-static int no_memory(struct math *m)
-{
-    return diag_set(m->diag, ERR_NOMEM, "the expression takes more than limits.query.memory");
-}
-
 /* --- computing --- */
 
 static double apply(enum op op, double a, double b)
 {
+    /* The left side may decide before NaN does. */
+    if (op == OR && a != 0)
+        return 1;
+    if (op == AND && a == 0)
+        return 0;
     if (isnan(a) || isnan(b))
         return NAN;
     switch (op) {
@@ -64,12 +65,12 @@ static double apply(enum op op, double a, double b)
 
 static double combine(enum op op, double a, double b)
 {
-    return grafana__is_null(a) || grafana__is_null(b) ? grafana__null() : apply(op, a, b);
+    return expr_is_null(a) || expr_is_null(b) ? expr_null() : apply(op, a, b);
 }
 
 /* Both over time: where both have a value at the same time. */
-static size_t meet(enum op op, const struct grafana_series *a, const struct grafana_series *b,
-                   struct grafana_series *out)
+static size_t meet(enum op op, const struct expr_series *a, const struct expr_series *b,
+                   struct expr_series *out)
 {
     size_t n = 0;
     for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
@@ -85,9 +86,9 @@ static size_t meet(enum op op, const struct grafana_series *a, const struct graf
     return n;
 }
 
-static int add_pair(struct math *m, enum op op, const struct grafana_series *a,
-                    const struct grafana_series *b, struct data_labels labels,
-                    struct grafana_answer *out, int64_t *values)
+static int add_pair(struct math *m, enum op op, const struct expr_series *a,
+                    const struct expr_series *b, struct data_labels labels, struct expr_set *out,
+                    int64_t *values)
 {
     bool single = a->single && b->single;
     size_t count = single                ? 1
@@ -97,14 +98,12 @@ static int add_pair(struct math *m, enum op op, const struct grafana_series *a,
                                          : b->count;
     *values += (int64_t)count + 1;
     if (m->env->values_max && *values > m->env->values_max)
-        return diag_set(m->diag, ERR_LIMIT,
-                        "the expression makes more values than limits.query.samples (%lld) allows",
-                        (long long)m->env->values_max);
+        return expr__too_many(m->env, m->diag);
     if (m->env->cancelled && atomic_load(m->env->cancelled))
         return ERR_CANCELLED;
-    struct grafana_series *s = grafana__add_series(out, m->env->arena, labels, count, single);
+    struct expr_series *s = expr_set_add(out, m->env->arena, labels, count, single);
     if (!s)
-        return no_memory(m);
+        return expr__no_memory(m->diag);
     if (!a->single && !b->single) {
         s->count = meet(op, a, b, s);
         return 0;
@@ -127,23 +126,102 @@ static bool contains(struct data_labels all, struct data_labels some)
     return true;
 }
 
-/* Pairs of which one has the other's labels; one alone on each side always fits. */
-static int binary(struct math *m, enum op op, const struct grafana_answer *a,
-                  const struct grafana_answer *b, struct grafana_answer *out)
+static bool same_names(const struct expr_set *s)
+{
+    for (size_t i = 1; i < s->count; i++) {
+        struct data_labels x = s->series[0].labels, y = s->series[i].labels;
+        if (x.count != y.count)
+            return false;
+        for (size_t k = 0; k < x.count; k++) {
+            if (!slice_eq(x.items[k].name, y.items[k].name))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The values that `labels` has for the names of `of`; false when it lacks one. */
+static bool put_key(struct data_labels labels, struct data_labels of, struct buf *out)
+{
+    buf_clear(out);
+    for (size_t i = 0; i < of.count; i++) {
+        struct slice v = data_labels_get(labels, of.items[i].name);
+        if (!v.ptr)
+            return false;
+        buf_append(out, &v.len, sizeof(v.len));
+        buf_append_slice(out, v);
+    }
+    return true;
+}
+
+static struct data_labels wider(struct data_labels a, struct data_labels b)
+{
+    return a.count >= b.count ? a : b;
+}
+
+/* Each with each: of sets whose series have labels of different names. */
+static int pair_all(struct math *m, enum op op, const struct expr_set *a, const struct expr_set *b,
+                    struct expr_set *out)
 {
     int64_t values = 0;
     int err = 0;
-    *out = (struct grafana_answer){.is_numbers = true, .no_data = a->no_data || b->no_data};
-    out->is_scalar = a->is_scalar && b->is_scalar;
-    for (size_t i = 0; i < a->count && !err && !out->no_data; i++) {
+    for (size_t i = 0; i < a->count && !err; i++) {
+        if (m->env->cancelled && atomic_load(m->env->cancelled))
+            return ERR_CANCELLED;
         for (size_t k = 0; k < b->count && !err; k++) {
             struct data_labels x = a->series[i].labels, y = b->series[k].labels;
-            bool wide = x.count >= y.count;
-            if (contains(wide ? x : y, wide ? y : x))
-                err = add_pair(m, op, &a->series[i], &b->series[k], wide ? x : y, out, &values);
+            if (x.count >= y.count ? contains(x, y) : contains(y, x))
+                err = add_pair(m, op, &a->series[i], &b->series[k], wider(x, y), out, &values);
         }
     }
-    if (!err && !out->count && !out->no_data && a->count == 1 && b->count == 1)
+    return err;
+}
+
+/* The same pairs in the same order where the labels of each set have the same names: the right side
+ * is looked up by the values of the names that both have. */
+static int pair_by_key(struct math *m, enum op op, const struct expr_set *a,
+                       const struct expr_set *b, struct expr_set *out)
+{
+    struct data_labels x = a->series[0].labels, y = b->series[0].labels;
+    struct data_labels common = x.count < y.count ? x : y;
+    size_t *next = ARENA_ARRAY(m->env->arena, size_t, b->count);
+    struct map *first = map_new();
+    struct buf key = {0};
+    int64_t values = 0;
+    int err = next ? 0 : expr__no_memory(m->diag);
+    for (size_t k = b->count; k-- && !err;) {
+        bool added;
+        if (!put_key(b->series[k].labels, common, &key))
+            break; /* a name is missing, so it is in all of them */
+        struct map_entry *e = map_put(first, buf_slice(&key), &added);
+        next[k] = added ? SIZE_MAX : (size_t)e->value.u64;
+        e->value.u64 = k;
+    }
+    for (size_t i = 0; i < a->count && !err; i++) {
+        struct map_entry *e =
+            put_key(a->series[i].labels, common, &key) ? map_get(first, buf_slice(&key)) : NULL;
+        for (size_t k = e ? (size_t)e->value.u64 : SIZE_MAX; k != SIZE_MAX && !err; k = next[k])
+            err = add_pair(m, op, &a->series[i], &b->series[k],
+                           wider(a->series[i].labels, b->series[k].labels), out, &values);
+    }
+    map_free(first);
+    buf_deinit(&key);
+    return err;
+}
+
+/* Pairs of which one has the other's labels; one alone on each side always fits. */
+static int binary(struct math *m, enum op op, const struct expr_set *a, const struct expr_set *b,
+                  struct expr_set *out)
+{
+    int64_t values = 0;
+    int err = 0;
+    *out = (struct expr_set){.is_numbers = true, .no_data = a->no_data || b->no_data};
+    out->is_scalar = a->is_scalar && b->is_scalar;
+    if (out->no_data || !a->count || !b->count)
+        return 0;
+    err =
+        same_names(a) && same_names(b) ? pair_by_key(m, op, a, b, out) : pair_all(m, op, a, b, out);
+    if (!err && !out->count && a->count == 1 && b->count == 1)
         err = add_pair(m, op, &a->series[0], &b->series[0], (struct data_labels){0}, out, &values);
     return err;
 }
@@ -166,42 +244,39 @@ static double f_is_inf(double v)
 }
 static double f_is_null(double v)
 {
-    return grafana__is_null(v);
+    return expr_is_null(v);
 }
 static double f_is_number(double v)
 {
     return isfinite(v) != 0;
 }
 
-static int unary(struct math *m, double (*f)(double v), bool nulls, const struct grafana_answer *a,
-                 struct grafana_answer *out)
+static int unary(struct math *m, double (*f)(double v), bool nulls, const struct expr_set *a,
+                 struct expr_set *out)
 {
-    *out = (struct grafana_answer){
-        .is_numbers = true, .is_scalar = a->is_scalar, .no_data = a->no_data};
+    *out = (struct expr_set){.is_numbers = true, .is_scalar = a->is_scalar, .no_data = a->no_data};
     for (size_t i = 0; i < a->count; i++) {
-        const struct grafana_series *s = &a->series[i];
-        struct grafana_series *r =
-            grafana__add_series(out, m->env->arena, s->labels, s->count, s->single);
+        const struct expr_series *s = &a->series[i];
+        struct expr_series *r = expr_set_add(out, m->env->arena, s->labels, s->count, s->single);
         if (!r)
-            return no_memory(m);
+            return expr__no_memory(m->diag);
         for (size_t k = 0; k < s->count; k++) {
             if (!s->single)
                 r->ts_ns[k] = s->ts_ns[k];
-            r->value[k] = grafana__is_null(s->value[k]) && !nulls ? s->value[k] : f(s->value[k]);
+            r->value[k] = expr_is_null(s->value[k]) && !nulls ? s->value[k] : f(s->value[k]);
         }
     }
     return 0;
 }
 
-static int scalar(struct math *m, double v, struct grafana_answer *out)
+static int scalar(struct math *m, double v, struct expr_set *out)
 {
-    *out = (struct grafana_answer){.is_numbers = true, .is_scalar = true};
+    *out = (struct expr_set){.is_numbers = true, .is_scalar = true};
     if (!m->compute)
         return 0;
-    struct grafana_series *s =
-        grafana__add_series(out, m->env->arena, (struct data_labels){0}, 1, true);
+    struct expr_series *s = expr_set_add(out, m->env->arena, (struct data_labels){0}, 1, true);
     if (!s)
-        return no_memory(m);
+        return expr__no_memory(m->diag);
     s->value[0] = v;
     return 0;
 }
@@ -223,9 +298,9 @@ static bool take(struct math *m, const char *word)
     return true;
 }
 
-static int read_or(struct math *m, struct grafana_answer *out);
+static int read_or(struct math *m, struct expr_set *out);
 
-static int read_variable(struct math *m, struct grafana_answer *out)
+static int read_variable(struct math *m, struct expr_set *out)
 {
     size_t begin = m->at + 1, n = 0;
     bool braces = begin < m->text.len && m->text.ptr[begin] == '{';
@@ -238,17 +313,13 @@ static int read_variable(struct math *m, struct grafana_answer *out)
     }
     if (!n || (braces && begin + n == m->text.len))
         return fail(m, "a query is named as $A or ${A B}");
-    const struct grafana_answer *in = NULL;
+    const struct expr_set *in = NULL;
     struct slice name = slice_make(m->text.ptr + begin, n);
     m->at = begin + n + braces;
     if (!m->compute)
         vec_push(&m->names, name);
-    int err = m->compute ? m->env->input(m->env->ctx, name, &in, m->diag) : 0;
-    if (!err && in && !in->is_numbers)
-        err = diag_set(m->diag, ERR_INVALID,
-                       "query %.*s gives no numbers, which an expression computes with",
-                       SLICE_FMT(in->ref_id));
-    *out = (struct grafana_answer){.is_numbers = true};
+    int err = m->compute ? expr__input(m->env, name, &in, m->diag) : 0;
+    *out = (struct expr_set){.is_numbers = true};
     if (!err && in) {
         out->no_data = in->no_data;
         out->series = in->series;
@@ -257,7 +328,19 @@ static int read_variable(struct math *m, struct grafana_answer *out)
     return err;
 }
 
-static int read_number(struct math *m, struct grafana_answer *out)
+/* 1.5, .5, 1e3, 0x1f */
+static bool number_of(struct slice text, double *out)
+{
+    char hex[40];
+    bool whole = slice_starts_with(text, SLICE("0x")) || slice_starts_with(text, SLICE("0X"));
+    if (!whole || text.len > sizeof(hex) - 2)
+        return codec_text_to_double(text, out, NULL);
+    memcpy(hex, text.ptr, text.len);
+    memcpy(hex + text.len, "p0", 2); /* what it takes to be read as hexadecimal */
+    return codec_text_to_double(slice_make(hex, text.len + 2), out, NULL);
+}
+
+static int read_number(struct math *m, struct expr_set *out)
 {
     size_t n = 0;
     double v;
@@ -266,13 +349,13 @@ static int read_number(struct math *m, struct grafana_answer *out)
            (isalnum((unsigned char)rest.ptr[n]) || rest.ptr[n] == '.' ||
             (n && (rest.ptr[n - 1] | 32) == 'e' && (rest.ptr[n] == '+' || rest.ptr[n] == '-'))))
         n++;
-    if (!codec_text_to_double(slice_first(rest, n), &v, NULL))
+    if (!number_of(slice_first(rest, n), &v))
         return fail(m, "a number is expected here");
     m->at += n;
     return scalar(m, v, out);
 }
 
-static int read_call(struct math *m, struct grafana_answer *out)
+static int read_call(struct math *m, struct expr_set *out)
 {
     static const struct {
         const char *name;
@@ -295,8 +378,7 @@ static int read_call(struct math *m, struct grafana_answer *out)
     const struct {
         const char *name;
         double v;
-    } constants[] = {
-        {"nan", NAN}, {"inf", INFINITY}, {"infn", -INFINITY}, {"null", grafana__null()}};
+    } constants[] = {{"nan", NAN}, {"inf", INFINITY}, {"infn", -INFINITY}, {"null", expr_null()}};
     for (size_t i = 0; i < ARRAY_LEN(constants); i++) {
         if (!slice_eq_cstr(name, constants[i].name))
             continue;
@@ -306,7 +388,7 @@ static int read_call(struct math *m, struct grafana_answer *out)
         return scalar(m, constants[i].v, out);
     }
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-        struct grafana_answer in;
+        struct expr_set in;
         if (!slice_eq_cstr(name, functions[i].name))
             continue;
         m->at += n;
@@ -323,9 +405,9 @@ static int read_call(struct math *m, struct grafana_answer *out)
                    "is_null, is_number, nan, inf, infn and null are");
 }
 
-static int read_one(struct math *m, struct grafana_answer *out)
+static int read_one(struct math *m, struct expr_set *out)
 {
-    struct grafana_answer in;
+    struct expr_set in;
     int err;
     if (++m->depth > DEPTH_MAX)
         return fail(m, "it is nested too deeply");
@@ -380,9 +462,9 @@ static enum op take_operator(struct math *m, int level)
     return OP_NONE;
 }
 
-static int read_level(struct math *m, int level, struct grafana_answer *out)
+static int read_level(struct math *m, int level, struct expr_set *out)
 {
-    struct grafana_answer left, right;
+    struct expr_set left, right;
     enum op op;
     if (level == LEVELS)
         return read_one(m, out);
@@ -396,12 +478,12 @@ static int read_level(struct math *m, int level, struct grafana_answer *out)
     return err;
 }
 
-static int read_or(struct math *m, struct grafana_answer *out)
+static int read_or(struct math *m, struct expr_set *out)
 {
     return read_level(m, 0, out);
 }
 
-static int read_all(struct math *m, struct grafana_answer *out)
+static int read_all(struct math *m, struct expr_set *out)
 {
     m->at = 0;
     m->depth = 0;
@@ -410,14 +492,25 @@ static int read_all(struct math *m, struct grafana_answer *out)
     return !err && m->at < m->text.len ? fail(m, "an operator is expected here") : err;
 }
 
-int grafana__math_run(const struct grafana_expr_env *env, struct slice text,
-                      struct grafana_answer *out, struct diag *diag)
+/* The names of the text's queries; the text need not be whole. */
+void expr__math_inputs(struct slice text, void (*each)(void *ctx, struct slice ref_id), void *ctx)
 {
-    struct math m = {.env = env, .text = text, .diag = diag};
-    const struct grafana_answer *in;
+    struct math m = {.text = text};
+    struct expr_set nothing;
+    (void)read_all(&m, &nothing);
+    for (size_t i = 0; i < m.names.len; i++)
+        each(ctx, m.names.items[i]);
+    vec_free(&m.names);
+}
+
+int expr__math(const struct expr_env *env, const struct codec_json *query, struct expr_set *out,
+               struct diag *diag)
+{
+    struct math m = {.env = env, .text = expr__string(query, "expression"), .diag = diag};
+    const struct expr_set *in;
     int err = read_all(&m, out);
     for (size_t i = 0; i < m.names.len && !err; i++)
-        err = env->input(env->ctx, m.names.items[i], &in, diag);
+        err = expr__input(env, m.names.items[i], &in, diag);
     m.compute = true;
     if (!err)
         err = read_all(&m, out);
