@@ -155,6 +155,29 @@ struct slice arena_printf(struct arena *a, const char *fmt, ...)
     return (struct slice){p, (size_t)n};
 }
 
+bool arena_join(struct arena *a, struct arena *from)
+{
+    struct block *last = from->head;
+    if (a->budget != from->budget) {
+        if (a->budget && !budget_take(a->budget, (int64_t)from->total))
+            return false;
+        if (from->budget)
+            budget_give(from->budget, (int64_t)from->total);
+    }
+    while (last && last->next)
+        last = last->next;
+    if (last && a->head) {
+        last->next = a->head->next;
+        a->head->next = from->head;
+    } else if (last) {
+        a->head = from->head;
+        a->used = from->used;
+    }
+    a->total += from->total;
+    mem_free(from);
+    return true;
+}
+
 size_t arena_size(const struct arena *a)
 {
     return a->total;

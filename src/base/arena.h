@@ -26,6 +26,9 @@ struct slice arena_slice(struct arena *a, struct slice s);
 char *arena_strdup(struct arena *a, const char *s);
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* What was allocated in `from`, which is freed, lives in `a` from now on. False, with nothing
+ * changed, when a has another budget and that is used up. */
+bool arena_join(struct arena *a, struct arena *from) BASE_MUST_USE;
 /* Bytes held from the heap, used or not. */
 size_t arena_size(const struct arena *a);
 

@@ -1,12 +1,11 @@
-/* Binary operators: scalars, vectors with matching, sets. Signatures are made once per series; each
- * step then works on integers. */
+/* Binary operators: scalars, vectors with matching, sets. The rows of one operand become those of
+ * the result. */
 #include <math.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "codec/json_write.h"
 #include "query/binary_histogram.h"
-#include "query/grid.h"
+#include "query/match.h"
 
 static bool is_comparison(enum query_binary_op op)
 {
@@ -95,80 +94,34 @@ static int vector_scalar(struct query_exec *x, const struct query_node *n, struc
     return drop && !x->plan->delayed_name_removal ? query__merge_same(x, g) : 0;
 }
 
-/* The labels that decide who meets whom. */
-static struct data_labels signature(struct query_exec *x, const struct query_node *n,
-                                    struct data_labels labels)
+/* and, or, unless: rows of `out`, the left operand, lose steps; what is left of the right one's for
+ * `or` joins them. */
+static int set_operation(struct query_exec *x, const struct query_node *n, struct query_grid *out,
+                         struct query_grid *right)
 {
-    return n->on ? query__keep_labels(x, labels, n->matching, n->matching_count)
-                 : query__remove_labels(x, labels, n->matching, n->matching_count, true);
-}
-
-struct signatures {
-    struct map *ids;
-    size_t count;
-};
-
-static uint32_t *sign(struct query_exec *x, const struct query_node *n, struct query_grid *g,
-                      struct signatures *all)
-{
-    uint32_t *out = mem_alloc(g->count * sizeof(*out));
-    struct buf key = {0};
-    for (size_t i = 0; i < g->count; i++) {
-        bool added;
-        buf_clear(&key);
-        data_labels_encode(signature(x, n, g->rows[i].labels), &key);
-        struct map_entry *e = map_put(all->ids, buf_slice(&key), &added);
-        if (added)
-            e->value.u64 = all->count++;
-        out[i] = (uint32_t)e->value.u64;
-    }
-    buf_deinit(&key);
-    return out;
-}
-
-/* and, or, unless: by presence of the signature at each step. */
-static int set_operation(struct query_exec *x, const struct query_node *n, struct query_grid *l,
-                         struct query_grid *r, struct query_grid *out)
-{
-    struct signatures all = {.ids = map_new()};
-    uint32_t *left = sign(x, n, l, &all), *right = sign(x, n, r, &all);
-    uint8_t *there = mem_calloc(all.count * x->step_count, 1);
-    struct query_grid *by = n->binary == QUERY_OR ? l : r;
-    const uint32_t *by_ids = n->binary == QUERY_OR ? left : right;
-    int err = 0;
-    for (size_t i = 0; i < by->count; i++) {
-        for (size_t s = 0; s < x->step_count; s++)
-            there[by_ids[i] * x->step_count + s] |= by->rows[i].has[s];
-    }
-    for (int side = 0; side < 2 && !err; side++) {
-        struct query_grid *g = side ? r : l;
-        const uint32_t *ids = side ? right : left;
-        if (side && n->binary != QUERY_OR)
-            break;
-        for (size_t i = 0; i < g->count && !err; i++) {
-            const struct query_row *from = &g->rows[i];
-            struct query_row *row = query__add_row(x, out, from->labels);
-            if (!row) {
-                err = ERR_NOMEM;
-                break;
-            }
-            row->drop_name = from->drop_name;
-            row->histogram = from->histogram;
-            for (size_t s = 0; s < x->step_count; s++) {
-                bool met = there[ids[i] * x->step_count + s];
-                bool keep = n->binary == QUERY_AND      ? met
-                            : n->binary == QUERY_UNLESS ? !met
-                                                        : !side || !met;
-                row->has[s] = from->has[s] && keep;
-                row->value[s] = from->value[s];
-            }
+    struct query__match m;
+    bool is_or = n->binary == QUERY_OR;
+    int err = query__match_init(x, n, is_or ? out : right, is_or ? right : out, &m);
+    const struct query__side *by = &m.side[0], *kept = &m.side[1];
+    uint8_t *there = mem_alloc(x->step_count);
+    for (size_t id = 0; id < m.count; id++) {
+        memset(there, 0, x->step_count);
+        for (uint32_t i = by->begin[id]; i < by->begin[id + 1]; i++) {
+            const struct query_row *row = &by->grid->rows[by->rows[i]];
+            for (size_t s = 0; s < x->step_count; s++)
+                there[s] |= row->has[s];
+        }
+        for (uint32_t i = kept->begin[id]; i < kept->begin[id + 1]; i++) {
+            struct query_row *row = &kept->grid->rows[kept->rows[i]];
+            for (size_t s = 0; s < x->step_count; s++)
+                row->has[s] = row->has[s] && there[s] == (n->binary == QUERY_AND);
         }
     }
-    mem_free(left);
-    mem_free(right);
     mem_free(there);
-    map_free(all.ids);
-    return err ? err : n->binary == QUERY_OR ? query__merge_same(x, out) : 0;
+    query__match_free(&m);
+    if (!err && is_or)
+        err = query__grid_append(x, out, right);
+    return err || !is_or ? err : query__merge_same(x, out);
 }
 
 static struct data_labels result_labels(struct query_exec *x, const struct query_node *n,
@@ -209,7 +162,7 @@ static int duplicate_error(struct query_exec *x, const struct query_node *n, str
                            struct data_labels b, const char *side)
 {
     struct buf group = {0}, first = {0}, second = {0};
-    data_labels_print(signature(x, n, a), &group);
+    data_labels_print(query__signature(x, n, a), &group);
     if (data_labels_cmp(a, b) < 0) {
         struct data_labels other = a;
         a = b;
@@ -228,104 +181,223 @@ static int duplicate_error(struct query_exec *x, const struct query_node *n, str
     return err;
 }
 
-static int vector_vector(struct query_exec *x, const struct query_node *n, struct query_grid *l,
-                         struct query_grid *r, struct query_grid *out)
+/* --- vectors --- */
+
+/* What must not be, at the first step at which it is. */
+struct fault {
+    size_t step; /* SIZE_MAX: all is well */
+    bool of_many;
+    uint32_t row, other;
+};
+
+struct pairing {
+    struct query__match match; /* the side of many is the first one */
+    struct query_grid *many, *one;
+    bool one_to_many;
+    const double *fill_many, *fill_one;
+    struct fault fault;
+    /* For the signature at hand, one a step: the row of one, or NULL; whether it was met. */
+    const struct query_row **partner;
+    uint8_t *taken;
+    /* What the row of many at hand became: one row, or one for each partner. */
+    VEC(struct made {
+        const struct query_row *partner;
+        size_t row;
+    })
+    made;
+};
+
+static void note_fault(struct pairing *p, struct fault f)
 {
-    bool one_to_many = n->cardinality == QUERY_ONE_TO_MANY;
-    struct query_grid *many = one_to_many ? r : l, *one = one_to_many ? l : r;
-    struct signatures all = {.ids = map_new()};
-    uint32_t *many_ids = sign(x, n, many, &all), *one_ids = sign(x, n, one, &all);
-    /* At each step, the row of the "one" side that has the signature; and who took it (one to one).
-     */
-    int32_t *one_at = mem_alloc(all.count * sizeof(*one_at)),
-            *taken = mem_alloc(all.count * sizeof(*taken));
-    struct map *made = map_new(); /* (many row, one row) -> result row */
-    /* Left is the side of many once sides are told apart: so Prometheus has it. */
-    const double *fill_many = n->has_fill_left ? &n->fill_left : NULL,
-                 *fill_one = n->has_fill_right ? &n->fill_right : NULL;
-    int err = 0;
-    for (size_t s = 0; s < x->step_count && !err; s++) {
-        for (size_t i = 0; i < all.count; i++)
-            one_at[i] = taken[i] = -1;
-        for (size_t i = 0; i < one->count && !err; i++) {
-            if (!one->rows[i].has[s])
-                continue;
-            if (one_at[one_ids[i]] >= 0)
-                err = duplicate_error(x, n, one->rows[one_at[one_ids[i]]].labels,
-                                      one->rows[i].labels, one_to_many ? "left" : "right");
-            one_at[one_ids[i]] = (int32_t)i;
-        }
-        for (size_t i = 0; i < many->count + (fill_many ? one->count : 0) && !err; i++) {
-            bool filling = i >= many->count; /* the "one" series nobody met */
-            size_t k = i - (filling ? many->count : 0);
-            uint32_t id = filling ? one_ids[k] : many_ids[k];
-            if (filling && (!one->rows[k].has[s] || taken[id] >= 0))
-                continue;
-            if (!filling && !many->rows[k].has[s])
-                continue;
-            int32_t partner = one_at[id];
-            if (!filling && partner < 0 && !fill_one)
-                continue;
-            const struct query_row *m = filling ? NULL : &many->rows[k],
-                                   *o = partner >= 0 ? &one->rows[partner] : NULL;
-            if (n->cardinality == QUERY_ONE_TO_ONE && !filling) {
-                if (taken[id] >= 0) {
-                    err = diag_set(x->diag, ERR_INVALID,
-                                   "multiple matches for labels: many-to-one matching must be "
-                                   "explicit (group_left/group_right)");
-                    break;
-                }
-            }
-            taken[id] = (int32_t)k;
-            const struct query_operand mv = {m ? m->value[s] : *fill_many,
-                                             m ? query__histogram_at(m, s) : NULL},
-                                       ov = {o ? o->value[s] : *fill_one,
-                                             o ? query__histogram_at(o, s) : NULL},
-                                       a = one_to_many ? ov : mv, b = one_to_many ? mv : ov;
-            bool keep, histograms = a.h || b.h || is_trim(n->binary);
-            double v = 0;
-            if (!histograms) {
-                v = apply(n->binary, a.v, b.v, &keep);
-                if (is_comparison(n->binary) && n->return_bool)
-                    v = keep;
-                else if (!keep)
-                    continue;
-            }
-            struct {
-                int32_t m, o;
-            } pair = {filling ? -1 - (int32_t)k : (int32_t)k, partner};
-            bool added;
-            struct map_entry *e = map_put(made, slice_make(&pair, sizeof(pair)), &added);
-            if (added) {
-                struct data_labels base = m ? m->labels : signature(x, n, o->labels);
-                struct data_labels labels =
-                    m && o ? result_labels(x, n, m->labels, o->labels)
-                    : m    ? result_labels(x, n, m->labels, (struct data_labels){NULL, 0})
-                           : base;
-                e->value.u64 = out->count;
-                struct query_row *row = query__add_row(x, out, labels);
-                if (!row) {
-                    err = ERR_NOMEM;
-                    break;
-                }
-                row->drop_name = drops_name(n) || (m && m->drop_name);
-            }
-            struct query_row *to = &out->rows[e->value.u64];
-            if (histograms)
-                err = query__binary_histogram(x, n, a, b, to, s);
-            else
-                query__put_float(to, s, v);
+    const struct fault *was = &p->fault;
+    if (f.step != was->step         ? f.step < was->step
+        : f.of_many != was->of_many ? was->of_many
+                                    : f.row < was->row)
+        p->fault = f;
+}
+
+static int tell_fault(struct pairing *p)
+{
+    const struct query_row *one = p->one->rows;
+    if (p->fault.step == SIZE_MAX)
+        return 0;
+    if (p->fault.of_many)
+        return diag_set(p->match.x->diag, ERR_INVALID,
+                        "multiple matches for labels: many-to-one matching must be "
+                        "explicit (group_left/group_right)");
+    return duplicate_error(p->match.x, p->match.n, one[p->fault.other].labels,
+                           one[p->fault.row].labels, p->one_to_many ? "left" : "right");
+}
+
+static void find_partners(struct pairing *p, size_t id)
+{
+    const struct query__side *side = &p->match.side[1];
+    size_t steps = p->match.x->step_count;
+    memset(p->partner, 0, steps * sizeof(*p->partner));
+    memset(p->taken, 0, steps);
+    for (uint32_t i = side->begin[id]; i < side->begin[id + 1]; i++) {
+        const struct query_row *row = &p->one->rows[side->rows[i]];
+        for (size_t s = 0; s < steps; s++) {
+            if (row->has[s] && p->partner[s])
+                note_fault(p, (struct fault){.step = s,
+                                             .row = side->rows[i],
+                                             .other = (uint32_t)(p->partner[s] - p->one->rows)});
+            else if (row->has[s])
+                p->partner[s] = row;
         }
     }
-    mem_free(many_ids);
-    mem_free(one_ids);
-    mem_free(one_at);
-    mem_free(taken);
-    map_free(made);
-    map_free(all.ids);
+}
+
+/* The row for what comes of a row of many, `was` at k, and a partner. The first one takes its
+ * place.
+ */
+static struct query_row *row_for(struct pairing *p, size_t k, const struct query_row *was,
+                                 const struct query_row *partner)
+{
+    const struct query_node *n = p->match.n;
+    for (size_t i = 0; i < p->made.len; i++) {
+        if (!n->include_count || p->made.items[i].partner == partner)
+            return &p->many->rows[p->made.items[i].row];
+    }
+    struct data_labels labels = result_labels(
+        p->match.x, n, was->labels, partner ? partner->labels : (struct data_labels){NULL, 0});
+    if (p->made.len && !query__add_row(p->match.x, p->many, labels))
+        return NULL;
+    if (p->made.len)
+        k = p->many->count - 1;
+    vec_push(&p->made, ((struct made){partner, k}));
+    struct query_row *row = &p->many->rows[k];
+    row->labels = labels;
+    row->drop_name = drops_name(n) || was->drop_name;
+    return row;
+}
+
+/* The result of two operands at a step; `row` is asked for only where there is one. */
+static bool combine(const struct query_node *n, struct query_operand a, struct query_operand b,
+                    double *out)
+{
+    bool keep;
+    if (a.h || b.h || is_trim(n->binary))
+        return true;
+    *out = apply(n->binary, a.v, b.v, &keep);
+    if (is_comparison(n->binary) && n->return_bool)
+        *out = keep;
+    return keep || (is_comparison(n->binary) && n->return_bool);
+}
+
+static int put(struct pairing *p, struct query_operand a, struct query_operand b, double v,
+               struct query_row *row, size_t s)
+{
+    if (!row)
+        return ERR_NOMEM;
+    if (a.h || b.h || is_trim(p->match.n->binary))
+        return query__binary_histogram(p->match.x, p->match.n, a, b, row, s);
+    query__put_float(row, s, v);
+    return 0;
+}
+
+static int match_row(struct pairing *p, uint32_t k)
+{
+    struct query_exec *x = p->match.x;
+    const struct query_row was = p->many->rows[k];
+    int err = 0;
+    vec_clear(&p->made);
+    for (size_t s = 0; s < x->step_count && !err; s++) {
+        const struct query_row *partner = p->partner[s];
+        if (!was.has[s])
+            continue;
+        const struct query_operand many = {was.value[s], query__histogram_at(&was, s)},
+                                   one = {partner ? partner->value[s] : 0,
+                                          partner ? query__histogram_at(partner, s) : NULL};
+        was.has[s] = 0; /* what comes of it may be another row's */
+        if (!partner && !p->fill_one)
+            continue;
+        if (p->taken[s] && p->match.n->cardinality == QUERY_ONE_TO_ONE)
+            note_fault(p, (struct fault){.step = s, .of_many = true, .row = k});
+        p->taken[s] = 1;
+        const struct query_operand with =
+                                       partner ? one : (struct query_operand){*p->fill_one, NULL},
+                                   a = p->one_to_many ? with : many,
+                                   b = p->one_to_many ? many : with;
+        double v = 0;
+        if (combine(p->match.n, a, b, &v))
+            err = put(p, a, b, v, row_for(p, k, &was, partner), s);
+    }
+    if (!p->made.len)
+        p->many->rows[k].has = NULL; /* nothing came of it */
+    return err;
+}
+
+/* What nobody met meets the number that fills. */
+static int fill_row(struct pairing *p, uint32_t k)
+{
+    struct query_exec *x = p->match.x;
+    const struct query_row *one = &p->one->rows[k];
+    struct query_row *row = NULL;
+    int err = 0;
+    for (size_t s = 0; s < x->step_count && !err; s++) {
+        double v = 0;
+        if (p->partner[s] != one || p->taken[s])
+            continue;
+        const struct query_operand many = {*p->fill_many, NULL},
+                                   with = {one->value[s], query__histogram_at(one, s)},
+                                   a = p->one_to_many ? with : many,
+                                   b = p->one_to_many ? many : with;
+        if (!combine(p->match.n, a, b, &v))
+            continue;
+        if (!row &&
+            (row = query__add_row(x, p->many, query__signature(x, p->match.n, one->labels))))
+            row->drop_name = drops_name(p->match.n);
+        err = put(p, a, b, v, row, s);
+    }
+    return err;
+}
+
+static int match_signature(struct pairing *p, size_t id)
+{
+    const struct query__side *many = &p->match.side[0], *one = &p->match.side[1];
+    int err = query__check(p->match.x);
+    find_partners(p, id);
+    for (uint32_t i = many->begin[id]; i < many->begin[id + 1] && !err; i++)
+        err = match_row(p, many->rows[i]);
+    for (uint32_t i = one->begin[id]; p->fill_many && i < one->begin[id + 1] && !err; i++)
+        err = fill_row(p, one->rows[i]);
+    return err;
+}
+
+/* Rows of `many` become those of the result, in place; others are added where one row meets several
+ * and takes labels of them. */
+static int vector_vector(struct query_exec *x, const struct query_node *n, struct query_grid *many,
+                         struct query_grid *one)
+{
+    struct pairing p = {.many = many,
+                        .one = one,
+                        .one_to_many = n->cardinality == QUERY_ONE_TO_MANY,
+                        /* Left is the side of many once sides are told apart: so Prometheus has it.
+                         */
+                        .fill_many = n->has_fill_left ? &n->fill_left : NULL,
+                        .fill_one = n->has_fill_right ? &n->fill_right : NULL,
+                        .fault.step = SIZE_MAX};
+    int err = query__match_init(x, n, many, one, &p.match);
+    p.partner = mem_alloc(x->step_count * sizeof(struct query_row *));
+    p.taken = mem_alloc(x->step_count);
+    for (size_t id = 0; id < p.match.count && !err; id++)
+        err = match_signature(&p, id);
+    if (!err)
+        err = tell_fault(&p);
+    mem_free(p.partner);
+    mem_free(p.taken);
+    vec_free(&p.made);
+    query__match_free(&p.match);
     if (err)
         return err;
-    err = query__merge_same(x, out);
+    size_t kept = 0;
+    for (size_t i = 0; i < many->count; i++) {
+        if (many->rows[i].has)
+            many->rows[kept++] = many->rows[i];
+    }
+    many->count = kept;
+    err = query__merge_same(x, many);
     if (err && x->diag && n->cardinality != QUERY_ONE_TO_ONE) {
         diag_init(x->diag);
         diag_set(x->diag, ERR_INVALID,
@@ -355,14 +427,27 @@ int query__eval_binary(struct query_exec *x, const struct query_node *n, struct 
     bool left_scalar = n->args[0]->is_scalar, right_scalar = n->args[1]->is_scalar;
     if (left_scalar != right_scalar)
         return with_scalar(x, n, left_scalar, out);
-    int err = query__eval_operand(x, n->args[0], &l);
+    if (left_scalar) {
+        int err = query__eval_operand(x, n->args[0], &l);
+        if (!err)
+            err = query__eval_operand(x, n->args[1], &r);
+        if (!err)
+            err = scalar_scalar(x, n, &l, &r, out);
+        query__grid_free(&l);
+        query__grid_free(&r);
+        return err;
+    }
+    /* One operand's rows become the result's. */
+    bool right_stays = n->cardinality == QUERY_ONE_TO_MANY;
+    int err =
+        right_stays ? query__eval_operand(x, n->args[0], &l) : query__eval(x, n->args[0], out);
     if (!err)
-        err = query__eval_operand(x, n->args[1], &r);
+        err =
+            right_stays ? query__eval(x, n->args[1], out) : query__eval_operand(x, n->args[1], &r);
     if (!err)
-        err = left_scalar ? scalar_scalar(x, n, &l, &r, out)
-              : n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS
-                  ? set_operation(x, n, &l, &r, out)
-                  : vector_vector(x, n, &l, &r, out);
+        err = n->binary >= QUERY_AND && n->binary <= QUERY_UNLESS
+                  ? set_operation(x, n, out, &r)
+                  : vector_vector(x, n, out, right_stays ? &l : &r);
     query__grid_free(&l);
     query__grid_free(&r);
     return err;

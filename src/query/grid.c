@@ -50,24 +50,27 @@ void query__grid_clear(struct query_grid *g)
 
 int query__grid_move(struct query_exec *x, struct query_grid *out, struct query_grid *from)
 {
-    if (out->columns) {
-        arena_free(out->columns);
-        *out = *from;
-        *from = (struct query_grid){0};
-        return 0;
-    }
-    *out = (struct query_grid){.text = from->text};
+    if (!arena_join(query__columns(x, out), from->columns))
+        return query__no_memory(x);
+    from->columns = out->columns;
+    *out = *from;
+    *from = (struct query_grid){0};
+    return 0;
+}
+
+int query__grid_append(struct query_exec *x, struct query_grid *out, struct query_grid *from)
+{
+    if (!arena_join(query__columns(x, out), from->columns))
+        return query__no_memory(x);
+    from->columns = NULL;
     for (size_t i = 0; i < from->count; i++) {
         const struct query_row *row = &from->rows[i];
-        double *value = arena_dup(x->arena, row->value, x->step_count * sizeof(*value));
-        uint8_t *has = arena_dup(x->arena, row->has, x->step_count);
-        struct query_row *to =
-            value && has ? query__put_row(x, out, row->labels, value, has) : NULL;
+        struct query_row *to = query__put_row(x, out, row->labels, row->value, row->has);
         if (!to)
-            return query__no_memory(x);
-        to->histogram = row->histogram;
-        to->drop_name = row->drop_name;
+            return ERR_NOMEM;
+        *to = *row;
     }
+    *from = (struct query_grid){0};
     return 0;
 }
 

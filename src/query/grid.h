@@ -92,8 +92,10 @@ int query__eval_operand(struct query_exec *x, const struct query_node *n, struct
 void query__grid_free(struct query_grid *g);
 /* Forgets the rows. */
 void query__grid_clear(struct query_grid *g);
-/* The rows of `from` become those of `out`, which has none. */
+/* The rows of `from`, an operand, become those of `out`, which has none; or join them. No column is
+ * copied. */
 int query__grid_move(struct query_exec *x, struct query_grid *out, struct query_grid *from);
+int query__grid_append(struct query_exec *x, struct query_grid *out, struct query_grid *from);
 /* Where a grid's columns lie. */
 struct arena *query__columns(const struct query_exec *x, const struct query_grid *g);
 int query__eval_instant(struct query_exec *x, const struct query_node *n, struct query_grid *out);

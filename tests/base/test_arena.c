@@ -62,6 +62,39 @@ static void reset_keeps_one_block(void **state)
     arena_free(a);
 }
 
+static void joined_arenas_live_and_end_together(void **state)
+{
+    (void)state;
+    struct budget one, other;
+    budget_init(&one, NULL, 5000, "limits.one");
+    budget_init(&other, NULL, 0, NULL);
+    struct arena *a = arena_new(1024, &one), *empty = arena_new(0, NULL),
+                 *b = arena_new(1024, &other);
+    char *first = arena_strdup(a, "first"), *second = arena_strdup(b, "second");
+    assert_true(arena_join(a, b));
+    assert_int_equal(one.used, 2048);
+    assert_int_equal(other.used, 0);
+    assert_int_equal(arena_size(a), 2048);
+    /* What a was filling is filled on. */
+    assert_ptr_equal(arena_alloc(a, 16), first + 16);
+    assert_true(arena_join(empty, a));
+    assert_int_equal(one.used, 0);
+    assert_string_equal(first, "first");
+    assert_string_equal(second, "second");
+    assert_ptr_equal(arena_alloc(empty, 16), first + 32);
+
+    struct arena *full = arena_new(1024, &one), *large = arena_new(8192, &other);
+    char *third = arena_strdup(large, "third");
+    assert_false(arena_join(full, large));
+    assert_int_equal(one.used, 0);
+    assert_int_equal(other.used, 8192);
+    assert_string_equal(third, "third");
+    arena_free(full);
+    arena_free(large);
+    arena_free(empty);
+    assert_int_equal(other.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -69,6 +102,7 @@ int main(void)
         cmocka_unit_test(a_budget_bounds_it),
         cmocka_unit_test(overflowing_sizes_are_refused),
         cmocka_unit_test(reset_keeps_one_block),
+        cmocka_unit_test(joined_arenas_live_and_end_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
