@@ -372,7 +372,7 @@ class Test(pt.Case):
         for series in self.get("/api/metrics/query_range", q=q, **params).json()["series"]:
             name = ",".join("%s=%s" % (label["key"], *label["value"].values()) for label in series["labels"])
             out[name] = {int(x["timestampMs"]) // 1000 - START // S: x["value"]
-                         for x in series["samples"] if x["value"] and x["value"] != "NaN"}
+                         for x in series["samples"] if x["value"]}
         return out
 
     def test_metrics(self):
@@ -398,9 +398,14 @@ class Test(pt.Case):
                          {"name=SELECT": 2, "name=INSERT": 1})
         self.assertEqual(total(self.range('{ rootName = "GET /cart" } | count_over_time()')),
                          {"__name__=count_over_time": 6})
-        self.assertEqual(total(self.range("{ } | count_over_time() | > 1")), {"__name__=count_over_time": 8})
+        self.assertEqual(total(self.range("{ } | count_over_time() > 1")), {"__name__=count_over_time": 8})
         ratio = self.range("({ status = error } | count_over_time()) / ({ kind = server } | count_over_time())")
-        self.assertEqual(total(ratio), {"": 1.0})
+        self.assertEqual(total(ratio), {"__name__=(count_over_time / count_over_time)": 1.0})
+        # Where nothing is there is 0 of it; what is divided by that is nothing.
+        self.assertEqual(total(self.range('{ name = "nobody" } | rate()')), {"__name__=rate": 0})
+        self.assertEqual(total(self.range('{ name = "nobody" } | rate() by(name)')), {})
+        self.assertEqual(total(self.range('({ } | rate()) / ({ name = "nobody" } | rate())')), {})
+        self.assertEqual(total(self.range("100 * ({ } | rate()) > 3 - 2 | topk(1)")), {"__name__=rate": 100})
         buckets = self.range('{ name = "INSERT" } | histogram_over_time(duration)')
         self.assertEqual(total(buckets), {f"__bucket={2**24 / 1e9}": 1})
         ((name, values),) = self.range('{ name = "INSERT" } | quantile_over_time(duration, 0.5)').items()
@@ -423,6 +428,18 @@ class Test(pt.Case):
         (exemplar,) = series["exemplars"]
         self.assertEqual(exemplar["labels"], [{"key": "trace:id", "value": {"stringValue": f"{2:032x}"}}])
         self.assertEqual((exemplar["value"], exemplar["timestampMs"]), (0.7, str(START // 10**6 + 5010)))
+        # Exemplars are on the scale of their series, and with the quantile they are nearest to.
+        for q, want in (('({ name = "put" } | max_over_time(duration)) * 1000 > 5', {"": [700]}),
+                        ('({ name = "put" } | max_over_time(duration)) * 1000 < 5', {}),
+                        ('({ name = "put" } | rate()) / ({ } | rate())', {"": [0.1, 0.1]}),
+                        ('{ resource.service.name = "frontend" } | quantile_over_time(duration, 0.01, 1)',
+                         {"0.01": [0.1, 0.05], "1": [0.9]})):
+            found = self.get("/api/metrics/query_range", q=q, step="1m", start=START // S - 60, end=START // S + 60).json()
+            self.assertEqual({"".join(str(v) for l in s["labels"] for v in l["value"].values() if l["key"] == "p"):
+                              [e["value"] for e in s["exemplars"]] for s in found["series"]}, want, q)
+        found = self.get("/api/metrics/query_range", q="{ kind = server } | rate() by(span.http.status_code, name)", step="1m",
+                         start=START // S - 60, end=START // S + 60).json()["series"]
+        self.assertEqual(found[0]["promLabels"], '{name="GET /cart", "span.http.status_code"="int(200)"}')
         (series,) = self.get("/api/metrics/query_range", q='{ name = "put" } | max_over_time(duration) with (exemplars=false)',
                              step="1m", start=START // S - 60, end=START // S + 60).json()["series"]
         self.assertNotIn("exemplars", series)
@@ -432,6 +449,13 @@ class Test(pt.Case):
                               ({"q": "{ } | rate()", "start": 9, "end": 5}, "range"),
                               ({"q": "{ } | rate()", "start": 1, "end": 10**9, "step": "1s"}, "resolution")):
             self.assertIn(words, self.get("/api/metrics/query_range", 400, **params).text)
+
+    def test_step_by_itself(self):
+        """About 240 points; whole seconds from a minute on."""
+        for seconds, step_ms in ((30, 100), (60, 1000), (200, 1000), (3600, 15000), (86400, 300000)):
+            points = self.get("/api/metrics/query_range", q="{ } | rate()", start=START // S - seconds,
+                              end=START // S).json()["series"][0]["samples"]
+            self.assertEqual(int(points[1]["timestampMs"]) - int(points[0]["timestampMs"]), step_ms, seconds)
 
     def test_after_a_flush(self):
         self.server_.stop()

@@ -217,6 +217,8 @@ static int metrics(struct world *w, const char *query, struct budget *memory, st
     if (err)
         fail_msg("%s: %s", query, diag->msg);
     err = query_run(plan, &run, arena, &r, diag);
+    if (!err)
+        err = traceql_finish(q, steps.step_ns, &r, &exemplars, arena, diag);
     buf_clear(out);
     for (size_t i = 0; !err && i < r.series_count; i++) {
         buf_append_cstr(out, i ? " | " : "");
@@ -314,7 +316,19 @@ static const struct {
     {"{ } | count_over_time() by (name) | topk(1)", NULL},
     {"{ kind = server } | sum_over_time(duration) by (name) | bottomk(1)", "name=get 0.06 0.7"},
     {"{ kind = server } >> { kind = client } | count_over_time()", NULL},
-    {"({ status = error } | count_over_time()) / ({ } | count_over_time())", NULL},
+    {"({ status = error } | count_over_time()) / ({ } | count_over_time())",
+     "__name__=(count_over_time / count_over_time) 0.2 0.428571"},
+    {"{ name = \"nobody\" } | count_over_time()", "__name__=count_over_time 0 0"},
+    {"{ name = \"nobody\" } | count_over_time() by (name)", ""},
+    {"{ name = \"nobody\" } | max_over_time(duration)", ""},
+    {"10 * ({ } | rate()) - 1 / 2", "__name__=rate 5 7"},
+    {"({ } | rate()) + ({ name = \"nobody\" } | rate()) > 0.6", "__name__=(rate + rate) - 0.7"},
+    {"({ } | rate()) / ({ name = \"nobody\" } | rate())", ""}, /* by zero: no point, no series */
+    {"({ } | rate()) / 0", ""},
+    {"{ } | count_over_time() >= 5 | topk(1) != 5", "__name__=count_over_time - 7"},
+    {"{ } | max_over_time(duration) > 500ms", "__name__=max_over_time - 0.9"},
+    {"({ name = \"get\" } | count_over_time() by (name)) / ({ } | count_over_time())",
+     "name=get 0.2 0.142857"},
 };
 
 static void test_counts(void **state)
@@ -326,7 +340,7 @@ static void test_counts(void **state)
         for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
             if (metrics(w, counts[i].query, NULL, &out, &diag))
                 fail_msg("%s: %s", counts[i].query, diag.msg);
-            if (!out.len || (counts[i].values && !slice_eq_cstr(buf_slice(&out), counts[i].values)))
+            if (counts[i].values ? !slice_eq_cstr(buf_slice(&out), counts[i].values) : !out.len)
                 fail_msg("%s gave \"%s\", not \"%s\"", counts[i].query, buf_cstr(&out),
                          counts[i].values ? counts[i].values : "something");
         }

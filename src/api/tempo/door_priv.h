@@ -31,8 +31,14 @@ void tempo__put_attributes(const struct traceql_attribute *items, size_t count, 
 /* "metrics":{...} */
 void tempo__put_stats(const struct traceql_stats *stats, struct buf *out);
 
-/* The answer of a search as protobuf. */
+/* Answers that are told bit by bit, as protobuf. */
 extern const struct codec_proto_message *const tempo__search_answer;
+extern const struct codec_proto_message *const tempo__range_answer;
+/* One message of such a stream out of its JSON, at the end of `out`. */
+void tempo__put_message(struct slice json, const struct codec_proto_message *answer,
+                        struct buf *out);
+/* A stream tells what it has so often, if it can. */
+#define TEMPO__TELL_NS (250 * NS_PER_MS)
 /* A found trace as search gives it: {"traceID":...}. */
 void tempo__put_trace(const struct traceql_found *t, struct buf *out);
 

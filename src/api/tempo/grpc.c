@@ -1,6 +1,6 @@
 /* tempopb.StreamingQuerier over the endpoints of HTTP: what Grafana asks when streaming is on. A
- * search tells what it found as it goes on; other answers come whole, in one message or, when they
- * are long, in several that add up. */
+ * search tells what it found as it goes on, series over a range come from their end to their
+ * beginning; other answers come whole. What is long comes in several messages that add up. */
 #include "api/tempo/door_priv.h"
 
 static const struct api__grpc_param search_params[] = {{1, API__GRPC_LOGFMT, "tags", NULL},
@@ -85,6 +85,17 @@ CODEC_PROTO_DEFINE(query_instant, CODEC_PROTO_SUBS("series", 1, instant_series),
                    CODEC_PROTO_SUB("metrics", 2, stats));
 
 const struct codec_proto_message *const tempo__search_answer = &search;
+const struct codec_proto_message *const tempo__range_answer = &query_range;
+
+void tempo__put_message(struct slice json, const struct codec_proto_message *answer,
+                        struct buf *out)
+{
+    struct arena *arena = arena_new(0, NULL);
+    struct codec_json_reader in = codec_json_reader(json, arena, NULL);
+    in.utf8 = CODEC_JSON_UTF8_REPLACE;
+    codec_proto_from_json(answer, &in, out);
+    arena_free(arena);
+}
 
 #define QUERIER "/tempopb.StreamingQuerier/"
 const struct api__grpc_rest tempo__rest[TEMPO__GRPC_COUNT] = {
@@ -93,7 +104,7 @@ const struct api__grpc_rest tempo__rest[TEMPO__GRPC_COUNT] = {
     {QUERIER "SearchTagsV2", tempo__tags_v2, tags_params, &scopes, true},
     {QUERIER "SearchTagValues", tempo__tag_values, values_params, &tag_values, true},
     {QUERIER "SearchTagValuesV2", tempo__tag_values_v2, values_params, &tag_values_v2, true},
-    {QUERIER "MetricsQueryRange", tempo__query_range, range_params, &query_range, true},
+    {QUERIER "MetricsQueryRange", tempo__query_range, range_params, NULL, true},
     {QUERIER "MetricsQueryInstant", tempo__query, instant_params, &query_instant, true},
 };
 

@@ -62,16 +62,14 @@ static bool make_plain(struct api_query *q, struct data_labels *labels)
     return items != NULL;
 }
 
-static int put_exemplars(struct api_query *q, const struct traceql_exemplars *found,
-                         struct buf *out)
+static void put_exemplars(const struct query_result *r, const struct traceql_exemplars *found,
+                          struct buf *out)
 {
     buf_append_cstr(out, ",\"exemplars\":[");
     for (size_t i = 0; i < found->count; i++) {
-        struct traceql_exemplar *e = &found->items[i];
-        if (!make_plain(q, &e->labels))
-            return ERR_NOMEM;
+        const struct traceql_exemplar *e = &found->items[i];
         buf_append_cstr(out, i ? ",{\"labels\":" : "{\"labels\":");
-        api_encode_labels(e->labels, out);
+        api_encode_labels(r->series[e->series].labels, out);
         buf_append_cstr(out, ",\"exemplars\":[{\"labels\":{\"trace_id\":\"");
         codec_append_hex(out, slice_make(e->trace_id, sizeof(e->trace_id)));
         buf_append_cstr(out, "\"},\"value\":");
@@ -79,7 +77,6 @@ static int put_exemplars(struct api_query *q, const struct traceql_exemplars *fo
         buf_printf(out, ",\"time\":%lld}]}", (long long)(e->ts_ns / NS_PER_MS));
     }
     buf_append_char(out, ']');
-    return 0;
 }
 
 static int run_metrics(struct api_query *q, struct traceql_query *parsed,
@@ -110,6 +107,8 @@ static int run_metrics(struct api_query *q, struct traceql_query *parsed,
     }
     err = query_run(plan, &q->env, q->arena, &result, diag);
     q->used.samples_read = stats.spans;
+    if (!err)
+        err = traceql_finish(parsed, range_ns, &result, &exemplars, q->arena, diag);
     if (err)
         return err == ERR_INVALID ? bad(q, API_EXECUTION) : err;
     for (size_t i = 0; i < result.series_count; i++) {
@@ -117,7 +116,9 @@ static int run_metrics(struct api_query *q, struct traceql_query *parsed,
             return ERR_NOMEM;
     }
     err = api_put_columns(q, &result, out, diag);
-    return err || !q->exemplars ? err : put_exemplars(q, &exemplars, out);
+    if (!err && q->exemplars)
+        put_exemplars(&result, &exemplars, out);
+    return err;
 }
 
 static int run(struct api_query *q, struct buf *out, struct diag *diag)

@@ -5,11 +5,13 @@
 #include "codec/hex.h"
 #include "codec/json_write.h"
 #include "lang/traceql/traceql.h"
+#include "text/go_string.h"
 
 #define SINCE_DEFAULT     (3600 * NS_PER_SEC)
 #define POINTS_MAX        10000
 #define EXEMPLARS_DEFAULT 100
 #define SERIES_A_STEP     16 /* encoded between two looks at the buffer */
+#define WINDOWS           8  /* that a stream goes through its range in, if that takes long */
 
 struct metrics_state {
     struct slice query;
@@ -21,6 +23,8 @@ struct metrics_state {
     struct traceql_exemplars exemplars;
     struct query_result result;
     size_t at;
+    /* Of a stream: the steps to come end here, and how many ns of them are next. */
+    int64_t left_ns, window_ns;
 };
 
 static int64_t monotonic(void *ctx)
@@ -63,16 +67,38 @@ static void put_labels(struct data_labels labels, struct buf *out)
     buf_append_char(out, ']');
 }
 
-/* {name="x", n="5"}: as Prometheus writes a series. */
+static bool is_plain_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+              (i && c >= '0' && c <= '9')))
+            return false;
+    }
+    return name.len > 0;
+}
+
+/* {name="x", "span.n"="int(5)"}: as Prometheus writes a series. */
 static void put_prom_labels(struct data_labels labels, struct buf *out)
 {
     struct buf text = {0}, value = {0};
     buf_append_char(&text, '{');
     for (size_t i = 0; i < labels.count; i++) {
+        const char *quote = is_plain_name(labels.items[i].name) ? "" : "\"";
+        struct traceql_value v = traceql_label_value(labels.items[i].value);
         buf_clear(&value);
-        traceql_value_text(traceql_label_value(labels.items[i].value), &value);
-        buf_printf(&text, "%s\"%.*s\"=", i ? ", " : "", SLICE_FMT(labels.items[i].name));
-        codec_json_append_string(&text, buf_slice(&value));
+        traceql_value_text(v, &value);
+        struct slice shown = buf_slice(&value);
+        bool nil =
+            v.kind == TRACEQL_NIL || (v.kind == TRACEQL_STRING && slice_eq_cstr(shown, "nil"));
+        buf_printf(&text, "%s%s%.*s%s=", i ? ", " : "", quote, SLICE_FMT(labels.items[i].name),
+                   quote);
+        if (nil)
+            buf_append_cstr(&text, "\"<nil>\"");
+        else if (v.kind == TRACEQL_INT)
+            buf_printf(&text, "\"int(%.*s)\"", SLICE_FMT(shown));
+        else
+            text_go_quote(shown.len ? shown : SLICE("<empty>"), &text);
     }
     buf_append_char(&text, '}');
     codec_json_append_string(out, buf_slice(&text));
@@ -80,23 +106,12 @@ static void put_prom_labels(struct data_labels labels, struct buf *out)
     buf_deinit(&value);
 }
 
-static bool belongs(const struct traceql_exemplar *e, struct data_labels labels)
-{
-    /* A quantile's series has one label more than what the spans were grouped by. */
-    for (size_t i = 0; i < e->labels.count; i++) {
-        struct slice v = data_labels_get(labels, e->labels.items[i].name);
-        if (!slice_eq(v, e->labels.items[i].value))
-            return false;
-    }
-    return true;
-}
-
-static void put_exemplars(struct metrics_state *st, struct data_labels labels, struct buf *out)
+static void put_exemplars(const struct metrics_state *st, size_t series, struct buf *out)
 {
     bool more = false;
     for (size_t i = 0; i < st->exemplars.count; i++) {
         const struct traceql_exemplar *e = &st->exemplars.items[i];
-        if (!belongs(e, labels))
+        if (e->series != series)
             continue;
         buf_append_cstr(out, more ? "," : ",\"exemplars\":[");
         buf_append_cstr(out, "{\"labels\":[{\"key\":\"trace:id\",\"value\":{\"stringValue\":\"");
@@ -110,8 +125,9 @@ static void put_exemplars(struct metrics_state *st, struct data_labels labels, s
         buf_append_char(out, ']');
 }
 
-static void put_series(struct metrics_state *st, const struct query_series *s, struct buf *out)
+static void put_series(const struct metrics_state *st, size_t at, struct buf *out)
 {
+    const struct query_series *s = &st->result.series[at];
     buf_append_cstr(out, "{\"labels\":");
     put_labels(s->labels, out);
     if (st->instant) {
@@ -128,7 +144,7 @@ static void put_series(struct metrics_state *st, const struct query_series *s, s
         buf_append_char(out, '}');
     }
     buf_append_char(out, ']');
-    put_exemplars(st, s->labels, out);
+    put_exemplars(st, at, out);
     buf_append_cstr(out, ",\"promLabels\":");
     put_prom_labels(s->labels, out);
     buf_append_char(out, '}');
@@ -140,7 +156,7 @@ static bool produce(struct api_job *job)
     size_t end = MIN(st->result.series_count, st->at + SERIES_A_STEP);
     for (; st->at < end; st->at++) {
         buf_append_cstr(&job->out, st->at ? "," : "");
-        put_series(st, &st->result.series[st->at], &job->out);
+        put_series(st, st->at, &job->out);
     }
     if (st->at < st->result.series_count)
         return false;
@@ -152,7 +168,9 @@ static bool produce(struct api_job *job)
 
 /* --- running --- */
 
-static void work(struct api_job *job)
+/* The answer of these steps, in `arena`. */
+static int evaluate(struct api_job *job, const struct query_steps *steps, struct arena *arena,
+                    struct diag *diag)
 {
     struct metrics_state *st = job->state;
     const struct query_env env = {.tenant = job->tenant,
@@ -163,13 +181,76 @@ static void work(struct api_job *job)
                                   .cancelled = &job->cancelled,
                                   .deadline_ns = job->deadline_ns,
                                   .now_ns = monotonic};
+    struct query_plan *plan;
+    int err = traceql_plan(st->parsed, steps, st->step_ns, &st->env, job->call_arena, &plan,
+                           &st->stats, &st->exemplars, diag);
+    if (!err && st->explain) {
+        struct buf text = {0};
+        query_explain(plan, &text);
+        buf_append_cstr(&job->out, "{\"language\":\"traceql\",\"plan\":");
+        codec_json_append_string(&job->out, buf_slice(&text));
+        buf_append_char(&job->out, '}');
+        buf_deinit(&text);
+        return 0;
+    }
+    if (!err)
+        err = query_run(plan, &env, arena, &st->result, diag);
+    if (!err)
+        err = traceql_finish(st->parsed, st->step_ns, &st->result, &st->exemplars, arena, diag);
+    return err;
+}
+
+/* The last of the steps that are left, as one message. The first ones are few, so that something is
+ * seen soon; where that costs little, more are next. */
+static bool stream(struct api_job *job)
+{
+    struct metrics_state *st = job->state;
+    int64_t begin_ns = api__monotonic_ns(), first_ns = st->start_ns + st->step_ns;
+    int64_t count =
+        MIN((st->left_ns - first_ns) / st->step_ns + 1, MAX(st->window_ns / st->step_ns, 1));
+    const struct query_steps steps = {.start_ns = st->left_ns - (count - 1) * st->step_ns,
+                                      .end_ns = st->left_ns,
+                                      .step_ns = st->step_ns};
+    const struct traceql_exemplars all = st->exemplars;
+    struct arena *arena = arena_new(0, &job->memory);
+    struct buf json = {0};
+    struct diag diag;
+    diag_init(&diag);
+    st->exemplars.max =
+        all.max ? (size_t)MAX((int64_t)all.max * count / (int64_t)MAX(st->stats.pieces, 1), 1) : 0;
+    int err = evaluate(job, &steps, arena, &diag);
+    if (!err) {
+        st->stats.pieces_done += (uint64_t)count;
+        buf_append_cstr(&json, "{\"series\":[");
+        for (size_t i = 0; i < st->result.series_count; i++) {
+            buf_append_cstr(&json, i ? "," : "");
+            put_series(st, i, &json);
+        }
+        buf_append_cstr(&json, "],");
+        tempo__put_stats(&st->stats, &json);
+        buf_append_char(&json, '}');
+        tempo__put_message(buf_slice(&json), tempo__range_answer, &job->out);
+    } else {
+        api__plain_job_fail(job, err, &diag);
+    }
+    buf_deinit(&json);
+    arena_free(arena);
+    st->exemplars = all;
+    st->left_ns = steps.start_ns - st->step_ns;
+    if (api__monotonic_ns() - begin_ns < TEMPO__TELL_NS && st->window_ns < INT64_MAX / 2)
+        st->window_ns *= 2;
+    job->flush = true;
+    return err || st->left_ns < first_ns;
+}
+
+static void work(struct api_job *job)
+{
+    struct metrics_state *st = job->state;
     const struct query_steps steps = {.start_ns =
                                           st->instant ? st->end_ns : st->start_ns + st->step_ns,
                                       .end_ns = st->end_ns,
                                       .step_ns = st->step_ns,
                                       .instant = st->instant};
-    struct query_plan *plan;
-    struct buf text = {0};
     struct diag diag;
     double number;
     bool wanted = true;
@@ -184,36 +265,36 @@ static void work(struct api_job *job)
     if (traceql_hint_number(st->parsed, SLICE("exemplars"), &number))
         st->exemplars_max = (int64_t)MIN(MAX(number, 0.0), (double)EXEMPLARS_DEFAULT);
     st->exemplars.max = st->instant ? 0 : (size_t)st->exemplars_max;
-    int err = traceql_plan(st->parsed, &steps, st->step_ns, &st->env, job->call_arena, &plan,
-                           &st->stats, &st->exemplars, &diag);
-    if (!err && st->explain) {
-        query_explain(plan, &text);
-        buf_append_cstr(&job->out, "{\"language\":\"traceql\",\"plan\":");
-        codec_json_append_string(&job->out, buf_slice(&text));
-        buf_append_char(&job->out, '}');
-        buf_deinit(&text);
+    if (job->grpc && !st->instant && traceql_is_metrics(st->parsed)) {
+        st->left_ns = st->end_ns;
+        st->window_ns =
+            MAX((st->end_ns - st->start_ns) / WINDOWS, traceql_range_min_ns(st->parsed));
+        st->stats.pieces = (uint64_t)((st->end_ns - st->start_ns) / st->step_ns);
+        job->produce = stream;
         return;
     }
-    if (!err)
-        err = query_run(plan, &env, job->arena, &st->result, &diag);
+    int err = evaluate(job, &steps, job->arena, &diag);
     if (err) {
         api__plain_job_fail(job, err, &diag);
-        return;
+    } else if (!st->explain) {
+        buf_append_cstr(&job->out, "{\"series\":[");
+        job->produce = produce;
     }
-    buf_append_cstr(&job->out, "{\"series\":[");
-    job->produce = produce;
 }
 
-/* What Tempo takes when no step is given: a nice one with about 240 in the range. */
+/* What Tempo takes when no step is given: a nice one with about 240 in the range, of whole seconds
+ * from a minute on. */
 static int64_t default_step(int64_t range_ns)
 {
     static const int64_t nice[] = {3600, 300, 60, 15, 5, 1};
     int64_t step = range_ns / 240;
-    for (size_t i = 0; i < ARRAY_LEN(nice); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(nice) && range_ns >= 60 * NS_PER_SEC; i++) {
         int64_t n = nice[i] * NS_PER_SEC;
         if (step >= n)
             return step / n * n;
     }
+    if (range_ns >= 60 * NS_PER_SEC)
+        return NS_PER_SEC;
     return MAX(step / (50 * NS_PER_MS), 1) * 50 * NS_PER_MS;
 }
 
@@ -285,6 +366,7 @@ static void start(struct api_call *call, bool instant, bool explain)
         return;
     job->state = st;
     job->cleanup = cleanup;
+    job->gated_to_end = job->grpc != NULL;
     api_job_start(job, true);
 }
 

@@ -11,10 +11,7 @@
 #define SPANS_MAX     100
 #define TRACES_A_STEP 64 /* encoded between two looks at the buffer */
 #define NO_ROOT       "<root span not yet received>"
-/* A stream tells what was found, and how far it is, so often; between looks at the clock so many
- * traces are looked at. */
-#define TELL_NS     (250 * NS_PER_MS)
-#define STEP_TRACES 64
+#define STEP_TRACES   64 /* that a stream looks at between two looks at the clock */
 
 struct search_state {
     struct slice query;
@@ -122,7 +119,6 @@ static bool produce(struct api_job *job)
 static void put_message(struct api_job *job, const struct traceql_result *r)
 {
     struct buf json = {0};
-    struct arena *arena = arena_new(0, NULL);
     buf_append_cstr(&json, "{\"traces\":[");
     for (size_t i = 0; i < r->count; i++) {
         buf_append_cstr(&json, i ? "," : "");
@@ -131,11 +127,8 @@ static void put_message(struct api_job *job, const struct traceql_result *r)
     buf_append_cstr(&json, "],");
     tempo__put_stats(&r->stats, &json);
     buf_append_char(&json, '}');
-    struct codec_json_reader in = codec_json_reader(buf_slice(&json), arena, NULL);
-    in.utf8 = CODEC_JSON_UTF8_REPLACE;
-    codec_proto_from_json(tempo__search_answer, &in, &job->out);
+    tempo__put_message(buf_slice(&json), tempo__search_answer, &job->out);
     buf_deinit(&json);
-    arena_free(arena);
 }
 
 /* Until there is something to tell. */
@@ -149,7 +142,7 @@ static bool stream(struct api_job *job)
     struct diag diag;
     diag_init(&diag);
     int err = 0;
-    while (!err && !done && api__monotonic_ns() - begin < TELL_NS) {
+    while (!err && !done && api__monotonic_ns() - begin < TEMPO__TELL_NS) {
         err = traceql_search_step(st->searching, STEP_TRACES, &r, &done, &diag);
         for (size_t i = 0; !err && i < r.count; i++)
             vec_push(&found, r.traces[i]);

@@ -66,7 +66,7 @@ int traceql__compare_add(struct traceql_worker *w, const struct traceql_rows *ro
     const struct traceql_metric *m = r->m->metric;
     int64_t ts = rows->chunk->ts[row];
     bool selected = (!m->expr || traceql__is_true(traceql__eval(rows, m->expr, row))) &&
-                    (!m->compare_end_ns || (ts >= m->compare_start_ns && ts <= m->compare_end_ns));
+                    (!m->compare_end_ns || (ts > m->compare_start_ns && ts <= m->compare_end_ns));
     struct data_labels stream = rows->chunk->streams[rows->chunk->stream[row]].labels;
     int err = 0;
     for (size_t i = 0; i < stream.count && !err; i++) {

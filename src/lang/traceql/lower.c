@@ -9,7 +9,8 @@ struct lowering {
     struct arena *arena;
     int64_t range_ns;
     struct traceql_stats *stats;
-    struct traceql_exemplars *exemplars; /* of the first function; then NULL */
+    struct traceql_exemplars *exemplars;
+    size_t functions;
 };
 
 static struct query_node *lower(struct lowering *l, const struct traceql_metric *m);
@@ -49,8 +50,8 @@ static struct query_node *lower_function(struct lowering *l, const struct traceq
                                      .env = l->env,
                                      .range_ns = l->range_ns,
                                      .stats = l->stats,
-                                     .exemplars = l->exemplars};
-    l->exemplars = NULL;
+                                     .exemplars = l->exemplars,
+                                     .functions = l->functions};
     n->rows = &rows->rows;
     return n;
 }
@@ -69,10 +70,10 @@ static bool is_grouped(const struct traceql_metric *m)
 static enum query_binary_op binary_op(enum traceql_op op)
 {
     static const enum query_binary_op ops[] = {
-        [TRACEQL_ADD] = QUERY_ADD, [TRACEQL_SUB] = QUERY_SUB, [TRACEQL_MUL] = QUERY_MUL,
-        [TRACEQL_DIV] = QUERY_DIV, [TRACEQL_MOD] = QUERY_MOD, [TRACEQL_POW] = QUERY_POW,
-        [TRACEQL_EQ] = QUERY_EQ,   [TRACEQL_NE] = QUERY_NE,   [TRACEQL_LT] = QUERY_LT,
-        [TRACEQL_LE] = QUERY_LE,   [TRACEQL_GT] = QUERY_GT,   [TRACEQL_GE] = QUERY_GE};
+        [TRACEQL_ADD] = QUERY_ADD,        [TRACEQL_SUB] = QUERY_SUB, [TRACEQL_MUL] = QUERY_MUL,
+        [TRACEQL_DIV] = QUERY_DIV_OR_NAN, [TRACEQL_MOD] = QUERY_MOD, [TRACEQL_POW] = QUERY_POW,
+        [TRACEQL_EQ] = QUERY_EQ,          [TRACEQL_NE] = QUERY_NE,   [TRACEQL_LT] = QUERY_LT,
+        [TRACEQL_LE] = QUERY_LE,          [TRACEQL_GT] = QUERY_GT,   [TRACEQL_GE] = QUERY_GE};
     return ops[op];
 }
 
@@ -107,12 +108,19 @@ static struct query_node *lower(struct lowering *l, const struct traceql_metric 
     return number(l, m, m->number);
 }
 
+static size_t count_functions(const struct traceql_metric *m)
+{
+    return !m                                   ? 0
+           : m->kind == TRACEQL_METRIC_FUNCTION ? 1
+                                                : count_functions(m->a) + count_functions(m->b);
+}
+
 int traceql_plan(struct traceql_query *q, const struct query_steps *steps, int64_t range_ns,
                  const struct traceql_env *env, struct arena *arena, struct query_plan **out,
                  struct traceql_stats *stats, struct traceql_exemplars *exemplars,
                  struct diag *diag)
 {
-    struct lowering l = {q, env, arena, range_ns, stats, exemplars};
+    struct lowering l = {q, env, arena, range_ns, stats, exemplars, count_functions(q->metric)};
     *out = NULL;
     if (!q->metric)
         return diag_set(diag, ERR_INVALID,
@@ -123,14 +131,6 @@ int traceql_plan(struct traceql_query *q, const struct query_steps *steps, int64
     plan->root = lower(&l, q->metric);
     *out = plan;
     return 0;
-}
-
-const char *traceql_metric_name(const struct traceql_query *q)
-{
-    const struct traceql_metric *m = q->metric;
-    while (m && m->kind != TRACEQL_METRIC_FUNCTION)
-        m = m->a && m->a->kind != TRACEQL_METRIC_NUMBER ? m->a : m->b;
-    return m ? traceql__metric_names[m->function] : "";
 }
 
 struct traceql_value traceql_label_value(struct slice text)

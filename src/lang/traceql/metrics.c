@@ -488,22 +488,43 @@ static int put_quantiles(struct traceql_run *r, struct traceql_worker *w, struct
 static void put_exemplars(struct traceql_run *r, struct traceql_worker *w)
 {
     struct traceql_exemplars *to = r->m->exemplars;
-    if (!to || to->items || !w->exemplars.len)
+    if (!to || !to->max || !w->exemplars.len)
         return;
+    if (!to->items)
+        to->items = ARENA_ARRAY(r->x->arena, struct traceql_exemplar, to->max);
     /* All times have the same chance. */
-    size_t n = MIN(w->exemplars.len, to->max);
-    to->items = ARENA_ARRAY(r->x->arena, struct traceql_exemplar, n);
-    for (size_t i = 0; to->items && i < n; i++) {
+    size_t n = MIN(w->exemplars.len, MAX(to->max / r->m->functions, (size_t)1));
+    for (size_t i = 0; to->items && i < n && to->count < to->max; i++) {
         size_t at = i * w->exemplars.len / n, step;
         const struct traceql_series *s = &w->all.items[w->exemplar_series.items[at]];
         struct traceql_exemplar *e = &to->items[to->count++];
+        bool named =
+            s->labels.count == 1 && slice_eq_cstr(s->labels.items[0].name, DATA_METRIC_NAME);
         *e = w->exemplars.items[at];
-        e->labels = data_labels_copy(
-            r->x->arena,
-            r->m->metric->function == TRACEQL_QUANTILE_OVER_TIME ? s->group : s->labels);
+        e->function = r->m->metric;
+        if (r->m->metric->function == TRACEQL_QUANTILE_OVER_TIME)
+            e->labels = data_labels_copy(r->x->arena, s->group);
+        else if (!named)
+            e->labels = data_labels_copy(r->x->arena, s->labels);
         if (isnan(e->value) && traceql__step_of(r, e->ts_ns, &step))
             e->value = value_at(r, s, step);
     }
+}
+
+/* Of all spans together there is a number in each step, even where none was found. */
+static int put_zeros(struct traceql_run *r)
+{
+    const struct traceql_metric *m = r->m->metric;
+    bool added;
+    if (m->by_count || (m->function != TRACEQL_RATE && m->function != TRACEQL_COUNT_OVER_TIME))
+        return 0;
+    struct traceql_worker *w = take_worker(r);
+    buf_clear(&w->key);
+    struct traceql_series *s = traceql__series(w, &added);
+    if (s && added)
+        s->labels = labels_of(w, w->values, NULL);
+    give_worker(r, w);
+    return s ? 0 : traceql__no_room(w);
 }
 
 static int put_all(struct traceql_run *r, struct query_grid *out)
@@ -551,6 +572,30 @@ bool traceql__is_plain(const struct traceql_metric *m, const struct traceql_read
             return false;
     }
     return !reads->trace;
+}
+
+/* Series of counts are 0 at each step without a span, if there is one at any step. */
+static bool has_zeros(const struct traceql_metric *m)
+{
+    return (m->by_count &&
+            (m->function == TRACEQL_RATE || m->function == TRACEQL_COUNT_OVER_TIME)) ||
+           m->function == TRACEQL_HISTOGRAM_OVER_TIME || m->function == TRACEQL_COMPARE;
+}
+
+static int64_t range_min_ns(struct traceql_query *q, const struct traceql_metric *m)
+{
+    struct traceql_reads reads;
+    if (m->kind == TRACEQL_METRIC_FUNCTION) {
+        traceql__reads_make(q, &reads);
+        return has_zeros(m) ? INT64_MAX : traceql__is_plain(m, &reads) ? 0 : 6 * CONTEXT_NS;
+    }
+    int64_t a = m->a ? range_min_ns(q, m->a) : 0, b = m->b ? range_min_ns(q, m->b) : 0;
+    return MAX(a, b);
+}
+
+int64_t traceql_range_min_ns(struct traceql_query *q)
+{
+    return q->metric ? range_min_ns(q, q->metric) : INT64_MAX;
 }
 
 /* compare() looks at all that spans have: their fields are read behind the query's own. */
@@ -609,7 +654,9 @@ int traceql__metrics_eval(const struct query_rows *rows, struct query_exec *x,
     if (!err)
         err = traceql__is_plain(m->metric, &r.reads) ? read_rows(&r, from + 1, last)
                                                      : read_traces(&r, from + 1, last);
-    if (!err && r.failed.code)
+    if (!err && !r.failed.code)
+        err = put_zeros(&r);
+    if (r.failed.code)
         err = diag_set(x->diag, r.failed.code, "%s", r.failed.msg);
     if (!err)
         err = query__check(x);

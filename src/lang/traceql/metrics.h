@@ -16,6 +16,7 @@ struct traceql_metrics {
     int64_t range_ns; /* of an instant query */
     struct traceql_stats *stats;
     struct traceql_exemplars *exemplars; /* may be NULL */
+    size_t functions;                    /* of the query: each has its share of exemplars */
 };
 
 struct traceql_series {

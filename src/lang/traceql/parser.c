@@ -219,6 +219,42 @@ static enum traceql_op find_op(struct slice text, enum traceql_op from, enum tra
     return TRACEQL_OP_COUNT;
 }
 
+/* Arithmetic of numbers is one number: whole ones give whole ones, 3 / 2 is 1. */
+static int fold(struct traceql_parser *p, enum traceql_op op, const struct node *a,
+                const struct node *b, struct node *out)
+{
+    struct traceql_value v = traceql__calculate(op, a->scalar->value, b->scalar->value);
+    int err = traceql__check_types(p, op, a->type, b->type, a->begin, b->end);
+    if (!err && v.kind == TRACEQL_NIL)
+        err = traceql__fail(p->lex.text, p->diag, a->begin, "%.*s cannot be calculated",
+                            SLICE_FMT(slice_make(p->lex.text.ptr + a->begin, b->end - a->begin)));
+    out->kind = NODE_SCALAR;
+    out->type = v.kind;
+    out->scalar = ARENA_NEW(p->arena, struct traceql_scalar);
+    *out->scalar = (struct traceql_scalar){
+        .kind = TRACEQL_SCALAR_VALUE, .begin = a->begin, .end = b->end, .value = v};
+    return err;
+}
+
+static int check_stages(struct traceql_parser *p, const struct traceql_metric *m)
+{
+    return m->kind == TRACEQL_METRIC_FUNCTION && m->function == TRACEQL_COMPARE
+               ? traceql__fail(p->lex.text, p->diag, m->begin,
+                               "compare() can be used only by itself: its series are no numbers of "
+                               "one kind")
+               : 0;
+}
+
+static int check_metric_op(struct traceql_parser *p, enum traceql_op op, const struct node *n)
+{
+    if (n->kind == NODE_METRIC)
+        return check_stages(p, n->metric);
+    return n->scalar->value.kind == TRACEQL_DURATION && !traceql__is_compare(op)
+               ? traceql__fail(p->lex.text, p->diag, n->begin,
+                               "a duration cannot be calculated with series, a number can")
+               : 0;
+}
+
 static int combine(struct traceql_parser *p, const struct traceql_token *t, const struct node *a,
                    const struct node *b, struct node *out)
 {
@@ -240,8 +276,12 @@ static int combine(struct traceql_parser *p, const struct traceql_token *t, cons
             return 0;
         }
     } else if (metrics) {
-        op = find_op(t->text, TRACEQL_ADD, TRACEQL_POW);
+        /* A comparison is with a number to its right. */
+        op = find_op(t->text, TRACEQL_ADD, is_literal(b) ? TRACEQL_GE : TRACEQL_POW);
         if (op != TRACEQL_OP_COUNT) {
+            int err = check_metric_op(p, op, a);
+            if (err || (err = check_metric_op(p, op, b)))
+                return err;
             out->kind = NODE_METRIC;
             out->metric = ARENA_NEW(p->arena, struct traceql_metric);
             *out->metric = (struct traceql_metric){.kind = TRACEQL_METRIC_OP,
@@ -252,6 +292,9 @@ static int combine(struct traceql_parser *p, const struct traceql_token *t, cons
                                                    .b = as_metric(p, b)};
             return 0;
         }
+    } else if (is_literal(a) && is_literal(b) &&
+               (op = find_op(t->text, TRACEQL_ADD, TRACEQL_POW)) != TRACEQL_OP_COUNT) {
+        return fold(p, op, a, b, out);
     } else if (a->kind == NODE_SCALAR && b->kind == NODE_SCALAR) {
         op = find_op(t->text, TRACEQL_ADD, TRACEQL_GE);
         if (op != TRACEQL_OP_COUNT) {
@@ -275,6 +318,14 @@ static int combine(struct traceql_parser *p, const struct traceql_token *t, cons
                          SLICE_FMT(t->text));
 }
 
+static int count_operator(struct traceql_parser *p, size_t begin)
+{
+    return ++p->operators > TRACEQL__HEIGHT_MAX
+               ? traceql__fail(p->lex.text, p->diag, begin, "the query has more than %d operators",
+                               TRACEQL__HEIGHT_MAX)
+               : 0;
+}
+
 static int parse_binary(struct traceql_parser *p, int min, struct node *out)
 {
     int precedence, err = parse_operand(p, out);
@@ -286,10 +337,8 @@ static int parse_binary(struct traceql_parser *p, int min, struct node *out)
             (err = parse_binary(p, next, &b)))
             return err;
         p->depth--;
-        if (++p->operators > TRACEQL__HEIGHT_MAX)
-            return traceql__fail(p->lex.text, p->diag, t.begin,
-                                 "the query has more than %d operators", TRACEQL__HEIGHT_MAX);
-        err = combine(p, &t, &a, &b, out);
+        if (!(err = count_operator(p, t.begin)))
+            err = combine(p, &t, &a, &b, out);
     }
     return err;
 }
@@ -341,6 +390,7 @@ static int parse_quantiles(struct traceql_parser *p, struct traceql_metric *m)
     return err;
 }
 
+#define COMPARE_TOP_MAX 1000
 static int parse_compare(struct traceql_parser *p, struct traceql_metric *m)
 {
     int64_t *const to[] = {&m->top, &m->compare_start_ns, &m->compare_end_ns};
@@ -358,11 +408,11 @@ static int parse_compare(struct traceql_parser *p, struct traceql_metric *m)
         begin = p->now.begin;
         if ((err = traceql__parse_number(p, &v)))
             return err;
-        if (v.kind != TRACEQL_INT || v.i < (i == 0))
+        if (v.kind != TRACEQL_INT || v.i < (i == 0) || (i == 0 && v.i > COMPARE_TOP_MAX))
             return traceql__fail(
                 p->lex.text, p->diag, begin,
                 i ? "a time in ns since 1970 is expected"
-                  : "compare() top number of values must be integer greater than 0");
+                  : "compare() top number of values must be an integer between 1 and 1000");
         *to[i] = v.i;
     }
     if (!m->compare_start_ns != !m->compare_end_ns ||
@@ -405,45 +455,53 @@ static int parse_function(struct traceql_parser *p, enum traceql_metric_op op,
     return 0;
 }
 
-/* topk(n), bottomk(n), > 5: behind a pipe. */
-static int parse_second_stage(struct traceql_parser *p, struct node *io)
+/* topk(n), bottomk(n): behind a pipe. */
+static int parse_top(struct traceql_parser *p, struct node *io)
 {
     struct traceql_metric *m = ARENA_NEW(p->arena, struct traceql_metric);
-    bool top = traceql__is_word(p, "topk"), bottom = traceql__is_word(p, "bottomk");
+    bool top = traceql__is_word(p, "topk");
     struct traceql_value v;
     int err;
-    m->begin = p->now.begin;
-    m->a = io->metric;
-    if (top || bottom) {
-        m->kind = top ? TRACEQL_METRIC_TOPK : TRACEQL_METRIC_BOTTOMK;
-        if ((err = traceql__advance(p)) || (err = traceql__expect(p, "(")) ||
-            (err = traceql__parse_number(p, &v)))
-            return err;
-        if (v.kind != TRACEQL_INT || v.i <= 0)
-            return traceql__fail(p->lex.text, p->diag, m->begin,
-                                 "%s(): limit must be greater than 0", top ? "topk" : "bottomk");
-        m->number = (double)v.i;
-        m->end = p->now.end;
-        err = traceql__expect(p, ")");
-    } else {
-        m->kind = TRACEQL_METRIC_OP;
-        m->op = p->now.kind == TRACEQL_T_OP ? find_op(p->now.text, TRACEQL_EQ, TRACEQL_GE)
-                                            : TRACEQL_OP_COUNT;
-        if (m->op == TRACEQL_OP_COUNT)
-            return traceql__unexpected(p, "topk, bottomk or a comparison");
-        if ((err = traceql__advance(p)))
-            return err;
-        struct node n = {.kind = NODE_SCALAR, .begin = p->now.begin, .end = p->now.end};
-        n.scalar = ARENA_NEW(p->arena, struct traceql_scalar);
-        err = traceql__parse_number(p, &n.scalar->value);
-        m->b = as_metric(p, &n);
-        m->end = n.end;
-    }
+    if (!top && !traceql__is_word(p, "bottomk"))
+        return traceql__unexpected(p, "topk or bottomk");
+    if ((err = check_stages(p, io->metric)))
+        return err;
+    *m = (struct traceql_metric){.kind = top ? TRACEQL_METRIC_TOPK : TRACEQL_METRIC_BOTTOMK,
+                                 .begin = p->now.begin,
+                                 .a = io->metric};
+    if ((err = traceql__advance(p)) || (err = traceql__expect(p, "(")) ||
+        (err = traceql__parse_number(p, &v)))
+        return err;
+    if (v.kind != TRACEQL_INT || v.i <= 0)
+        return traceql__fail(p->lex.text, p->diag, m->begin, "%s(): limit must be greater than 0",
+                             top ? "topk" : "bottomk");
+    m->number = (double)v.i;
+    m->end = p->now.end;
     io->metric = m;
     io->end = m->end;
-    if (!err && ++p->operators > TRACEQL__HEIGHT_MAX)
-        err = traceql__fail(p->lex.text, p->diag, m->begin, "the query has more than %d operators",
-                            TRACEQL__HEIGHT_MAX);
+    return (err = traceql__expect(p, ")")) ? err : count_operator(p, m->begin);
+}
+
+/* What follows a function or an expression of series: comparisons with a number, | topk(n). */
+static int parse_second_stages(struct traceql_parser *p, struct node *io)
+{
+    int err = 0;
+    while (!err) {
+        struct traceql_token t = p->now;
+        struct node a = *io, b;
+        if (traceql__is_op(p, "|")) {
+            if (!(err = traceql__advance(p)))
+                err = parse_top(p, io);
+        } else if (t.kind == TRACEQL_T_OP &&
+                   find_op(t.text, TRACEQL_EQ, TRACEQL_GE) != TRACEQL_OP_COUNT) {
+            if (!(err = traceql__advance(p)) &&
+                !(err = parse_binary(p, traceql__precedence(&t) + 1, &b)) &&
+                !(err = combine(p, &t, &a, &b, io)))
+                err = count_operator(p, t.begin);
+        } else {
+            break;
+        }
+    }
     return err;
 }
 
@@ -554,11 +612,8 @@ static int parse_stages(struct traceql_parser *p, struct node *out)
         if (more)
             err = traceql__advance(p);
     }
-    while (!err && n.kind == NODE_METRIC && traceql__is_op(p, "|")) {
-        err = traceql__advance(p);
-        if (!err)
-            err = parse_second_stage(p, &n);
-    }
+    if (!err && n.kind == NODE_METRIC)
+        err = parse_second_stages(p, &n);
     if (!err && n.kind != NODE_METRIC && n.kind != NODE_SCALAR &&
         !(stages.len == 1 && n.kind == NODE_SET)) {
         n.kind = NODE_PIPELINE;

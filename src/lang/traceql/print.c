@@ -168,7 +168,7 @@ static void print_metric(const struct traceql_query *q, const struct traceql_met
     case TRACEQL_METRIC_OP: {
         bool compares = traceql__is_compare(m->op);
         print_metric(q, m->a, !compares, out);
-        buf_printf(out, compares ? " | %s " : " %s ", traceql__op_name(m->op));
+        buf_printf(out, " %s ", traceql__op_name(m->op));
         print_metric(q, m->b, true, out);
         break;
     }

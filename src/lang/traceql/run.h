@@ -99,10 +99,13 @@ bool traceql_tag_field(struct slice tag, struct arena *arena, struct store_event
 /* --- metrics --- */
 
 struct traceql_exemplar {
-    struct data_labels labels; /* of its series */
+    size_t series; /* of the answer's: traceql_finish */
     int64_t ts_ns;
     double value;
     char trace_id[16];
+    /* Until then: of the function's series, but for a name and a quantile. */
+    struct data_labels labels;
+    const struct traceql_metric *function;
 };
 
 struct traceql_exemplars {
@@ -113,16 +116,21 @@ struct traceql_exemplars {
 
 /* Lowers a metrics query to a plan over these steps: each stands for the time since the one before,
  * (T - step, T]; of an instant query, for `range_ns` until it. The plan refers to the query and
- * env; its counts are added to *stats, exemplars of its first function to *exemplars (may be NULL).
- *
- * Values of labels carry their type: see traceql_label_value. */
+ * env; its counts are added to *stats, exemplars to *exemplars (may be NULL). */
 int traceql_plan(struct traceql_query *q, const struct query_steps *steps, int64_t range_ns,
                  const struct traceql_env *env, struct arena *arena, struct query_plan **out,
                  struct traceql_stats *stats, struct traceql_exemplars *exemplars,
                  struct diag *diag);
+/* Makes of what such a plan gave the answer: series that have points, each with a label at least;
+ * exemplars by time, with their series and a value on its scale. step_ns: how long a step is. What
+ * is new is in `arena`; ERR_NOMEM. Values of labels carry their type: see traceql_label_value. */
+int traceql_finish(const struct traceql_query *q, int64_t step_ns, struct query_result *r,
+                   struct traceql_exemplars *exemplars, struct arena *arena, struct diag *diag);
+/* The least range that is worth asking for by itself: parts of the steps, one after the other, give
+ * what all of them give at once, and shorter ones look at much of their surroundings again.
+ * INT64_MAX: the query has to have all of its steps. */
+int64_t traceql_range_min_ns(struct traceql_query *q);
 /* What a label of a series stands for. */
 struct traceql_value traceql_label_value(struct slice text);
-/* The name of the query's first function, for series without labels. */
-const char *traceql_metric_name(const struct traceql_query *q);
 
 #endif
