@@ -361,7 +361,7 @@ void alert_group_restore(struct alert_group *g, const struct alert_env *env, int
         /* A short wait is not worth it: such alerts begin anew. */
         if (rule->hold_ns >= grace_ns)
             restore_rule(g, &own, i, now_ns, tolerance_ns, grace_ns);
-        g->states[i].restored = true;
+        g->states[i].restored = !(env->cancelled && atomic_load(env->cancelled));
         pthread_mutex_unlock(&g->lock);
     }
 }

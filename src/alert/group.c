@@ -179,6 +179,10 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     if (!err)
         err = rule->is_alert ? alert__eval_alert(e, rule, state, &result, &diag)
                              : eval_record(e, rule, &result, &diag);
+    if (err == ERR_CANCELLED) { /* as if it had not begun */
+        data_metric_batch_reset(e->batch);
+        return;
+    }
     pthread_mutex_lock(&e->group->lock);
     int64_t took_ns = e->env->monotonic_ns ? e->env->monotonic_ns(e->env->clock_ctx) - begun_ns : 0;
     state->duration_ns = took_ns;
@@ -198,7 +202,7 @@ static void eval_rule(struct evaluation *e, size_t i, alert_send_fn send, void *
     e->group->last_samples += (int64_t)e->batch->sample_ts.len;
     pthread_mutex_unlock(&e->group->lock);
     counter_add(&duration, took_ns);
-    if (err && err != ERR_CANCELLED)
+    if (err)
         LOG_WARN("alert", "evaluating a rule failed", LOG_SLICE("group", e->group->def->name),
                  LOG_SLICE("rule", rule->name), LOG_STR("error", diag.msg));
     store(e->env, e->batch);

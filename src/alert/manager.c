@@ -40,8 +40,10 @@ struct slot {
     unsigned done;         /* evaluations since the start, to count to two before restoring */
     bool restore;          /* its alerts have to be restored */
     enum phase phase;
-    bool kept;      /* scratch of apply(): goes on as it is */
-    int64_t end_ns; /* removed: when its series end */
+    _Atomic bool cancelled; /* what runs has to end: nobody needs it any more */
+    bool has_heir;          /* its group changed: another one has its state */
+    bool kept;              /* scratch of apply(): goes on as it is */
+    int64_t end_ns;         /* removed: when its series end */
 };
 
 typedef VEC(struct slot *) slot_list;
@@ -56,7 +58,6 @@ struct alert_manager {
     struct settings *settings;
     size_t tickets; /* on the pool */
     bool stopping, applied;
-    _Atomic bool cancelled;
 };
 
 static int64_t now_of(struct alert_manager *m)
@@ -109,7 +110,6 @@ static struct settings *settings_new(struct alert_manager *m,
     out->env.alerts_max = s->alerts_max;
     out->env.concurrency = s->concurrency;
     out->env.promql = s->promql;
-    out->env.cancelled = &m->cancelled;
     return out;
 }
 
@@ -188,12 +188,13 @@ static void evaluate(struct alert_manager *m, struct slot *s, const struct setti
 {
     struct sending sending = {
         .manager = m, .settings = settings, .language = s->group->def->language};
-    alert_group_eval(s->group, &settings->env, s->next_ns, send, &sending);
+    struct alert_env env = settings->env;
+    env.cancelled = &s->cancelled;
+    alert_group_eval(s->group, &env, s->next_ns, send, &sending);
     /* As Prometheus does, after the second evaluation: the first may see only half of the data. */
-    if (s->restore && ++s->done >= 2) {
-        alert_group_restore(s->group, &settings->env, now_of(m), m->env.outage_tolerance_ns,
-                            m->env.grace_ns);
-        s->restore = false;
+    if (s->restore && !s->cancelled && ++s->done >= 2) {
+        alert_group_restore(s->group, &env, now_of(m), m->env.outage_tolerance_ns, m->env.grace_ns);
+        s->restore = s->cancelled;
     }
     if (sending.any)
         alert_notifier_flush(m->env.notifier);
@@ -318,10 +319,11 @@ static int by_place(const void *a, const void *b)
     return c ? c : slice_cmp(x->name, y->name);
 }
 
-/* Lock held: waits while the slot runs, so that nobody does anything with it afterwards. What is
+/* Lock held: ends what the slot runs, so that nobody does anything with it afterwards. What is
  * only queued never runs: the caller may be what the pool is busy with. */
 static void take_out(struct alert_manager *m, struct slot *s)
 {
+    atomic_store(&s->cancelled, true);
     while (s->phase == PHASE_RUNNING)
         pthread_cond_wait(&m->changed, &m->lock);
     if (s->ticket)
@@ -341,6 +343,7 @@ static struct slot *slot_new(struct alert_manager *m, struct alert_rules *rules,
         alert_group_set_restored(s->group);
     if (was) {
         take_out(m, was);
+        was->has_heir = true;
         alert_group_inherit(s->group, was->group);
         s->restore = was->restore;
         s->done = was->done;
@@ -387,14 +390,19 @@ void alert_manager_apply(struct alert_manager *m, struct alert_rules *const *set
             rule_total += take_in(m, sets[i], first, &next);
     }
     for (size_t i = 0; i < m->slots.len; i++) {
+        if (!m->slots.items[i]->kept)
+            take_out(m, m->slots.items[i]);
+    }
+    /* All waiting, in which others look at the slots, is over: from here to the new list nothing
+     * lets go of the lock. */
+    for (size_t i = 0; i < m->slots.len; i++) {
         struct slot *s = m->slots.items[i];
         if (s->kept)
             continue;
-        if (s->phase == PHASE_TAKEN) { /* it has an heir */
+        if (s->has_heir) {
             slot_free(s);
             continue;
         }
-        take_out(m, s);
         alert__stats_free(s->stats);
         s->stats = NULL;
         s->end_ns = now_of(m) + 2 * s->group->def->interval_ns;
@@ -414,15 +422,21 @@ void alert_manager_apply(struct alert_manager *m, struct alert_rules *const *set
         alert_rules_free(sets[i]);
 }
 
+void alert_manager_cancel(struct alert_manager *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    for (size_t i = 0; i < m->slots.len; i++)
+        atomic_store(&m->slots.items[i]->cancelled, true);
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
 void alert_manager_free(struct alert_manager *m)
 {
     if (!m)
         return;
-    atomic_store(&m->cancelled, true);
-    pthread_mutex_lock(&m->lock);
-    m->stopping = true;
-    pthread_cond_broadcast(&m->changed);
-    pthread_mutex_unlock(&m->lock);
+    alert_manager_cancel(m);
     pthread_join(m->thread, NULL);
     pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < m->slots.len; i++)

@@ -32,10 +32,12 @@ struct alert_manager_settings {
 /* Runs these rules from now on (takes the references over; NULL = none), with these settings (NULL:
  * those before). Groups that did not change go on undisturbed, changed ones keep the state of their
  * unchanged rules, and series of groups that are gone end. The first call, which has settings,
- * restores what was pending or firing before the restart. Waits for evaluations of changed groups.
- * Any thread; one caller at a time. */
+ * restores what was pending or firing before the restart. Evaluations of changed groups are
+ * cancelled and change nothing any more. Any thread; one caller at a time. */
 void alert_manager_apply(struct alert_manager *m, struct alert_rules *const *sets, size_t set_count,
                          const struct alert_manager_settings *settings);
+/* Nothing is evaluated from now on, and what is being evaluated ends soon. Any thread. */
+void alert_manager_cancel(struct alert_manager *m);
 /* Returns when nothing is evaluated any more; frees. NULL is fine. */
 void alert_manager_free(struct alert_manager *m);
 

@@ -152,7 +152,7 @@ int discovery_client_send(struct discovery_client *c, const struct discovery_htt
         if (!c->tokens)
             c->tokens = discovery_tokens_new(c->os, c->client);
         call->token = discovery_token_of(c->tokens, http->oauth2);
-        err = discovery_token_get(call->token, &call->wait, &token, diag);
+        err = discovery_token_get(call->token, req->timeout_ns, &call->wait, &token, diag);
     }
     if (err && err != ERR_AGAIN) {
         arena_free(call->arena);

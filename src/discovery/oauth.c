@@ -15,6 +15,7 @@ struct discovery_token {
     struct discovery_oauth2 from; /* texts in the tokens' arena */
     char *text;
     int64_t expires_ns; /* of the monotonic clock; INT64_MAX = the server did not say */
+    int64_t timeout_ns; /* for the one who made us ask */
     bool in_body;       /* the server wants the credentials there, not in a header */
     struct net_client_call *call;
     struct discovery_token_wait *waiting, *answering;
@@ -111,6 +112,15 @@ static void answer_waiting(struct discovery_token *t, const struct diag *diag)
     }
 }
 
+/* RFC 6749, appendix A.12; it goes into a header. */
+static bool is_token(struct slice s)
+{
+    bool good = s.len > 0;
+    for (size_t i = 0; i < s.len && good; i++)
+        good = s.ptr[i] >= 0x20 && s.ptr[i] <= 0x7e;
+    return good;
+}
+
 static int take_token(struct discovery_token *t, const struct net_client_response *resp,
                       struct diag *diag)
 {
@@ -122,7 +132,7 @@ static int take_token(struct discovery_token *t, const struct net_client_respons
     int err = codec_json_parse(resp->body, arena, &json, &why);
     struct slice token = err ? SLICE("") : codec_json_get_string(&json, "access_token");
     const struct codec_json *lifetime = err ? NULL : codec_json_get(&json, "expires_in");
-    if (err || !token.len || slice_find_char(token, '\n') >= 0) {
+    if (err || !is_token(token)) {
         err = diag_set(diag, ERR_INVALID, "oauth2: the answer of %s has no access_token",
                        t->from.token_url);
     } else {
@@ -196,6 +206,7 @@ static int ask(struct discovery_token *t, struct diag *diag)
                                      .password = t->in_body ? NULL : buf_cstr(&password),
                                      .proxy_url = from->proxy_url,
                                      .tls = from->has_tls ? &from->tls : NULL,
+                                     .timeout_ns = t->timeout_ns,
                                      .response_bytes_max = ANSWER_BYTES_MAX};
     t->call = net_client_send(t->tokens->client, &req, on_answer, t);
 out:
@@ -206,8 +217,8 @@ out:
     return err;
 }
 
-int discovery_token_get(struct discovery_token *t, struct discovery_token_wait *wait,
-                        struct slice *out, struct diag *diag)
+int discovery_token_get(struct discovery_token *t, int64_t timeout_ns,
+                        struct discovery_token_wait *wait, struct slice *out, struct diag *diag)
 {
     struct os *os = t->tokens->os;
     if (t->text && os->ops->monotonic_ns(os) < t->expires_ns - EARLY_NS) {
@@ -215,6 +226,7 @@ int discovery_token_get(struct discovery_token *t, struct discovery_token_wait *
         return 0;
     }
     if (!t->call) {
+        t->timeout_ns = timeout_ns;
         int err = ask(t, diag);
         if (err)
             return err;

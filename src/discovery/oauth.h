@@ -27,9 +27,10 @@ struct discovery_token_wait {
     struct discovery_token_wait *next;
 };
 /* The token in *out, good during the call that follows; or ERR_AGAIN, and `done` is called when it
- * is there or could not be had; or another error. */
-int discovery_token_get(struct discovery_token *token, struct discovery_token_wait *wait,
-                        struct slice *out, struct diag *diag);
+ * is there or could not be had; or another error. A server that is asked for this caller has
+ * timeout_ns to answer (0 = 30 s); who comes while it is being asked waits for that. */
+int discovery_token_get(struct discovery_token *token, int64_t timeout_ns,
+                        struct discovery_token_wait *wait, struct slice *out, struct diag *diag);
 /* Does not wait any more. Fine when it does not. */
 void discovery_token_forget(struct discovery_token_wait *wait);
 /* A server did not take it: the next one who asks gets another. */

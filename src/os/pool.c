@@ -143,7 +143,7 @@ static void pool_parallel(struct task_pool *face, enum task_class cls, size_t co
 struct task_pool *os_pool_new(size_t threads)
 {
     if (!threads)
-        threads = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+        threads = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2);
     struct pool *p = mem_calloc(1, sizeof(*p) + threads * sizeof(p->threads[0]));
     p->face =
         (struct task_pool){.submit = pool_submit, .parallel = pool_parallel, .width = threads};

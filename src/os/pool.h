@@ -4,7 +4,7 @@
 
 #include "base/task.h"
 
-/* `threads` 0 = one a core. Free ends the queued work first. */
+/* `threads` 0 = one a core, and two at least. Free ends the queued work first. */
 struct task_pool *os_pool_new(size_t threads);
 void os_pool_free(struct task_pool *pool);
 

@@ -264,7 +264,7 @@ const struct text_conf_field server_config_fields[] = {
 
     {"log.level", TEXT_CONF_CHOICE, AT(log_level), "info", 0, 0, levels, "lines below this are not written", true, false},
     {"threads.loops", TEXT_CONF_INT, AT(threads_loops), "0", 0, 1024, NULL, "event-loop threads; 0 = one a core", false, false},
-    {"threads.workers", TEXT_CONF_INT, AT(threads_workers), "0", 0, 1024, NULL, "worker threads for queries and merges; 0 = one a core", false, false},
+    {"threads.workers", TEXT_CONF_INT, AT(threads_workers), "0", 0, 1024, NULL, "worker threads for queries and merges; 0 = one a core, and two at least; rules have threads of their own", false, false},
 };
 /* clang-format on */
 const size_t server_config_field_count = ARRAY_LEN(server_config_fields);

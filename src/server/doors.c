@@ -1,6 +1,7 @@
 #include "server/doors.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -231,12 +232,20 @@ void server_doors_reload(struct server_doors *doors, const struct server_config 
     }
 }
 
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
 void server_doors_close(struct server_doors *doors, int64_t drain_ns)
 {
     if (!doors)
         return;
+    int64_t end_ns = monotonic_ns() + drain_ns; /* for all of them */
     for (int id = 0; id < SERVER_DOOR_COUNT; id++)
-        net_http_server_stop(doors->doors[id].server, drain_ns);
+        net_http_server_stop(doors->doors[id].server, MAX(end_ns - monotonic_ns(), 0));
     mem_free(doors);
 }
 

@@ -358,7 +358,8 @@ int server_reload(struct server *s, struct diag *diag)
     struct buf restart = {0};
     char text[1200];
     pthread_mutex_lock(&s->lock);
-    int err = server_config_load(&s->source, &next, diag);
+    int err = s->stopping ? diag_set(diag, ERR_DENIED, "the server is stopping")
+                          : server_config_load(&s->source, &next, diag);
     if (!err)
         err = server_config_auth(next, &auth, diag);
     if (!err)

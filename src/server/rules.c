@@ -5,7 +5,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "input/scrape/scrape.h"
+#include "os/pool.h"
 #include "server/version.h"
+
+/* Threads that evaluate rules. */
+#define THREADS_MIN 4
+#define THREADS_MAX 64
 
 struct server_rules {
     struct server_rules_env env;
@@ -16,6 +21,7 @@ struct server_rules {
     size_t namespace_bytes;
     struct alert_notifier *notifier;
     struct alert_manager *manager;
+    struct task_pool *pool; /* rules that take long hold up rules at most, no query and no write */
 };
 
 struct server_rules_next {
@@ -232,6 +238,8 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
     r->env = *env;
     snprintf(dir, sizeof(dir), "%s/rules", env->data_dir);
     r->stored = alert_rule_store_new(env->os, dir);
+    r->pool = os_pool_new(MIN(
+        MAX(MAX(env->pool->width, THREADS_MIN), (size_t)config->rules_concurrency), THREADS_MAX));
     pthread_mutex_init(&r->lock, NULL);
     struct alert_notifier_env ne = {.loop = net_loops_pick(env->loops),
                                     .os = env->os,
@@ -242,12 +250,12 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
     struct alert_manager_env me = {.eval = {.source = env->source,
                                             .logs = env->logs,
                                             .sink = env->sink,
-                                            .pool = env->pool,
+                                            .pool = r->pool,
                                             .memory_total = env->memory_total,
                                             .tenant = SLICE("default"),
                                             .monotonic_ns = monotonic,
                                             .clock_ctx = env->os},
-                                   .pool = env->pool,
+                                   .pool = r->pool,
                                    .os = env->os,
                                    .notifier = r->notifier,
                                    .outage_tolerance_ns = config->rules_outage_tolerance_ns,
@@ -257,11 +265,17 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
     return r;
 }
 
+void server_rules_cancel(struct server_rules *r)
+{
+    alert_manager_cancel(r->manager);
+}
+
 void server_rules_stop(struct server_rules *r)
 {
     if (!r)
         return;
     alert_manager_free(r->manager);
+    os_pool_free(r->pool);
     alert_notifier_free(r->notifier);
     alert_rule_store_free(r->stored);
     for (size_t i = 0; i < ARRAY_LEN(r->files); i++)

@@ -13,7 +13,7 @@ struct server_rules_next; /* a configuration read and checked, not yet in force 
 
 struct server_rules_env {
     struct net_loops *loops;
-    struct task_pool *pool;
+    struct task_pool *pool; /* of the queries: rules get as many threads of their own at least */
     struct store_source *source;
     struct store_event_source *logs;
     struct pipe_sink *sink;
@@ -46,6 +46,8 @@ struct server_rules *server_rules_start(const struct server_rules_env *env,
                                         struct server_rules_next *next);
 void server_rules_apply(struct server_rules *r, const struct server_config *config,
                         struct server_rules_next *next);
+/* Evaluates nothing from now on; a call that waits for an evaluation goes on. */
+void server_rules_cancel(struct server_rules *r);
 void server_rules_stop(struct server_rules *r); /* NULL is fine */
 
 /* The groups given over HTTP (alert/rule_store.h), and what changes them: in force on return. Any

@@ -252,6 +252,12 @@ static void stop(struct server *s)
 {
     if (s->api)
         api_set_ready(s->api, false);
+    /* What is being reloaded on the pool is finished first; its wait for a slow rule ends. */
+    if (s->rules)
+        server_rules_cancel(s->rules);
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_mutex_unlock(&s->lock);
     server_rules_next_free(s->first_rules);
     server_inputs_stop(s->inputs);
     s->inputs = NULL;

@@ -36,8 +36,10 @@ struct server {
     struct server_rules_next *first_rules; /* while it starts */
     struct server_provision *provision;    /* NULL without a catalogue */
     struct server_telemetry *telemetry;
-    pthread_mutex_t lock; /* of config; held while it is read by others than the main thread */
+    pthread_mutex_t
+        lock; /* of both below; held while they are read by others than the main thread */
     struct server_config *config;
+    bool stopping; /* nothing is reloaded any more */
     char hostname[256], cwd[4096], instance[300], data_dir[4096], external_url[340], logs_url[340];
 };
 

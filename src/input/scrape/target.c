@@ -567,7 +567,9 @@ static void fetch(struct target *t, struct slice token)
     struct net_client_request req = {
         .url = t->what.url.ptr,
         .accept_compressed = job->compression,
-        .timeout_ns = t->what.timeout_ns,
+        /* Getting the token took of it. */
+        .timeout_ns =
+            MAX(t->what.timeout_ns - (os->ops->monotonic_ns(os) - t->begin_mono_ns), NS_PER_MS),
         .response_bytes_max = job->body_size_limit ? (size_t)job->body_size_limit : BODY_BYTES_MAX};
     if (discovery_http_request(os, &job->http, w->arena, &req, &auth, &diag)) {
         finish(t, NULL, &diag);
@@ -624,7 +626,7 @@ void input__target_scrape(struct target *t, int64_t ts_ns)
                        (long long)t->job->target_limit);
     else if (t->job->http.oauth2)
         err = discovery_token_get(discovery_token_of(t->worker->tokens, t->job->http.oauth2),
-                                  &t->token, &token, &diag);
+                                  t->what.timeout_ns, &t->token, &token, &diag);
     if (!err)
         fetch(t, token);
     else if (err != ERR_AGAIN)
