@@ -4,6 +4,7 @@
 import json
 import struct
 import time
+import urllib.parse
 
 import npm_clients
 import pharos_test as pt
@@ -159,16 +160,60 @@ class Test(pt.Case):
         self.assertIn(b"resource", [read(s)[1][0] for s in replies[3][1]])
         self.assertEqual(replies[4][1], [b"shop", b"stock"])
         self.assertEqual([read(v) for v in replies[5][1]], [{1: [b"string"], 2: [b"stock"]}])
-        total = 0
+        total, exemplars = 0, {}
         for series in map(read, replies[6][1]):
             self.assertEqual(read(series[1][0])[1], [b"resource.service.name"])
             total += sum(double(read(s)[1][0]) for s in series[2])
             self.assertTrue(all(read(s)[2][0] >= (start - 50) * 1000 for s in series[2]))
-            self.assertIn(4, series)
+            exemplars.setdefault(tuple(series[1]), []).extend(series.get(4, []))
         self.assertEqual(total, 4)
+        self.assertTrue(len(exemplars) == 2 and all(exemplars.values()), exemplars)
         (instant,) = map(read, replies[7][1])
         self.assertEqual(double(instant[2][0]), 0.045)
         self.assertEqual(len(replies[9][1]), 1)  # without times: all there are
+
+    def test_metrics_in_parts(self):
+        """Series over a range come in several messages, the newest steps first, which add up to what HTTP answers."""
+        def at(i, name, service, ms):
+            return {"traceId": f"{i + 100:032x}", "spanId": f"{i + 1:016x}", "name": name, "kind": 2,
+                    "startTimeUnixNano": str(NOW - 3600 * 10**9 + i * 30 * 10**9),
+                    "endTimeUnixNano": str(NOW - 3600 * 10**9 + i * 30 * 10**9 + ms * 10**6),
+                    "status": {"code": 2 if name == "early" else 0}}
+        spans = [at(i, "early" if i < 3 else "late" if i > 115 else "always", "s", 1 + i) for i in range(0, 120, 2)]
+        answer = pt.request(self.pharos.url + "/otlp/v1/traces", method="POST", headers={"Content-Type": "application/json"},
+                            body=json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode())
+        self.assertEqual((answer.status, answer.json()), (200, {}))
+        start, end = NOW // 10**9 - 3700, NOW // 10**9
+        queries = ("{ } | rate()", "{ } | count_over_time() by (name)", "{ } | histogram_over_time(duration)",
+                   "{ } | quantile_over_time(duration, 0.5, 0.9) by (name)", "{ } | max_over_time(duration) by (name) | topk(1)",
+                   "{ } | rate() by (name) | topk(1)", "({ status = error } | rate()) / ({ } | rate()) > 0",
+                   "{ status = error } | compare({ name = `early` })", "{ nestedSetParent < 0 } | count_over_time() by (name)")
+        times = pt.field(2, start * 10**9) + pt.field(3, end * 10**9) + pt.field(4, 60 * 10**9) + pt.field(16, 40)
+        got = self.calls("tempo", *((QUERIER + "MetricsQueryRange", pt.field(1, q) + times, True) for q in queries))
+        for q, g in zip(queries, got):
+            self.assertEqual(g["code"], 0, g)
+            summed, newest, done = {}, [], []
+            for message in map(read, g["replies"]):
+                stamps = []
+                for s in map(read, message.get(1, [])):
+                    labels = tuple(read(label)[1][0].decode() + "=" + repr(sorted(read(read(label)[2][0]).items())) for label in s[1])
+                    for x in map(read, s.get(2, [])):
+                        self.assertNotIn(x[2][0], summed.setdefault(labels, {}), q)
+                        summed[labels][x[2][0]] = double(x[1][0]) if 1 in x else 0
+                        stamps.append(x[2][0])
+                newest += [max(stamps)] if stamps else []
+                (stats,) = map(read, message[2])
+                done.append((stats[4][0], stats[5][0]))
+            whole = pt.request(self.pharos.url + "/tempo/api/metrics/query_range?" + urllib.parse.urlencode(
+                {"q": q, "start": start, "end": end, "step": "60s"})).json()["series"]
+            self.assertEqual(sorted(sorted((k, round(v, 9)) for k, v in s.items()) for s in summed.values()),
+                             sorted(sorted((int(x["timestampMs"]), round(x["value"], 9)) for x in s["samples"]) for s in whole), q)
+            self.assertEqual(done[-1][0], done[-1][1], q)
+            self.assertEqual(done, sorted(done), q)
+            one = "compare" in q or "rate() by" in q  # these need all steps
+            self.assertEqual(len(g["replies"]) > 1, not one, q)
+            if not one and "by (name)" not in q and "histogram" not in q:
+                self.assertEqual(newest, sorted(newest, reverse=True), q)
 
     def test_main_door_and_health(self):
         """Every door's methods on the main port; many spans in several messages."""

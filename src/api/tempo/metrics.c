@@ -1,7 +1,7 @@
 /* TraceQL metrics: series over steps that end when their time is, or one value each. */
 #include <math.h>
 
-#include "api/tempo/door_priv.h"
+#include "api/tempo/metrics_priv.h"
 #include "codec/hex.h"
 #include "codec/json_write.h"
 #include "lang/traceql/traceql.h"
@@ -11,21 +11,6 @@
 #define POINTS_MAX        10000
 #define EXEMPLARS_DEFAULT 100
 #define SERIES_A_STEP     16 /* encoded between two looks at the buffer */
-#define WINDOWS           8  /* that a stream goes through its range in, if that takes long */
-
-struct metrics_state {
-    struct slice query;
-    int64_t start_ns, end_ns, step_ns, exemplars_max;
-    bool instant, explain;
-    struct traceql_query *parsed;
-    struct traceql_env env;
-    struct traceql_stats stats;
-    struct traceql_exemplars exemplars;
-    struct query_result result;
-    size_t at;
-    /* Of a stream: the steps to come end here, and how many ns of them are next. */
-    int64_t left_ns, window_ns;
-};
 
 static int64_t monotonic(void *ctx)
 {
@@ -35,14 +20,15 @@ static int64_t monotonic(void *ctx)
 
 static void cleanup(struct api_job *job)
 {
-    struct metrics_state *st = job->state;
+    struct tempo__metrics *st = job->state;
     traceql_query_free(st->parsed);
     st->parsed = NULL;
+    tempo__stream_free(&st->stream);
 }
 
 /* --- encoding --- */
 
-static void put_number(double v, struct buf *out)
+void tempo__put_number(double v, struct buf *out)
 {
     if (isfinite(v))
         codec_append_double(out, v, CODEC_DOUBLE_JSON);
@@ -50,7 +36,7 @@ static void put_number(double v, struct buf *out)
         buf_append_cstr(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-static void put_labels(struct data_labels labels, struct buf *out)
+void tempo__put_labels(struct data_labels labels, struct buf *out)
 {
     buf_append_char(out, '[');
     for (size_t i = 0; i < labels.count; i++) {
@@ -106,18 +92,18 @@ static void put_prom_labels(struct data_labels labels, struct buf *out)
     buf_deinit(&value);
 }
 
-static void put_exemplars(const struct metrics_state *st, size_t series, struct buf *out)
+void tempo__put_exemplars(const struct traceql_exemplars *all, size_t series, struct buf *out)
 {
     bool more = false;
-    for (size_t i = 0; i < st->exemplars.count; i++) {
-        const struct traceql_exemplar *e = &st->exemplars.items[i];
+    for (size_t i = 0; i < all->count; i++) {
+        const struct traceql_exemplar *e = &all->items[i];
         if (e->series != series)
             continue;
         buf_append_cstr(out, more ? "," : ",\"exemplars\":[");
         buf_append_cstr(out, "{\"labels\":[{\"key\":\"trace:id\",\"value\":{\"stringValue\":\"");
         codec_append_hex(out, slice_make(e->trace_id, sizeof(e->trace_id)));
         buf_append_cstr(out, "\"}}],\"value\":");
-        put_number(e->value, out);
+        tempo__put_number(e->value, out);
         buf_printf(out, ",\"timestampMs\":\"%lld\"}", (long long)(e->ts_ns / NS_PER_MS));
         more = true;
     }
@@ -125,26 +111,31 @@ static void put_exemplars(const struct metrics_state *st, size_t series, struct 
         buf_append_char(out, ']');
 }
 
-static void put_series(const struct metrics_state *st, size_t at, struct buf *out)
+void tempo__put_samples(const struct query_series *s, struct buf *out)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        buf_printf(out, "%s{\"timestampMs\":\"%lld\",\"value\":", i ? "," : "",
+                   (long long)(query_point_at(s, i).ts_ns / NS_PER_MS));
+        tempo__put_number(query_point_at(s, i).value, out);
+        buf_append_char(out, '}');
+    }
+}
+
+static void put_series(const struct tempo__metrics *st, size_t at, struct buf *out)
 {
     const struct query_series *s = &st->result.series[at];
     buf_append_cstr(out, "{\"labels\":");
-    put_labels(s->labels, out);
+    tempo__put_labels(s->labels, out);
     if (st->instant) {
         buf_append_cstr(out, ",\"value\":");
-        put_number(query_point_at(s, 0).value, out);
+        tempo__put_number(query_point_at(s, 0).value, out);
         buf_append_char(out, '}'); /* no promLabels: readers that are strict know them no more */
         return;
     }
     buf_append_cstr(out, ",\"samples\":[");
-    for (size_t i = 0; i < s->count; i++) {
-        buf_printf(out, "%s{\"timestampMs\":\"%lld\",\"value\":", i ? "," : "",
-                   (long long)(query_point_at(s, i).ts_ns / NS_PER_MS));
-        put_number(query_point_at(s, i).value, out);
-        buf_append_char(out, '}');
-    }
+    tempo__put_samples(s, out);
     buf_append_char(out, ']');
-    put_exemplars(st, at, out);
+    tempo__put_exemplars(&st->exemplars, at, out);
     buf_append_cstr(out, ",\"promLabels\":");
     put_prom_labels(s->labels, out);
     buf_append_char(out, '}');
@@ -152,7 +143,7 @@ static void put_series(const struct metrics_state *st, size_t at, struct buf *ou
 
 static bool produce(struct api_job *job)
 {
-    struct metrics_state *st = job->state;
+    struct tempo__metrics *st = job->state;
     size_t end = MIN(st->result.series_count, st->at + SERIES_A_STEP);
     for (; st->at < end; st->at++) {
         buf_append_cstr(&job->out, st->at ? "," : "");
@@ -168,11 +159,10 @@ static bool produce(struct api_job *job)
 
 /* --- running --- */
 
-/* The answer of these steps, in `arena`. */
-static int evaluate(struct api_job *job, const struct query_steps *steps, struct arena *arena,
-                    struct diag *diag)
+int tempo__metrics_eval(struct api_job *job, const struct query_steps *steps, struct arena *arena,
+                        struct diag *diag)
 {
-    struct metrics_state *st = job->state;
+    struct tempo__metrics *st = job->state;
     const struct query_env env = {.tenant = job->tenant,
                                   .pool = job->api->pool,
                                   .memory = &job->memory,
@@ -200,52 +190,9 @@ static int evaluate(struct api_job *job, const struct query_steps *steps, struct
     return err;
 }
 
-/* The last of the steps that are left, as one message. The first ones are few, so that something is
- * seen soon; where that costs little, more are next. */
-static bool stream(struct api_job *job)
-{
-    struct metrics_state *st = job->state;
-    int64_t begin_ns = api__monotonic_ns(), first_ns = st->start_ns + st->step_ns;
-    int64_t count =
-        MIN((st->left_ns - first_ns) / st->step_ns + 1, MAX(st->window_ns / st->step_ns, 1));
-    const struct query_steps steps = {.start_ns = st->left_ns - (count - 1) * st->step_ns,
-                                      .end_ns = st->left_ns,
-                                      .step_ns = st->step_ns};
-    const struct traceql_exemplars all = st->exemplars;
-    struct arena *arena = arena_new(0, &job->memory);
-    struct buf json = {0};
-    struct diag diag;
-    diag_init(&diag);
-    st->exemplars.max =
-        all.max ? (size_t)MAX((int64_t)all.max * count / (int64_t)MAX(st->stats.pieces, 1), 1) : 0;
-    int err = evaluate(job, &steps, arena, &diag);
-    if (!err) {
-        st->stats.pieces_done += (uint64_t)count;
-        buf_append_cstr(&json, "{\"series\":[");
-        for (size_t i = 0; i < st->result.series_count; i++) {
-            buf_append_cstr(&json, i ? "," : "");
-            put_series(st, i, &json);
-        }
-        buf_append_cstr(&json, "],");
-        tempo__put_stats(&st->stats, &json);
-        buf_append_char(&json, '}');
-        tempo__put_message(buf_slice(&json), tempo__range_answer, &job->out);
-    } else {
-        api__plain_job_fail(job, err, &diag);
-    }
-    buf_deinit(&json);
-    arena_free(arena);
-    st->exemplars = all;
-    st->left_ns = steps.start_ns - st->step_ns;
-    if (api__monotonic_ns() - begin_ns < TEMPO__TELL_NS && st->window_ns < INT64_MAX / 2)
-        st->window_ns *= 2;
-    job->flush = true;
-    return err || st->left_ns < first_ns;
-}
-
 static void work(struct api_job *job)
 {
-    struct metrics_state *st = job->state;
+    struct tempo__metrics *st = job->state;
     const struct query_steps steps = {.start_ns =
                                           st->instant ? st->end_ns : st->start_ns + st->step_ns,
                                       .end_ns = st->end_ns,
@@ -266,14 +213,11 @@ static void work(struct api_job *job)
         st->exemplars_max = (int64_t)MIN(MAX(number, 0.0), (double)EXEMPLARS_DEFAULT);
     st->exemplars.max = st->instant ? 0 : (size_t)st->exemplars_max;
     if (job->grpc && !st->instant && traceql_is_metrics(st->parsed)) {
-        st->left_ns = st->end_ns;
-        st->window_ns =
-            MAX((st->end_ns - st->start_ns) / WINDOWS, traceql_range_min_ns(st->parsed));
-        st->stats.pieces = (uint64_t)((st->end_ns - st->start_ns) / st->step_ns);
-        job->produce = stream;
+        tempo__stream_open(st);
+        job->produce = tempo__stream_produce;
         return;
     }
-    int err = evaluate(job, &steps, job->arena, &diag);
+    int err = tempo__metrics_eval(job, &steps, job->arena, &diag);
     if (err) {
         api__plain_job_fail(job, err, &diag);
     } else if (!st->explain) {
@@ -307,7 +251,7 @@ static int64_t align(int64_t ts_ns, int64_t step_ns, bool up)
     return rest ? ts_ns - rest + (up ? step_ns : 0) : ts_ns;
 }
 
-static int read_params(struct api_call *call, struct metrics_state *st, struct diag *diag)
+static int read_params(struct api_call *call, struct tempo__metrics *st, struct diag *diag)
 {
     struct net_request *req = call->req;
     int64_t now_ns = call->api->host->now_ns(call->api->host->ctx), since;
@@ -352,7 +296,7 @@ static int read_params(struct api_call *call, struct metrics_state *st, struct d
 
 static void start(struct api_call *call, bool instant, bool explain)
 {
-    struct metrics_state *st = ARENA_NEW(net_request_arena(call->req), struct metrics_state);
+    struct tempo__metrics *st = ARENA_NEW(net_request_arena(call->req), struct tempo__metrics);
     struct api_job *job;
     struct diag diag;
     diag_init(&diag);

@@ -577,9 +577,8 @@ bool traceql__is_plain(const struct traceql_metric *m, const struct traceql_read
 /* Series of counts are 0 at each step without a span, if there is one at any step. */
 static bool has_zeros(const struct traceql_metric *m)
 {
-    return (m->by_count &&
-            (m->function == TRACEQL_RATE || m->function == TRACEQL_COUNT_OVER_TIME)) ||
-           m->function == TRACEQL_HISTOGRAM_OVER_TIME || m->function == TRACEQL_COMPARE;
+    return m->function == TRACEQL_HISTOGRAM_OVER_TIME ||
+           (m->by_count && (m->function == TRACEQL_RATE || m->function == TRACEQL_COUNT_OVER_TIME));
 }
 
 static int64_t range_min_ns(struct traceql_query *q, const struct traceql_metric *m)
@@ -587,14 +586,17 @@ static int64_t range_min_ns(struct traceql_query *q, const struct traceql_metric
     struct traceql_reads reads;
     if (m->kind == TRACEQL_METRIC_FUNCTION) {
         traceql__reads_make(q, &reads);
-        return has_zeros(m) ? INT64_MAX : traceql__is_plain(m, &reads) ? 0 : 6 * CONTEXT_NS;
+        return m->function == TRACEQL_COMPARE || (has_zeros(m) && m != q->metric) ? INT64_MAX
+               : traceql__is_plain(m, &reads)                                     ? 0
+                                                                                  : 6 * CONTEXT_NS;
     }
     int64_t a = m->a ? range_min_ns(q, m->a) : 0, b = m->b ? range_min_ns(q, m->b) : 0;
     return MAX(a, b);
 }
 
-int64_t traceql_range_min_ns(struct traceql_query *q)
+int64_t traceql_range_min_ns(struct traceql_query *q, bool *out_zeros)
 {
+    *out_zeros = q->metric && q->metric->kind == TRACEQL_METRIC_FUNCTION && has_zeros(q->metric);
     return q->metric ? range_min_ns(q, q->metric) : INT64_MAX;
 }
 

@@ -128,8 +128,9 @@ int traceql_finish(const struct traceql_query *q, int64_t step_ns, struct query_
                    struct traceql_exemplars *exemplars, struct arena *arena, struct diag *diag);
 /* The least range that is worth asking for by itself: parts of the steps, one after the other, give
  * what all of them give at once, and shorter ones look at much of their surroundings again.
- * INT64_MAX: the query has to have all of its steps. */
-int64_t traceql_range_min_ns(struct traceql_query *q);
+ * INT64_MAX: the query has to have all of its steps. *out_zeros: series that came in some parts are
+ * 0 at the steps of the others. */
+int64_t traceql_range_min_ns(struct traceql_query *q, bool *out_zeros);
 /* What a label of a series stands for. */
 struct traceql_value traceql_label_value(struct slice text);
 
