@@ -6,6 +6,15 @@ export async function shipped({ page, base, test, check, until }) {
     for (const uid of ['pharos-self', 'pharos-host-overview', 'pharos-logs', 'pharos-services', 'pharos-service-map']) await until(uid, async () => (await list()).includes(uid), 40);
     check(!(await list()).includes('pharos-redis'), 'there is one for Redis, which sent nothing');
   });
+  await test('a level that a stream names is one level of the logs', async () => {
+    const stream = { service_name: 'levelled', level: 'warn' };
+    const r = await fetch(`${base}/loki/loki/api/v1/push`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ streams: [{ stream, values: [[`${Date.now()}000000`, 'of a stream with its level']] }] }) });
+    check(r.ok, `push answered ${r.status}`);
+    await page.goto(`${base}/d/pharos-logs?from=now-5m&to=now&refresh=&var-service=levelled`);
+    const legend = () => page.locator('.panel', { hasText: 'Lines by level' }).innerText();
+    await until('the level', async () => (await legend()).includes('warn'));
+    check(!(await legend()).includes('warnwarn'), 'the level is said twice');
+  });
   for (const uid of await list()) {
     await test(`${uid} draws all its panels`, async () => {
       await page.goto(`${base}/d/${uid}?from=now-15m&to=now&refresh=`);
