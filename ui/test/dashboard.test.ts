@@ -123,6 +123,13 @@ describe('layout', () => {
     expect(s!.panels.map((p) => [p.key, p.pos.x, p.pos.y, p.pos.w])).toEqual([['1', 0, 0, 12], ['1~2', 12, 0, 12], ['1~3', 0, 4, 12], ['2', 0, 8, 24]]);
     expect(s!.panels[1]!.scoped['v']).toEqual({ value: '2', text: 'two' });
   });
+  it('copies push down what stood beside the panel', () => {
+    const [s] = sections([panel({ id: 2, gridPos: { x: 0, y: 0, w: 12, h: 6 } }), panel({ repeat: 'v', gridPos: { x: 12, y: 0, w: 12, h: 3 } })], values);
+    const at = s!.panels.map((p) => p.pos);
+    const cross = at.flatMap((a, i) => at.slice(i + 1).filter((b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h));
+    expect(cross).toEqual([]);
+    expect(at[0]).toEqual({ x: 0, y: 0, w: 12, h: 6 });
+  });
   it('repeats rows with their panels', () => {
     const list = sections([panel({ id: 9, type: 'row', repeat: 'v', title: '$v', gridPos: { x: 0, y: 0, w: 24, h: 1 } }), panel({ gridPos: { x: 0, y: 1, w: 12, h: 4 } })], values);
     expect(list.map((s) => [s.key, s.panels.length, s.panels[0]!.key])).toEqual([['row-9', 1, '1'], ['row-9~2', 1, '9~2/1'], ['row-9~3', 1, '9~3/1']]);

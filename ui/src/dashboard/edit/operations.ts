@@ -1,11 +1,10 @@
 // Changes to a dashboard's panels. Each gives a new dashboard and leaves the old one as it was.
 
+import { overlaps } from '../model/grid';
 import { nextPanelId } from '../model/ids';
 import type { Dashboard, GridPos, Panel } from '../model/types';
 
 const COLUMNS = 24;
-
-const overlaps = (a: GridPos, b: GridPos): boolean => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 
 function bottom(panels: Panel[]): number {
   return panels.reduce((y, p) => Math.max(y, p.gridPos.y + p.gridPos.h), 0);

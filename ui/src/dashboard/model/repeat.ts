@@ -1,6 +1,7 @@
 // From the stored panels to what stands on the page: rows as sections, panels and rows repeated for
 // each value of their variable.
 
+import { settle } from './grid';
 import type { GridPos, Panel } from './types';
 import type { VarValue } from '../variables/interpolate';
 
@@ -63,6 +64,8 @@ function expandPanels(panels: Panel[], values: RepeatValues, scoped: Scoped, pre
     const lines = vertical ? vs.length : Math.ceil(vs.length / per);
     if (lines > 1) shifts.push({ below: at.y + 1, by: (lines - 1) * at.h });
   }
+  // Copies take the whole width, also where something stood beside the panel.
+  settle(out);
   return out;
 }
 
