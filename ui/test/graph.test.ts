@@ -3,7 +3,7 @@ import { field, frameOf } from '../src/dashboard/frame/frame';
 import { toGraph } from '../src/dashboard/panels/nodes';
 import { serviceMapFrames, serviceMapQueries } from '../src/dashboard/query/service_map';
 import { gridLayout, layeredLayout, type LayoutEdge } from '../src/graph/layout';
-import { placeGraph } from '../src/graph/NodeGraph';
+import { edgePath, placeGraph } from '../src/graph/NodeGraph';
 
 const GAPS = { layer: 100, node: 50 };
 const edges = (...pairs: [number, number][]): LayoutEdge[] => pairs.map(([from, to]) => ({ from, to }));
@@ -56,6 +56,26 @@ describe('layers', () => {
   });
   it('a grid is as wide as it is asked to be', () => {
     expect(gridLayout(4, [], GAPS, 1).nodes).toEqual([{ x: 0, y: 0 }, { x: 100, y: 0 }, { x: 0, y: 50 }, { x: 100, y: 50 }]);
+  });
+});
+
+describe('the line of an edge', () => {
+  const e = { id: 'e', source: 'a', target: 'b' };
+  const line = (...bends: { x: number; y: number }[]) => edgePath({ e, from: { x: 0, y: 0 }, to: { x: 200, y: 0 }, bends, loop: false, lane: 0 }, 0, 0);
+  it('goes through its bends, and its figures stand on it', () => {
+    const bent = line({ x: 100, y: -80 });
+    expect(bent.d).toContain(' 100.0 -80.0C');
+    expect(bent.mid).toEqual({ x: 100, y: -80 });
+    const twice = line({ x: 60, y: 40 }, { x: 140, y: 40 });
+    expect(twice.d).toContain(' 60.0 40.0C');
+    expect(twice.d).toContain(' 140.0 40.0C');
+    // Between two bends of the same height the line swings a little beyond them.
+    expect(twice.mid.y).toBeGreaterThan(40);
+    expect(twice.mid.y).toBeLessThan(50);
+  });
+  it('is straight without bends', () => {
+    expect(line().mid.y).toBe(0);
+    expect(line().d).not.toContain('C');
   });
 });
 

@@ -108,7 +108,8 @@ function rim(from: Point, to: Point, r: number): Point {
 
 const n1 = (v: number) => v.toFixed(1);
 
-function edgePath(p: Placed['edges'][number], r0: number, r1: number): { d: string; mid: Point } {
+/** The line of an edge as a path, and the point on it where its figures stand. */
+export function edgePath(p: Placed['edges'][number], r0: number, r1: number): { d: string; mid: Point } {
   if (p.loop) {
     const { x, y } = p.from;
     const r = r0;
@@ -126,19 +127,20 @@ function edgePath(p: Placed['edges'][number], r0: number, r1: number): { d: stri
   const b = rim(p.to, points[points.length - 2]!, r1 + 6);
   points[0] = a;
   points[points.length - 1] = b;
+  if (points.length === 2) return { d: `M${n1(a.x)} ${n1(a.y)}L${n1(b.x)} ${n1(b.y)}`, mid: { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } };
+  // A round line through every bend: the layout kept its place free of nodes.
   let d = `M${n1(a.x)} ${n1(a.y)}`;
-  if (points.length === 2) d += `L${n1(b.x)} ${n1(b.y)}`;
-  else {
-    // Through the middles of the stretches, so that bends are round.
-    for (let i = 1; i < points.length - 1; i++) {
-      const q = points[i]!;
-      const next = points[i + 1]!;
-      const end = i === points.length - 2 ? next : { x: (q.x + next.x) / 2, y: (q.y + next.y) / 2 };
-      d += `Q${n1(q.x)} ${n1(q.y)} ${n1(end.x)} ${n1(end.y)}`;
-    }
+  let mid = points[points.length >> 1]!;
+  for (let i = 0; i + 1 < points.length; i++) {
+    const p0 = points[i]!;
+    const p1 = points[i + 1]!;
+    const before = points[i - 1] ?? p0;
+    const after = points[i + 2] ?? p1;
+    const c0 = { x: p0.x + (p1.x - before.x) / 6, y: p0.y + (p1.y - before.y) / 6 };
+    const c1 = { x: p1.x - (after.x - p0.x) / 6, y: p1.y - (after.y - p0.y) / 6 };
+    d += `C${n1(c0.x)} ${n1(c0.y)} ${n1(c1.x)} ${n1(c1.y)} ${n1(p1.x)} ${n1(p1.y)}`;
+    if (points.length % 2 === 0 && i === points.length / 2 - 1) mid = { x: (p0.x + 3 * (c0.x + c1.x) + p1.x) / 8, y: (p0.y + 3 * (c0.y + c1.y) + p1.y) / 8 };
   }
-  const m = points.length >> 1;
-  const mid = points.length % 2 ? points[m]! : { x: (points[m - 1]!.x + points[m]!.x) / 2, y: (points[m - 1]!.y + points[m]!.y) / 2 };
   return { d, mid };
 }
 
@@ -149,6 +151,9 @@ function arcPath(r: number, from: number, to: number): string {
   if (to - from >= 0.9999) return `M${at(0)}A${r} ${r} 0 1 1 ${at(0.5)}A${r} ${r} 0 1 1 ${at(0)}`;
   return `M${at(from)}A${r} ${r} 0 ${to - from > 0.5 ? 1 : 0} 1 ${at(to)}`;
 }
+
+/** About as wide as figures of an edge are, in the drawing's own pixels. */
+const statWidth = (t: string) => t.length * 6 + 8;
 
 const cut = (t: string, most: number) => (t.length > most ? `${t.slice(0, most - 1)}…` : t);
 
@@ -342,15 +347,18 @@ export function NodeGraph(p: NodeGraphProps) {
           {graph.edges.map((x) => {
             const { d, mid } = edgePath(x, radius.get(x.e.source)!, radius.get(x.e.target)!);
             const lit = edge === x.e.id || (hover !== null && (x.e.source === hover || x.e.target === hover));
-            const stat = [x.e.mainStat, x.e.secondaryStat].filter(Boolean).join(' · ');
+            const stat = cut([x.e.mainStat, x.e.secondaryStat].filter(Boolean).join(' · '), 30);
             return (
               <g key={x.e.id} class={`ng-edge${near && !lit ? ' dim' : ''}${lit ? ' lit' : ''}`} data-edge={x.e.id} onPointerEnter={() => setEdge(x.e.id)} onPointerLeave={() => setEdge(null)} onClick={(e) => openEdge(x.e, e.currentTarget)}>
                 <path class="ng-hit" d={d} />
                 <path class="ng-line" d={d} marker-end="url(#ng-tip)" stroke-dasharray={x.e.dash} style={{ stroke: lit ? undefined : x.e.color, strokeWidth: x.e.thickness ? `${x.e.thickness}px` : undefined }} />
                 {stat && (lit || (labels && view.k > 0.55)) && (
-                  <text class="ng-stat" x={mid.x} y={mid.y + 4}>
-                    {cut(stat, 30)}
-                  </text>
+                  <>
+                    <rect class="ng-plate" x={mid.x - statWidth(stat) / 2} y={mid.y - 8} width={statWidth(stat)} height={16} rx={4} />
+                    <text class="ng-stat" x={mid.x} y={mid.y + 4}>
+                      {stat}
+                    </text>
+                  </>
                 )}
               </g>
             );
