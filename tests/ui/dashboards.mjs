@@ -25,7 +25,7 @@ const sample = {
     panel('graph', 'Old graph', 12, 0, 12, 8, ['node_load1'], { fill: 3, linewidth: 2, yaxes: [{ format: 'short' }, {}], legend: { show: true } }),
     panel('singlestat', 'Old stat', 0, 8, 4, 4, ['node_memory_MemTotal_bytes'], { format: 'bytes', valueName: 'current' }),
     panel('gauge', 'Gauge', 4, 8, 4, 4, [{ expr: '42', instant: true }], { fieldConfig: { defaults: { max: 100, min: 0 }, overrides: [] } }),
-    panel('bargauge', 'Bars', 8, 8, 8, 4, [{ expr: 'node_load5', instant: true }]),
+    panel('bargauge', 'Bars', 8, 8, 8, 4, [{ expr: 'node_load5', instant: true, legendFormat: 'Mem' }]),
     panel('table', 'Table', 16, 8, 8, 4, [{ expr: 'node_filesystem_size_bytes', format: 'table', instant: true }], { fieldConfig: { defaults: { unit: 'bytes' }, overrides: [] } }),
     panel('heatmap', 'Heat', 0, 12, 12, 6, ['rate(node_cpu_seconds_total[20s])'], { options: { calculate: true } }),
     panel('stat', 'For $pick', 12, 12, 12, 3, [{ expr: 'vector(1)', instant: true }], { repeat: 'pick', maxPerRow: 2 }),
@@ -70,7 +70,9 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     check(dashboard.panels[0].datasource.uid === 'prometheus', `the input was not filled: ${JSON.stringify(dashboard.panels[0].datasource)}`);
   });
   await test('its panels are drawn, old and new', async () => {
-    for (const title of ['Lines', 'Old graph', 'Heat']) await until(`${title} in colour`, async () => (await drawn(page, title)).coloured > 100);
+    // It does not refresh by itself, and the server may have collected only once when it was opened.
+    for (const title of ['Lines', 'Old graph', 'Heat'])
+      await until(`${title} in colour`, async () => (await drawn(page, title)).coloured > 100 || void (await page.locator('button[aria-label="Refresh now"]').click()));
     const text = (title) => page.locator(`[data-panel="${title}"]`).first().innerText();
     await until('memory with its unit', async () => /[GM]iB/.test(await text('Old stat')));
     await until('the gauge', async () => (await text('Gauge')).includes('42'));
@@ -193,6 +195,27 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
       return false;
     }));
   });
+  await test('names of bars are read whole, and only the drawing under the pointer has a level line', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await page.locator('[data-panel="Bars"] .bg-name').first().waitFor();
+    const cut = await page.locator('.bg-name').evaluateAll((l) => l.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent));
+    check(cut.length === 0, `cut: ${cut}`);
+    await until('drawings', async () => (await drawn(page, 'Old graph')).coloured > 50);
+    await page.locator('[data-panel="Renamed"] .u-over').hover();
+    const levels = await page.locator('.u-cursor-y').evaluateAll((l) => l.filter((e) => getComputedStyle(e).display !== 'none').length);
+    check(levels <= 1, `${levels} level lines`);
+  });
+  await test('a range is chosen from a calendar, in the zone that is shown', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now&timezone=utc`);
+    await page.locator('.tp-main').first().click();
+    check(await page.locator('.tp-quick input').evaluate((e) => e === document.activeElement), 'the quick ranges are not ready to type in');
+    const inside = await page.evaluate(() => document.querySelector('.tp-zone').getBoundingClientRect().right <= document.querySelector('.tp-quick').getBoundingClientRect().left);
+    check(inside, 'the zones run into the quick ranges');
+    await page.locator('.tp-cal input').first().fill('2026-01-31T08:00:05');
+    await page.locator('.tp-cal input').last().fill('2026-01-31T09:30:05');
+    await page.locator('.tp-abs button[type="submit"]').click();
+    await until('the range', async () => ['2026-01-31 08:00:05', String(Date.UTC(2026, 0, 31, 8, 0, 5))].includes(new URL(page.url()).searchParams.get('from')));
+  });
   await test('on a phone panels stand below each other', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(`${base}/d/sample?from=now-1m&to=now`);
@@ -201,6 +224,10 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     check(wide <= 390, `the page is ${wide} pixels wide`);
     const lefts = await page.locator('.dash-cell').evaluateAll((es) => new Set(es.map((e) => Math.round(e.getBoundingClientRect().left))).size);
     check(lefts === 1, `${lefts} columns`);
+    const head = await page.locator('header.top').boundingBox();
+    check(head.height < 95, `the bar takes ${head.height} pixels of the screen`);
+    const on = await page.locator('.nav a[aria-current]').boundingBox();
+    check(on.x >= 0 && on.x + on.width <= 390, 'the page one is on lies beyond the edge');
     // The editor as well: its forms below the drawing.
     await page.goto(`${base}/d/sample?from=now-1m&to=now&editPanel=1`);
     await page.locator('.pe-options').waitFor();

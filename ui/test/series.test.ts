@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { field, frameOf, type Frame } from '../src/dashboard/frame/frame';
+import { valueAxis } from '../src/chart/plot';
 import type { FieldConfig, Panel } from '../src/dashboard/model/types';
 import { plotKey, plotOptions, valueRange, type Live } from '../src/dashboard/panels/timeseries/options';
 import { toLines } from '../src/dashboard/panels/timeseries/series';
@@ -35,6 +36,11 @@ describe('stacks', () => {
 });
 
 describe('axes', () => {
+  it('of low drawings still have room for two lines', () => {
+    const space = valueAxis().space as (u: unknown, axis: number, min: number, max: number, height: number) => number;
+    expect(space(null, 1, 0, 600, 50)).toBeLessThanOrEqual(25);
+    expect(space(null, 1, 0, 600, 300)).toBe(34);
+  });
   it('one for each unit: the second stands on the right', () => {
     const o = options(series('a', [1], {}, { unit: 'bytes' }), series('b', [2], {}, { unit: 'percent' }), series('c', [3], {}, { unit: 'bytes' }));
     expect(o.axes!.slice(1).map((a) => a.side)).toEqual([3, 1]);

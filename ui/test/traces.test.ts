@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { redPanels } from '../src/pages/traces/panels';
 import { traceGraph } from '../src/traces/calls';
 import { bySpan } from '../src/traces/trace_logs';
 import { visibleRows } from '../src/traces/Waterfall';
@@ -6,6 +7,14 @@ import { criticalPath, hexId, parseTrace, valueText } from '../src/traces/trace'
 
 const span = (id: string, parent: string, start: number, end: number, more: object = {}) => ({ spanId: id.repeat(16), parentSpanId: parent && parent.repeat(16), name: id, startTimeUnixNano: `170000000000000${String(start).padStart(4, '0')}`, endTimeUnixNano: `170000000000000${String(end).padStart(4, '0')}`, ...more });
 const trace = (...spans: object[]) => ({ batches: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 's' } }] }, scopeSpans: [{ scope: { name: 'lib' }, spans }] }] });
+
+describe('drawings over a search', () => {
+  it('durations have exemplars, spans a second have none', () => {
+    const [rate, duration] = redPanels([{ refId: 'A', expr: '{}' }]);
+    expect(rate!.targets!.map((t) => t['exemplars'])).toEqual([0]);
+    expect(duration!.targets!.map((t) => t['exemplars'])).toEqual([undefined]);
+  });
+});
 
 describe('traces', () => {
   it('are laid out depth first, siblings by their start', () => {

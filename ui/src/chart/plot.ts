@@ -51,7 +51,8 @@ export function valueAxis(): uPlot.Axis {
     grid: { stroke: () => frameColors().grid, width: 1 },
     ticks: { show: false },
     gap: 6,
-    space: 34,
+    // Low drawings still say how much: at least two lines fit in.
+    space: (_u, _axis, _min, _max, height) => Math.min(34, Math.max(14, height / 2.5)),
     size: (_u, values) => Math.max(34, ...(values ?? []).map((v) => (v?.length ?? 0) * 6.4 + 14)),
   };
 }

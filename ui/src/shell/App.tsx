@@ -1,7 +1,7 @@
 // The frame around every page: navigation, time range, refresh, theme; and the overlays.
 
 import { Component, type ComponentChildren, type ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { RefreshPicker } from '../time/RefreshPicker';
 import { TimePicker } from '../time/TimePicker';
 import { firing } from '../api/alerts';
@@ -81,8 +81,15 @@ function PageBody({ page }: { page: Page }) {
 
 function Nav() {
   const here = pageFor(path.value);
+  const bar = useRef<HTMLElement>(null);
+  // On a narrow screen the page one is on may lie beyond the edge.
+  useEffect(() => {
+    const el = bar.current;
+    const on = el?.querySelector<HTMLElement>('[aria-current]');
+    if (el && on) el.scrollLeft = on.offsetLeft - el.offsetLeft - (el.clientWidth - on.offsetWidth) / 2;
+  }, [here]);
   return (
-    <nav class="nav" aria-label="Pages">
+    <nav class="nav" aria-label="Pages" ref={bar}>
       {PAGES.filter((p) => !p.unlisted && (!p.needs || doors.value.has(p.needs))).map((p) => (
         <a
           key={p.path}

@@ -9,7 +9,7 @@ export function Popover(p: { onClose: () => void; class?: string; label: string;
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     const el = ref.current!;
-    const first = el.querySelector<HTMLElement>('[data-autofocus], input, button, a');
+    const first = el.querySelector<HTMLElement>('[data-autofocus]') ?? el.querySelector<HTMLElement>('input, button, a');
     first?.focus({ preventScroll: true });
     const down = (e: PointerEvent) => {
       const t = e.target as Node;

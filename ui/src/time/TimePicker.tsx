@@ -1,11 +1,11 @@
 // The time range control of the top bar: quick ranges, free text in Grafana's grammar, zone.
 
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { Icon } from '../shell/icons';
 import { timePickerOpen } from '../shell/overlays';
 import { Popover } from '../shell/popover';
 import { safeGet, safeSet } from '../shell/theme';
-import { describeRange, formatInstant, isRelative, isZone, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
+import { describeRange, formatInstant, isRelative, isZone, parseTime, QUICK_RANGES, rangeProblem, type RawRange } from './grammar';
 import { pageTime, shiftIn, zoomOutIn, type TimeScope } from './scope';
 import { setZone, timeContext, timeRules, zone } from './state';
 
@@ -43,6 +43,26 @@ function ZoneInput() {
   );
 }
 
+/** One end of the range: text in the grammar, or a day and a time of the browser's own calendar in the zone that is shown. */
+function End({ name, text, up, take }: { name: string; text: string; up: boolean; take: (text: string) => void }) {
+  const calendar = useRef<HTMLInputElement>(null);
+  const at = parseTime(text, { ...timeContext(), roundUp: up });
+  return (
+    <div class="tp-end">
+      <label>
+        {name}
+        <input type="text" value={text} spellcheck={false} autocomplete="off" onInput={(e) => take(e.currentTarget.value)} />
+      </label>
+      <span class="tp-cal">
+        <input ref={calendar} type="datetime-local" step={1} tabIndex={-1} aria-hidden="true" value={at === null ? '' : formatInstant(at, zone.value).slice(0, 19).replace(' ', 'T')} onInput={(e) => e.currentTarget.value && take(e.currentTarget.value.replace('T', ' '))} />
+        <button type="button" class="icon-btn" title="Choose a day" aria-label={`${name}: choose a day`} onClick={() => calendar.current?.showPicker()}>
+          <Icon name="calendar" size={15} />
+        </button>
+      </span>
+    </div>
+  );
+}
+
 function PickerBody({ time, onClose }: { time: TimeScope; onClose: () => void }) {
   const raw = time.raw.value;
   const [from, setFrom] = useState(editable(raw.from));
@@ -65,14 +85,8 @@ function PickerBody({ time, onClose }: { time: TimeScope; onClose: () => void })
   return (
     <>
       <form class="tp-abs" onSubmit={apply}>
-        <label>
-          From
-          <input type="text" value={from} spellcheck={false} autocomplete="off" onInput={(e) => setFrom(e.currentTarget.value)} />
-        </label>
-        <label>
-          To
-          <input type="text" value={to} spellcheck={false} autocomplete="off" onInput={(e) => setTo(e.currentTarget.value)} />
-        </label>
+        <End name="From" text={from} up={false} take={setFrom} />
+        <End name="To" text={to} up take={setTo} />
         <p class={problem ? 'tp-say bad' : 'tp-say dim'} role="status">
           {problem ?? 'Relative: now-6h, now/d, now-1d/d. Absolute: 2026-01-31 08:00.'}
         </p>
@@ -98,8 +112,8 @@ function PickerBody({ time, onClose }: { time: TimeScope; onClose: () => void })
           </div>
         )}
         <fieldset class="seg" aria-label="Time zone">
-          <button type="button" aria-pressed={zone.value === 'browser'} onClick={() => setZone('browser')}>
-            {Intl.DateTimeFormat().resolvedOptions().timeZone || 'Local'}
+          <button type="button" aria-pressed={zone.value === 'browser'} title={Intl.DateTimeFormat().resolvedOptions().timeZone} onClick={() => setZone('browser')}>
+            Local
           </button>
           <button type="button" aria-pressed={zone.value === 'utc'} onClick={() => setZone('utc')}>
             UTC

@@ -75,7 +75,9 @@ function Row({ h, folders, onStar, onTag, onChanged }: { h: SearchHit; folders: 
           </button>
         ))}
       </span>
-      {!fixed && (
+      {fixed ? (
+        <span class="dl-nomenu" />
+      ) : (
         <span class="anchor">
           <button type="button" class="icon-btn quiet" aria-haspopup="menu" aria-expanded={menu} aria-label={`Menu of ${h.title}`} onClick={() => setMenu(!menu)}>
             <Icon name="dots" size={14} />

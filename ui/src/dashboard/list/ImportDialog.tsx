@@ -103,7 +103,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
           </div>
           <label>
             or paste it
-            <textarea rows={got ? 3 : 8} value={text} spellcheck={false} class="mono" placeholder={'{ "title": …, "panels": […] }'} onInput={(e) => read(e.currentTarget.value)} />
+            <textarea data-autofocus rows={got ? 3 : 8} value={text} spellcheck={false} class="mono" placeholder={'{ "title": …, "panels": […] }'} onInput={(e) => read(e.currentTarget.value)} />
           </label>
           {error && (
             <div class="failure" role="alert">

@@ -72,7 +72,7 @@ export default function BarGauge(p: PanelView) {
   const nameChars = Math.max(...values.map((v) => v.name.length));
   const rowH = p.height / values.length;
   const inline = nameSide || rowH < 44;
-  const nameW = hideNames || vertical || !inline ? 0 : Math.min(p.width * 0.4, nameChars * 7 + 8);
+  const nameW = hideNames || vertical || !inline ? 0 : Math.min(p.width * 0.4, nameChars * 8 + 10);
   const valueW = valueMode === 'hidden' ? 0 : Math.min(140, longest * 9 + 14);
   const length = vertical ? p.height - 44 : p.width - nameW - valueW - 8;
   return (

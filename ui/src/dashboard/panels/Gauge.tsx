@@ -38,7 +38,7 @@ function Dial({ v, w, h, named, markers, labels }: { v: OneValue; w: number; h: 
   const thick = Math.max(5, r * 0.2);
   const steps = absoluteSteps(v.field.config.thresholds ?? DEFAULT_THRESHOLDS, min, max);
   const at = (x: number) => (max > min ? Math.min(Math.max((x - min) / (max - min), 0), 1) : 0);
-  const size = Math.max(11, Math.min(outer * 0.42, ((outer - thick) * 2 * 1.35) / Math.max(3, v.shown.text.length)));
+  const size = Math.max(11, Math.min(outer * 0.42, ((outer - thick) * 2 * 1.2) / Math.max(3, v.shown.text.length)));
   const show = displayer(v.field, { min, max });
   return (
     <svg width={w} height={h} viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`${v.name}: ${v.shown.text}`}>

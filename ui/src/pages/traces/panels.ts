@@ -4,14 +4,14 @@ import type { Panel } from '../../dashboard/model/types';
 
 const TEMPO = { type: 'tempo', uid: 'tempo' };
 
-function timeseries(id: number, title: string, targets: { query: string; legend: string }[], unit: string, custom: object, colors: [name: string, color: string][], names: Record<string, string> = {}): Panel {
+function timeseries(id: number, title: string, targets: { query: string; legend: string; exemplars?: number }[], unit: string, custom: object, colors: [name: string, color: string][], names: Record<string, string> = {}): Panel {
   return {
     id,
     type: 'timeseries',
     title,
     gridPos: { x: 0, y: 0, w: 8, h: 6 },
     datasource: TEMPO,
-    targets: targets.map((t, i) => ({ refId: String.fromCharCode(65 + i), query: t.query, queryType: 'traceql', legendFormat: t.legend, datasource: TEMPO })),
+    targets: targets.map((t, i) => ({ refId: String.fromCharCode(65 + i), query: t.query, queryType: 'traceql', legendFormat: t.legend, datasource: TEMPO, ...(t.exemplars === undefined ? {} : { exemplars: t.exemplars }) })),
     maxDataPoints: 100,
     fieldConfig: {
       defaults: { unit, custom },
@@ -52,7 +52,8 @@ function heat(query: string, title: string): Panel {
 export function redPanels(list: Asked[]): Panel[] {
   const names = Object.fromEntries(list.flatMap((q) => [['0.5', 'p50'], ['0.9', 'p90'], ['0.99', 'p99']].map(([from, to]) => [mark(list, q) + from!, mark(list, q) + to!])));
   return [
-    timeseries(1, 'Spans a second', list.map((q) => ({ query: `${q.expr} | rate() by (status)`, legend: `${mark(list, q)}{{status}}` })), 'suffix: spans/s', BARS, [
+    // An exemplar's value is how long its span took, which is no place on an axis of spans a second.
+    timeseries(1, 'Spans a second', list.map((q) => ({ query: `${q.expr} | rate() by (status)`, legend: `${mark(list, q)}{{status}}`, exemplars: 0 })), 'suffix: spans/s', BARS, [
       ['(?:[A-Z]+ )?error', 'red'],
       ['(?:[A-Z]+ )?ok', 'green'],
       ['(?:[A-Z]+ )?unset', 'blue'],
