@@ -11,15 +11,14 @@
 
 #include "base/log.h"
 #include "decode/carbon/carbon.h"
+#include "kit.h"
 #include "lang/graphite/graphite.h"
 #include "os/os.h"
 #include "store/store.h"
 
 static double cpu_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+    return bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) * 1e3;
 }
 
 static struct store *store;
@@ -147,7 +146,7 @@ int main(int argc, char **argv)
     for (int i = 600; i >= 0; i--) {
         for (int s = 0; s < series; s++) {
             snprintf(name, sizeof(name), "bench.g%d.s%d", s % 20, s);
-            point(name, s + i % 17 * .5, now_s - i * 60);
+            point(name, s + (600 - i) % 17 * .5, now_s - i * 60);
         }
     }
     flush();
@@ -157,6 +156,14 @@ int main(int argc, char **argv)
     render(x, "sumSeries(bench.*.*)");
     render(x, "groupByNode(bench.*.*,1,'max')");
     render(x, "movingAverage(bench.*.*,10)");
+    render(x, "movingMax(bench.*.*,60)");
+    render(x, "movingMedian(bench.*.*,60)");
+    render(x, "perSecond(bench.*.*)");
+    render(x, "sumSeries(perSecond(bench.*.*))");
+    render(x, "limit(sortByMaxima(bench.*.*),10)");
+    render(x, "aggregate(bench.*.*,'median')");
+    render(x, "stddevSeries(bench.*.*)");
+    render(x, "aggregate(bench.*.*,'sum',0.5)");
     render(x, "summarize(bench.*.*,'1h')");
     graphite_index_free(x);
     data_metric_batch_free(batch);

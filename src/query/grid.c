@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "codec/number.h"
 #include "codec/utf8.h"
+#include "query/slots.h"
 
 int64_t query__step_ns(const struct query_exec *x, size_t step)
 {
@@ -329,64 +330,6 @@ int query__merge_same(struct query_exec *x, struct query_grid *g)
     return err;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
-static void swap(double *v, size_t a, size_t b)
-{
-    double was = v[a];
-    v[a] = v[b];
-    v[b] = was;
-}
-
-/* Puts the value that sorting would put at `at` there, what is less before it and what is greater
- * behind: a quicksort that follows one side only. No NaN. */
-static void select_at(double *v, size_t n, size_t at)
-{
-    size_t lo = 0, hi = n;
-    for (size_t rounds = 0; hi - lo > 16; rounds++) {
-        if (rounds > 60) /* made to be slow */
-            break;
-        size_t mid = lo + (hi - lo) / 2;
-        if (v[mid] < v[lo])
-            swap(v, mid, lo);
-        if (v[hi - 1] < v[lo])
-            swap(v, hi - 1, lo);
-        if (v[hi - 1] < v[mid])
-            swap(v, hi - 1, mid);
-        double pivot = v[mid];
-        size_t i = lo, j = hi - 1;
-        for (;;) {
-            while (v[i] < pivot)
-                i++;
-            while (v[j] > pivot)
-                j--;
-            if (i >= j)
-                break;
-            swap(v, i++, j--);
-        }
-        /* [lo, i) is at most the pivot, [j + 1, hi) at least. */
-        if (at <= j)
-            hi = j + 1;
-        else
-            lo = MAX(i, j + 1);
-    }
-    if (hi - lo > 16) {
-        qsort(v + lo, hi - lo, sizeof(*v), by_value);
-        return;
-    }
-    for (size_t i = lo + 1; i < hi; i++) {
-        double one = v[i];
-        size_t k = i;
-        for (; k > lo && v[k - 1] > one; k--)
-            v[k] = v[k - 1];
-        v[k] = one;
-    }
-}
-
 double query__quantile(double phi, double *values, size_t n)
 {
     if (!n || isnan(phi))
@@ -400,12 +343,14 @@ double query__quantile(double phi, double *values, size_t n)
     double weight = rank - floor(rank);
     size_t nans = 0, at = (size_t)lower;
     for (size_t i = 0; i < n; i++) {
-        if (isnan(values[i]))
-            swap(values, i, nans++);
+        if (!isnan(values[i]))
+            continue;
+        values[i] = values[nans];
+        values[nans++] = NAN;
     }
     if (at < nans)
         return NAN;
-    select_at(values + nans, n - nans, at - nans);
+    query_slots_select(values + nans, n - nans, at - nans);
     double next = values[at];
     if (upper > lower) {
         next = values[at + 1];

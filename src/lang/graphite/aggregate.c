@@ -51,12 +51,6 @@ int graphite__agg(struct graphite_run *x, struct slice name, enum graphite_agg *
                           SLICE_FMT(slice_first(name, 60)));
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 size_t graphite__non_null(const double *values, size_t count)
 {
     size_t n = 0;
@@ -65,26 +59,19 @@ size_t graphite__non_null(const double *values, size_t count)
     return n;
 }
 
-/* The values that are there, sorted; by mem_free. */
-static double *sorted(const double *values, size_t count, size_t *out_count)
+/* The values that are there; by mem_free. */
+static double *present(const double *values, size_t count, size_t *out_count)
 {
     double *v = mem_alloc((count + 1) * sizeof(*v));
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!isnan(values[i]))
-            v[n++] = values[i];
-    }
-    if (n)
-        qsort(v, n, sizeof(*v), by_value);
-    *out_count = n;
+    memcpy(v, values, count * sizeof(*v));
+    *out_count = query_slots_present(v, count);
     return v;
 }
 
 static double median(const double *values, size_t count)
 {
     size_t n;
-    double *v = sorted(values, count, &n);
-    double m = !n ? GRAPHITE__NULL : n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+    double *v = present(values, count, &n), m = query_slots_median(v, n);
     mem_free(v);
     return m;
 }
@@ -162,28 +149,31 @@ double graphite_aggregate(enum graphite_agg agg, const double *values, size_t co
 
 /* Rank n/100 * (count + 1) among the values that are there, the next whole one unless
  * interpolated. */
-double graphite__percentile(struct graphite_run *x, const double *values, size_t count, double n,
-                            bool interpolate)
+double graphite__percentile_at(double *v, size_t count, double n, bool interpolate)
+{
+    size_t len = query_slots_present(v, count);
+    if (!len)
+        return GRAPHITE__NULL;
+    double rank_f = n / 100 * (double)(len + 1), fraction = rank_f - floor(rank_f);
+    int64_t rank = (int64_t)rank_f + (!interpolate && fraction > 0);
+    rank = CLAMP(rank, 0, (int64_t)len + 1);
+    size_t at = (size_t)CLAMP(rank - 1, 0, (int64_t)len - 1);
+    query_slots_select(v, len, at);
+    if (!interpolate || rank >= (int64_t)len)
+        return v[at];
+    double next = rank ? v[at + 1] : v[at];
+    for (size_t i = at + 2; i < len && rank; i++)
+        next = v[i] < next ? v[i] : next;
+    return v[at] + fraction * (next - v[at]);
+}
+
+double graphite__percentile(const double *values, size_t count, double n, bool interpolate)
 {
     size_t len;
-    double *v = sorted(values, count, &len), out = GRAPHITE__NULL;
-    (void)x;
-    if (len) {
-        double rank_f = n / 100 * (double)(len + 1);
-        double fraction = rank_f - floor(rank_f);
-        int64_t rank = (int64_t)rank_f + (!interpolate && fraction > 0);
-        rank = CLAMP(rank, 0, (int64_t)len + 1);
-        if (rank == 0)
-            out = v[0];
-        else if (rank - 1 == (int64_t)len)
-            out = v[len - 1];
-        else
-            out = v[rank - 1];
-        if (interpolate && rank < (int64_t)len)
-            out += fraction * (v[rank] - out);
-    }
+    double *v = present(values, count, &len);
+    double p = graphite__percentile_at(v, len, n, interpolate);
     mem_free(v);
-    return out;
+    return p;
 }
 
 bool graphite__xff(size_t non_null, double total, double xff)
@@ -310,57 +300,130 @@ int graphite__normalize(struct graphite_run *x, const struct graphite_list *l,
 struct slice graphite__paths(struct graphite_run *x, const struct graphite_list *l)
 {
     struct buf b = {0};
-    VEC(struct slice) seen = {0};
+    struct map *seen = map_new();
+    struct slice last = {NULL, 0};
     for (size_t i = 0; i < l->len; i++) {
         struct slice p = l->items[i]->path;
-        bool known = false;
-        for (size_t k = seen.len; k-- > 0 && !known;)
-            known = slice_eq(seen.items[k], p);
-        if (known)
+        bool added;
+        if (last.ptr && slice_eq(p, last)) /* as those of one path all have */
             continue;
-        vec_push(&seen, p);
+        last = p;
+        map_put(seen, p, &added);
+        if (!added)
+            continue;
         if (b.len)
             buf_append_char(&b, ',');
         buf_append_slice(&b, p);
     }
     struct slice s = graphite__text(x, "%.*s", SLICE_FMT(buf_slice(&b)));
-    vec_free(&seen);
+    map_free(seen);
     buf_deinit(&b);
     return s;
 }
 
-/* Sums and the like go column by column, which is what the memory likes. */
-static bool by_columns(const struct graphite__rows *r, enum graphite_agg agg, double *out,
-                       uint32_t *counts)
+/* One series of many. Sums and the like go row by row over a part of the slots, which is what the
+ * memory likes; what depends on all values of a slot takes them together. */
+struct uniting {
+    const struct graphite__rows *rows;
+    enum graphite_agg agg;
+    double xff;
+    double *out, *beside; /* what is beside it of deviations and ranges */
+    uint32_t *counts;
+};
+
+static void add_row(const struct uniting *u, const double *v, size_t from, size_t to)
 {
-    if (agg != GRAPHITE_SUM && agg != GRAPHITE_AVERAGE && agg != GRAPHITE_MIN &&
-        agg != GRAPHITE_MAX && agg != GRAPHITE_AVG_ZERO && agg != GRAPHITE_COUNT)
-        return false;
-    for (size_t i = 0; i < r->count; i++)
-        out[i] = agg == GRAPHITE_MIN ? INFINITY : agg == GRAPHITE_MAX ? -INFINITY : 0;
-    for (size_t k = 0; k < r->list->len; k++) {
-        const double *v = r->columns[k];
-        for (size_t i = 0; i < r->count; i++) {
-            bool there = !isnan(v[i]);
-            double value = there ? v[i] : 0;
-            counts[i] += there;
-            if (agg == GRAPHITE_MIN)
-                out[i] = there && value < out[i] ? value : out[i];
-            else if (agg == GRAPHITE_MAX)
-                out[i] = there && value > out[i] ? value : out[i];
-            else
-                out[i] += value;
+    double *out = u->out;
+    for (size_t i = from; i < to; i++) {
+        bool there = !isnan(v[i]);
+        double value = there ? v[i] : 0;
+        u->counts[i] += there;
+        switch (u->agg) {
+        case GRAPHITE_MIN: out[i] = there && value < out[i] ? value : out[i]; break;
+        case GRAPHITE_RANGE:
+            u->beside[i] = there && value < u->beside[i] ? value : u->beside[i];
+            __attribute__((fallthrough));
+        case GRAPHITE_MAX: out[i] = there && value > out[i] ? value : out[i]; break;
+        default: out[i] += value; break;
         }
     }
-    for (size_t i = 0; i < r->count; i++) {
-        if (agg == GRAPHITE_AVERAGE)
-            out[i] /= (double)counts[i];
-        else if (agg == GRAPHITE_AVG_ZERO)
-            out[i] /= (double)r->list->len;
-        else if (agg == GRAPHITE_COUNT)
-            out[i] = (double)counts[i];
+}
+
+static void add_squares(const struct uniting *u, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        u->beside[i] = u->out[i] / (double)u->counts[i]; /* the mean */
+        u->out[i] = 0;
     }
-    return true;
+    for (size_t k = 0; k < u->rows->list->len; k++) {
+        const double *v = u->rows->columns[k];
+        for (size_t i = from; i < to; i++) {
+            double apart = v[i] - u->beside[i];
+            u->out[i] += isnan(v[i]) ? 0 : apart * apart;
+        }
+    }
+}
+
+static void unite_rows(void *ctx, size_t from, size_t to, struct query_slots_scratch *scratch)
+{
+    const struct uniting *u = ctx;
+    size_t series = u->rows->list->len;
+    (void)scratch;
+    for (size_t i = from; i < to; i++) {
+        u->out[i] = u->agg == GRAPHITE_MIN                               ? INFINITY
+                    : u->agg == GRAPHITE_MAX || u->agg == GRAPHITE_RANGE ? -INFINITY
+                                                                         : 0;
+        u->beside[i] = INFINITY;
+    }
+    for (size_t k = 0; k < series; k++)
+        add_row(u, u->rows->columns[k], from, to);
+    if (u->agg == GRAPHITE_STDDEV)
+        add_squares(u, from, to);
+    for (size_t i = from; i < to; i++) {
+        double n = (double)u->counts[i];
+        if (u->agg == GRAPHITE_AVERAGE)
+            u->out[i] /= n;
+        else if (u->agg == GRAPHITE_AVG_ZERO)
+            u->out[i] /= (double)series;
+        else if (u->agg == GRAPHITE_COUNT)
+            u->out[i] = n;
+        else if (u->agg == GRAPHITE_RANGE)
+            u->out[i] -= u->beside[i];
+        else if (u->agg == GRAPHITE_STDDEV)
+            u->out[i] = sqrt(u->out[i] / n);
+        if (!graphite__xff(u->counts[i], (double)series, u->xff))
+            u->out[i] = GRAPHITE__NULL;
+    }
+}
+
+static void unite_slot(void *ctx, size_t slot, double *v)
+{
+    const struct uniting *u = ctx;
+    size_t series = u->rows->list->len, there = graphite__non_null(v, series);
+    if (!graphite__xff(there, (double)series, u->xff))
+        return;
+    u->out[slot] = u->agg == GRAPHITE_MEDIAN ? query_slots_median(v, query_slots_present(v, series))
+                                             : graphite_aggregate(u->agg, v, series);
+}
+
+static int unite(struct graphite_run *x, struct uniting *u)
+{
+    size_t count = u->rows->count;
+    switch (u->agg) {
+    case GRAPHITE_SUM:
+    case GRAPHITE_AVERAGE:
+    case GRAPHITE_AVG_ZERO:
+    case GRAPHITE_MIN:
+    case GRAPHITE_MAX:
+    case GRAPHITE_COUNT:
+    case GRAPHITE_RANGE:
+    case GRAPHITE_STDDEV: break;
+    default: return graphite__across(x, u->rows, unite_slot, u);
+    }
+    u->counts = arena_calloc(x->arena, count + 1, sizeof(*u->counts));
+    u->beside = graphite__column(x, count);
+    return u->beside ? graphite__share(x, count, graphite__slots_each(x, count), unite_rows, u)
+                     : x->err;
 }
 
 void graphite__aggregated(struct graphite_run *x, struct graphite_series *s, struct slice title,
@@ -385,23 +448,9 @@ int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
     struct slice title =
         graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(name), SLICE_FMT(graphite__paths(x, l)));
     struct graphite_series *s = graphite__series(x, title, r.start, r.end, r.step, NULL, r.count);
-    uint32_t *counts = arena_calloc(x->arena, r.count + 1, sizeof(*counts));
-    if (!s)
+    struct uniting u = {.rows = &r, .agg = agg, .xff = xff, .out = s ? s->values : NULL};
+    if (!s || unite(x, &u))
         return x->err;
-    if (by_columns(&r, agg, s->values, counts)) {
-        for (size_t i = 0; i < r.count; i++) {
-            if (!graphite__xff(counts[i], (double)l->len, xff))
-                s->values[i] = GRAPHITE__NULL;
-        }
-    } else {
-        double *row = arena_alloc(x->arena, (l->len + 1) * sizeof(*row));
-        for (size_t i = 0; i < r.count; i++) {
-            for (size_t k = 0; k < l->len; k++)
-                row[k] = r.columns[k][i];
-            if (graphite__xff(graphite__non_null(row, l->len), (double)l->len, xff))
-                s->values[i] = graphite_aggregate(agg, row, l->len);
-        }
-    }
     /* Only the tags that all have, with the same value. */
     s->tag_count = 0;
     for (size_t t = 0; t < l->items[0]->tag_count; t++) {

@@ -619,6 +619,19 @@ GRAPHITE__HANDLER(as_percent)
     return x->err;
 }
 
+struct percentile {
+    size_t series;
+    double n;
+    bool interpolate;
+    double *out;
+};
+
+static void percentile_at(void *ctx, size_t slot, double *v)
+{
+    const struct percentile *p = ctx;
+    p->out[slot] = graphite__percentile_at(v, p->series, p->n, p->interpolate);
+}
+
 GRAPHITE__HANDLER(percentile_of_series)
 {
     struct graphite_run *x = c->x;
@@ -633,12 +646,9 @@ GRAPHITE__HANDLER(percentile_of_series)
     struct slice name =
         graphite__text(x, "percentileOfSeries(%.*s,%g)", SLICE_FMT(l->items[0]->path), n);
     struct graphite_series *s = graphite__series(x, name, r.start, r.end, r.step, NULL, r.count);
-    double *row = arena_alloc(x->arena, l->len * sizeof(*row));
-    for (size_t i = 0; s && i < r.count; i++) {
-        for (size_t k = 0; k < l->len; k++)
-            row[k] = r.columns[k][i];
-        s->values[i] = graphite__percentile(x, row, l->len, n, c->arg[2].number != 0);
-    }
+    struct percentile p = {l->len, n, c->arg[2].number != 0, s ? s->values : NULL};
+    if (s)
+        graphite__across(x, &r, percentile_at, &p);
     graphite__push(x, &out->list, s);
     return x->err;
 }

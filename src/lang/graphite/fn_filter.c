@@ -34,11 +34,11 @@ static int filter(struct graphite_run *x, const struct graphite_list *l, enum gr
     bool keep;
     if (!compare(op, 0, 0, &keep))
         return graphite__fail(x, "Unsupported operator: %.*s", SLICE_FMT(slice_first(op, 20)));
-    for (size_t i = 0; i < l->len; i++) {
-        struct graphite_series *s = l->items[i];
-        compare(op, graphite_aggregate(agg, s->values, s->count), n, &keep);
+    const double *figure = graphite__figures(x, l, agg);
+    for (size_t i = 0; i < l->len && figure; i++) {
+        compare(op, figure[i], n, &keep);
         if (keep)
-            graphite__push(x, out, s);
+            graphite__push(x, out, l->items[i]);
     }
     return x->err;
 }
@@ -86,18 +86,21 @@ static int descending(const void *a, const void *b)
 }
 
 /* Stable; a series without values sorts as minus infinity. */
-static void sort_by(struct graphite_list *l, enum graphite_agg agg, bool reverse)
+static int sort_by(struct graphite_run *x, struct graphite_list *l, enum graphite_agg agg,
+                   bool reverse)
 {
+    const double *figure = graphite__figures(x, l, agg);
+    if (!figure)
+        return x->err;
     struct keyed *k = mem_alloc((l->len + 1) * sizeof(*k));
-    for (size_t i = 0; i < l->len; i++) {
-        double v = graphite_aggregate(agg, l->items[i]->values, l->items[i]->count);
-        k[i] = (struct keyed){isnan(v) ? -INFINITY : v, i, l->items[i]};
-    }
+    for (size_t i = 0; i < l->len; i++)
+        k[i] = (struct keyed){isnan(figure[i]) ? -INFINITY : figure[i], i, l->items[i]};
     if (l->len)
         qsort(k, l->len, sizeof(*k), reverse ? descending : ascending);
     for (size_t i = 0; i < l->len; i++)
         l->items[i] = k[i].s;
     mem_free(k);
+    return 0;
 }
 
 /* list[:n], where a negative n counts from the end. */
@@ -113,7 +116,7 @@ GRAPHITE__HANDLER(sort_by)
     enum graphite_agg agg;
     *out = c->arg[0];
     if (!graphite__agg(c->x, c->arg[1].text, &agg))
-        sort_by(&out->list, agg, c->arg[2].number != 0);
+        sort_by(c->x, &out->list, agg, c->arg[2].number != 0);
     return c->x->err;
 }
 
@@ -121,20 +124,15 @@ GRAPHITE__HANDLER(sort_by)
 GRAPHITE__HANDLER(sort_down)
 {
     *out = c->arg[0];
-    sort_by(&out->list, (enum graphite_agg)c->fn->detail, true);
-    return 0;
+    return sort_by(c->x, &out->list, (enum graphite_agg)c->fn->detail, true);
 }
 
 GRAPHITE__HANDLER(sort_by_minima)
 {
     out->kind = GRAPHITE__LIST;
-    for (size_t i = 0; i < c->arg[0].list.len; i++) {
-        struct graphite_series *s = c->arg[0].list.items[i];
-        if (graphite_aggregate(GRAPHITE_MAX, s->values, s->count) > 0)
-            graphite__push(c->x, &out->list, s);
-    }
-    sort_by(&out->list, GRAPHITE_MIN, false);
-    return c->x->err;
+    if (filter(c->x, &c->arg[0].list, GRAPHITE_MAX, SLICE(">"), 0, &out->list))
+        return c->x->err;
+    return sort_by(c->x, &out->list, GRAPHITE_MIN, false);
 }
 
 static int by_name(const void *a, const void *b)
@@ -201,18 +199,18 @@ GRAPHITE__HANDLER(extreme)
     *out = c->arg[0];
     if (graphite__agg(c->x, c->arg[2].text, &agg))
         return c->x->err;
-    sort_by(&out->list, agg, c->fn->detail != 0);
+    sort_by(c->x, &out->list, agg, c->fn->detail != 0);
     cut(&out->list, c->arg[1].number);
-    return 0;
+    return c->x->err;
 }
 
 /* highestMax and its kin: detail is the aggregation, plus 100 for lowest. */
 GRAPHITE__HANDLER(extreme_of)
 {
     *out = c->arg[0];
-    sort_by(&out->list, (enum graphite_agg)(c->fn->detail % 100), c->fn->detail < 100);
+    sort_by(c->x, &out->list, (enum graphite_agg)(c->fn->detail % 100), c->fn->detail < 100);
     cut(&out->list, c->arg[1].number);
-    return 0;
+    return c->x->err;
 }
 
 GRAPHITE__HANDLER(limit)
@@ -231,7 +229,7 @@ GRAPHITE__HANDLER(most_deviant)
         if (graphite__non_null(s->values, s->count))
             graphite__push(c->x, &l, s);
     }
-    sort_by(&l, GRAPHITE_STDDEV, true);
+    sort_by(c->x, &l, GRAPHITE_STDDEV, true);
     cut(&l, c->arg[1].number);
     out->list = l;
     return c->x->err;
@@ -317,7 +315,7 @@ GRAPHITE__HANDLER(n_percentile)
         return graphite__fail(x, "The requested percent is required to be greater than 0");
     for (size_t i = 0; i < c->arg[0].list.len && !x->err; i++) {
         struct graphite_series *s = c->arg[0].list.items[i];
-        double v = graphite__percentile(x, s->values, s->count, n, false);
+        double v = graphite__percentile(s->values, s->count, n, false);
         if (isnan(v))
             continue;
         struct graphite_series *r = graphite__copy(
@@ -340,7 +338,7 @@ GRAPHITE__HANDLER(remove_percentile)
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        double v = graphite__percentile(x, s->values, s->count, c->arg[1].number, false);
+        double v = graphite__percentile(s->values, s->count, c->arg[1].number, false);
         graphite__rename(x, s, "%s(%.*s, %g)", c->fn->name, SLICE_FMT(s->name), c->arg[1].number);
         if (!isnan(v))
             graphite__tag(x, s, "nPercentile", graphite__str(x, &c->arg[1]));
@@ -357,12 +355,12 @@ GRAPHITE__HANDLER(average_outside)
     struct graphite_run *x = c->x;
     const struct graphite_list *l = &c->arg[0].list;
     double n = c->arg[1].number < 50 ? 100 - c->arg[1].number : c->arg[1].number;
-    double *avg = arena_alloc(x->arena, (l->len + 1) * sizeof(*avg));
     out->kind = GRAPHITE__LIST;
-    for (size_t i = 0; i < l->len; i++)
-        avg[i] = graphite_aggregate(GRAPHITE_AVERAGE, l->items[i]->values, l->items[i]->count);
-    double low = graphite__percentile(x, avg, l->len, 100 - n, false);
-    double high = graphite__percentile(x, avg, l->len, n, false);
+    const double *avg = graphite__figures(x, l, GRAPHITE_AVERAGE);
+    if (!avg)
+        return x->err;
+    double low = graphite__percentile(avg, l->len, 100 - n, false);
+    double high = graphite__percentile(avg, l->len, n, false);
     for (size_t i = 0; i < l->len; i++) {
         if (!(low < avg[i] && avg[i] < high))
             graphite__push(x, &out->list, l->items[i]);
@@ -370,27 +368,37 @@ GRAPHITE__HANDLER(average_outside)
     return x->err;
 }
 
+struct between {
+    size_t series;
+    double n;
+    _Atomic bool *outside; /* of each series, somewhere */
+};
+
+static void look_outside(void *ctx, size_t slot, double *v)
+{
+    const struct between *b = ctx;
+    (void)slot;
+    double low = graphite__percentile(v, b->series, 100 - b->n, false);
+    double high = graphite__percentile(v, b->series, b->n, false);
+    for (size_t k = 0; k < b->series; k++) {
+        if (!isnan(v[k]) && !(low < v[k] && v[k] < high))
+            atomic_store_explicit(&b->outside[k], true, memory_order_relaxed);
+    }
+}
+
 GRAPHITE__HANDLER(remove_between)
 {
     struct graphite_run *x = c->x;
     const struct graphite_list *l = &c->arg[0].list;
-    double n = c->arg[1].number < 50 ? 100 - c->arg[1].number : c->arg[1].number;
     struct graphite__rows r;
+    struct between b = {.series = l->len,
+                        .n = c->arg[1].number < 50 ? 100 - c->arg[1].number : c->arg[1].number,
+                        .outside = arena_calloc(x->arena, l->len + 1, sizeof(*b.outside))};
     out->kind = GRAPHITE__LIST;
-    if (!l->len || graphite__normalize(x, l, &r))
+    if (!l->len || graphite__normalize(x, l, &r) || graphite__across(x, &r, look_outside, &b))
         return x->err;
-    bool *keep = arena_calloc(x->arena, l->len, sizeof(*keep));
-    double *row = arena_alloc(x->arena, l->len * sizeof(*row));
-    for (size_t i = 0; i < r.count; i++) {
-        for (size_t k = 0; k < l->len; k++)
-            row[k] = r.columns[k][i];
-        double low = graphite__percentile(x, row, l->len, 100 - n, false);
-        double high = graphite__percentile(x, row, l->len, n, false);
-        for (size_t k = 0; k < l->len; k++)
-            keep[k] |= !isnan(row[k]) && !(low < row[k] && row[k] < high);
-    }
     for (size_t k = 0; k < l->len; k++) {
-        if (keep[k])
+        if (b.outside[k])
             graphite__push(x, &out->list, l->items[k]);
     }
     return x->err;

@@ -4,113 +4,154 @@
 
 #include "lang/graphite/graphite_priv.h"
 
-/* Python's round: half to even, at a number of decimal places. */
-static double round_to(double v, int places)
-{
-    char text[400];
-    if (!isfinite(v))
-        return v;
-    if (places < 0) {
-        double p = pow(10, -places);
-        return nearbyint(v / p) * p;
-    }
-    if (places > 17)
-        return v;
-    snprintf(text, sizeof(text), "%.*f", places, v);
-    return strtod(text, NULL);
-}
-
 static double safe_pow(double a, double b)
 {
     double r = isnan(a) || isnan(b) || (a == 0 && b < 0) ? GRAPHITE__NULL : pow(a, b);
     return isinf(r) && !isinf(a) ? GRAPHITE__NULL : r;
 }
 
-enum {
-    ABSOLUTE,
-    EXP,
-    INVERT,
-    SQRT,
-    LOGIT,
-    SIGMOID,
-    NON_NULL,
-    SCALE,
-    ADD,
-    OFFSET,
-    POW,
-    ABOVE,
-    BELOW
-};
+typedef double (*math_fn)(double v, double a, double step_s);
 
-static double apply(int what, double v, double n)
+static double absolute(double v, double a, double step_s)
 {
-    if (what == NON_NULL)
-        return !isnan(v);
-    if (isnan(v))
-        return v;
-    switch (what) {
-    case ABSOLUTE: return fabs(v);
-    case EXP: return exp(v);
-    case INVERT: return v == 0 ? GRAPHITE__NULL : 1 / v;
-    case SQRT: return v < 0 ? GRAPHITE__NULL : sqrt(v);
-    case LOGIT: return v <= 0 || v >= 1 ? GRAPHITE__NULL : log(v / (1 - v));
-    case SIGMOID: return 1 / (1 + exp(-v));
-    case SCALE: return v * n;
-    case ADD:
-    case OFFSET: return v + n;
-    case POW: return safe_pow(v, n);
-    case ABOVE: return v > n ? GRAPHITE__NULL : v;
-    case BELOW: return v < n ? GRAPHITE__NULL : v;
-    }
-    return v;
+    (void)a, (void)step_s;
+    return fabs(v);
+}
+
+static double exponent(double v, double a, double step_s)
+{
+    (void)a, (void)step_s;
+    return exp(v);
+}
+
+static double inverse(double v, double a, double step_s)
+{
+    (void)a, (void)step_s;
+    return v == 0 ? GRAPHITE__NULL : 1 / v;
+}
+
+static double root(double v, double a, double step_s)
+{
+    (void)a, (void)step_s;
+    return v < 0 ? GRAPHITE__NULL : sqrt(v);
+}
+
+static double logit(double v, double a, double step_s)
+{
+    (void)a, (void)step_s;
+    return v <= 0 || v >= 1 ? GRAPHITE__NULL : log(v / (1 - v));
+}
+
+static double sigmoid(double v, double a, double step_s)
+{
+    (void)a, (void)step_s;
+    return 1 / (1 + exp(-v));
+}
+
+static double scaled(double v, double a, double step_s)
+{
+    (void)step_s;
+    return v * a;
+}
+
+static double added(double v, double a, double step_s)
+{
+    (void)step_s;
+    return v + a;
+}
+
+static double power(double v, double a, double step_s)
+{
+    (void)step_s;
+    return safe_pow(v, a);
+}
+
+static double at_most(double v, double a, double step_s)
+{
+    (void)step_s;
+    return v > a ? GRAPHITE__NULL : v;
+}
+
+static double at_least(double v, double a, double step_s)
+{
+    (void)step_s;
+    return v < a ? GRAPHITE__NULL : v;
+}
+
+static double logarithm_of(double v, double a, double step_s)
+{
+    (void)step_s;
+    return v <= 0 ? GRAPHITE__NULL : a == 10 ? log10(v) : log(v) / log(a);
+}
+
+static double rounded(double v, double a, double step_s)
+{
+    (void)step_s;
+    return query_slots_round(v, (int)a);
+}
+
+static double to_seconds(double v, double a, double step_s)
+{
+    return query_slots_round(v * (a / step_s), 6);
+}
+
+static double a_second(double v, double a, double step_s)
+{
+    (void)a;
+    return query_slots_round(v / step_s, 6);
+}
+
+static int calculate(struct graphite_run *x, const struct graphite_list *l, math_fn math, double a)
+{
+    const struct query_each each = {.op = QUERY_EACH_MATH, .math = math, .a = a};
+    return graphite__each(x, l, &each, 1);
 }
 
 /* f(series) */
 GRAPHITE__HANDLER(pointwise)
 {
     static const struct {
-        int what;
+        math_fn math; /* NULL: is there a value? */
         const char *tag;
-    } rows[] = {{ABSOLUTE, "1"},  {EXP, "e"},           {INVERT, "1"},  {SQRT, "1"},
-                {LOGIT, "logit"}, {SIGMOID, "sigmoid"}, {NON_NULL, "1"}};
+    } rows[] = {{absolute, "1"},  {exponent, "e"},      {inverse, "1"}, {root, "1"},
+                {logit, "logit"}, {sigmoid, "sigmoid"}, {NULL, "1"}};
     *out = c->arg[0];
+    math_fn math = rows[c->fn->detail].math;
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
         graphite__tag(c->x, s, c->fn->name, slice_cstr(rows[c->fn->detail].tag));
         graphite__rename(c->x, s, "%s(%.*s)", c->fn->name, SLICE_FMT(s->name));
-        for (size_t k = 0; k < s->count; k++)
-            s->values[k] = apply(rows[c->fn->detail].what, s->values[k], 0);
+        for (size_t k = 0; k < s->count && !math; k++)
+            s->values[k] = !isnan(s->values[k]);
     }
-    return c->x->err;
+    return math ? calculate(c->x, &out->list, math, 0) : c->x->err;
 }
 
 /* f(series, number): detail is the place in the table. */
 GRAPHITE__HANDLER(with_number)
 {
     static const struct {
-        int what;
-        const char *format; /* of the number in the name */
-        bool space;
-    } rows[] = {{SCALE, "%g", false}, {ADD, "%d", false},  {OFFSET, "%g", false},
-                {POW, "%g", false},   {ABOVE, "%g", true}, {BELOW, "%g", true}};
+        math_fn math;
+        const char *before; /* the number in the name */
+        bool whole, tags;
+    } rows[] = {{scaled, "", false, true},    {added, "", true, true},
+                {added, "", false, true},     {power, "", false, true},
+                {at_most, " ", false, false}, {at_least, " ", false, false}};
     double n = c->arg[1].number;
     char number[64];
     *out = c->arg[0];
-    int what = rows[c->fn->detail].what;
-    if (what == ADD)
+    if (rows[c->fn->detail].whole)
         snprintf(number, sizeof(number), "%lld", (long long)CLAMP(n, -9e18, 9e18));
     else
         snprintf(number, sizeof(number), "%g", n);
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        if (what != ABOVE && what != BELOW)
+        if (rows[c->fn->detail].tags)
             graphite__tag(c->x, s, c->fn->name, graphite__str(c->x, &c->arg[1]));
         graphite__rename(c->x, s, "%s(%.*s,%s%s)", c->fn->name, SLICE_FMT(s->name),
-                         rows[c->fn->detail].space ? " " : "", number);
-        for (size_t k = 0; k < s->count; k++)
-            s->values[k] = apply(what, s->values[k], n);
+                         rows[c->fn->detail].before, number);
     }
-    return c->x->err;
+    return calculate(c->x, &out->list, rows[c->fn->detail].math, n);
 }
 
 GRAPHITE__HANDLER(scale_to_seconds)
@@ -118,31 +159,23 @@ GRAPHITE__HANDLER(scale_to_seconds)
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        double factor = c->arg[1].number / (double)s->step;
         graphite__tag(c->x, s, "scaleToSeconds", graphite__str(c->x, &c->arg[1]));
         graphite__rename(c->x, s, "scaleToSeconds(%.*s,%lld)", SLICE_FMT(s->name),
                          (long long)c->arg[1].number);
-        for (size_t k = 0; k < s->count; k++)
-            s->values[k] = round_to(s->values[k] * factor, 6);
     }
-    return c->x->err;
+    return calculate(c->x, &out->list, to_seconds, c->arg[1].number);
 }
 
 GRAPHITE__HANDLER(logarithm)
 {
     *out = c->arg[0];
-    double base = c->arg[1].number;
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
         graphite__tag(c->x, s, "log", graphite__str(c->x, &c->arg[1]));
         graphite__rename(c->x, s, "log(%.*s, %.*s)", SLICE_FMT(s->name),
                          SLICE_FMT(graphite__str(c->x, &c->arg[1])));
-        for (size_t k = 0; k < s->count; k++)
-            s->values[k] = s->values[k] <= 0 ? GRAPHITE__NULL
-                           : base == 10      ? log10(s->values[k])
-                                             : log(s->values[k]) / log(base);
     }
-    return c->x->err;
+    return calculate(c->x, &out->list, logarithm_of, c->arg[1].number);
 }
 
 GRAPHITE__HANDLER(offset_to_zero)
@@ -189,84 +222,51 @@ GRAPHITE__HANDLER(round_values)
             graphite__rename(c->x, s, "round(%.*s,%d)", SLICE_FMT(s->name), places);
         else
             graphite__rename(c->x, s, "round(%.*s)", SLICE_FMT(s->name));
-        for (size_t k = 0; k < s->count; k++)
-            s->values[k] = round_to(s->values[k], places);
     }
-    return c->x->err;
+    return calculate(c->x, &out->list, rounded, places);
 }
 
 /* --- differences and sums --- */
 
 GRAPHITE__HANDLER(derivative)
 {
+    static const struct query_each each = {.op = QUERY_EACH_DIFFERENCE};
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        double before = GRAPHITE__NULL;
         graphite__tag(c->x, s, "derivative", SLICE("1"));
         graphite__rename(c->x, s, "derivative(%.*s)", SLICE_FMT(s->name));
-        for (size_t k = 0; k < s->count; k++) {
-            double v = s->values[k];
-            s->values[k] = v - before;
-            before = v;
-        }
     }
-    return c->x->err;
-}
-
-/* What a counter gained; *before becomes v, or None where v is out of bounds. */
-static double gain(double v, double *before, double max, double min)
-{
-    double was = *before;
-    if ((!isnan(max) && v > max) || (!isnan(min) && v < min)) {
-        *before = GRAPHITE__NULL;
-        return GRAPHITE__NULL;
-    }
-    *before = v;
-    if (isnan(was) || isnan(v))
-        return GRAPHITE__NULL;
-    if (v >= was)
-        return v - was;
-    if (!isnan(max))
-        return max + 1 + v - was - (isnan(min) ? 0 : min);
-    if (!isnan(min))
-        return v - min;
-    return GRAPHITE__NULL;
+    return graphite__each(c->x, &out->list, &each, 1);
 }
 
 /* nonNegativeDerivative; with detail 1 perSecond. */
 GRAPHITE__HANDLER(non_negative)
 {
-    double max = c->arg[1].kind == GRAPHITE__NONE ? GRAPHITE__NULL : c->arg[1].number;
-    double min = c->arg[2].kind == GRAPHITE__NONE ? GRAPHITE__NULL : c->arg[2].number;
+    const struct query_each each[] = {
+        {.op = QUERY_EACH_GAIN,
+         .a = c->arg[1].kind == GRAPHITE__NONE ? GRAPHITE__NULL : c->arg[1].number,
+         .b = c->arg[2].kind == GRAPHITE__NONE ? GRAPHITE__NULL : c->arg[2].number},
+        {.op = QUERY_EACH_MATH, .math = a_second}};
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        double before = GRAPHITE__NULL;
         graphite__tag(c->x, s, c->fn->name, SLICE("1"));
         graphite__rename(c->x, s, "%s(%.*s)", c->fn->name, SLICE_FMT(s->name));
-        for (size_t k = 0; k < s->count; k++) {
-            double v = gain(s->values[k], &before, max, min);
-            s->values[k] = c->fn->detail && !isnan(v) ? round_to(v / (double)s->step, 6) : v;
-        }
     }
-    return c->x->err;
+    return graphite__each(c->x, &out->list, each, c->fn->detail ? 2 : 1);
 }
 
 GRAPHITE__HANDLER(integral)
 {
+    static const struct query_each each = {.op = QUERY_EACH_RUNNING_SUM};
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        double sum = 0;
         graphite__tag(c->x, s, "integral", SLICE("1"));
         graphite__rename(c->x, s, "integral(%.*s)", SLICE_FMT(s->name));
-        for (size_t k = 0; k < s->count; k++) {
-            if (!isnan(s->values[k]))
-                s->values[k] = sum += s->values[k];
-        }
     }
-    return c->x->err;
+    return graphite__each(c->x, &out->list, &each, 1);
 }
 
 GRAPHITE__HANDLER(integral_by_interval)
@@ -321,31 +321,14 @@ GRAPHITE__HANDLER(delay)
 /* keepLastValue; with detail 1 interpolate. */
 GRAPHITE__HANDLER(fill_gaps)
 {
-    double limit = c->arg[1].number;
+    const struct query_each each = {.op = c->fn->detail ? QUERY_EACH_INTERPOLATE : QUERY_EACH_KEEP,
+                                    .a = c->arg[1].number};
     *out = c->arg[0];
     for (size_t i = 0; i < out->list.len; i++) {
         struct graphite_series *s = out->list.items[i];
-        size_t gap = 0;
-        double last = GRAPHITE__NULL;
         graphite__rename(c->x, s, "%s(%.*s)", c->fn->name, SLICE_FMT(s->name));
-        for (size_t k = 0; k <= s->count; k++) {
-            bool end = k == s->count;
-            if (!end && isnan(s->values[k])) {
-                gap++;
-                continue;
-            }
-            bool fill = gap && (double)gap <= limit && !isnan(last) && !(end && c->fn->detail);
-            for (size_t g = 0; fill && g < gap; g++)
-                s->values[k - gap + g] =
-                    c->fn->detail
-                        ? last + (double)(g + 1) * (s->values[k] - last) / (double)(gap + 1)
-                        : last;
-            gap = 0;
-            if (!end)
-                last = s->values[k];
-        }
     }
-    return c->x->err;
+    return graphite__each(c->x, &out->list, &each, 1);
 }
 
 GRAPHITE__HANDLER(transform_null)

@@ -30,33 +30,25 @@ static int window_of(struct graphite__call *c, int64_t *seconds, bool *interval)
     return 0;
 }
 
-/* Sums and the like slide along; medians look at each window anew. The window of point k holds the
- * `n` points that end with it. */
-static void slide(enum graphite_agg agg, const double *v, size_t count, size_t n, double xff,
-                  size_t first, double *out)
+static double any_aggregate(double agg, const double *v, size_t count)
 {
-    bool sums = agg == GRAPHITE_AVERAGE || agg == GRAPHITE_SUM;
-    double sum = 0;
-    size_t there = 0;
-    for (size_t k = 0; k < count; k++) {
-        if (!isnan(v[k])) {
-            sum += v[k];
-            there++;
-        }
-        if (k >= n && !isnan(v[k - n])) {
-            sum -= v[k - n];
-            there--;
-        }
-        if (k < first)
-            continue;
-        size_t begin = k + 1 > n ? k + 1 - n : 0;
-        if (!graphite__xff(there, (double)n, xff))
-            out[k - first] = GRAPHITE__NULL;
-        else if (sums && n > 64)
-            out[k - first] = agg == GRAPHITE_SUM ? sum : sum / (double)there;
-        else
-            out[k - first] = graphite_aggregate(agg, v + begin, k + 1 - begin);
+    return graphite_aggregate((enum graphite_agg)agg, v, count);
+}
+
+static struct query_each window_each(enum graphite_agg agg)
+{
+    struct query_each e = {.op = QUERY_EACH_WINDOW, .a = agg, .other = any_aggregate};
+    switch (agg) {
+    case GRAPHITE_SUM: e.over = QUERY_OVER_SUM; break;
+    case GRAPHITE_AVERAGE: e.over = QUERY_OVER_AVG; break;
+    case GRAPHITE_MIN: e.over = QUERY_OVER_MIN; break;
+    case GRAPHITE_MAX: e.over = QUERY_OVER_MAX; break;
+    case GRAPHITE_RANGE: e.over = QUERY_OVER_RANGE; break;
+    case GRAPHITE_COUNT: e.over = QUERY_OVER_COUNT; break;
+    case GRAPHITE_MEDIAN: e.over = QUERY_OVER_MEDIAN; break;
+    default: e.over = QUERY_OVER_OTHER; break;
     }
+    return e;
 }
 
 /* movingWindow, and movingAverage and the like by their detail. */
@@ -81,23 +73,27 @@ GRAPHITE__HANDLER(moving)
         return x->err;
     if (graphite__again(c, x->window.start_s - seconds, x->window.end_s, &preview))
         return x->err;
-    for (size_t i = 0; i < preview.len && !graphite__check_time(x); i++) {
+    struct query_each each = window_each(agg);
+    each.slots = interval ? 0 : (size_t)c->arg[1].number;
+    each.range_s = seconds;
+    each.least_share = xff->kind == GRAPHITE__NONE ? GRAPHITE__NULL : xff->number;
+    graphite__each(x, &preview, &each, 1);
+    for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];
-        size_t n = interval ? (size_t)(seconds / s->step) : (size_t)c->arg[1].number;
         /* As many points as the preview is longer, whatever a coarser step makes of it. */
         size_t first = MIN((size_t)(seconds / s->step), s->count);
         graphite__tag(x, s, title, graphite__str(x, &c->arg[1]));
-        struct slice name = interval ? graphite__text(x, "%s(%.*s,\"%.*s\")", title,
-                                                      SLICE_FMT(s->name), SLICE_FMT(c->arg[1].text))
-                                     : graphite__text(x, "%s(%.*s,%lld)", title, SLICE_FMT(s->name),
-                                                      (long long)c->arg[1].number);
-        struct graphite_series *r = graphite__copy(x, s, name, s->start + (int64_t)first * s->step,
-                                                   s->end, s->step, s->count - first);
-        if (r)
-            slide(agg, s->values, s->count, MAX(n, (size_t)1),
-                  xff->kind == GRAPHITE__NONE ? s->xff : xff->number, first, r->values);
-        graphite__push(x, &out->list, r);
+        if (interval)
+            graphite__rename(x, s, "%s(%.*s,\"%.*s\")", title, SLICE_FMT(s->name),
+                             SLICE_FMT(c->arg[1].text));
+        else
+            graphite__rename(x, s, "%s(%.*s,%lld)", title, SLICE_FMT(s->name),
+                             (long long)c->arg[1].number);
+        s->values += first;
+        s->count -= first;
+        s->start += (int64_t)first * s->step;
     }
+    out->list = preview;
     return x->err;
 }
 

@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "lang/graphite/ast.h"
 #include "lang/graphite/graphite.h"
+#include "query/slots.h"
 
 #define GRAPHITE__NULL ((double)NAN)
 
@@ -183,6 +184,26 @@ int graphite__normalize(struct graphite_run *x, const struct graphite_list *l,
 /* The series consolidated to steps of n points each. */
 int graphite__consolidated(struct graphite_run *x, const struct graphite_series *s, size_t n,
                            double **out, size_t *out_count);
+/* fn(ctx, from, to, scratch of the thread) for [0, count) in morsels of `size` on all threads. */
+typedef void (*graphite__work)(void *ctx, size_t from, size_t to,
+                               struct query_slots_scratch *scratch);
+int graphite__share(struct graphite_run *x, size_t count, size_t size, graphite__work fn,
+                    void *ctx);
+/* How many slots of `count` a thread takes on where each is a matter of all series: whole lines of
+ * the cache, and not so few that memory is read in pieces. */
+size_t graphite__slots_each(const struct graphite_run *x, size_t count);
+/* Changes the values of all series, none of which is there twice, step by step; a least_share that
+ * is NaN is each series' xFilesFactor. */
+int graphite__each(struct graphite_run *x, const struct graphite_list *l,
+                   const struct query_each *each, size_t count);
+/* An aggregate of the values of each series; NULL after an error. */
+double *graphite__figures(struct graphite_run *x, const struct graphite_list *l,
+                          enum graphite_agg agg);
+/* fn(ctx, slot, v) for each slot: v, as many as there are series, is what they have there, and may
+ * be reordered. Any thread. */
+typedef void (*graphite__slot_fn)(void *ctx, size_t slot, double *v);
+int graphite__across(struct graphite_run *x, const struct graphite__rows *rows,
+                     graphite__slot_fn fn, void *ctx);
 /* a.b.*,c.d: the distinct paths. */
 struct slice graphite__paths(struct graphite_run *x, const struct graphite_list *l);
 /* What an aggregate of series is called, which tags it has besides what they have in common (those
@@ -201,8 +222,10 @@ bool graphite__xff(size_t non_null, double total, double xff);
 /* "average", "averageSeries", "avg": 0 or an error with words. */
 int graphite__agg(struct graphite_run *x, struct slice name, enum graphite_agg *out);
 size_t graphite__non_null(const double *values, size_t count);
-double graphite__percentile(struct graphite_run *x, const double *values, size_t count, double n,
-                            bool interpolate);
+/* The n-th percentile of the values that are there. */
+double graphite__percentile(const double *values, size_t count, double n, bool interpolate);
+/* The same, reordering them. */
+double graphite__percentile_at(double *values, size_t count, double n, bool interpolate);
 
 /* --- names --- */
 /* What aliasByNode joins: nodes (numbers) or tags (texts) of a series, from its name or the first
