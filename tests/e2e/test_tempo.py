@@ -318,6 +318,11 @@ class Test(pt.Case):
         self.assertEqual(answer["traces"], [])
         answer = self.get("/api/search", tags='service.name=cart name=get').json()
         self.assertEqual([t["traceID"] for t in answer["traces"]], ["1"])
+        # Tags are text: they mean numbers and truths as well.
+        for tags, want in (('http.status_code=500', {"2"}), ('name="POST /order" status.code=error', {"2"}),
+                           ('retry=true ratio=0.5', {"1"}), ('root.name="GET /cart" name=get', {"1"}), ('error=true', {"2"}),
+                           ('root.service.name=frontend http.status_code=200', {"1", "3"}), ('name=500', set())):
+            self.assertEqual({t["traceID"] for t in self.get("/api/search", tags=tags).json()["traces"]}, want, tags)
 
     def test_refused(self):
         for params, words in (
@@ -439,6 +444,8 @@ class Test(pt.Case):
                               [e["value"] for e in s["exemplars"]] for s in found["series"]}, want, q)
         found = self.get("/api/metrics/query_range", q="{ kind = server } | rate() by(span.http.status_code, name)", step="1m",
                          start=START // S - 60, end=START // S + 60).json()["series"]
+        self.assertEqual(found[0]["labels"], [{"key": "span.http.status_code", "value": {"intValue": "200"}},
+                                              {"key": "name", "value": {"stringValue": "GET /cart"}}])  # as in by()
         self.assertEqual(found[0]["promLabels"], '{name="GET /cart", "span.http.status_code"="int(200)"}')
         (series,) = self.get("/api/metrics/query_range", q='{ name = "put" } | max_over_time(duration) with (exemplars=false)',
                              step="1m", start=START // S - 60, end=START // S + 60).json()["series"]

@@ -36,19 +36,39 @@ void tempo__put_number(double v, struct buf *out)
         buf_append_cstr(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-void tempo__put_labels(struct data_labels labels, struct buf *out)
+static void put_label(struct data_label l, bool first, struct buf *out)
 {
+    struct traceql_value v = traceql_label_value(l.value);
+    buf_append_cstr(out, first ? "{\"key\":" : ",{\"key\":");
+    codec_json_append_string(out, l.name);
+    buf_append_cstr(out, ",\"value\":");
+    if (v.kind == TRACEQL_NIL)
+        buf_append_cstr(out, "{\"stringValue\":\"nil\"}");
+    else
+        tempo__put_value(v, out);
+    buf_append_char(out, '}');
+}
+
+void tempo__put_labels(const struct traceql_query *q, struct data_labels labels, struct buf *out)
+{
+    struct slice name;
+    bool first = true;
     buf_append_char(out, '[');
+    for (size_t k = 0; traceql_group_name(q, k, &name); k++) {
+        for (size_t i = 0; i < labels.count; i++) {
+            if (!slice_eq(labels.items[i].name, name))
+                continue;
+            put_label(labels.items[i], first, out);
+            first = false;
+        }
+    }
     for (size_t i = 0; i < labels.count; i++) {
-        struct traceql_value v = traceql_label_value(labels.items[i].value);
-        buf_append_cstr(out, i ? ",{\"key\":" : "{\"key\":");
-        codec_json_append_string(out, labels.items[i].name);
-        buf_append_cstr(out, ",\"value\":");
-        if (v.kind == TRACEQL_NIL)
-            buf_append_cstr(out, "{\"stringValue\":\"nil\"}");
-        else
-            tempo__put_value(v, out);
-        buf_append_char(out, '}');
+        bool done = false;
+        for (size_t k = 0; !done && traceql_group_name(q, k, &name); k++)
+            done = slice_eq(labels.items[i].name, name);
+        if (!done)
+            put_label(labels.items[i], first, out);
+        first = false;
     }
     buf_append_char(out, ']');
 }
@@ -125,7 +145,7 @@ static void put_series(const struct tempo__metrics *st, size_t at, struct buf *o
 {
     const struct query_series *s = &st->result.series[at];
     buf_append_cstr(out, "{\"labels\":");
-    tempo__put_labels(s->labels, out);
+    tempo__put_labels(st->parsed, s->labels, out);
     if (st->instant) {
         buf_append_cstr(out, ",\"value\":");
         tempo__put_number(query_point_at(s, 0).value, out);

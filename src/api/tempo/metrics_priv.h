@@ -48,8 +48,8 @@ bool tempo__stream_produce(struct api_job *job);
 void tempo__stream_free(struct tempo__stream *s);
 
 void tempo__put_number(double v, struct buf *out);
-/* [{"key":"a","value":{...}}] */
-void tempo__put_labels(struct data_labels labels, struct buf *out);
+/* [{"key":"a","value":{...}}]: those that the query groups by as it names them, then others. */
+void tempo__put_labels(const struct traceql_query *q, struct data_labels labels, struct buf *out);
 /* {"timestampMs":"1","value":2},... */
 void tempo__put_samples(const struct query_series *s, struct buf *out);
 /* ,"exemplars":[...] of one series, or nothing. */

@@ -67,7 +67,7 @@ static void put_series(const struct tempo__metrics *st, struct data_labels label
 {
     buf_append_cstr(out, out->ptr[out->len - 1] == '[' ? "" : ",");
     buf_append_cstr(out, "{\"labels\":");
-    tempo__put_labels(labels, out);
+    tempo__put_labels(st->parsed, labels, out);
     buf_append_cstr(out, ",\"samples\":[");
     if (found)
         tempo__put_samples(found, out);

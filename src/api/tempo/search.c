@@ -1,7 +1,10 @@
 /* Search: TraceQL, or tags as logfmt, to traces with the spans that matched. */
+#include <math.h>
+
 #include "api/tempo/door_priv.h"
 #include "codec/hex.h"
 #include "codec/json_write.h"
+#include "codec/number.h"
 #include "lang/traceql/traceql.h"
 #include "text/go_string.h"
 
@@ -200,6 +203,54 @@ static void cleanup(struct api_job *job)
     st->parsed = NULL;
 }
 
+static void put_field(struct slice key, struct buf *out)
+{
+    static const char *const known[][2] = {{"name", "name"},
+                                           {"status.message", "statusMessage"},
+                                           {"root.name", "rootName"},
+                                           {"root.service.name", "rootServiceName"}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (slice_eq_cstr(key, known[i][0])) {
+            buf_append_cstr(out, known[i][1]);
+            return;
+        }
+    }
+    buf_append_cstr(out, ".\"");
+    for (size_t i = 0; i < key.len; i++) {
+        if (key.ptr[i] == '"' || key.ptr[i] == '\\')
+            buf_append_char(out, '\\');
+        buf_append_char(out, key.ptr[i]);
+    }
+    buf_append_char(out, '"');
+}
+
+/* One tag as a condition. Whether a value is text, a number or true is not said: any of them. */
+static void put_tag(struct slice key, struct slice value, struct buf *out)
+{
+    struct buf field = {0};
+    double number;
+    if (slice_eq_cstr(key, "status.code") &&
+        (slice_eq_cstr(value, "error") || slice_eq_cstr(value, "ok") ||
+         slice_eq_cstr(value, "unset"))) {
+        buf_printf(out, "status = %.*s", SLICE_FMT(value));
+        return;
+    }
+    put_field(key, &field);
+    buf_printf(out, "(%s = ", buf_cstr(&field));
+    text_go_quote(value, out);
+    if (field.ptr[0] == '.' && (slice_eq_cstr(value, "true") || slice_eq_cstr(value, "false"))) {
+        buf_printf(out, " || %s = %.*s", buf_cstr(&field), SLICE_FMT(value));
+    } else if (field.ptr[0] == '.' && codec_text_to_double(value, &number, NULL) &&
+               isfinite(number)) {
+        buf_printf(out, " || %s = ", buf_cstr(&field));
+        codec_append_double(out, number, CODEC_DOUBLE_JSON);
+    }
+    if (slice_eq_cstr(key, "error") && slice_eq_cstr(value, "true"))
+        buf_append_cstr(out, " || status = error");
+    buf_append_char(out, ')');
+    buf_deinit(&field);
+}
+
 /* `service.name=shop http.path="/a b"` as a filter. */
 static int filter_of_tags(struct slice tags, struct buf *out, struct diag *diag)
 {
@@ -227,19 +278,7 @@ static int filter_of_tags(struct slice tags, struct buf *out, struct diag *diag)
         }
         tags = slice_from(value, end);
         buf_append_cstr(out, n ? " && " : "");
-        if (slice_eq_cstr(key, "name") || slice_eq_cstr(key, "status.message")) {
-            buf_append_cstr(out, key.len == 4 ? "name" : "statusMessage");
-        } else {
-            buf_append_cstr(out, ".\"");
-            for (size_t i = 0; i < key.len; i++) {
-                if (key.ptr[i] == '"' || key.ptr[i] == '\\')
-                    buf_append_char(out, '\\');
-                buf_append_char(out, key.ptr[i]);
-            }
-            buf_append_char(out, '"');
-        }
-        buf_append_cstr(out, " = ");
-        text_go_quote(buf_slice(&text), out);
+        put_tag(key, buf_slice(&text), out);
         buf_deinit(&text);
     }
     buf_append_cstr(out, " }");

@@ -63,6 +63,23 @@ static bool set_name(const struct traceql_metric *m, struct query_series *s, str
     return true;
 }
 
+static const struct traceql_metric *grouped(const struct traceql_metric *m)
+{
+    if (!m || m->kind == TRACEQL_METRIC_FUNCTION)
+        return m && m->by_count ? m : NULL;
+    const struct traceql_metric *a = grouped(m->a);
+    return a ? a : grouped(m->b);
+}
+
+bool traceql_group_name(const struct traceql_query *q, size_t i, struct slice *out)
+{
+    const struct traceql_metric *m = grouped(q->metric);
+    if (!m || i >= m->by_count)
+        return false;
+    *out = q->fields.items[m->by[i]->field].text;
+    return true;
+}
+
 /* --- exemplars --- */
 
 /* What became of an exemplar's value above the function it is of. False: that is not below m, or

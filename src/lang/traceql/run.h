@@ -131,6 +131,9 @@ int traceql_finish(const struct traceql_query *q, int64_t step_ns, struct query_
  * INT64_MAX: the query has to have all of its steps. *out_zeros: series that came in some parts are
  * 0 at the steps of the others. */
 int64_t traceql_range_min_ns(struct traceql_query *q, bool *out_zeros);
+/* The names of labels that series are grouped by, in the order of the query; false beyond the last.
+ * Series may have fewer of them, and others behind: labels themselves are sorted. */
+bool traceql_group_name(const struct traceql_query *q, size_t i, struct slice *out);
 /* What a label of a series stands for. */
 struct traceql_value traceql_label_value(struct slice text);
 
