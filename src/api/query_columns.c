@@ -138,6 +138,10 @@ int api_put_columns(struct api_query *q, const struct query_result *r, struct bu
     int err = 0;
     if (q->taker)
         return q->taker->numbers(q->taker, q, r, diag);
+    if (q->watcher)
+        err = q->watcher->numbers(q->watcher, q, r, diag);
+    if (err)
+        return err;
     switch (r->kind) {
     case QUERY_SCALAR:
         buf_printf(out, ",\"kind\":\"scalar\",\"time\":%lld", (long long)ms(s->start_ns));

@@ -1,6 +1,6 @@
 /* Many queries in one request (POST /api/pharos/v1/query): each in its language, with its own
  * range, step and budget; answers go out as they are done. A language is a row of `api_languages`.
- */
+ * Expressions among them compute with the answers of others. */
 #ifndef API_QUERY_MULTI_H
 #define API_QUERY_MULTI_H
 
@@ -45,6 +45,8 @@ struct api_query {
     bool has_error;
     struct query_stats used;       /* for "stats" */
     struct api_query_taker *taker; /* NULL: the answer is columns */
+    /* Sees numbers and targets besides, before they are written as columns; may be NULL. */
+    struct api_query_taker *watcher;
 };
 
 struct api_language {

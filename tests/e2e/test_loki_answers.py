@@ -100,6 +100,8 @@ class Partial(LokiCase):
                     "step_ms": 1000, "partial": True},
                    {"id": "numbers", "lang": "logql", "step_ms": 60000, "partial": True,
                     "query": 'count_over_time({app="x"} |~ "e.en" [10m])'},
+                   {"id": "sum", "expression": {"type": "reduce", "expression": "numbers", "reducer": "sum"}},
+                   {"id": "more", "expression": {"type": "math", "expression": "$sum + 1"}},
                    {"id": "whole", "lang": "logql", "step_ms": 60000,
                     "query": 'count_over_time({app="x"} |~ "e.en" [10m])'}]
         answer = self.pharos.post("/api/pharos/v1/query", json.dumps({
@@ -108,6 +110,8 @@ class Partial(LokiCase):
         got = {line["id"]: line for line in map(json.loads, answer.text.splitlines()) if "id" in line}
         self.assertIn("partial answer", got["lines"]["warnings"][0])
         self.assertIn("steps before", got["numbers"]["warnings"][0])
+        for id in ("sum", "more"):
+            self.assertEqual(got[id]["warnings"], ["query numbers: " + got["numbers"]["warnings"][0]])
         self.assertIn("limits.logs.scan_rows", got["whole"]["error"]["message"])
 
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/budget.h"
+#include "base/buf.h"
 #include "codec/number.h"
 
 #define INPUTS 8
@@ -62,8 +62,8 @@ static struct data_labels labels(struct world *w, struct slice text)
     size_t n = 0;
     while (rest.len && slice_split(&rest, ',', &pair)) {
         ptrdiff_t at = slice_find(pair, SLICE("="));
-        items[n++] = (struct data_label){slice_first(pair, (size_t)at),
-                                         slice_from(pair, (size_t)at + 1)};
+        items[n++] =
+            (struct data_label){slice_first(pair, (size_t)at), slice_from(pair, (size_t)at + 1)};
     }
     return (struct data_labels){items, n};
 }
@@ -156,7 +156,8 @@ static void put_series(struct buf *out, const struct expr_series *s)
     }
 }
 
-/* The answer in the form of the inputs; "no data", or "error: ...". Numbers have a # before them. */
+/* The answer in the form of the inputs; "no data", or "error: ...". Numbers have a # before them.
+ */
 static const char *run(struct world *w, const char *json)
 {
     struct expr_set out;
@@ -213,8 +214,9 @@ static void math_has_its_functions(void **state)
     assert_string_equal(math(w, "abs(-3) + ceil(1.2) + floor(1.8) + round(2.5)"), "#: 9");
     assert_string_equal(math(w, "round(-2.5)"), "#: -3");
     assert_string_equal(math(w, "log(1)"), "#: 0");
-    assert_string_equal(math(w, "is_inf(inf()) + is_inf(infn()) + is_nan(nan()) + is_null(null()) + "
-                                "is_number(1)"),
+    assert_string_equal(math(w,
+                             "is_inf(inf()) + is_inf(infn()) + is_nan(nan()) + is_null(null()) + "
+                             "is_number(1)"),
                         "#: 5");
     assert_string_equal(math(w, "is_inf(1) + is_nan(null()) + is_null(nan()) + is_number(nan())"),
                         "#: null");
@@ -280,6 +282,23 @@ static void numbers_go_with_every_series(void **state)
     assert_string_equal(math(w, "2 - $A"), "host=a: 1 0 null;host=b: -8 -18 -28");
     assert_string_equal(math(w, "$A"), "host=a: 1 2 null;host=b: 10 20 30");
     assert_string_equal(math(w, "!$A"), "host=a: 0 0 null;host=b: 0 0 0");
+}
+
+/* An input may go before the answer of what was made of it. */
+static void an_answer_is_its_own(void **state)
+{
+    struct world *w = *state;
+    struct expr_set out;
+    input(w, "A", "host=a: 1 2 null", false);
+    const struct expr_series *in = &w->inputs[0].set.series[0];
+    assert_int_equal(run_in(w, w->arena, "{\"type\":\"math\",\"expression\":\"($A)\"}", &out), 0);
+    assert_int_equal(out.count, 1);
+    assert_true(out.series != in);
+    assert_true(out.series->value != in->value && out.series->ts_ns != in->ts_ns);
+    assert_true(out.series->labels.items != in->labels.items);
+    assert_string_equal(math(w, "$A"), "host=a: 1 2 null");
+    input(w, "A", "host=a: 7", true);
+    assert_string_equal(math(w, "((($A)))"), "#host=a: 7");
 }
 
 static void labels_are_equal_or_among_the_others(void **state)
@@ -381,12 +400,19 @@ static const char *reduce(struct world *w, const char *reducer, const char *mode
 
 static void reducers(void **state)
 {
-    static const char *const expected[][2] = {
-        {"sum", "#h=a: 12"},   {"mean", "#h=a: 3"},   {"avg", "#h=a: 3"},
-        {"min", "#h=a: -1"},   {"max", "#h=a: 7"},    {"count", "#h=a: 4"},
-        {"last", "#h=a: 2"},   {"median", "#h=a: 3"}, {"diff", "#h=a: -2"},
-        {"diff_abs", "#h=a: 2"}, {"percent_diff", "#h=a: -50"}, {"percent_diff_abs", "#h=a: 50"},
-        {"count_non_null", "#h=a: 4"}};
+    static const char *const expected[][2] = {{"sum", "#h=a: 12"},
+                                              {"mean", "#h=a: 3"},
+                                              {"avg", "#h=a: 3"},
+                                              {"min", "#h=a: -1"},
+                                              {"max", "#h=a: 7"},
+                                              {"count", "#h=a: 4"},
+                                              {"last", "#h=a: 2"},
+                                              {"median", "#h=a: 3"},
+                                              {"diff", "#h=a: -2"},
+                                              {"diff_abs", "#h=a: 2"},
+                                              {"percent_diff", "#h=a: -50"},
+                                              {"percent_diff_abs", "#h=a: 50"},
+                                              {"count_non_null", "#h=a: 4"}};
     struct world *w = *state;
     input(w, "A", "h=a: 4 7 -1 2", false);
     for (size_t i = 0; i < ARRAY_LEN(expected); i++)
@@ -503,25 +529,23 @@ static const char *threshold(struct world *w, const char *condition)
 
 static void every_kind_of_threshold(void **state)
 {
-    static const char *const expected[][3] = {
-        {"gt", "2", ": 0 0 1 null 0"},
-        {"lt", "2", ": 1 0 0 null 0"},
-        {"gte", "2", ": 0 1 1 null 0"},
-        {"lte", "2", ": 1 1 0 null 0"},
-        {"eq", "2", ": 0 1 0 null 0"},
-        {"ne", "2", ": 1 0 1 null 1"}, /* NaN is not 2 */
-        {"within_range", "1,3", ": 0 1 0 null 0"},
-        {"within_range", "3,1", ": 0 0 0 null 0"},
-        {"outside_range", "1,2", ": 0 0 1 null 0"},
-        {"within_range_included", "1,2", ": 1 1 0 null 0"},
-        {"outside_range_included", "1,3", ": 1 0 1 null 0"}};
+    static const char *const expected[][3] = {{"gt", "2", ": 0 0 1 null 0"},
+                                              {"lt", "2", ": 1 0 0 null 0"},
+                                              {"gte", "2", ": 0 1 1 null 0"},
+                                              {"lte", "2", ": 1 1 0 null 0"},
+                                              {"eq", "2", ": 0 1 0 null 0"},
+                                              {"ne", "2", ": 1 0 1 null 1"}, /* NaN is not 2 */
+                                              {"within_range", "1,3", ": 0 1 0 null 0"},
+                                              {"within_range", "3,1", ": 0 0 0 null 0"},
+                                              {"outside_range", "1,2", ": 0 0 1 null 0"},
+                                              {"within_range_included", "1,2", ": 1 1 0 null 0"},
+                                              {"outside_range_included", "1,3", ": 1 0 1 null 0"}};
     struct world *w = *state;
     input(w, "A", ": 1 2 3 null NaN", false);
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
         char condition[200];
-        snprintf(condition, sizeof(condition),
-                 "{\"evaluator\":{\"type\":\"%s\",\"params\":[%s]}}", expected[i][0],
-                 expected[i][1]);
+        snprintf(condition, sizeof(condition), "{\"evaluator\":{\"type\":\"%s\",\"params\":[%s]}}",
+                 expected[i][0], expected[i][1]);
         assert_string_equal(threshold(w, condition), expected[i][2]);
     }
     input(w, "A", "h=a: 1;h=b: 2", true);
@@ -532,18 +556,20 @@ static void every_kind_of_threshold(void **state)
 /* What was over the first threshold stays so until the second one holds. */
 static void hysteresis(void **state)
 {
-#define OVER "{\"evaluator\":{\"type\":\"gt\",\"params\":[80]},\"unloadEvaluator\":" \
-             "{\"type\":\"lt\",\"params\":[60]}"
+#define OVER                                                                                       \
+    "{\"evaluator\":{\"type\":\"gt\",\"params\":[80]},\"unloadEvaluator\":"                        \
+    "{\"type\":\"lt\",\"params\":[60]}"
     struct world *w = *state;
     input(w, "A", "h=a: 70;h=b: 70;h=c: 90;h=d: 50", true);
     assert_string_equal(threshold(w, OVER "}"), "#h=a: 0;#h=b: 0;#h=c: 1;#h=d: 0");
     assert_string_equal(threshold(w, OVER ",\"loadedDimensions\":null}"),
                         "#h=a: 0;#h=b: 0;#h=c: 1;#h=d: 0");
     /* FNV-1 of "h\xff" "a\xff", and of d. */
-    assert_string_equal(
-        threshold(w, OVER ",\"loadedDimensions\":{\"schema\":{\"fields\":[{\"name\":"
-                          "\"fingerprints\"}]},\"data\":{\"values\":[[17260952114250061905,17260957611808203218]]}}}"),
-        "#h=a: 1;#h=b: 0;#h=c: 1;#h=d: 0");
+    assert_string_equal(threshold(w,
+                                  OVER ",\"loadedDimensions\":{\"schema\":{\"fields\":[{\"name\":"
+                                       "\"fingerprints\"}]},\"data\":{\"values\":[["
+                                       "17260952114250061905,17260957611808203218]]}}}"),
+                        "#h=a: 1;#h=b: 0;#h=c: 1;#h=d: 0");
     assert_has(threshold(w, OVER ",\"loadedDimensions\":{\"data\":{\"values\":[]}}}"),
                "one column of fingerprints");
     assert_has(threshold(w, OVER ",\"loadedDimensions\":{\"data\":{\"values\":[[-1]]}}}"),
@@ -568,8 +594,8 @@ static void threshold_says_what_is_wrong(void **state)
 
 /* --- classic conditions --- */
 
-#define CONDITION(ref, type, params, op)                                                          \
-    "{\"query\":{\"params\":[\"" ref "\"]},\"reducer\":{\"type\":\"avg\"},\"evaluator\":{"        \
+#define CONDITION(ref, type, params, op)                                                           \
+    "{\"query\":{\"params\":[\"" ref "\"]},\"reducer\":{\"type\":\"avg\"},\"evaluator\":{"         \
     "\"type\":\"" type "\",\"params\":[" params "]},\"operator\":{\"type\":\"" op "\"}}"
 
 static const char *classic(struct world *w, const char *conditions)
@@ -694,6 +720,7 @@ int main(void)
         CASE(math_says_where_it_is_wrong),
         CASE(nesting_ends),
         CASE(numbers_go_with_every_series),
+        CASE(an_answer_is_its_own),
         CASE(labels_are_equal_or_among_the_others),
         CASE(sets_of_mixed_labels_meet_each_with_each),
         CASE(two_alone_meet_whatever_their_labels),

@@ -23,8 +23,8 @@ static void pass_time(struct crash_world *w, int64_t ns)
 void crash_begin(struct crash_world *w, const struct crash_work *work, uint64_t seed,
                  uint64_t random)
 {
-    *w = (struct crash_world){
-        .work = work, .sim = os_sim_new(seed), .random = random, .seed = seed};
+    *w =
+        (struct crash_world){.work = work, .sim = os_sim_new(seed), .random = random, .seed = seed};
     store_config_init(&w->config);
     w->config.dir = "data";
     w->config.background = false;

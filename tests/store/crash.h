@@ -15,7 +15,7 @@ struct crash_world {
     struct store_config config;
     uint64_t random, seed;
     int64_t now_ns;
-    size_t acked; /* appends; work->append counts them */
+    size_t acked;  /* appends; work->append counts them */
     bool may_fail; /* opening */
 };
 
@@ -25,11 +25,12 @@ struct crash_work {
     /* Appends something, and does not come back before it is acknowledged, refused or forgotten. */
     void (*append)(struct crash_world *w);
     void (*check)(struct crash_world *w);
-    /* A turn of random work, `what` out of 0 to 19, and the i-th turn of the work that a single fault meets. */
+    /* A turn of random work, `what` out of 0 to 19, and the i-th turn of the work that a single
+     * fault meets. */
     void (*step)(struct crash_world *w, uint64_t what);
     void (*fixed_step)(struct crash_world *w, int i);
     int steps, fixed_steps;
-    uint64_t step_seconds;   /* a random step's most */
+    uint64_t step_seconds;    /* a random step's most */
     uint64_t capacity_spread; /* of a disk that is too small, bytes */
     /* Files below `dir` that end in `suffix` are the parts that the store knows. */
     const char *dir, *suffix;
@@ -39,7 +40,8 @@ struct crash_work {
 enum crash_fault { CRASH_OFF, CRASH_IO, CRASH_NOSPACE, CRASH_FAULTS };
 
 uint64_t crash_rnd(struct crash_world *w);
-void crash_begin(struct crash_world *w, const struct crash_work *work, uint64_t seed, uint64_t random);
+void crash_begin(struct crash_world *w, const struct crash_work *work, uint64_t seed,
+                 uint64_t random);
 void crash_end(struct crash_world *w); /* the store is closed */
 /* Fails the test when the store does not open, unless the disk is off or may_fail. */
 int crash_open(struct crash_world *w);

@@ -1,9 +1,9 @@
 #include "api/grafana/ds_take.h"
 
+#include "api/expr_take.h"
 #include "api/prometheus/encode.h"
 #include "base/hash.h"
 #include "codec/hex.h"
-#include "lang/graphite/graphite.h"
 #include "lang/logql/run.h"
 #include "lang/traceql/run.h"
 
@@ -47,21 +47,6 @@ static void name_it(struct grafana_taker *t, struct expr_series *s)
     buf_deinit(&name);
 }
 
-static int add_series(struct grafana_taker *t, const struct query_series *from, struct diag *diag)
-{
-    struct expr_series *s = expr_set_add(&t->out->set, t->arena, from->labels, from->count, false);
-    if (!s)
-        return no_memory(diag);
-    s->single = t->target->instant && from->count == 1;
-    for (size_t i = 0; i < from->count; i++) {
-        struct query_point p = query_point_at(from, i);
-        s->ts_ns[i] = p.ts_ns;
-        s->value[i] = p.histogram ? expr_null() : p.value;
-    }
-    name_it(t, s);
-    return 0;
-}
-
 static void add_notices(struct grafana_taker *t, const struct query_result *r)
 {
     t->out->notices = ARENA_ARRAY(t->arena, struct slice, r->warning_count + 1);
@@ -77,17 +62,11 @@ static int take_numbers(struct api_query_taker *face, const struct api_query *q,
                                         [QUERY_VECTOR] = "vector",
                                         [QUERY_MATRIX] = "matrix"};
     struct grafana_taker *t = of(face);
-    struct query_series one = {.value = &r->scalar.value, .start_ns = r->scalar.ts_ns, .count = 1};
-    bool single = r->kind == QUERY_SCALAR;
-    size_t count = single ? 1 : r->kind == QUERY_STRING ? 0 : r->series_count;
-    int err = 0;
-    (void)q;
-    t->out->set.is_numbers = true;
     t->out->kind = slice_cstr(kinds[r->kind]);
     add_notices(t, r);
-    for (size_t i = 0; i < count && !err; i++)
-        err = add_series(t, single ? &one : &r->series[i], diag);
-    t->out->set.no_data = !t->out->set.count;
+    int err = api_expr_take(q, r, t->arena, &t->out->set, diag);
+    for (size_t i = 0; i < t->out->set.count && !err; i++)
+        name_it(t, &t->out->set.series[i]);
     return err;
 }
 
@@ -95,26 +74,8 @@ static int take_targets(struct api_query_taker *face, const struct api_query *q,
                         const struct graphite_list *list, struct diag *diag)
 {
     struct grafana_taker *t = of(face);
-    (void)q;
-    t->out->set.is_numbers = true;
     t->out->kind = SLICE("matrix");
-    for (size_t i = 0; i < list->len; i++) {
-        const struct graphite_series *from = list->items[i];
-        struct data_label *tags = ARENA_ARRAY(t->arena, struct data_label, from->tag_count + 1);
-        for (size_t k = 0; tags && k < from->tag_count; k++)
-            tags[k] = (struct data_label){from->tags[k].name, from->tags[k].value};
-        struct data_labels labels = {tags, tags ? from->tag_count : 0};
-        struct expr_series *s = expr_set_add(&t->out->set, t->arena, labels, from->count, false);
-        if (!tags || !s)
-            return no_memory(diag);
-        for (size_t k = 0; k < from->count; k++) {
-            s->ts_ns[k] = (from->start + (int64_t)k * from->step) * NS_PER_SEC;
-            s->value[k] = from->values[k] != from->values[k] ? expr_null() : from->values[k];
-        }
-        s->name = arena_slice(t->arena, from->name);
-    }
-    t->out->set.no_data = !t->out->set.count;
-    return 0;
+    return api_expr_take_targets(q, list, t->arena, &t->out->set, diag);
 }
 
 /* --- lines and traces --- */

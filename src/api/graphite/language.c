@@ -157,6 +157,8 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
         return bad(q, API_BAD_DATA);
     }
     int err = eval(q, &run, &list, diag);
+    if (!err && q->watcher)
+        err = q->watcher->targets(q->watcher, q, &list, diag);
     if (!err)
         err = q->taker ? q->taker->targets(q->taker, q, &list, diag)
                        : put_answer(q, &list, out, diag);

@@ -90,8 +90,7 @@ int expr__input(const struct expr_env *env, struct slice name, const struct expr
 
 struct slice expr__condition_ref(const struct codec_json *condition)
 {
-    const struct codec_json *names =
-        codec_json_get(codec_json_get(condition, "query"), "params");
+    const struct codec_json *names = codec_json_get(codec_json_get(condition, "query"), "params");
     return names && names->kind == CODEC_JSON_ARRAY && names->count &&
                    names->items[0].kind == CODEC_JSON_STRING
                ? names->items[0].text

@@ -503,6 +503,26 @@ void expr__math_inputs(struct slice text, void (*each)(void *ctx, struct slice r
     vec_free(&m.names);
 }
 
+/* What is nothing but a query is the input's own, which may go before the answer does. */
+static int copy_if_input(struct math *m, const struct expr_set *in, struct expr_set *out)
+{
+    const struct expr_set from = *out;
+    if (!from.count || from.series != in->series)
+        return 0;
+    out->series = NULL;
+    out->count = out->cap = 0;
+    for (size_t i = 0; i < from.count; i++) {
+        const struct expr_series *s = &from.series[i];
+        struct expr_series *own = expr_set_add(out, m->env->arena, s->labels, s->count, s->single);
+        if (!own)
+            return expr__no_memory(m->diag);
+        memcpy(own->value, s->value, s->count * sizeof(*s->value));
+        if (!s->single)
+            memcpy(own->ts_ns, s->ts_ns, s->count * sizeof(*s->ts_ns));
+    }
+    return 0;
+}
+
 int expr__math(const struct expr_env *env, const struct codec_json *query, struct expr_set *out,
                struct diag *diag)
 {
@@ -514,6 +534,8 @@ int expr__math(const struct expr_env *env, const struct codec_json *query, struc
     m.compute = true;
     if (!err)
         err = read_all(&m, out);
+    if (!err && m.names.len == 1 && !(err = expr__input(env, m.names.items[0], &in, diag)))
+        err = copy_if_input(&m, in, out);
     vec_free(&m.names);
     return err;
 }

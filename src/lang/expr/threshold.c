@@ -110,8 +110,7 @@ static int by_print(const void *a, const void *b)
 static int read_loaded(const struct expr_env *env, const struct codec_json *frame,
                        struct loaded *out, struct diag *diag)
 {
-    const struct codec_json *columns =
-        codec_json_get(codec_json_get(frame, "data"), "values");
+    const struct codec_json *columns = codec_json_get(codec_json_get(frame, "data"), "values");
     *out = (struct loaded){0};
     if (!frame || frame->kind == CODEC_JSON_NULL)
         return 0;
@@ -186,8 +185,7 @@ static int run_condition(const struct expr_env *env, const struct codec_json *v,
     const struct expr_set *in;
     struct evaluator e;
     enum expr_reducer how;
-    int err =
-        expr__reducer_find(expr__string(codec_json_get(v, "reducer"), "type"), &how, diag);
+    int err = expr__reducer_find(expr__string(codec_json_get(v, "reducer"), "type"), &how, diag);
     if (!err)
         err = read_evaluator(codec_json_get(v, "evaluator"), &e, diag);
     if (!err)
@@ -211,8 +209,8 @@ static int run_condition(const struct expr_env *env, const struct codec_json *v,
     return err;
 }
 
-int expr__classic(const struct expr_env *env, const struct codec_json *query,
-                       struct expr_set *out, struct diag *diag)
+int expr__classic(const struct expr_env *env, const struct codec_json *query, struct expr_set *out,
+                  struct diag *diag)
 {
     const struct codec_json *list = codec_json_get(query, "conditions");
     bool all_met = false, all_none = true;
@@ -227,11 +225,9 @@ int expr__classic(const struct expr_env *env, const struct codec_json *query,
         all_met = !i ? met : is_or ? all_met || met : all_met && met;
         all_none = !i ? none : is_or ? all_none || none : all_none && none;
     }
-    struct expr_series *r =
-        expr_set_add(out, env->arena, (struct data_labels){0}, 1, true);
+    struct expr_series *r = expr_set_add(out, env->arena, (struct data_labels){0}, 1, true);
     if (!r)
         return expr__no_memory(diag);
     r->value[0] = all_met ? 1 : all_none ? expr_null() : 0;
     return 0;
 }
-
