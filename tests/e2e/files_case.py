@@ -57,7 +57,7 @@ class Case(pt.Case):
         return [(s["stream"], v[1], int(v[0])) for s in answer.json()["data"]["result"]
                 for v in s["values"]]
 
-    def wait(self, count, query='{service_name=~".+"}', seconds=20):
+    def wait(self, count, query='{service_name=~".+"}', seconds=pt.WAIT_S):
         def ask():
             rows = self.rows(query)
             return rows if len(rows) >= count else None
@@ -80,7 +80,7 @@ class Case(pt.Case):
         result = answer.json()["data"]["result"]
         return int(float(result[0]["value"][1])) if result else 0
 
-    def expect_numbers(self, total, seconds=20):
+    def expect_numbers(self, total, seconds=pt.WAIT_S):
         """Each of the writer's lines exactly once."""
         want = {f"line {i:06d} of the writer" for i in range(total)}
         pt.wait_for(f"{total} lines", lambda: self.count() >= total, seconds)

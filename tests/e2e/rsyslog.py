@@ -24,9 +24,9 @@ input(type="imptcp" address="127.0.0.1" port="{port}")
 
     def connect():
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=10)
+            return socket.create_connection(("127.0.0.1", port), timeout=pt.WAIT_S)
         except OSError:
             return None
-    s = pt.wait_for("rsyslog", connect, 10)
+    s = pt.wait_for("rsyslog", connect)
     case.addCleanup(s.close)
     return s

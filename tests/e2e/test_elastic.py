@@ -93,7 +93,7 @@ action(type="omelasticsearch" server="127.0.0.1" serverport="{self.port}" usehtt
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
             for i in range(1000):
                 s.sendall(f'<11>1 {stamp} web1 shop 5 - - line {i} "quoted" ä\n'.encode())
-        pt.wait_for("all lines", lambda: self.lines('{service_name="shop"}').__len__() == 1000, 30)
+        pt.wait_for("all lines", lambda: self.lines('{service_name="shop"}').__len__() == 1000)
         line, labels = next(iter(self.lines('{service_name="shop"} |= "line 7 "').items()))
         self.assertEqual(line.strip(), 'line 7 "quoted" ä')
         self.assertEqual((labels["host_name"], labels["detected_level"], labels["index"]),

@@ -37,7 +37,7 @@ class Journal(pt.Case):
                     out += key.encode() + b"=" + data + b"\n"
             out += b"\n"
         subprocess.run([REMOTE, "-o", str(self.journal / f"{name}.journal"), "-"], input=out, check=True,
-                       capture_output=True, timeout=30)
+                       capture_output=True, timeout=pt.WAIT_S)
 
     def start(self, **more):
         self.pharos = self.server("telemetry.interval=1h", "inputs.journal=" + json.dumps(
@@ -52,7 +52,7 @@ class Journal(pt.Case):
             self.assertEqual(answer.status, 200, answer.text)
             got = [(s["stream"], v[1], int(v[0])) for s in answer.json()["data"]["result"] for v in s["values"]]
             return got if len(got) >= count else None
-        return pt.wait_for(f"{count} entries", ask, 15)
+        return pt.wait_for(f"{count} entries", ask)
 
     def test_fields(self):
         self.write({"MESSAGE": "it broke", "PRIORITY": "3", "_SYSTEMD_UNIT": "nginx.service", "_PID": "12",
@@ -104,12 +104,12 @@ class Journal(pt.Case):
             before = cursor.read_bytes() if cursor.exists() else b""
             time.sleep(0.3)
             return before and cursor.read_bytes() == before and sum(self.seen().values()) >= count
-        pt.wait_for(f"{count} entries", quiet, 20)
+        pt.wait_for(f"{count} entries", quiet)
 
     def test_units_and_age(self):
         self.write({"MESSAGE": "before", "_SYSTEMD_UNIT": "a.service"})
         self.start(units=["a", "b.timer"], max_age="0s")
-        pt.wait_for("the cursor", lambda: (self.work / "data" / "journal" / "cursor").exists(), 10)
+        pt.wait_for("the cursor", lambda: (self.work / "data" / "journal" / "cursor").exists())
         self.write({"MESSAGE": "of a", "_SYSTEMD_UNIT": "a.service"}, {"MESSAGE": "of b", "_SYSTEMD_UNIT": "b.timer"},
                    {"MESSAGE": "of c", "_SYSTEMD_UNIT": "c.service"}, name="remote-b")
         self.assertEqual({line for _, line, _ in self.rows(2)}, {"of a", "of b"})
@@ -117,7 +117,7 @@ class Journal(pt.Case):
     def test_not_there(self):
         shutil.rmtree(self.journal)
         self.start()
-        pt.wait_for("the word", lambda: "cannot be read" in self.pharos.log(), 10)
+        pt.wait_for("the word", lambda: "cannot be read" in self.pharos.log())
         bad = pt.run("check", self.file("pharos.yml", "inputs:\n  journal:\n    unit: x\n"))
         self.assertEqual(bad.returncode, 1)
         self.assertIn("pharos.yml:3:", bad.stdout + bad.stderr)

@@ -28,7 +28,7 @@ class Writer(threading.Thread):
         self.refused = []
 
     def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.main_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.main_port, timeout=pt.WAIT_S)
         try:
             while self.send(connection):
                 pass

@@ -56,10 +56,10 @@ class Case(pt.Case):
             self.assertEqual(answer.status, 200, answer.text)
             got = [(s["stream"], v[1], int(v[0])) for s in answer.json()["data"]["result"] for v in s["values"]]
             return got if len(got) >= count else None
-        return pt.wait_for(f"{count} lines of {query}", ask, 10)
+        return pt.wait_for(f"{count} lines of {query}", ask)
 
     def connect(self):
-        s = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=pt.WAIT_S)
         self.addCleanup(s.close)
         return s
 
@@ -243,7 +243,7 @@ class Lumberjack(Case):
             setTimeout(() => { client.close(); process.exit(0); }, 700);"""
         npm_clients.install(self)
         done = subprocess.run(["node", "-e", script, str(self.port)], cwd=npm_clients.HERE, capture_output=True,
-                              text=True, timeout=30)
+                              text=True, timeout=pt.WAIT_S)
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = {line: labels for labels, line, _ in self.rows(10)}
         self.assertEqual(set(rows), {f"line {i}" for i in range(10)})

@@ -163,7 +163,7 @@ class BadInput(LokiCase):
         body = push_json([({"app": "half"}, [(self.t + i, f"line {i}", {}) for i in range(2000)])])
         port = int(self.pharos.url.rsplit(":", 1)[1])
         for linger in (False, True):
-            with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+            with socket.create_connection(("127.0.0.1", port), timeout=pt.WAIT_S) as s:
                 s.sendall(b"POST /loki/api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                           b"Content-Length: %d\r\n\r\n" % len(body) + body[:len(body) // 2])
                 if linger:  # a reset

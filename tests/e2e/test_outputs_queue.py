@@ -40,6 +40,7 @@ class Queue(Case):
         to = Receiver(self, status=400)
         self.open({"rw": {"type": "remote_write", "url": to.url, "from": "statsd"}}, "statsd.flush_interval=1h")
         self.send("hits:1|c")
+        pt.wait_for("the line", lambda: self.one.get("/api/pharos/v1/statsd").json()["lines"])
         self.one.stop()
         self.assertEqual(len(to.requests), 1)
         self.assertIn("HTTP status 400", self.one.log())
@@ -124,7 +125,8 @@ class Queue(Case):
                   "statsd.flush_interval=100ms", "statsd.expire=100ms")
         for i in range(20):
             self.send("\n".join(f"n{i}.{k}:1|c" for k in range(names // 20)))
-            time.sleep(0.12)
+            # A flush for each: within one, names have no order.
+            pt.wait_for("its flush", lambda: self.one.query(f"n{i}_0[5m]"))
         pt.wait_for("the disk", lambda: self.look("g")["queue_disk_bytes"] > 16384)
         self.assertLessEqual(self.look("g")["queue_bytes"], 2 * 16384)
         there = Lines(self, port)

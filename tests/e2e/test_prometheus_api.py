@@ -293,7 +293,7 @@ class Notifications(pt.Case):
         config = self.file("pharos.yml", "log: {level: info}\n")
         server = self.server(config=config)
         self.assertEqual(server.prom("notifications").json()["data"], [])
-        live = http.client.HTTPConnection("127.0.0.1", server.prometheus_port, timeout=30)
+        live = http.client.HTTPConnection("127.0.0.1", server.prometheus_port, timeout=pt.WAIT_S)
         self.addCleanup(live.close)
         live.request("GET", "/api/v1/notifications/live", headers={"Accept-Encoding": "gzip"})
         answer = live.getresponse()

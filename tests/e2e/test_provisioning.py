@@ -8,7 +8,7 @@ import time
 import pharos_test as pt
 from test_dashboards import Api
 
-SECONDS = 20
+SECONDS = pt.WAIT_S
 
 
 class Provisioning(pt.Case):

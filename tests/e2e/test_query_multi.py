@@ -194,21 +194,22 @@ class Multi(pt.Case):
             c = self.connect([{"id": "slow", **self.slow()}, {"id": "quick", "query": "1", "type": "instant"}],
                              **({"Accept-Encoding": coding} if coding else {}))
             answer = c.getresponse()
-            first = answer.read1()
+            unzip, first = zlib.decompressobj(31), b""
+            self.assertEqual(answer.headers["Content-Encoding"], coding)
+            while b"\n" not in first:
+                part = answer.read1()
+                first += unzip.decompress(part) if coding else part
             self.assertEqual(self.one.metric("pharos_query_active"), 1)  # the slow one goes on
-            if coding:
-                self.assertEqual(answer.headers["Content-Encoding"], "gzip")
-                first = zlib.decompressobj(31).decompress(first)
             self.assertEqual(json.loads(first.splitlines()[0])["id"], "quick")
             c.close()
         self.wait_idle()
 
     def wait_idle(self):
-        pt.wait_for("the cancelled queries to end", lambda: self.one.metric("pharos_query_active") == 0, 20)
+        pt.wait_for("the cancelled queries to end", lambda: self.one.metric("pharos_query_active") == 0)
 
     def test_a_client_that_goes_cancels(self):
         c = self.connect([{"id": str(i), **self.slow(500), "limit": i} for i in range(50)])
-        pt.wait_for("the queries to run", lambda: self.one.metric("pharos_query_active"), 20)
+        pt.wait_for("the queries to run", lambda: self.one.metric("pharos_query_active"))
         before = self.one.cpu_seconds()
         c.close()
         self.wait_idle()

@@ -127,7 +127,7 @@ rules: {{resend_delay: 1s}}
 
     def same(self, what):
         """Both show the same now; an evaluation may lie between two looks."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + pt.WAIT_S
         while True:
             theirs, ours = (shown(url) for url in self.urls)
             if theirs == ours or time.monotonic() > deadline:
@@ -154,17 +154,20 @@ rules: {{resend_delay: 1s}}
                                for r in pt.request(f"{url}/api/v1/query?" + urllib.parse.urlencode(
                                    {"query": query})).json()["data"]["result"])
                         for url in self.urls]
-            pt.wait_for(f"{query} to be the same", lambda: len({str(r) for r in results()}) == 1, 10)
+            pt.wait_for(f"{query} to be the same", lambda: len({str(r) for r in results()}) == 1)
         alerts = [sorted((json.dumps(a["labels"], sort_keys=True), a["state"], a["value"])
                          for a in pt.request(url + "/api/v1/alerts").json()["data"]["alerts"])
                   for url in self.urls]
         self.assertEqual(alerts[0], alerts[1])
         # One below the mark: kept firing for 2 s, then resolved; one series gone.
         self.write(a=0.5, b=0.5)
-        for url in self.urls:
-            pt.wait_for("the alert to be kept", lambda: any(
-                "keepFiringSince" in a for g in tr.groups(url) for r in g["rules"]
-                for a in r.get("alerts", [])))
+        kept = set()  # for two seconds, which the wait for the other one may take
+
+        def both_kept():
+            kept.update(url for url in self.urls for g in tr.groups(url) for r in g["rules"]
+                        for a in r.get("alerts", []) if "keepFiringSince" in a)
+            return len(kept) == 2
+        pt.wait_for("the alert to be kept", both_kept)
         for url in self.urls:
             pt.wait_for("the alert to end", lambda: tr.state(url, "High") == "inactive")
         self.same("resolved")

@@ -156,7 +156,7 @@ class Npm(pt.Case):
             since = int(time.time())
             self.send(port, self.port)
             time.sleep(2.2)
-            theirs, mine = (self.whole(f, received, since) for f in (carbon.flushes, self.ours()))
+            theirs, mine = (self.whole(f, received, since) for f in (dict(carbon.flushes), self.ours()))
             if theirs and mine:
                 break
         self.assertTrue(theirs and mine, "no interval held all packets")

@@ -28,10 +28,10 @@ class Case(pt.Case):
             self.assertEqual(answer.status, 200, answer.text)
             got = {v[1]: s["stream"] for s in answer.json()["data"]["result"] for v in s["values"]}
             return got if len(got) >= count else None
-        return pt.wait_for(f"{count} lines of {query}", ask, 10)
+        return pt.wait_for(f"{count} lines of {query}", ask)
 
     def tcp(self, data):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as s:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=pt.WAIT_S) as s:
             s.sendall(data)
 
 
@@ -47,7 +47,7 @@ class Logger(Case):
             sd = [] if "3164" in name else ["--msgid", "M1", "--sd-id", "shop@1", "--sd-param", 'order="42"']
             subprocess.run(["logger", "--server", "127.0.0.1", "--port", str(self.port), *options, *sd,
                             "--tag", "shop", "--id=77", "--priority", "local3.err", f"said by {name}"],
-                           check=True, timeout=10)
+                           check=True, timeout=pt.WAIT_S)
         got = self.lines('{service_name="shop"}', len(ways))
         self.assertEqual(set(got), {f"said by {name}" for name in ways})
         for line, labels in got.items():
@@ -91,7 +91,7 @@ class Raw(Case):
         self.start(f"doors.syslog.tls.cert_file={cert}", f"doors.syslog.tls.key_file={key}")
         context = ssl.create_default_context(cafile=cert)
         context.check_hostname = False
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as plain, \
+        with socket.create_connection(("127.0.0.1", self.port), timeout=pt.WAIT_S) as plain, \
                 context.wrap_socket(plain) as s:
             s.sendall(b"16 <13>secret: text<13>secret: more\n")
         self.assertEqual(set(self.lines('{service_name="secret"}', 2)), {"text", "more"})
