@@ -1,7 +1,5 @@
 #include "api/push.h"
 
-#define INLINE_BYTES ((size_t)128 << 10) /* larger bodies are decoded on a worker */
-
 void api__push_init(struct api__push *p, struct api_call *call, struct slice tenant)
 {
     p->api = call->api;
@@ -68,7 +66,7 @@ static void run(void *ctx)
 
 void api__push_start(struct api__push *p)
 {
-    if (net_request_body(p->req).len > INLINE_BYTES)
+    if (p->on_worker || net_request_body(p->req).len > API__PUSH_INLINE_BYTES)
         p->api->pool->submit(p->api->pool, TASK_INTERACTIVE, run, p);
     else
         run(p);

@@ -9,6 +9,8 @@
 #include "api/api_priv.h"
 #include "pipe/kit.h"
 
+#define API__PUSH_INLINE_BYTES ((size_t)128 << 10) /* larger bodies are decoded on a worker */
+
 struct api__push {
     struct api *api;
     struct net_request *req;
@@ -21,6 +23,9 @@ struct api__push {
     int (*decode)(struct api__push *p, struct pipe_kit *events, struct pipe_kit *metrics);
     /* On the loop, once; frees p. */
     void (*answer)(struct api__push *p);
+
+    /* Set by the door: a small body is decoded on a worker too. */
+    bool on_worker;
 
     /* For `answer`: */
     int decode_err;

@@ -278,18 +278,25 @@ class Bulk(Case):
         self.assertIn("ingest pipelines do not run here", answer.headers["Warning"])
         self.ask("POST", "/_ingest/pipeline/p/_simulate", b"{}", 501, Content_Type="application/json")
         body = b'{"index":{"_index":"i"}}\n{"message":"as sent"}\n'
-        for path, warned in (("/_bulk?pipeline=p", True), ("/_bulk?pipeline=_none", False), ("/_bulk", False)):
+        named = body.replace(b'"i"}', b'"i","pipeline":"filebeat-nginx"}')  # as Filebeat's modules do
+        for path, body, warned in (("/_bulk?pipeline=p", body, 1), ("/_bulk?pipeline=_none", body, 0), ("/_bulk", body, 0),
+                                   ("/_bulk", named + body + named, 1), ("/_bulk?pipeline=p", named, 1)):
             answer = self.ask("POST", path, body, Content_Type="application/x-ndjson")
-            self.assertEqual("Warning" in answer.headers, warned, path)
+            self.assertEqual(len(answer.headers.get_all("Warning", [])), warned, path)
         self.assertEqual(set(self.lines('{index="i"}')), {"as sent"})
+        self.assertEqual(self.pharos.metric("pharos_elastic_pipeline_documents_total"), 4)
+
+    def send_ids(self, *ids, action="create", text="good", index="dup", **fields):
+        lines = []
+        for i in ids:
+            source = {"message": f"{text} {i}", **fields}
+            lines += [{action: {"_id": i}},
+                      {"doc_as_upsert": True, "doc": source} if action == "update" else source]
+        got = self.bulk(*lines, path=f"/{index}/_bulk")
+        return [next(iter(i.values())) for i in got["items"]]
 
     def test_repeated_ids(self):
-        def send(*ids, action="create", text="good"):
-            lines = []
-            for i in ids:
-                lines += [{action: {"_id": i}}, {"message": f"{text} {i}"}]
-            got = self.bulk(*lines, path="/dup/_bulk")
-            return [next(iter(i.values())) for i in got["items"]]
+        send = self.send_ids
         self.assertEqual([i["status"] for i in send("a", "b", "a")], [201, 201, 409])
         again = send("b", "c")
         self.assertEqual([i["status"] for i in again], [409, 201])
@@ -300,6 +307,43 @@ class Bulk(Case):
         self.assertEqual(self.ask("PUT", "/dup/_create/a", b'{"message":"x"}', 409).json()["status"], 409)
         self.assertEqual(set(self.lines('{index="dup"}')), {"good a", "good b", "good c", "good d", "once more a"})
         self.assertEqual(self.pharos.metric("pharos_elastic_refused_documents_total", "repeated"), 3)
+
+    def test_ids_that_replace(self):
+        """What shippers send with `index` or an upsert (Logstash, Vector, Fluentd, Fluent Bit) comes
+        again as it was: once is enough. With other content it is another event."""
+        for action, again in (("index", "updated"), ("update", "noop")):
+            first = self.send_ids("a", "b", "a", action=action, index=action)
+            self.assertEqual([(i["status"], i["result"]) for i in first],
+                             [(201, "created"), (201, "created"), (200, again)])
+            more = self.send_ids("b", "c", action=action, index=action)
+            self.assertEqual([i["status"] for i in more], [200, 201])
+            self.send_ids("c", action=action, index=action, text="changed")
+            self.assertEqual(set(self.lines(f'{{index="{action}"}}')), {"changed c", "good a", "good b", "good c"})
+            self.assertEqual(self.count(f'{{index="{action}"}}'), 4)
+        path = "/one/_doc/1"
+        self.assertEqual(self.ask("PUT", path, b'{"message":"x"}', 201).json()["result"], "created")
+        self.assertEqual(self.ask("PUT", path, b'{"message":"x"}', 200).json()["result"], "updated")
+        bare = self.bulk({"update": {"_index": "i", "_id": "1"}}, {"doc": {"message": "x"}})
+        self.assertIn("doc_as_upsert", bare["items"][0]["update"]["error"]["reason"])
+
+    def test_ids_after_a_restart(self):
+        """A batch whose answer a shipper did not hear since Pharos died is sent again."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        for index in ("dup", "dated-2024.01.02"):
+            self.send_ids("a", "b", index=index, **{"@timestamp": now})
+            self.send_ids("c", action="index", index=index, **{"@timestamp": now})
+            self.send_ids("timeless", action="index", index=index)
+        self.pharos.kill()
+        self.pharos.start()
+        for index in ("dup", "dated-2024.01.02"):
+            again = self.send_ids("a", "b", "d", index=index, **{"@timestamp": now})
+            self.assertEqual([i["status"] for i in again], [409, 409, 201])
+            again = self.send_ids("c", action="index", index=index, **{"@timestamp": now})
+            self.assertEqual([i["status"] for i in again], [200])
+            # an id that was given to something else
+            other = self.send_ids("a", index=index, **{"@timestamp": now.replace(".000Z", ".001Z")})
+            self.assertEqual([i["status"] for i in other], [201])
+            self.assertEqual(self.count(f'{{index="{index.split("-")[0]}"}}'), 6)  # with a twice
 
     def test_one_document(self):
         got = self.ask("PUT", "/i/_doc/9", b'{"message":"nine"}', 201).json()

@@ -23,7 +23,7 @@ static struct counter requests[] = {REQUESTS("ok"), REQUESTS("partial"), REQUEST
 #define REFUSED(reason)                                                                            \
     {                                                                                              \
         .name = "pharos_elastic_refused_documents_total",                                          \
-        .help = "Documents that broke a rule of the protocol, by reason.",                         \
+        .help = "Documents that broke a rule of the protocol or were there before, by reason.",    \
         .labels = "reason=\"" reason "\""                                                          \
     }
 static struct counter refused[DECODE_ELASTIC_REFUSED_COUNT] = {
@@ -31,6 +31,7 @@ static struct counter refused[DECODE_ELASTIC_REFUSED_COUNT] = {
     [DECODE_ELASTIC_BAD_TIME] = REFUSED("bad_timestamp"),
     [DECODE_ELASTIC_BAD_INDEX] = REFUSED("bad_index"),
     [DECODE_ELASTIC_REPEATED] = REFUSED("repeated"),
+    [DECODE_ELASTIC_BUSY] = REFUSED("in_work"),
     [DECODE_ELASTIC_BAD_ACTION] = REFUSED("bad_action"),
 };
 static struct counter volume[] = {
@@ -39,6 +40,8 @@ static struct counter volume[] = {
     {.name = "pharos_elastic_metric_documents_total",
      .help = "Of these, Beats' measurements that became samples (elastic.metrics)."},
     {.name = "pharos_elastic_metric_samples_total", .help = "Samples of these."},
+    {.name = "pharos_elastic_pipeline_documents_total",
+     .help = "Documents whose action names an ingest pipeline, which did not run."},
 };
 
 /* What the store refuses, in an item's words. */
@@ -93,6 +96,8 @@ struct bulk {
     enum decode_elastic_action action;
     struct slice id;
     uint8_t *row_refusals; /* of the batch's rows */
+    size_t bad;            /* items that are refused */
+    bool pipeline;         /* the request names one */
 };
 
 /* --- the answer --- */
@@ -114,7 +119,10 @@ static void put_item(struct codec_json_writer *w, const struct decode_elastic_it
     if (ok && shown[VERSION])
         codec_json_put_int(w, "_version", 1);
     if (ok && shown[RESULT])
-        codec_json_put_string(w, "result", SLICE("created"));
+        codec_json_put_string(w, "result",
+                              item->status == 201                     ? SLICE("created")
+                              : item->action == DECODE_ELASTIC_UPDATE ? SLICE("noop")
+                                                                      : SLICE("updated"));
     if (ok && shown[SHARDS]) {
         codec_json_key(w, SLICE("_shards"));
         codec_json_raw(w, SLICE("{\"total\":1,\"successful\":1,\"failed\":0}"));
@@ -228,14 +236,14 @@ static void respond_single(struct bulk *b)
     }
     codec_json_init(&w, &out);
     put_item(&w, item, all);
-    elastic__respond(b->base.req, 201, buf_slice(&out));
+    elastic__respond(b->base.req, item->status, buf_slice(&out));
     buf_deinit(&out);
 }
 
 static void respond(struct bulk *b)
 {
     struct buf out = {0};
-    size_t bad = settle(b);
+    size_t bad = b->bad;
     counter_add(&requests[!bad                         ? COUNT_OK
                           : bad == b->result.items.len ? COUNT_REFUSED
                                                        : COUNT_PARTIAL],
@@ -249,35 +257,69 @@ static void respond(struct bulk *b)
     buf_deinit(&out);
 }
 
+static struct elastic_ids_key key_of(const struct bulk *b, struct slice index, struct slice id)
+{
+    return (struct elastic_ids_key){b->base.tenant, index, id};
+}
+
 /* Ids of documents that were not stored may come again. */
-static void release_ids(struct bulk *b)
+static void settle_ids(struct bulk *b)
 {
     for (size_t i = 0; i < b->result.items.len; i++) {
         const struct decode_elastic_item *item = &b->result.items.items[i];
-        bool lost = !b->base.store_err && item->status < 300 &&
-                    (is_row_refused(b, item) || (item->samples && is_over_series(b)));
-        if (item->is_claimed &&
-            (b->base.decode_err || b->base.store_err || item->status >= 300 || lost))
-            elastic_ids_release(b->base.api->elastic_ids, b->base.tenant, item->index, item->id);
+        if (item->is_claimed)
+            elastic_ids_settle(b->base.api->elastic_ids, key_of(b, item->index, item->id),
+                               !b->base.decode_err && !b->base.store_err && item->status < 300);
     }
 }
 
-static bool claim(void *ctx, struct slice index, struct slice id)
+/* Whether a document was stored before the process began, with the time and line it has now. */
+static bool is_restored(struct bulk *b, const struct decode_elastic_item *item, struct slice source)
+{
+    struct elastic_ids *ids = b->base.api->elastic_ids;
+    struct elastic_ids_key key = key_of(b, decode_elastic_index_base(item->index), item->id);
+    int64_t ts_ns;
+    struct slice line;
+    if (!elastic_ids_may_be_restored(ids, key))
+        return false;
+    struct data_event_batch *scratch = data_event_batch_new(DATA_EVENT_LOGS, b->base.tenant);
+    bool is = decode_elastic_look(&b->in, source, item->index, scratch, &ts_ns, &line) &&
+              elastic_ids_is_restored(ids, key, ts_ns, line);
+    data_event_batch_free(scratch);
+    return is;
+}
+
+static enum decode_elastic_claim claim(void *ctx, const struct decode_elastic_item *item,
+                                       struct slice source)
 {
     struct bulk *b = ctx;
-    return elastic_ids_claim(b->base.api->elastic_ids, b->base.tenant, index, id);
+    struct elastic_ids *ids = b->base.api->elastic_ids;
+    elastic__restore_ids(b->base.api, b->base.tenant);
+    if (is_restored(b, item, source))
+        return DECODE_ELASTIC_KNOWN;
+    switch (elastic_ids_claim(ids, b, key_of(b, item->index, item->id), source,
+                              item->action != DECODE_ELASTIC_CREATE)) {
+    case ELASTIC_IDS_NEW: return DECODE_ELASTIC_NEW;
+    case ELASTIC_IDS_KNOWN: return DECODE_ELASTIC_KNOWN;
+    default: return DECODE_ELASTIC_IN_WORK;
+    }
 }
 
 static void answer(struct api__push *base)
 {
     struct bulk *b = BASE_CONTAINER_OF(base, struct bulk, base);
-    release_ids(b);
+    b->bad = settle(b);
+    settle_ids(b);
+    size_t piped = b->pipeline ? b->result.documents : b->result.pipeline_documents;
+    if (b->pipeline || piped)
+        elastic__warn_of_pipelines(base->req);
     for (int i = 0; i < DECODE_ELASTIC_REFUSED_COUNT; i++)
         counter_add(&refused[i], (int64_t)b->result.refused[i]);
     counter_add(&volume[0], (int64_t)b->result.documents);
     counter_add(&volume[1], (int64_t)b->result.bytes);
     counter_add(&volume[2], (int64_t)b->result.metric_documents);
     counter_add(&volume[3], (int64_t)b->result.samples);
+    counter_add(&volume[4], (int64_t)piped);
     if (base->decode_err) {
         counter_add(&requests[COUNT_REFUSED], 1);
         elastic__respond_error(base->req, 400, "illegal_argument_exception", "%s", base->diag.msg);
@@ -339,9 +381,12 @@ static struct bulk *new_bulk(struct api_call *call, struct slice index)
     b->metrics = api__limits(api).elastic_metrics;
     b->filter = net_request_param(req, "filter_path");
     struct slice pipeline = net_request_param(req, "pipeline");
-    if (pipeline.len && !slice_eq_cstr(pipeline, "_none"))
-        elastic__warn_of_pipelines(req);
+    b->pipeline = pipeline.len && !slice_eq_cstr(pipeline, "_none");
     b->in.body = net_request_body(req);
+    /* What was stored before is read first, which takes a while. */
+    b->base.on_worker =
+        slice_find(slice_first(b->in.body, API__PUSH_INLINE_BYTES), SLICE("\"_id\"")) >= 0 &&
+        elastic_ids_needs_restore(api->elastic_ids, tenant);
     b->in.index = index;
     b->in.received_ns = api->host->now_ns(api->host->ctx);
     b->in.seed = (uint64_t)b->in.received_ns ^ atomic_fetch_add(&count, 1) << 48;
@@ -373,6 +418,8 @@ static void single(struct api_call *call, enum decode_elastic_action action, str
     b->single = true;
     b->action = action;
     b->id = id;
+    b->base.on_worker =
+        id.ptr && elastic_ids_needs_restore(b->base.api->elastic_ids, b->base.tenant);
     api__push_start(&b->base);
 }
 

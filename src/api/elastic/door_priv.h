@@ -19,6 +19,9 @@ void elastic__create_id(struct api_call *call);
 void elastic__init(struct api *api);
 void elastic__free(struct api *api);
 
+/* restore.c: once for each tenant, before its ids are claimed. Reads the store: on a worker. */
+void elastic__restore_ids(struct api *api, struct slice tenant);
+
 /* Whether a filter_path (patterns with commas between; *, **, and a '-' in front of what is to be
  * left out) shows the field of that dotted path. An empty filter shows everything. */
 bool elastic__filter_shows(struct slice filter, struct slice path);

@@ -18,8 +18,8 @@ const char *decode_elastic_action_name(enum decode_elastic_action action)
 
 const char *decode_elastic_refusal_name(enum decode_elastic_refusal reason)
 {
-    static const char *const names[] = {"bad_json", "bad_timestamp", "bad_index", "repeated",
-                                        "bad_action"};
+    static const char *const names[] = {"bad_json", "bad_timestamp", "bad_index",
+                                        "repeated", "in_work",       "bad_action"};
     return names[reason];
 }
 
@@ -66,6 +66,32 @@ static const char *judge_index(struct slice index)
     return codec_utf8_valid(index) ? NULL : "invalid index name: it is no UTF-8";
 }
 
+/* False: it is settled by what is known of its id. */
+static bool claim(struct decode__elastic *d, struct decode_elastic_item *item, struct slice source)
+{
+    enum decode_elastic_claim answer =
+        d->req->claim ? d->req->claim(d->req->claim_ctx, item, source) : DECODE_ELASTIC_NEW;
+    char words[400];
+    item->is_claimed = d->req->claim && answer == DECODE_ELASTIC_NEW;
+    if (answer == DECODE_ELASTIC_NEW)
+        return true;
+    if (answer == DECODE_ELASTIC_IN_WORK) {
+        refuse(d, item, DECODE_ELASTIC_BUSY, "es_rejected_execution_exception",
+               "another request is storing a document of this id: send it again");
+        item->status = 429;
+    } else if (item->action == DECODE_ELASTIC_CREATE) {
+        snprintf(words, sizeof(words),
+                 "[%.*s]: version conflict, document already exists (current version [1])",
+                 SLICE_FMT(slice_first(item->id, 300)));
+        refuse(d, item, DECODE_ELASTIC_REPEATED, "version_conflict_engine_exception", words);
+        item->status = 409;
+    } else {
+        d->out->refused[DECODE_ELASTIC_REPEATED]++;
+        item->status = 200;
+    }
+    return false;
+}
+
 static void take_document(struct decode__elastic *d, struct decode_elastic_item *item,
                           struct slice source)
 {
@@ -80,18 +106,8 @@ static void take_document(struct decode__elastic *d, struct decode_elastic_item 
         refuse(d, item, DECODE_ELASTIC_BAD_INDEX, "invalid_index_name_exception", bad);
         return;
     }
-    if (item->action == DECODE_ELASTIC_CREATE && given.ptr && d->req->claim) {
-        item->is_claimed = d->req->claim(d->req->claim_ctx, item->index, given);
-        if (!item->is_claimed) {
-            char words[400];
-            snprintf(words, sizeof(words),
-                     "[%.*s]: version conflict, document already exists (current version [1])",
-                     SLICE_FMT(slice_first(given, 300)));
-            refuse(d, item, DECODE_ELASTIC_REPEATED, "version_conflict_engine_exception", words);
-            item->status = 409;
-            return;
-        }
-    }
+    if (given.ptr && !claim(d, item, source))
+        return;
     int err = decode__elastic_metricset(d, source, &item->samples, &reason, &why);
     if (!err && (!item->samples || d->req->metric_rows)) {
         err = decode__elastic_row(d, source, item->index, given, &item->row, &reason, &why);
@@ -142,6 +158,26 @@ static void read_text(struct codec_json_reader *r, struct slice *out)
         codec_json_read_string(r, out);
 }
 
+/* {"doc":{...},"doc_as_upsert":true}: what an update adds when it is not there yet. False: it is
+ * something else. */
+static bool read_upsert(struct decode__elastic *d, struct slice body, struct slice *out)
+{
+    struct codec_json_reader r = codec_json_reader(body, d->req->arena, NULL);
+    struct slice key, doc = SLICE("");
+    bool upsert = false;
+    codec_json_read_object(&r);
+    while (codec_json_next_key(&r, &key)) {
+        if (slice_eq_cstr(key, "doc"))
+            codec_json_read_raw(&r, &doc);
+        else if (slice_eq_cstr(key, "doc_as_upsert"))
+            codec_json_read_bool(&r, &upsert);
+        else
+            codec_json_skip(&r);
+    }
+    *out = doc;
+    return !codec_json_read_end(&r) && upsert && doc.len;
+}
+
 /* {"create":{"_index":"i","_id":"1"}} */
 static int read_action(struct decode__elastic *d, struct slice line, size_t number,
                        struct decode_elastic_item *item, struct diag *diag)
@@ -150,6 +186,7 @@ static int read_action(struct decode__elastic *d, struct slice line, size_t numb
     diag_init(&why);
     struct codec_json_reader r = codec_json_reader(line, d->req->arena, &why);
     struct slice name = SLICE(""), key;
+    struct slice pipeline = SLICE("");
     bool any = false, known = true;
     codec_json_read_object(&r);
     while (codec_json_next_key(&r, &name)) {
@@ -166,8 +203,11 @@ static int read_action(struct decode__elastic *d, struct slice line, size_t numb
                 read_text(&r, &item->index);
             else if (slice_eq_cstr(key, "_id"))
                 read_text(&r, &item->id);
+            else if (slice_eq_cstr(key, "pipeline"))
+                read_text(&r, &pipeline);
         }
     }
+    d->out->pipeline_documents += pipeline.len && !slice_eq_cstr(pipeline, "_none");
     if (known && any && !codec_json_read_end(&r))
         return 0;
     return diag_set(diag, ERR_INVALID,
@@ -191,7 +231,8 @@ static int read_item(struct decode__elastic *d, struct slice line, size_t *numbe
                             "the last action, on line [%zu], has no source behind it", *number);
         ++*number;
     }
-    if (item.action <= DECODE_ELASTIC_CREATE) {
+    if (item.action <= DECODE_ELASTIC_CREATE ||
+        (item.action == DECODE_ELASTIC_UPDATE && read_upsert(d, source, &source))) {
         take_document(d, &item, source);
     } else {
         if (!item.id.ptr)
@@ -199,7 +240,7 @@ static int read_item(struct decode__elastic *d, struct slice line, size_t *numbe
         refuse(d, &item, DECODE_ELASTIC_BAD_ACTION, "illegal_argument_exception",
                item.action == DECODE_ELASTIC_UPDATE
                    ? "Pharos stores events, which do not change: send [index] or [create] instead "
-                     "of [update]"
+                     "of [update], or a [doc] with [doc_as_upsert]"
                    : "Pharos stores events, which are not deleted one by one: they go with "
                      "retention.logs, or by a selector through /loki/api/v1/delete");
     }

@@ -29,23 +29,27 @@ enum decode_elastic_refusal {
     DECODE_ELASTIC_BAD_JSON,   /* the source is no JSON object */
     DECODE_ELASTIC_BAD_TIME,   /* @timestamp cannot be read */
     DECODE_ELASTIC_BAD_INDEX,  /* no index, or a name that is none */
-    DECODE_ELASTIC_REPEATED,   /* create, with an id that is known */
-    DECODE_ELASTIC_BAD_ACTION, /* update and delete: events do not change */
+    DECODE_ELASTIC_REPEATED,   /* the id is known: to create at all, else with this content */
+    DECODE_ELASTIC_BUSY,       /* another request is about to store the id */
+    DECODE_ELASTIC_BAD_ACTION, /* delete, and update but of what may not be there: events do not
+                                  change */
     DECODE_ELASTIC_REFUSED_COUNT
 };
 const char *decode_elastic_refusal_name(enum decode_elastic_refusal reason);
 
 struct decode_elastic_item {
     enum decode_elastic_action action;
-    int status; /* 201, or 4xx */
+    int status; /* 201; 200 when it was there before; or 4xx */
     bool has_row;
     uint32_t row;           /* in the batch of events, with has_row */
     uint32_t samples;       /* in the batch of metrics */
     struct slice index, id; /* id: the sender's or a made one */
-    bool is_claimed;        /* by the request's `claim` */
+    bool is_claimed;        /* by the request's `claim`, as new */
     const char *error_type; /* when refused */
     struct slice reason;
 };
+
+enum decode_elastic_claim { DECODE_ELASTIC_NEW, DECODE_ELASTIC_KNOWN, DECODE_ELASTIC_IN_WORK };
 
 struct decode_elastic_request {
     struct slice body;
@@ -57,9 +61,11 @@ struct decode_elastic_request {
      * says how; NULL: they are rows as all others. */
     struct data_metric_batch *metrics;
     bool metric_rows; /* they are rows as well */
-    /* Of documents that `create` sends with an id: false when that was taken before, which is a
-     * 409. May be NULL. */
-    bool (*claim)(void *ctx, struct slice index, struct slice id);
+    /* Of documents that come with an id. What is known is left out: a 409 for `create`, and for
+     * the others, which replace what has other content, a 200. What is in work is a 429: the sender
+     * comes again. May be NULL. */
+    enum decode_elastic_claim (*claim)(void *ctx, const struct decode_elastic_item *item,
+                                       struct slice source);
     void *claim_ctx;
 };
 
@@ -67,6 +73,7 @@ struct decode_elastic_result {
     VEC(struct decode_elastic_item) items; /* in order; vec_free */
     size_t documents, bytes;               /* in the batches */
     size_t metric_documents, samples;      /* of these */
+    size_t pipeline_documents;             /* whose action names an ingest pipeline */
     size_t refused[DECODE_ELASTIC_REFUSED_COUNT];
 };
 
@@ -78,5 +85,13 @@ int decode_elastic_bulk(const struct decode_elastic_request *req, struct data_ev
 void decode_elastic_document(const struct decode_elastic_request *req,
                              enum decode_elastic_action action, struct slice id,
                              struct data_event_batch *batch, struct decode_elastic_result *out);
+
+/* Time and line of a document whose time it says itself; texts are in the batch, which gets a row.
+ * False: it does not, or is none. */
+bool decode_elastic_look(const struct decode_elastic_request *req, struct slice source,
+                         struct slice index, struct data_event_batch *batch, int64_t *out_ts_ns,
+                         struct slice *out_line);
+/* The index' name without a date at its end: logstash-2024.01.02 is logstash. */
+struct slice decode_elastic_index_base(struct slice index);
 
 #endif

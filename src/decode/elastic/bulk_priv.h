@@ -33,7 +33,4 @@ int decode__elastic_row(struct decode__elastic *d, struct slice source, struct s
 int decode__elastic_metricset(struct decode__elastic *d, struct slice source, uint32_t *out_samples,
                               enum decode_elastic_refusal *reason, struct diag *why);
 
-/* The index' name without a date at its end: logstash-2024.01.02 is logstash. */
-struct slice decode__elastic_index_base(struct slice index);
-
 #endif

@@ -1,7 +1,7 @@
 /* A document: its fields put where they belong. */
 #include "decode/elastic/bulk_priv.h"
 
-struct slice decode__elastic_index_base(struct slice index)
+struct slice decode_elastic_index_base(struct slice index)
 {
     /* Digits and separators at the end that begin with a year. */
     size_t at = index.len;
@@ -24,7 +24,7 @@ int decode__elastic_row(struct decode__elastic *d, struct slice source, struct s
 {
     struct decode_record *record = &d->record;
     struct codec_json_reader r = codec_json_reader(source, d->batch->arena, why);
-    struct slice base = decode__elastic_index_base(index);
+    struct slice base = decode_elastic_index_base(index);
     r.utf8 = CODEC_JSON_UTF8_REPLACE;
     decode_record_begin(record, d->batch, d->req->received_ns);
     if (id.ptr)
@@ -44,4 +44,24 @@ int decode__elastic_row(struct decode__elastic *d, struct slice source, struct s
     data_labels_builder_set(&record->labels, SLICE("index"), base);
     *out_row = decode_record_end(record, slice_trim(source), base);
     return 0;
+}
+
+bool decode_elastic_look(const struct decode_elastic_request *req, struct slice source,
+                         struct slice index, struct data_event_batch *batch, int64_t *out_ts_ns,
+                         struct slice *out_line)
+{
+    struct decode__elastic d = {.req = req, .batch = batch};
+    enum decode_elastic_refusal reason;
+    struct diag why;
+    uint32_t row;
+    diag_init(&why);
+    bool good =
+        !decode__elastic_row(&d, source, index, (struct slice){NULL, 0}, &row, &reason, &why) &&
+        d.record.has_time;
+    if (good) {
+        *out_ts_ns = batch->rows.items[row].ts_ns;
+        *out_line = data_event_get(batch, row, DATA_EVENT_LINE).text;
+    }
+    decode_record_deinit(&d.record);
+    return good;
 }
