@@ -208,7 +208,9 @@ function plain(v: number, decimals?: number): string {
   if (decimals !== undefined) return v.toFixed(decimals);
   const a = Math.abs(v);
   if (a >= 1e15 || (a > 0 && a < 1e-4)) return v.toExponential(2);
-  return Number.isInteger(v) ? String(v) : String(Number(v.toPrecision(a >= 1 ? 6 : 4)));
+  if (Number.isInteger(v)) return String(v);
+  // Three digits that count, and never fewer than the whole number has: Grafana's own choice.
+  return String(Number(v.toFixed(Math.max(0, 2 - Math.floor(Math.log10(a))))));
 }
 
 /** A value with its unit: format(1536, "bytes") → "1.5 KiB". */

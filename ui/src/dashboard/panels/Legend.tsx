@@ -23,6 +23,13 @@ export interface LegendOptions {
   sortDesc?: boolean;
 }
 
+/** What a table beside a drawing would like to have; with less, the names are cut before the figures are. */
+export function tableWidth(items: LegendItem[], names: string[]): number {
+  const most = (list: string[]) => list.reduce((n, t) => Math.max(n, t.length), 0);
+  const name = Math.min(220, 30 + most(items.map((it) => it.label)) * 6.8);
+  return Math.ceil(names.reduce((w, n, i) => w + 12 + 6.8 * Math.max(n.length, most(items.map((it) => it.calcs[i]?.text ?? ''))), 24 + name));
+}
+
 export function PanelLegend(p: {
   items: LegendItem[];
   options: LegendOptions;
@@ -74,7 +81,7 @@ export function PanelLegend(p: {
     </th>
   );
   return (
-    <div class={p.options.right ? 'pl pl-table pl-right' : 'pl pl-table'}>
+    <div class={p.options.right ? 'pl pl-table pl-right' : 'pl pl-table'} style={p.options.right ? { width: `${tableWidth(items, names)}px` } : undefined}>
       <table>
         <thead>
           <tr>

@@ -114,7 +114,7 @@ export default function StateTimeline(p: PanelView) {
   };
   return (
     <div class="ts">
-      <TimeCanvas view={p} rows={n} labels={rows.map((r, i) => ({ at: n - i - 0.5, text: r.name.length > 26 ? `${r.name.slice(0, 25)}…` : r.name }))} draw={draw} tip={tip} label={`${p.panel.title ?? ''}: states of ${n} series over time`} />
+      <TimeCanvas view={p} rows={n} labels={rows.map((r, i) => ({ at: n - i - 0.5, text: r.name }))} draw={draw} tip={tip} label={`${p.panel.title ?? ''}: states of ${n} series over time`} />
       {legend.showLegend !== false && states.length > 0 && (
         <PanelLegend items={states.map(([text, color]) => ({ key: text, label: text, color, hidden: false, calcs: [] }))} options={{ table: false, right: false, calcs: [] }} onToggle={() => undefined} onFocus={() => undefined} />
       )}

@@ -25,6 +25,8 @@ export interface TimeCanvasProps {
   label: string;
 }
 
+export const cutText = (t: string, most: number): string => (t.length > most ? `${t.slice(0, Math.max(1, most - 1))}…` : t);
+
 export function TimeCanvas(p: TimeCanvasProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -36,6 +38,7 @@ export function TimeCanvas(p: TimeCanvasProps) {
     const el = box.current!;
     const tip = new Tooltip();
     const live = () => latest.current;
+    const nameSpace = () => Math.max(60, el.clientWidth * 0.3);
     const size = () => ({ width: Math.max(60, el.clientWidth), height: Math.max(50, el.clientHeight) });
     const data = (): uPlot.AlignedData => [[live().view.data.fromMs / 1000, live().view.data.toMs / 1000], [0, 0]];
     const u = new uPlot(
@@ -51,8 +54,9 @@ export function TimeCanvas(p: TimeCanvasProps) {
             ...valueAxis(),
             grid: { show: false },
             splits: () => live().labels.map((l) => l.at),
-            values: () => live().labels.map((l) => l.text),
-            size: (_u, values) => Math.min(Math.max(34, ...(values ?? []).map((v) => v.length * 6.4 + 14)), Math.max(60, el.clientWidth * 0.3)),
+            // As much of each as there is room for: uPlot writes them to the left of the drawing and cuts at the edge.
+            values: () => live().labels.map((l) => cutText(l.text, Math.floor((nameSpace() - 14) / 6.4))),
+            size: (_u, values) => Math.min(Math.max(34, ...(values ?? []).map((v) => v.length * 6.4 + 14)), nameSpace()),
           },
         ],
         cursor: {

@@ -152,7 +152,10 @@ export function Bars(p: BarsProps) {
         ctx.fillText(name, l.left - 6, 6 + slot * (i + 0.5), l.left - 8);
       } else {
         ctx.textAlign = p.dense ? 'left' : 'center';
-        ctx.fillText(name, l.left + slot * (p.dense ? i : i + 0.5), size.h - 10, Math.max(20, slot * l.every - 4));
+        const wide = Math.min(ctx.measureText(name).width, Math.max(20, slot * l.every - 4));
+        const at = l.left + slot * (p.dense ? i : i + 0.5);
+        // Long names of the first and the last bar stay inside.
+        ctx.fillText(name, p.dense ? at : Math.max(wide / 2, Math.min(at, size.w - wide / 2)), size.h - 10, wide);
       }
     });
     ctx.textAlign = 'center';

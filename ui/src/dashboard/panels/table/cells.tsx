@@ -96,7 +96,7 @@ export function Cell({ c, row, frame, view }: { c: Column; row: number; frame: F
   const type = String(c.cell['type'] ?? 'auto');
   if (typeof v === 'object' && v !== null && 'spark' in v) return <Sparkline v={v as SparkValue} c={c} />;
   const s = c.show(v);
-  if (type === 'gauge') return <Gauge c={c} s={s} mode={String(c.cell['mode'] ?? 'gradient')} />;
+  if (type === 'gauge' && s.numeric !== null) return <Gauge c={c} s={s} mode={String(c.cell['mode'] ?? 'gradient')} />;
   if (type === 'image') {
     const src = safeImage(v);
     if (src) return <img class="cell-image" src={src} alt={String(c.cell['alt'] ?? '')} />;
