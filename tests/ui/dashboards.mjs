@@ -205,6 +205,17 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     const levels = await page.locator('.u-cursor-y').evaluateAll((l) => l.filter((e) => getComputedStyle(e).display !== 'none').length);
     check(levels <= 1, `${levels} level lines`);
   });
+  await test('a wide table stays beside its options in the editor', async () => {
+    await page.setViewportSize({ width: 1050, height: 1000 });
+    await page.goto(`${base}/d/sample?from=now-1m&to=now&editPanel=6`);
+    await until('its rows', async () => (await page.locator('.pe-preview .tbl-row:not(.tbl-head)').count()) > 0);
+    const [drawing, options] = [await page.locator('.pe-preview .panel').boundingBox(), await page.locator('.pe-options').boundingBox()];
+    check(drawing.x + drawing.width <= options.x, `the drawing ends at ${drawing.x + drawing.width}, its options begin at ${options.x}`);
+    await page.locator('button[aria-label="More"]').click();
+    const ends = await page.locator('.menu .row-btn kbd').evaluateAll((l) => new Set(l.map((e) => Math.round(e.getBoundingClientRect().right))).size);
+    check(ends === 1, 'keys in the menu do not stand below each other');
+    await page.setViewportSize({ width: 1300, height: 1000 });
+  });
   await test('a range is chosen from a calendar, in the zone that is shown', async () => {
     await page.goto(`${base}/d/sample?from=now-1m&to=now&timezone=utc`);
     await page.locator('.tp-main').first().click();

@@ -33,7 +33,11 @@ function Drawing({ trace, view, height }: { trace: Trace; view: string; height: 
   const graph = useMemo(() => (view === 'services' ? traceGraph(trace, (i) => paletteColor(i), (name) => href(`/service/${encodeURIComponent(name)}`)) : null), [trace, view]);
   return (
     <section class="card" ref={ref} style={{ minHeight: `${height}px` }}>
-      {width > 0 && flame && <FlameGraph flame={flame} text={(v) => format(v, 'ns')} width={width} height={height} label="Flame graph of the trace" />}
+      {width > 0 && flame && (
+        <div class="fg-pad">
+          <FlameGraph flame={flame} text={(v) => format(v, 'ns')} width={width - 20} height={height - 16} label="Flame graph of the trace" />
+        </div>
+      )}
       {width > 0 && graph && <NodeGraph nodes={graph.nodes} edges={graph.edges} width={width} height={height} label="Services of the trace" />}
     </section>
   );
