@@ -51,6 +51,8 @@ struct data_histogram_sum {
 
 void data_histogram_sum_start(struct data_histogram_sum *s, const struct data_histogram *h);
 void data_histogram_sum_free(struct data_histogram_sum *s);
+/* Bytes on the heap. */
+size_t data_histogram_sum_bytes(const struct data_histogram_sum *s);
 /* Adds h times `sign` (1 or -1): layouts are brought to the coarser schema, the wider zero bucket,
  * the custom bounds in common. The first one added starts the sum. *flags (may be NULL) gathers
  * what happened. ERR_INVALID: exponential and custom buckets cannot meet. */

@@ -44,6 +44,12 @@ void data_histogram_sum_free(struct data_histogram_sum *s)
     *s = (struct data_histogram_sum){0};
 }
 
+size_t data_histogram_sum_bytes(const struct data_histogram_sum *s)
+{
+    return (s->positive.cap + s->negative.cap) * sizeof(*s->positive.items) +
+           s->custom_bounds.cap * sizeof(*s->custom_bounds.items);
+}
+
 static void merge_counts(struct data_kahan *to, const struct data_kahan *from, double sign)
 {
     data_kahan_add(to, sign * from->sum);

@@ -66,10 +66,6 @@ static void gather(const struct group *g, size_t from, size_t steps, struct gath
     }
 }
 
-static const char *const names[] = {"sum",          "avg",      "count",  "min",        "max",
-                                    "group",        "stddev",   "stdvar", "topk",       "bottomk",
-                                    "count_values", "quantile", "limitk", "limit_ratio"};
-
 /* The sum or average of a group's histograms at a step; a float among them leaves nothing. */
 static int total_histograms(struct query_exec *x, const struct query_node *n, const struct group *g,
                             size_t s, bool floats, struct query_row *row)
@@ -82,21 +78,13 @@ static int total_histograms(struct query_exec *x, const struct query_node *n, co
         bool before = t.incompatible;
         if (h)
             query__total_add(&t, h);
-        if (t.incompatible && !before) {
-            struct slice name = data_labels_get(from->labels, SLICE(DATA_METRIC_NAME));
-            query__warn(x, n->args[0],
-                        "vector contains a mix of histograms with exponential and custom buckets "
-                        "schemas%s%.*s%s",
-                        name.len ? " for metric name \"" : "", SLICE_FMT(name),
-                        name.len ? "\"" : "");
-        }
+        if (t.incompatible && !before)
+            query__tell_misfit(x, n, data_labels_get(from->labels, SLICE(DATA_METRIC_NAME)));
     }
     if (floats)
-        query__warn(x, n->args[0], "encountered a mix of histograms and floats for aggregation");
-    query__total_tell(&t, x, n->args[0]);
-    if (!floats && !t.incompatible)
-        err = query__put_histogram(x, row, s,
-                                   query__total_finish(&t, n->aggregate == QUERY_AVG, x->arena));
+        query__tell_mixed_group(x, n);
+    else
+        err = query__total_put(&t, x, n, s, row);
     query__total_free(&t);
     return err;
 }
@@ -168,11 +156,6 @@ static double reduce(const struct query_node *n, double *v, size_t count, double
     }
 }
 
-static void ignored_histogram(struct query_exec *x, const struct query_node *n)
-{
-    query__info(x, n->args[0], "ignored histogram in %s aggregation", names[n->aggregate]);
-}
-
 /* One step of a group. */
 static int reduce_step(struct query_exec *x, const struct query_node *n, const struct group *g,
                        size_t s, double *values, size_t floats, size_t all, double param,
@@ -183,7 +166,7 @@ static int reduce_step(struct query_exec *x, const struct query_node *n, const s
         return total_histograms(x, n, g, s, floats > 0, row);
     if (n->aggregate != QUERY_COUNT && n->aggregate != QUERY_GROUP) {
         if (mixed)
-            ignored_histogram(x, n);
+            query__tell_left_out(x, n);
         all = floats;
     }
     if (all) {
@@ -301,7 +284,7 @@ static int rank_members(struct query_exec *x, const struct query_node *n, const 
                 if (query__is_float(row, s))
                     query__rank_add(&rank, (uint32_t)k, row->value, row->has, s, s + 1);
                 else if (row->has[s])
-                    ignored_histogram(x, n);
+                    query__tell_left_out(x, n);
             }
         }
         err = query__rank_finish(x, &rank, member_head, (void *)(uintptr_t)g, out);
@@ -338,7 +321,7 @@ static int keep_members(struct query_exec *x, const struct query_node *n, const 
                                    : query__is_float(g->rows.items[k], s))
                     order[count++] = (struct ranked){g->rows.items[k]->value[s], k};
                 else if (g->rows.items[k]->has[s])
-                    ignored_histogram(x, n);
+                    query__tell_left_out(x, n);
             }
             size_t take;
             if (ratio) {

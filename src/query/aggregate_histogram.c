@@ -61,6 +61,42 @@ const struct data_histogram *query__total_finish(struct query_histogram_total *t
     return data_histogram_sum_finish(&t->sum, arena);
 }
 
+int query__total_put(struct query_histogram_total *t, struct query_exec *x,
+                     const struct query_node *n, size_t step, struct query_row *row)
+{
+    query__total_tell(t, x, n->args[0]);
+    if (t->incompatible)
+        return 0;
+    return query__put_histogram(x, row, step,
+                                query__total_finish(t, n->aggregate == QUERY_AVG, x->arena));
+}
+
+size_t query__total_bytes(const struct query_histogram_total *t)
+{
+    return data_histogram_sum_bytes(&t->sum) + data_histogram_sum_bytes(&t->mean);
+}
+
+void query__tell_misfit(struct query_exec *x, const struct query_node *n, struct slice metric)
+{
+    query__warn(x, n->args[0],
+                "vector contains a mix of histograms with exponential and custom buckets "
+                "schemas%s%.*s%s",
+                metric.len ? " for metric name \"" : "", SLICE_FMT(metric), metric.len ? "\"" : "");
+}
+
+void query__tell_mixed_group(struct query_exec *x, const struct query_node *n)
+{
+    query__warn(x, n->args[0], "encountered a mix of histograms and floats for aggregation");
+}
+
+void query__tell_left_out(struct query_exec *x, const struct query_node *n)
+{
+    static const char *const names[] = {
+        "sum",    "avg",  "count",   "min",          "max",      "group",  "stddev",
+        "stdvar", "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};
+    query__info(x, n->args[0], "ignored histogram in %s aggregation", names[n->aggregate]);
+}
+
 void query__total_free(struct query_histogram_total *t)
 {
     data_histogram_sum_free(&t->sum);

@@ -4,17 +4,22 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "query/aggregate_histogram.h"
+#include "query/hand.h"
 #include "query/rank.h"
-#include "query/scan.h"
+#include "query/stack.h"
 
-#define SLICE_STEPS ((size_t)256) /* what one thread adds up at a time */
+#define SLICE_STEPS           ((size_t)256) /* what one thread adds up at a time */
+#define SLICE_HISTOGRAM_STEPS ((size_t)16)
 
 struct group {
     struct data_labels labels;
-    double *value, *c;       /* sums with compensations, or extremes */
-    uint32_t *count;         /* rows with a value at a step, beside those of one stretch */
-    int32_t *edge;           /* rows that have values in one stretch: begun less ended there */
-    struct query__rank rank; /* topk and bottomk have nothing else */
+    double *value, *c;          /* sums with compensations, or extremes */
+    uint32_t *count;            /* rows with a value at a step, beside those of one stretch */
+    int32_t *edge;              /* rows that have values in one stretch: begun less ended there */
+    struct query__rank rank;    /* topk and bottomk have nothing else */
+    uint32_t *histograms;       /* rows with one at a step; NULL: there was none */
+    struct query__stack *stack; /* their sums */
 };
 
 /* Labels that were met, by where their texts lie: a source gives equal ones from the same place as
@@ -38,12 +43,14 @@ struct fused {
     const uint32_t *take;    /* of topk and bottomk, one a step */
     size_t most;
     struct recent *recent;
-    bool hinted; /* about the one metric there is */
+    bool hinted;          /* about the one metric there is */
+    bool noted;           /* something was said about rows, with the place of their selector */
+    _Atomic bool starved; /* memory was used up while adding */
 
     /* The wave at hand. */
     const struct query__slot *slots;
     struct group **group_of;
-    size_t count;
+    size_t count, slice; /* series; steps that a thread adds up at a time */
 };
 
 /* Aggregations over one selector, which is read once for all of them. */
@@ -67,6 +74,11 @@ static bool is_named(const struct query_node *n, struct slice name)
 static bool ranks(const struct query_node *n)
 {
     return n->aggregate == QUERY_TOPK || n->aggregate == QUERY_BOTTOMK;
+}
+
+static bool sums(const struct query_node *n)
+{
+    return n->aggregate == QUERY_SUM || n->aggregate == QUERY_AVG;
 }
 
 bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
@@ -102,7 +114,6 @@ bool query__can_fuse(const struct query_node *n, bool delayed_name_removal)
 static struct group *group_new(struct fused *f)
 {
     struct query_exec *x = f->x;
-    bool sums = f->node->aggregate == QUERY_SUM || f->node->aggregate == QUERY_AVG;
     bool extremes = f->node->aggregate == QUERY_MIN || f->node->aggregate == QUERY_MAX;
     struct group *g = ARENA_NEW(x->arena, struct group);
     if (!g)
@@ -114,8 +125,8 @@ static struct group *group_new(struct fused *f)
     g->count = ARENA_ARRAY(x->arena, uint32_t, x->step_count);
     g->edge = ARENA_ARRAY(x->arena, int32_t, x->step_count + 1);
     g->value = ARENA_ARRAY(x->arena, double, x->step_count);
-    g->c = sums ? ARENA_ARRAY(x->arena, double, x->step_count) : NULL;
-    if (!g->count || !g->edge || !g->value || (sums && !g->c))
+    g->c = sums(f->node) ? ARENA_ARRAY(x->arena, double, x->step_count) : NULL;
+    if (!g->count || !g->edge || !g->value || (sums(f->node) && !g->c))
         return NULL;
     for (size_t s = 0; extremes && s < x->step_count; s++)
         g->value[s] = NAN; /* which any value takes the place of */
@@ -203,6 +214,18 @@ static struct group *group_numbered(struct fused *f, size_t series, bool *out_fa
     return g;
 }
 
+/* False without memory. */
+static bool expect_histograms(struct fused *f, struct group *g)
+{
+    struct query_exec *x = f->x;
+    if (g->histograms)
+        return true;
+    g->histograms = ARENA_ARRAY(x->arena, uint32_t, x->step_count);
+    if (sums(f->node))
+        g->stack = query__stack_new(x->arena, x->step_count, x->env->memory);
+    return g->histograms && (g->stack || !sums(f->node));
+}
+
 static void add_run(const struct fused *f, struct group *g, const double *v, size_t at, size_t n)
 {
     switch (f->node->aggregate) {
@@ -214,17 +237,42 @@ static void add_run(const struct fused *f, struct group *g, const double *v, siz
     }
 }
 
+/* A row that has histograms. */
+static void add_mixed(struct fused *f, struct group *g, const struct query__slot *slot, size_t lo,
+                      size_t hi)
+{
+    for (size_t s = lo; s < hi; s++) {
+        const struct data_histogram *h = slot->histogram[s];
+        if (!slot->row.has[s])
+            continue;
+        if (h) {
+            g->histograms[s]++;
+            if (g->stack && !query__stack_add(g->stack, s, h, (uint32_t)slot->series))
+                f->starved = true;
+        } else if (ranks(f->node)) {
+            query__rank_add(&g->rank, (uint32_t)slot->series, slot->row.value, NULL, s, s + 1);
+        } else {
+            g->count[s]++;
+            add_run(f, g, slot->row.value, s, 1);
+        }
+    }
+}
+
 /* Adds the wave's rows, in order, at some of the steps. */
 static void add_steps(void *ctx, size_t slice)
 {
     struct fused *f = ctx;
-    size_t begin = slice * SLICE_STEPS, end = MIN(begin + SLICE_STEPS, f->x->step_count);
+    size_t begin = slice * f->slice, end = MIN(begin + f->slice, f->x->step_count);
     for (size_t i = 0; i < f->count; i++) {
         const struct query__row *row = &f->slots[i].row;
         struct group *g = f->group_of[i];
         size_t lo = MAX(row->lo, begin), hi = MIN(row->hi, end);
         if (!g || lo >= hi)
             continue;
+        if (f->slots[i].histogram) {
+            add_mixed(f, g, &f->slots[i], lo, hi);
+            continue;
+        }
         if (ranks(f->node)) {
             query__rank_add(&g->rank, (uint32_t)f->slots[i].series, row->value,
                             row->all ? NULL : row->has, lo, hi);
@@ -255,13 +303,15 @@ static void count_whole(struct fused *f, size_t i)
     }
 }
 
-static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_histograms)
+static int add_wave(struct fused *f, const struct query__scan *scan)
 {
     struct query_exec *x = f->x;
     const struct store_source_ops *ops = x->env->source->ops;
+    bool histograms = false;
     for (size_t i = 0; i < f->count; i++) {
         f->group_of[i] = NULL;
-        *out_histograms |= f->slots[i].histograms;
+        query__notes_tell(x, f->slots[i].notes);
+        f->noted |= f->slots[i].notes != NULL;
         if (!f->slots[i].samples)
             continue;
         bool failed = false;
@@ -277,35 +327,65 @@ static int add_wave(struct fused *f, const struct query__scan *scan, bool *out_h
             query__counter_hint(x, f->node->args[0], labels);
         f->hinted = query__one_metric(&f->node->args[0]->selector);
         struct group *g = f->group_of[i] = group_for(f, labels);
-        if (!g)
+        if (!g || (f->slots[i].histogram && !expect_histograms(f, g)))
             return query__no_memory(x);
+        histograms |= f->slots[i].histogram != NULL;
         count_whole(f, i);
     }
-    size_t slices = (x->step_count + SLICE_STEPS - 1) / SLICE_STEPS;
+    f->slice = histograms ? SLICE_HISTOGRAM_STEPS : SLICE_STEPS;
+    size_t slices = (x->step_count + f->slice - 1) / f->slice;
     struct task_pool *pool = x->env->pool;
-    if (pool && pool->width > 1 && slices > 1 && f->count * x->step_count > 65536) {
+    if (pool && pool->width > 1 && slices > 1 && (histograms || f->count * x->step_count > 65536)) {
         pool->parallel(pool, TASK_INTERACTIVE, slices, pool->width, add_steps, f);
     } else {
         for (size_t i = 0; i < slices; i++)
             add_steps(f, i);
     }
-    return 0;
+    return f->starved ? query__no_memory(x) : 0;
 }
 
-/* False when the plain way may come to another result: when an average's sum overflowed. */
-static bool finish_group(const struct fused *f, struct group *g, struct query_row *row)
+/* The sum of histograms, if that is all there is. */
+static int finish_histograms(const struct fused *f, const struct query__scan *scan,
+                             const struct group *g, size_t s, bool floats, struct query_row *row)
+{
+    struct slice metric = {NULL, 0};
+    uint32_t misfit;
+    if (!floats && query__stack_misfit(g->stack, s, &misfit))
+        metric = data_labels_get(
+            query__result_labels(f->x, f->node->args[0],
+                                 f->x->env->source->ops->selection_labels(scan->selection, misfit)),
+            SLICE(DATA_METRIC_NAME));
+    return query__stack_put(g->stack, f->x, f->node, s, floats, metric, row);
+}
+
+/* *out_done is made false when the plain way may come to another result: when an average's sum
+ * overflowed. */
+static int finish_group(const struct fused *f, const struct query__scan *scan, struct group *g,
+                        struct query_row *row, bool *out_done)
 {
     uint32_t stretches = 0;
     for (size_t s = 0; s < f->x->step_count; s++) {
         stretches += (uint32_t)g->edge[s];
-        uint32_t count = g->count[s] + stretches;
+        uint32_t count = g->count[s] + stretches, histograms = g->histograms ? g->histograms[s] : 0;
+        if (histograms && sums(f->node)) {
+            int err = finish_histograms(f, scan, g, s, count > 0, row);
+            if (err)
+                return err;
+            continue;
+        }
+        if (f->node->aggregate == QUERY_COUNT || f->node->aggregate == QUERY_GROUP)
+            count += histograms;
+        else if (histograms)
+            query__tell_left_out(f->x, f->node);
         double v = g->value[s], n = (double)count;
         row->has[s] = count > 0;
         switch (f->node->aggregate) {
         case QUERY_SUM: v = isinf(v) ? v : v + g->c[s]; break;
         case QUERY_AVG:
-            if (count && !isfinite(v))
-                return false;
+            if (count && !isfinite(v)) {
+                *out_done = false;
+                return 0;
+            }
             v = v / n + g->c[s] / n;
             break;
         case QUERY_COUNT: v = n; break;
@@ -314,7 +394,7 @@ static bool finish_group(const struct fused *f, struct group *g, struct query_ro
         }
         row->value[s] = v;
     }
-    return true;
+    return 0;
 }
 
 static int make_slots(struct query_exec *x, struct together *t, size_t wave)
@@ -329,6 +409,7 @@ static int make_slots(struct query_exec *x, struct together *t, size_t wave)
     for (size_t i = 0; i < wave && t->slots; i++) {
         t->slots[i].row.value = arena_alloc(x->arena, x->step_count * sizeof(double));
         t->slots[i].row.has = arena_alloc(x->arena, x->step_count);
+        t->slots[i].own = t->slots[i].row;
         if (!t->slots[i].row.value || !t->slots[i].row.has)
             return query__no_memory(x);
     }
@@ -357,6 +438,8 @@ static int finish(const struct fused *f, const struct query__scan *scan, struct 
         struct group *g = f->groups.items[i];
         if (ranks(f->node)) {
             struct heads heads = {f->node->args[0], scan->selection};
+            if (g->histograms)
+                query__tell_left_out(f->x, f->node);
             err = query__rank_finish(f->x, &g->rank, head_of, &heads, out);
             continue;
         }
@@ -364,7 +447,7 @@ static int finish(const struct fused *f, const struct query__scan *scan, struct 
         if (!row)
             err = ERR_NOMEM;
         else
-            *out_done = finish_group(f, g, row);
+            err = finish_group(f, scan, g, row, out_done);
     }
     return err;
 }
@@ -434,7 +517,7 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
     struct query_stats stats = x->stats;
     uint64_t held = x->samples_held;
     struct query__scan scan;
-    bool histograms = false, outside = false;
+    bool outside = false;
     uint32_t *take = NULL;
     *out_done = take_made(x, n, out);
     if (*out_done || (ranks(n) && !query__rank_takes(x, param, &take, &t.of[0].most)))
@@ -455,23 +538,23 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
     }
     int err = query__scan_open(x, n->args[0], NULL, &scan);
     scan.borrows = true;
-    size_t wave = err ? 0 : query__scan_wave(&scan);
+    scan.makes_all = !n->by_view;
+    size_t most = err ? 0 : query__scan_wave(&scan), count;
     *out_done = true;
-    if (wave)
-        err = make_slots(x, &t, wave);
-    for (size_t first = 0; first < scan.count && !err && !histograms; first += wave) {
-        size_t count = MIN(wave, scan.count - first);
+    if (most)
+        err = make_slots(x, &t, most);
+    for (size_t first = 0; first < scan.count && !err; first += count) {
+        count = query__scan_next(&scan, first, most);
         err = query__scan_read(&scan, first, count, t.slots);
         for (size_t i = 0; i < t.count && !err; i++) {
             t.of[i].count = count;
-            err = add_wave(&t.of[i], &scan, &histograms);
+            err = add_wave(&t.of[i], &scan);
         }
     }
-    if (histograms)
-        *out_done = false;
     if (!err && *out_done)
         err = finish(&t.of[0], &scan, out, out_done);
-    for (size_t i = 1; i < t.count && !err && *out_done; i++) {
+    /* What is said about rows has to be said for each place: the others read again. */
+    for (size_t i = 1; i < t.count && !err && *out_done && !t.of[0].noted; i++) {
         struct query_made made = {.node = t.of[i].node,
                                   .samples = x->stats.samples_read - stats.samples_read,
                                   .series = x->stats.series_selected - stats.series_selected};
@@ -487,6 +570,8 @@ int query__eval_fused(struct query_exec *x, const struct query_node *n, const do
     }
     query__scan_close(&scan);
     for (size_t i = 0; i < t.count; i++) {
+        for (size_t k = 0; k < t.of[i].groups.len; k++)
+            query__stack_free(t.of[i].groups.items[k]->stack);
         vec_free(&t.of[i].groups);
         map_free(t.of[i].by_labels);
         buf_deinit(&t.of[i].key);

@@ -138,6 +138,21 @@ int query__put_histogram(struct query_exec *x, struct query_row *row, size_t ste
     return 0;
 }
 
+void query__note(struct query_exec *x, bool warning, struct slice text)
+{
+    bool known = false;
+    size_t count = warning ? x->warnings.len : x->infos.len;
+    for (size_t i = 0; i < count && !known; i++)
+        known = slice_eq(warning ? x->warnings.items[i] : x->infos.items[i], text);
+    if (known || count >= 100)
+        return;
+    struct slice own = arena_slice(x->arena, text);
+    if (own.ptr && warning)
+        vec_push(&x->warnings, own);
+    else if (own.ptr)
+        vec_push(&x->infos, own);
+}
+
 static void note(struct query_exec *x, bool warning, const struct query_node *at, const char *fmt,
                  va_list ap)
 {
@@ -146,17 +161,7 @@ static void note(struct query_exec *x, bool warning, const struct query_node *at
     buf_vprintf(&text, fmt, ap);
     if (at)
         buf_printf(&text, " (%u:%u)", at->line, at->col);
-    bool known = false;
-    size_t count = warning ? x->warnings.len : x->infos.len;
-    for (size_t i = 0; i < count && !known; i++)
-        known = slice_eq(warning ? x->warnings.items[i] : x->infos.items[i], buf_slice(&text));
-    if (!known && count < 100) {
-        struct slice own = arena_slice(x->arena, buf_slice(&text));
-        if (own.ptr && warning)
-            vec_push(&x->warnings, own);
-        else if (own.ptr)
-            vec_push(&x->infos, own);
-    }
+    query__note(x, warning, buf_slice(&text));
     buf_deinit(&text);
 }
 

@@ -57,6 +57,8 @@ void query__warn(struct query_exec *x, const struct query_node *at, const char *
     __attribute__((format(printf, 3, 4)));
 void query__info(struct query_exec *x, const struct query_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds a whole text once. */
+void query__note(struct query_exec *x, bool warning, struct slice text);
 int query__no_memory(struct query_exec *x);
 /* Puts a value or a histogram (which is not copied) at a step. */
 void query__put_float(struct query_row *row, size_t step, double v);

@@ -34,8 +34,7 @@ static void sign(struct query__match *m, struct query__side *side, struct map *i
             if (decides(m->n, labels.items[k].name))
                 vec_push(&kept, labels.items[k]);
         }
-        struct hash128 id =
-            query__labels_id((struct data_labels){kept.items, kept.len}, &key);
+        struct hash128 id = query__labels_id((struct data_labels){kept.items, kept.len}, &key);
         struct map_entry *e = map_put(ids, slice_make(&id, sizeof(id)), &added);
         if (added)
             e->value.u64 = m->count++;

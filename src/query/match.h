@@ -1,5 +1,5 @@
-/* Which rows of two operands meet: those whose labels, of those that an operator matches by, are the
- * same. */
+/* Which rows of two operands meet: those whose labels, of those that an operator matches by, are
+ * the same. */
 #ifndef QUERY_MATCH_H
 #define QUERY_MATCH_H
 

@@ -4,12 +4,13 @@
 
 #include "base/mem.h"
 #include "data/histogram_math.h"
+#include "query/extended.h"
 #include "query/window.h"
 
 #define STOP_EVERY ((size_t)1 << 20) /* samples in windows */
 
 /* Hints of histograms that have none, from what came before. */
-void query__find_resets(struct query_exec *x, struct store_samples *s)
+static void find_resets(struct query_exec *x, struct store_samples *s)
 {
     for (size_t i = s->count; s->histogram && i-- > 1;) {
         const struct data_histogram *h = s->histogram[i], *before = s->histogram[i - 1];
@@ -23,11 +24,13 @@ void query__find_resets(struct query_exec *x, struct store_samples *s)
     }
 }
 
-size_t query__plain_instant(struct query_exec *x, const struct query_node *n,
+/* How many samples the row shows. */
+static size_t plain_instant(struct query_exec *x, const struct query_node *n,
                             const struct store_samples *samples, struct query_row *row)
 {
     const struct query_selector *sel = &n->selector;
-    size_t at = 0, distinct = sel->has_at ? 1 : x->step_count, found = 0;
+    size_t at = 0, distinct = sel->has_at ? 1 : x->step_count, found = 0, copied = SIZE_MAX;
+    const struct data_histogram *copy = NULL;
     if (samples->histogram)
         row->histogram = ARENA_ARRAY(x->arena, const struct data_histogram *, x->step_count);
     for (size_t s = 0; s < distinct; s++) {
@@ -45,8 +48,12 @@ size_t query__plain_instant(struct query_exec *x, const struct query_node *n,
                         : !sel->starts   ? samples->value[k]
                         : samples->start ? query__seconds(samples->start[k])
                                          : 0;
-        if (h && !sel->timestamps && !sel->starts && row->histogram)
-            row->histogram[s] = data_histogram_copy(x->arena, h);
+        if (h && !sel->timestamps && !sel->starts && row->histogram) {
+            if (k != copied)
+                copy = data_histogram_copy(x->arena, h);
+            row->histogram[s] = copy;
+            copied = k;
+        }
         found++;
     }
     for (size_t s = 1; sel->has_at && row->has[0] && s < x->step_count; s++) {
@@ -59,7 +66,7 @@ size_t query__plain_instant(struct query_exec *x, const struct query_node *n,
 }
 
 /* Samples of one series without staleness markers; how many of them are histograms. */
-size_t query__clean(struct store_samples *s, size_t *out_histograms)
+static size_t clean(struct store_samples *s, size_t *out_histograms)
 {
     size_t kept = 0;
     *out_histograms = 0;
@@ -225,4 +232,35 @@ int query__plain_windows(struct query_exec *x, const struct query_node *n,
         return mixed_windows(x, n, run, params, row);
     plain_window(x, n, run, params, row);
     return 0;
+}
+
+int query__plain_row(struct query_exec *x, const struct query_node *n,
+                     const struct query_grid *params, struct store_samples *samples,
+                     struct query_row *row, size_t *out_count)
+{
+    bool extended = n->selector.anchored || n->selector.smoothed;
+    size_t histograms = 0;
+    *out_count = 0;
+    if (n->op == QUERY_WINDOW || extended)
+        samples->count = clean(samples, &histograms);
+    if (!samples->count)
+        return 0;
+    if (n->selector.find_resets)
+        find_resets(x, samples);
+    if (n->op == QUERY_INSTANT && !extended) {
+        *out_count = plain_instant(x, n, samples, row);
+        return 0;
+    }
+    const struct query_samples run = {.ts = samples->ts,
+                                      .v = samples->value,
+                                      .h = histograms ? samples->histogram : NULL,
+                                      .start = samples->start,
+                                      .count = samples->count,
+                                      .metric =
+                                          data_labels_get(row->labels, SLICE(DATA_METRIC_NAME))};
+    if (n->op == QUERY_INSTANT)
+        return query__smoothed_instant(x, n, &run, row, out_count);
+    *out_count = samples->count;
+    return extended ? query__sweep_extended(x, n, &run, row)
+                    : query__plain_windows(x, n, &run, params, row);
 }

@@ -1,16 +1,25 @@
 #include "query/scan.h"
 
 #include "base/mem.h"
+#include "query/hand.h"
 #include "query/shared.h"
 #include "query/window.h"
 
 #define MORSEL     ((size_t)32)      /* series */
 #define WAVE_BYTES ((size_t)8 << 20) /* of rows */
 
+/* What a wave may hold of histograms, and what one of them takes as long as nothing is known. */
+#define HISTOGRAMS_BYTES ((size_t)32 << 20)
+#define HISTOGRAM_BYTES  ((size_t)1 << 10)
+
 struct query__scan_worker {
     struct query__scan_worker *next;
     struct store_samples samples;
     struct query__sweep sweep;
+    /* Of rows that are made the plain way: samples of one series alone, all of them. */
+    struct store_samples own;
+    struct query__hand *hand;
+    bool expects_plain;  /* the series before was so: this one is read for it at once */
     struct hash128 seen; /* times that the view has been asked about; zero = none */
 };
 
@@ -86,6 +95,7 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
     *out = (struct query__scan){.x = x, .node = n};
     pthread_mutex_init(&out->lock, NULL);
     diag_init(&out->failed);
+    out->params = params;
     bool exact = query__windows_of(x, n, &out->windows);
     out->windows.per_second = n->op == QUERY_WINDOW && n->function->window == query__rate;
     out->from_ns = query__minus(query__time_at(x, sel, 0), out->windows.range_ns);
@@ -138,6 +148,32 @@ size_t query__scan_wave(const struct query__scan *s)
     size_t bytes = s->x->step_count * (sizeof(double) + 1) + sizeof(struct query__slot);
     size_t most = MAX(WAVE_BYTES / bytes, (size_t)1);
     return MIN(MIN(most, s->count), 4 * MORSEL * width_of(s));
+}
+
+static size_t histogram_bytes(const struct query__scan *s)
+{
+    size_t bytes = 0;
+    for (const struct query__scan_worker *w = s->idle; w; w = w->next)
+        bytes += w->hand ? query__hand_bytes(w->hand) : 0;
+    return bytes;
+}
+
+size_t query__scan_next(const struct query__scan *s, size_t first, size_t most)
+{
+    size_t left = s->count - first, one = s->x->step_count * HISTOGRAM_BYTES;
+    if (first && !s->wave_bytes)
+        return MIN(most, left);
+    if (first)
+        one = MAX(s->wave_bytes / s->wave_count, (size_t)1);
+    return MIN(MIN(MAX(HISTOGRAMS_BYTES / one, width_of(s)), most), left);
+}
+
+int query__scan_keep(struct query__scan *s)
+{
+    int err = 0;
+    for (struct query__scan_worker *w = s->idle; w && !err; w = w->next)
+        err = w->hand ? query__hand_leave(w->hand, s->x) : 0;
+    return err;
 }
 
 static struct query__scan_worker *take_worker(struct query__scan *s)
@@ -195,19 +231,51 @@ static bool view_takes(const struct query_view *view, struct query__scan_worker 
     return view->times(view, w->samples.ts, w->samples.count);
 }
 
-static int read_series(struct query__scan *s, struct query__scan_worker *w, size_t series)
+static void note_failure(struct query__scan *s, const struct diag *diag)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!s->failed.code)
+        s->failed = *diag;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int read_series(struct query__scan *s, size_t series, struct store_samples *out)
 {
     const struct store_source_ops *ops = s->x->env->source->ops;
     struct diag diag;
     diag_init(&diag);
-    int err = ops->selection_read(s->selection, series, s->from_ns, s->to_ns, &w->samples, &diag);
-    if (err) {
-        pthread_mutex_lock(&s->lock);
-        if (!s->failed.code)
-            s->failed = diag;
-        pthread_mutex_unlock(&s->lock);
-    }
+    int err = ops->selection_read(s->selection, series, s->from_ns, s->to_ns, out, &diag);
+    if (err)
+        note_failure(s, &diag);
     return err;
+}
+
+/* Whether there is no fast way for a series: it has histograms, or start timestamps that matter. */
+static bool is_plain(const struct query__scan *s, const struct store_samples *samples)
+{
+    const struct query_selector *sel = &s->node->selector;
+    bool starts = samples->start && s->node->op == QUERY_WINDOW && s->node->function->starts;
+    return samples->histogram || starts || samples->count > INT32_MAX || sel->anchored ||
+           sel->smoothed || sel->starts;
+}
+
+/* False: the series is one for the fast way. */
+static bool plain_slot(struct query__scan *s, struct query__scan_worker *w,
+                       struct query__slot *slot)
+{
+    struct diag diag;
+    diag_init(&diag);
+    slot->err = read_series(s, slot->series, &w->own);
+    w->expects_plain = slot->err || is_plain(s, &w->own);
+    if (slot->err || !w->expects_plain)
+        return slot->err;
+    if (!w->hand)
+        w->hand = query__hand_new(s->x);
+    slot->histograms = true;
+    slot->err = query__hand_row(w->hand, s, &w->own, slot, &diag);
+    if (slot->err)
+        note_failure(s, &diag);
+    return true;
 }
 
 static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
@@ -215,12 +283,16 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
     const struct query_view *view = s->node->selector.view;
     slot->samples = 0;
     slot->histograms = false;
+    slot->histogram = NULL;
+    slot->notes = NULL;
     if (view && view->group_of && view->group_of[slot->series] == QUERY_NO_GROUP)
         return;
-    slot->err = read_series(s, w, slot->series);
+    if (s->makes_all && !view && w->expects_plain && plain_slot(s, w, slot))
+        return;
+    slot->err = read_series(s, slot->series, &w->samples);
     if (!slot->err && !query__sweep_serves(&w->sweep, &w->samples)) {
         w->samples.windows = NULL; /* all samples, this once */
-        slot->err = read_series(s, w, slot->series);
+        slot->err = read_series(s, slot->series, &w->samples);
         w->samples.windows = &s->asked;
     }
     if (slot->err || !w->samples.count)
@@ -229,10 +301,12 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
         slot->err = ERR_AGAIN;
         return;
     }
-    bool starts = w->samples.start && s->node->op == QUERY_WINDOW && s->node->function->starts;
-    slot->histograms = w->samples.histogram != NULL || starts || w->samples.count > INT32_MAX;
-    if (slot->histograms)
+    slot->histograms = is_plain(s, &w->samples);
+    if (slot->histograms) {
+        if (s->makes_all)
+            plain_slot(s, w, slot);
         return;
+    }
     const struct query__column column = {.ts = w->samples.ts,
                                          .v = w->samples.value,
                                          .count = w->samples.count,
@@ -278,19 +352,31 @@ void query__scan_morsel(struct query__scan *s, struct query__slot *slots, size_t
 struct wave {
     struct query__scan *scan;
     struct query__slot *slots;
-    size_t count;
+    size_t count, morsel;
+    bool rest; /* only what others of the request did not make */
 };
 
 static void run_morsel(void *ctx, size_t i)
 {
-    struct wave *wave = ctx;
-    query__scan_morsel(wave->scan, wave->slots, wave->count, i);
+    const struct wave *wave = ctx;
+    size_t begin = i * wave->morsel, end = MIN(begin + wave->morsel, wave->count);
+    if (query__should_stop(wave->scan->x->env))
+        return;
+    struct query__scan_worker *w = take_worker(wave->scan);
+    for (size_t k = begin; k < end; k++) {
+        if (!wave->rest || wave->slots[k].histograms)
+            read_slot(wave->scan, w, &wave->slots[k]);
+    }
+    give_worker(wave->scan, w);
 }
 
-static void read_wave(struct query__scan *s, size_t count, struct query__slot *slots)
+static void read_wave(struct query__scan *s, size_t count, struct query__slot *slots, bool rest)
 {
-    struct wave wave = {.scan = s, .slots = slots, .count = count};
-    size_t morsels = query__scan_morsels(count), width = width_of(s);
+    /* Small waves are those of large rows: all threads have a part of them. */
+    size_t width = width_of(s), part = (count + 2 * width - 1) / (2 * width);
+    struct wave wave = {
+        .scan = s, .slots = slots, .count = count, .morsel = MIN(MORSEL, part), .rest = rest};
+    size_t morsels = (count + wave.morsel - 1) / wave.morsel;
     if (width > 1 && morsels > 1) {
         s->x->env->pool->parallel(s->x->env->pool, TASK_INTERACTIVE, morsels, width, run_morsel,
                                   &wave);
@@ -300,14 +386,20 @@ static void read_wave(struct query__scan *s, size_t count, struct query__slot *s
         run_morsel(&wave, i);
 }
 
-/* Rows that are there already. */
-static void copy_rows(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
+/* Rows that are there already. True when some are not. */
+static bool copy_rows(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
 {
+    bool rest = false;
     for (size_t i = 0; i < count; i++) {
         const struct query__slot *from = &query__shared_slots(s->rows)[first + i];
         struct query__row *to = &slots[i].row;
         slots[i].samples = from->samples;
         slots[i].histograms = from->histograms;
+        slots[i].histogram = NULL;
+        slots[i].notes = NULL;
+        rest |= from->histograms;
+        if (from->histograms && s->borrows)
+            *to = slots[i].own;
         if (!from->samples)
             continue;
         if (s->borrows) {
@@ -321,6 +413,7 @@ static void copy_rows(struct query__scan *s, size_t first, size_t count, struct 
                (to->hi - to->lo) * sizeof(*to->value));
         memcpy(to->has, from->row.has, s->x->step_count);
     }
+    return rest;
 }
 
 int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots)
@@ -331,12 +424,18 @@ int query__scan_read(struct query__scan *s, size_t first, size_t count, struct q
         slots[i].samples = 0;
         slots[i].err = 0;
     }
-    if (!err && s->rows)
-        copy_rows(s, first, count, slots);
-    else if (!err)
-        read_wave(s, count, slots);
+    for (struct query__scan_worker *w = s->idle; w; w = w->next) {
+        if (w->hand)
+            query__hand_forget(w->hand);
+    }
+    if (!err && s->rows && copy_rows(s, first, count, slots) && s->makes_all)
+        read_wave(s, count, slots, true);
+    else if (!err && !s->rows)
+        read_wave(s, count, slots, false);
     if (!err)
         err = query__check(s->x);
+    s->wave_bytes = histogram_bytes(s);
+    s->wave_count = count;
     for (size_t i = 0; i < count && !err; i++) {
         if (slots[i].err)
             err = diag_set(s->x->diag, slots[i].err, "%s", s->failed.msg);
@@ -354,6 +453,8 @@ void query__scan_free_workers(struct query__scan *s)
     for (struct query__scan_worker *w = s->idle, *next; w; w = next) {
         next = w->next;
         query__sweep_free(&w->sweep);
+        query__hand_free(w->hand);
+        store_samples_free(&w->own);
         store_samples_free(&w->samples);
         mem_free(w);
     }

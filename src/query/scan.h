@@ -8,13 +8,18 @@
 #include "query/sweep.h"
 
 struct query__shared_rows; /* query/shared.h */
+struct query__notes;       /* query/hand.h */
 struct query__scan_worker; /* what a thread needs while it is at a morsel */
 
 struct query__slot {
     size_t series; /* in the selection */
     struct query__row row;
     size_t samples;  /* 0: nothing in the range */
-    bool histograms; /* or start timestamps that matter: no row is made, the plain way has to */
+    bool histograms; /* or start timestamps that matter: the row is made the plain way, or not */
+    struct query__row own; /* columns of the slot itself, when the row's may be another's */
+    /* Of a row made the plain way; until the next wave, or query__scan_keep. */
+    const struct data_histogram **histogram; /* NULL: all are floats */
+    const struct query__notes *notes;        /* to tell when the row is taken; may be NULL */
     int err;
 };
 
@@ -27,9 +32,13 @@ struct query__scan {
     struct query__windows windows;
     struct store_windows asked; /* the same, for the source */
     const double *param[2];
-    uint64_t charged;                      /* to the query's memory */
+    const struct query_grid *params; /* the same */
+    bool makes_all;   /* rows with histograms, too, in slots whose columns are their own */
+    uint64_t charged; /* to the query's memory */
     const struct query__shared_rows *rows; /* that others of the request have read, or NULL */
     bool borrows; /* who reads only looks at rows: those that others have read are not copied */
+
+    size_t wave_bytes, wave_count; /* histograms of the last wave, of so many series */
 
     pthread_mutex_t lock; /* guards idle and failed */
     struct query__scan_worker *idle;
@@ -58,9 +67,16 @@ int query__scan_open(struct query_exec *x, const struct query_node *n,
                      const struct query_grid *params, struct query__scan *out);
 /* How many slots a wave should have at most. */
 size_t query__scan_wave(const struct query__scan *s);
+/* How many the next one, that begins at `first`, should have; of `most`, which is what
+ * query__scan_wave said. Histograms are large: a wave begins small, and goes on as what it held
+ * before tells. */
+size_t query__scan_next(const struct query__scan *s, size_t first, size_t most);
 /* Fills the slots for series [first, first + count): value and has of each slot's row are given.
  * Counts samples against the limits and checks for cancellation. */
 int query__scan_read(struct query__scan *s, size_t first, size_t count, struct query__slot *slots);
+/* Histograms of the wave at hand stay until the run ends. Without, the next wave takes their place.
+ */
+int query__scan_keep(struct query__scan *s);
 void query__scan_close(struct query__scan *s);
 
 /* For who keeps all rows of a scan (shared.c): its series, charged to `memory`; then morsel by

@@ -1,7 +1,7 @@
 /* Selectors: rows of steps out of a scan. */
 #include <stdlib.h>
 
-#include "query/extended.h"
+#include "query/hand.h"
 #include "query/plain.h"
 #include "query/window.h"
 
@@ -37,52 +37,32 @@ struct data_labels query__result_labels(struct query_exec *x, const struct query
     return drop ? query__drop_name(x, labels) : labels;
 }
 
+/* What the fast way is tested against. */
 static int plain_series(struct query_exec *x, const struct query_node *n,
                         const struct query_grid *params, struct query__scan *scan, size_t i,
                         struct store_samples *samples, struct query_grid *out)
 {
     const struct store_source_ops *ops = x->env->source->ops;
-    size_t count, histograms = 0;
     int err = ops->selection_read(scan->selection, i, scan->from_ns, scan->to_ns, samples, x->diag);
     if (err || !samples->count)
         return err;
     struct data_labels labels = ops->selection_labels(scan->selection, i);
-    bool extended = n->selector.anchored || n->selector.smoothed;
-    count = n->op == QUERY_WINDOW || extended ? query__clean(samples, &histograms) : samples->count;
-    if (!count)
-        return 0;
-    samples->count = count;
-    if (n->selector.find_resets)
-        query__find_resets(x, samples);
-    query__counter_hint(x, n, labels);
-    struct query_row *row = query__add_row(x, out, query__result_labels(x, n, labels));
+    struct query_row *row = query__add_row(x, out, labels);
+    size_t count;
     if (!row)
         return ERR_NOMEM;
+    err = query__plain_row(x, n, params, samples, row, &count);
+    if (!count) {
+        out->count--;
+        return err;
+    }
+    query__counter_hint(x, n, labels);
+    row->labels = query__result_labels(x, n, labels);
     row->drop_name = query__drops_name(n);
-    const struct query_samples run = {.ts = samples->ts,
-                                      .v = samples->value,
-                                      .h = histograms ? samples->histogram : NULL,
-                                      .start = samples->start,
-                                      .count = count,
-                                      .metric = data_labels_get(labels, SLICE(DATA_METRIC_NAME))};
-    if (n->op == QUERY_INSTANT && extended) {
-        size_t found;
-        err = query__smoothed_instant(x, n, &run, row, &found);
-        if (!found)
-            out->count--;
-        return err ? err : query__count_samples(x, found);
-    }
-    if (n->op == QUERY_INSTANT) {
-        size_t found = query__plain_instant(x, n, samples, row);
-        if (!found)
-            out->count--;
-        return query__count_samples(x, found);
-    }
-    err = extended ? query__sweep_extended(x, n, &run, row)
-                   : query__plain_windows(x, n, &run, params, row);
     if (!err)
         err = query__count_samples(x, count);
-    x->samples_held -= MIN(x->samples_held, (uint64_t)count);
+    if (n->op == QUERY_WINDOW)
+        x->samples_held -= MIN(x->samples_held, (uint64_t)count);
     return err;
 }
 
@@ -96,44 +76,50 @@ static int take_row(struct query_exec *x, const struct query_node *n, struct dat
         query__put_row(x, out, query__result_labels(x, n, labels), slot->row.value, slot->row.has);
     if (!row)
         return ERR_NOMEM;
+    row->histogram = slot->histogram;
     row->drop_name = query__drops_name(n);
     slot->row.value = NULL; /* taken */
     return 0;
 }
 
+static int make_columns(struct query_exec *x, struct query__slot *slot, struct arena *arena)
+{
+    if (slot->row.value)
+        return 0; /* not used by the wave before */
+    slot->row.value = arena_alloc(arena, x->step_count * sizeof(double));
+    slot->row.has = arena_alloc(arena, x->step_count);
+    return slot->row.value && slot->row.has ? 0 : query__no_memory(x);
+}
+
 static int eval_selector(struct query_exec *x, const struct query_node *n,
                          const struct query_grid *params, struct query_grid *out)
 {
+    const struct store_source_ops *ops = x->env->source->ops;
     struct query__scan scan;
     struct store_samples samples = {0};
     struct query__slot *slots = NULL;
-    bool plain =
-        x->env->plain || n->selector.anchored || n->selector.smoothed || n->selector.starts;
+    bool plain = x->env->plain;
     int err = query__scan_open(x, n, params, &scan);
-    size_t wave = err ? 0 : query__scan_wave(&scan);
-    if (wave && !(slots = ARENA_ARRAY(x->arena, struct query__slot, wave)))
+    size_t most = err ? 0 : query__scan_wave(&scan), wave;
+    scan.makes_all = !plain;
+    if (most && !(slots = ARENA_ARRAY(x->arena, struct query__slot, most)))
         err = query__no_memory(x);
-    for (size_t first = 0; first < scan.count && !err; first += wave) {
-        size_t count = MIN(wave, scan.count - first);
-        for (size_t i = 0; i < count && !err && !plain; i++) {
-            struct query__row *row = &slots[i].row;
-            if (row->value)
-                continue; /* not used by the wave before */
-            row->value = arena_alloc(query__columns(x, out), x->step_count * sizeof(double));
-            row->has = arena_alloc(query__columns(x, out), x->step_count);
-            if (!row->value || !row->has)
-                err = query__no_memory(x);
+    for (size_t i = 0; i < scan.count && !err && plain; i++)
+        err = plain_series(x, n, params, &scan, i, &samples, out);
+    for (size_t first = 0; first < scan.count && !err && !plain; first += wave) {
+        wave = query__scan_next(&scan, first, most);
+        for (size_t i = 0; i < wave && !err; i++)
+            err = make_columns(x, &slots[i], query__columns(x, out));
+        if (!err)
+            err = query__scan_read(&scan, first, wave, slots);
+        for (size_t i = 0; i < wave && !err; i++) {
+            query__notes_tell(x, slots[i].notes);
+            if (slots[i].samples)
+                err = take_row(x, n, ops->selection_labels(scan.selection, first + i), &slots[i],
+                               out);
         }
-        if (!err && !plain)
-            err = query__scan_read(&scan, first, count, slots);
-        for (size_t i = 0; i < count && !err; i++) {
-            if (plain || slots[i].histograms)
-                err = plain_series(x, n, params, &scan, first + i, &samples, out);
-            else if (slots[i].samples)
-                err =
-                    take_row(x, n, x->env->source->ops->selection_labels(scan.selection, first + i),
-                             &slots[i], out);
-        }
+        if (!err)
+            err = query__scan_keep(&scan);
     }
     store_samples_free(&samples);
     query__scan_close(&scan);

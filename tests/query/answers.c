@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "codec/bytes.h"
+#include "data/histogram.h"
 
 static const struct promql_options options = {.experimental = true};
 
@@ -65,6 +66,13 @@ static size_t compare_series(const struct answer *of, size_t i, const struct que
                  want->count);
     for (size_t k = 0; k < want->count; k++) {
         struct query_point a = query_point_at(want, k), b = query_point_at(got, k);
+        if (a.histogram || b.histogram) {
+            if (!a.histogram || !b.histogram || a.ts_ns != b.ts_ns ||
+                !data_histogram_identical(a.histogram, b.histogram))
+                fail_msg("%s: series %zu point %zu at %lld: another histogram", of->text, i, k,
+                         (long long)a.ts_ns);
+            continue;
+        }
         if (a.ts_ns != b.ts_ns ||
             !(nan_bits ? same_bits(a.value, b.value) : same_value(a.value, b.value)))
             fail_msg("%s from %lld by %lld s: series %zu point %zu at %lld: %.17g at %lld instead "
@@ -74,6 +82,20 @@ static size_t compare_series(const struct answer *of, size_t i, const struct que
                      (long long)b.ts_ns, a.value);
     }
     return want->count;
+}
+
+/* The same texts, in whatever order. */
+static void compare_texts(const struct answer *of, const struct slice *want, size_t want_count,
+                          const struct slice *got, size_t got_count)
+{
+    for (size_t i = 0; i < want_count; i++) {
+        size_t k = 0;
+        while (k < got_count && !slice_eq(want[i], got[k]))
+            k++;
+        if (k == got_count)
+            fail_msg("%s: \"%.*s\" is not told", of->text, SLICE_FMT(want[i]));
+    }
+    assert_int_equal(want_count, got_count);
 }
 
 size_t answer_compare(const struct answer *want, const struct answer *got, unsigned also)
@@ -90,8 +112,8 @@ size_t answer_compare(const struct answer *want, const struct answer *got, unsig
         fail_msg("%s: %zu series instead of %zu", want->text, g->series_count, w->series_count);
     assert_int_equal(w->kind, g->kind);
     if (!may_miss) { /* what is not there is not remarked upon */
-        assert_int_equal(w->info_count, g->info_count);
-        assert_int_equal(w->warning_count, g->warning_count);
+        compare_texts(want, w->infos, w->info_count, g->infos, g->info_count);
+        compare_texts(want, w->warnings, w->warning_count, g->warnings, g->warning_count);
     }
     if (also & ANSWER_SAMPLES) {
         assert_int_equal(w->stats.samples_read, g->stats.samples_read);

@@ -360,7 +360,7 @@ static void operands_go_when_they_are_used_up(void **state)
          "100) + 0), \"b\", \"$1\", \"n\", \"(.*)\"))",
          2.8},
         {"((m + m) + (m + m)) + ((m + m) + (m + m))", 5.5},
-        {"max_over_time((m + m + m + m + m)[400m:20m])", 1.7},
+        {"max_over_time((m + m + m + m + m)[400m:20m])", 2},
         {"quantile(0.5, abs(m + m * m / 2 - m)) + on () group_right () (m + m + m)", 4},
         {"m / m", 2.6},
         {"m / on (n) group_left () m", 2.6},

@@ -26,8 +26,8 @@ static uint64_t rnd(void)
     return hash_u64(seed);
 }
 
-/* Series of a group and a number, whose label `is` changes from time to time; now and then there are
- * two of them for a while, which some operators refuse. */
+/* Series of a group and a number, whose label `is` changes from time to time; now and then there
+ * are two of them for a while, which some operators refuse. */
 static void fill(struct store_memory *m)
 {
     static const char *const names[] = {"a", "b"};
@@ -58,14 +58,15 @@ static void fill(struct store_memory *m)
 
 static const char *const arithmetic[] = {"+", "-", "*", "/", "==", "> bool", "<="};
 static const char *const sets[] = {"and", "or", "unless"};
-static const char *const one[] = {"",       "ignoring (is) ", "on (g, n) ", "on (g, n, is) ",
+static const char *const one[] = {"",        "ignoring (is) ", "on (g, n) ", "on (g, n, is) ",
                                   "on (n) ", "on () "};
 static const char *const many[] = {
-    "on (g, n) group_left () ",       "ignoring (is) group_left (is) ", "on (n) group_left (is, g) ",
-    "on (g, n) group_right (is) ", "ignoring (is) group_right () ",     "on (g) group_left () ",
+    "on (g, n) group_left () ",    "ignoring (is) group_left (is) ", "on (n) group_left (is, g) ",
+    "on (g, n) group_right (is) ", "ignoring (is) group_right () ",  "on (g) group_left () ",
     "on (n) group_right (other) "};
 static const char *const fills[] = {"", "", "fill (7) ", "fill_left (1) ", "fill_right (2) "};
-static const char *const vectors[] = {"a", "b", "(b > 1)", "sum by (g, n) (b)", "(a == 2)", "a{g=\"0\"}"};
+static const char *const vectors[] = {"a",        "b",         "(b > 1)", "sum by (g, n) (b)",
+                                      "(a == 2)", "a{g=\"0\"}"};
 
 #define ANY(list) list[rnd() % ARRAY_LEN(list)]
 
@@ -125,11 +126,10 @@ static void a_range_is_its_instants(void **state)
                        &env);
             for (; step < STEPS; step++) {
                 int64_t t = START_NS + step * STEP_NS;
-                answer_ask(
-                    &at, text,
-                    &(struct query_steps){
-                        .start_ns = t, .end_ns = t, .step_ns = STEP_NS, .instant = true},
-                    &env);
+                answer_ask(&at, text,
+                           &(struct query_steps){
+                               .start_ns = t, .end_ns = t, .step_ns = STEP_NS, .instant = true},
+                           &env);
                 int err = at.err;
                 if (!err && !range.err)
                     got += find_all(&at, &range);
