@@ -2,8 +2,8 @@
  *
  *     bench_query DIR QUERY START END STEP [REPEAT [WIDTH]]     seconds since 1970; WIDTH threads
  *
- * Prints the CPU time of one run (best and median), series and samples. The store must not be in
- * use. */
+ * Prints the CPU time of one run (best and median), the wall time of the best, the memory it held
+ * at most, series and samples. The store must not be in use. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,16 +21,21 @@ static int by_size(const void *a, const void *b)
 }
 
 static int run_once(struct store *store, struct task_pool *pool, const char *text,
-                    const struct query_steps *steps, struct query_stats *stats, size_t *series)
+                    const struct query_steps *steps, struct query_stats *stats, size_t *series,
+                    int64_t *peak)
 {
     static const struct promql_options options = {.experimental = true};
     struct diag diag;
     struct promql_expr *expr = NULL;
     struct query_plan *plan;
     struct query_result result;
-    struct arena *arena = arena_new(0, NULL);
-    struct query_env env = {
-        .source = store_metrics(store), .tenant = SLICE("default"), .pool = pool};
+    struct budget memory;
+    budget_init(&memory, NULL, 0, NULL);
+    struct arena *arena = arena_new(0, &memory);
+    struct query_env env = {.source = store_metrics(store),
+                            .tenant = SLICE("default"),
+                            .pool = pool,
+                            .memory = &memory};
     diag_init(&diag);
     int err = promql_parse(slice_cstr(text), &options, arena, &expr, &diag);
     if (!err)
@@ -41,6 +46,7 @@ static int run_once(struct store *store, struct task_pool *pool, const char *tex
         fprintf(stderr, "bench_query: %s\n", diag.msg);
     } else {
         *stats = result.stats;
+        *peak = memory.peak;
         *series = result.series_count;
     }
     promql_expr_free(expr);
@@ -74,16 +80,20 @@ int main(int argc, char **argv)
     double *ms = mem_calloc((size_t)MAX(repeat, 1), sizeof(*ms));
     struct query_stats stats = {0};
     size_t series = 0;
+    int64_t peak = 0;
+    double wall = 1e9;
     for (int i = 0; i < repeat && !err; i++) {
-        double begun = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID);
-        err = run_once(store, pool, argv[2], &steps, &stats, &series);
+        double begun = bench_clock_s(CLOCK_PROCESS_CPUTIME_ID), at = bench_clock_s(CLOCK_MONOTONIC);
+        err = run_once(store, pool, argv[2], &steps, &stats, &series, &peak);
         ms[i] = (bench_clock_s(CLOCK_PROCESS_CPUTIME_ID) - begun) * 1e3;
+        wall = MIN(wall, (bench_clock_s(CLOCK_MONOTONIC) - at) * 1e3);
     }
     if (!err && repeat > 0) {
         qsort(ms, (size_t)repeat, sizeof(*ms), by_size);
-        printf("%8.2f ms best %8.2f median  %zu rows of %llu series, %llu samples\n", ms[0],
-               ms[repeat / 2], series, (unsigned long long)stats.series_selected,
-               (unsigned long long)stats.samples_read);
+        printf("%8.2f ms best %8.2f median %8.2f wall  %.1f MiB  %zu rows of %llu series, %llu "
+               "samples\n",
+               ms[0], ms[repeat / 2], wall, (double)peak / (1 << 20), series,
+               (unsigned long long)stats.series_selected, (unsigned long long)stats.samples_read);
     }
     mem_free(ms);
     store_close(store);

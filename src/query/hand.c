@@ -59,8 +59,8 @@ static int take_notes(struct query__hand *h, struct query__slot *slot)
     if (!notes)
         return query__no_memory(x);
     *notes = (struct query__notes){
-        .warnings = arena_dup(x->arena, x->warnings.items,
-                              x->warnings.len * sizeof(*x->warnings.items)),
+        .warnings =
+            arena_dup(x->arena, x->warnings.items, x->warnings.len * sizeof(*x->warnings.items)),
         .infos = arena_dup(x->arena, x->infos.items, x->infos.len * sizeof(*x->infos.items)),
         .warning_count = x->warnings.len,
         .info_count = x->infos.len};
@@ -75,10 +75,10 @@ int query__hand_row(struct query__hand *h, const struct query__scan *s,
 {
     const struct query_node *n = s->node;
     struct query_exec *x = &h->x;
-    struct query_row row = {
-        .labels = x->env->source->ops->selection_labels(s->selection, slot->series),
-        .value = slot->row.value,
-        .has = slot->row.has};
+    struct query_row row = {.labels =
+                                x->env->source->ops->selection_labels(s->selection, slot->series),
+                            .value = slot->row.value,
+                            .has = slot->row.has};
     memset(row.has, 0, x->step_count);
     diag_init(&h->diag);
     int err = query__plain_row(x, n, s->params, samples, &row, &slot->samples);

@@ -1,5 +1,5 @@
-/* Rows made the plain way by several threads: each has its own memory, errors and annotations, which
- * are the run's when the rows are taken in order. */
+/* Rows made the plain way by several threads: each has its own memory, errors and annotations,
+ * which are the run's when the rows are taken in order. */
 #ifndef QUERY_HAND_H
 #define QUERY_HAND_H
 

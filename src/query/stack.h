@@ -10,8 +10,8 @@ struct query__stack;
  * the sums; NULL without memory. */
 struct query__stack *query__stack_new(struct arena *arena, size_t steps, struct budget *memory);
 void query__stack_free(struct query__stack *s); /* NULL is fine */
-/* Nothing is kept of h. `row` is told of when it does not fit to those before. False without memory.
- * Different steps may be added to by different threads. */
+/* Nothing is kept of h. `row` is told of when it does not fit to those before. False without
+ * memory. Different steps may be added to by different threads. */
 bool query__stack_add(struct query__stack *s, size_t step, const struct data_histogram *h,
                       uint32_t row);
 /* Whether a row did not fit, and which one. */

@@ -1,5 +1,5 @@
-/* Series with native histograms, read and added up by several threads, against the same one after the
- * other step by step: bit for bit, with what is said about them, and in bounded memory. */
+/* Series with native histograms, read and added up by several threads, against the same one after
+ * the other step by step: bit for bit, with what is said about them, and in bounded memory. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,9 @@ static void begin(struct state *s, bool custom)
     s->h = (struct data_histogram){
         .schema = custom ? DATA_HISTOGRAM_SCHEMA_CUSTOM : (int32_t)(rnd() % 3),
         .reset_hint = rnd() % 6 ? DATA_RESET_UNKNOWN : (uint8_t)(rnd() % 4),
-        .zero_threshold = custom ? 0 : rnd() % 4 ? 0.001 : 0.5,
+        .zero_threshold = custom      ? 0
+                          : rnd() % 4 ? 0.001
+                                      : 0.5,
         .positive_count = custom ? 8 : BUCKETS,
         .positive_span_count = 2,
         .negative_count = custom ? 0 : 2,
@@ -163,9 +165,9 @@ static void threads_are_one_after_the_other(void **state)
         for (int i = 0; i < ASKED; i++) {
             char text[600];
             struct answer ways[4]; /* plain, fast, by several threads, of rows that are shared */
-            struct query_steps steps = {
-                .start_ns = START_NS + ((int64_t)(rnd() % 600) - 200) * NS_PER_SEC,
-                .step_ns = (1 + (int64_t)(rnd() % 60)) * NS_PER_SEC};
+            struct query_steps steps = {.start_ns =
+                                            START_NS + ((int64_t)(rnd() % 600) - 200) * NS_PER_SEC,
+                                        .step_ns = (1 + (int64_t)(rnd() % 60)) * NS_PER_SEC};
             steps.end_ns = steps.start_ns + steps.step_ns * (int64_t)(rnd() % 70);
             ask(text, sizeof(text));
             struct query_shared *shared = query_shared_new(source, NULL, 1 << 20);
@@ -181,8 +183,8 @@ static void threads_are_one_after_the_other(void **state)
                     query_shared_expect(shared, ways[way].plan);
                 answer_run(&ways[way], &env);
                 if (way)
-                    points += answer_compare(&ways[0], &ways[way],
-                                             ANSWER_SAMPLES | ANSWER_MAY_FAIL);
+                    points +=
+                        answer_compare(&ways[0], &ways[way], ANSWER_SAMPLES | ANSWER_MAY_FAIL);
             }
             query_shared_free(shared);
             for (int way = 0; way < 4; way++)
