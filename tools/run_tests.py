@@ -23,7 +23,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 THREADED_SUITES = ["base", "os", "net", "store", "query", "input", "alert"]
 FUZZ_SECONDS = 1
-STAGE_TIMEOUT_S = 900
+STAGE_TIMEOUT_S = 900  # of one program: only against what hangs
 
 
 class Report:
@@ -140,14 +140,14 @@ def stage_e2e(report, only):
     for test in sorted((ROOT / "tests" / "e2e").glob("test_*.py")):
         if only and only not in test.name:
             continue
-        code, out, seconds = run([sys.executable, str(test), "-v"], env=env, timeout=300)
+        code, out, seconds = run([sys.executable, str(test), "-v"], env=env)
         report.add(f"e2e/{test.name}", *count_unittest(code, out), seconds, out)
 
 
 def stage_ui(report, only):
     code, out, seconds = run(["npm", "run", "--silent", "test:tap"], cwd=ROOT / "ui")
     report.add("ui/unit", *count_tap(code, out), seconds, out)
-    code, out, seconds = run([str(ROOT / "tests" / "ui" / "run")], timeout=300,
+    code, out, seconds = run([str(ROOT / "tests" / "ui" / "run")],
                              env={"PHAROS_BIN": str(ROOT / "build" / "pharos")})
     report.add("ui/browser", *count_tap(code, out), seconds, out)
 

@@ -1,5 +1,5 @@
-/* Expressions of the multiplexed endpoint: what queries come to is kept for them, and what they come
- * to is written as columns. */
+/* Expressions of the multiplexed endpoint: what queries come to is kept for them, and what they
+ * come to is written as columns. */
 #include <math.h>
 
 #include "api/expr_take.h"
@@ -293,8 +293,6 @@ int multi__run_expression(struct multi *m, struct multi_item *it, struct buf *ou
         err = put_set(m, it, out, diag);
     if (!err)
         put_warnings(it, out);
-    *kind = c.failed             ? c.failed->kind
-            : err == ERR_INVALID ? API_BAD_DATA
-                                 : api__error_of(err);
+    *kind = c.failed ? c.failed->kind : err == ERR_INVALID ? API_BAD_DATA : api__error_of(err);
     return err;
 }

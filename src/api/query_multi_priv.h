@@ -23,7 +23,7 @@ struct multi_item {
     int64_t from_ns, to_ns, step_ns, timeout_ns;
     size_t limit;
     bool instant, exemplars, explain, stats, align, partial;
-    bool hide; /* its answer is not sent */
+    bool hide;      /* its answer is not sent */
     size_t same_as; /* the first identical one; NOBODY = none */
     struct buf out; /* its lines */
     struct multi_item *next_done;
@@ -31,8 +31,8 @@ struct multi_item {
     /* The graph. Expressions name queries of their scope by `ref`. */
     const struct codec_json *expression; /* Grafana's model; NULL: a query */
     struct slice ref, scope;
-    bool wanted;          /* it is sent, or something that is sent is made of it */
-    struct slice circle;  /* why it cannot be computed; ptr NULL = it can */
+    bool wanted;         /* it is sent, or something that is sent is made of it */
+    struct slice circle; /* why it cannot be computed; ptr NULL = it can */
     struct multi_input *inputs;
     size_t input_count;
     size_t *users; /* expressions made of it; one may be there twice */

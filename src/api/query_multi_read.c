@@ -51,7 +51,8 @@ static int read_flag(const struct codec_json *v, const char *key, bool *out, str
     return 0;
 }
 
-static int read_item(const struct codec_json *v, struct multi_item *it, int64_t now_ns, struct diag *diag)
+static int read_item(const struct codec_json *v, struct multi_item *it, int64_t now_ns,
+                     struct diag *diag)
 {
     const struct codec_json *limit = codec_json_get(v, "limit");
     struct slice type = codec_json_get_string(v, "type"), lang = codec_json_get_string(v, "lang");
@@ -71,13 +72,15 @@ static int read_item(const struct codec_json *v, struct multi_item *it, int64_t 
         return diag_set(diag, ERR_INVALID,
                         "a query has the texts \"id\" and \"query\", or an \"expression\"");
     if (it->expression && it->expression->kind != CODEC_JSON_OBJECT)
-        return diag_set(diag, ERR_INVALID,
-                        "\"expression\" is an object like {\"type\":\"math\",\"expression\":\"$A + 1\"}");
+        return diag_set(
+            diag, ERR_INVALID,
+            "\"expression\" is an object like {\"type\":\"math\",\"expression\":\"$A + 1\"}");
     if (it->expression && it->text.ptr)
-        return diag_set(diag, ERR_INVALID, "a query has a \"query\" or an \"expression\", not both");
-    if (it->text.len > TEXT_MAX || it->id.len > 1000 || it->ref.len > 1000 ||
-        it->scope.len > 1000)
-        return diag_set(diag, ERR_INVALID, "a query has at most %d bytes, its id, ref and scope 1000", TEXT_MAX);
+        return diag_set(diag, ERR_INVALID,
+                        "a query has a \"query\" or an \"expression\", not both");
+    if (it->text.len > TEXT_MAX || it->id.len > 1000 || it->ref.len > 1000 || it->scope.len > 1000)
+        return diag_set(diag, ERR_INVALID,
+                        "a query has at most %d bytes, its id, ref and scope 1000", TEXT_MAX);
     if (type.ptr && !slice_eq_cstr(type, "range") && !slice_eq_cstr(type, "instant"))
         return diag_set(diag, ERR_INVALID, "\"type\" is range or instant, here it is %.*s",
                         SLICE_FMT(type));
@@ -145,4 +148,3 @@ int multi__read(struct multi *m, struct slice body, struct diag *diag)
     }
     return err;
 }
-

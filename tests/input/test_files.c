@@ -14,7 +14,7 @@
 #include "input/files/files_priv.h"
 #include "os/os.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 /* A sink that keeps lines, and answers from a thread of its own. */
 struct fixture {

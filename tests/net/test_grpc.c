@@ -426,7 +426,7 @@ static struct net_grpc_call *take_held(struct h2_client *c)
 {
     struct net_grpc_call *call;
     h2_send(c);
-    for (int i = 0; i < 2000 && !held; i++)
+    for (int i = 0; i < 12000 && !held; i++)
         poll(NULL, 0, 5);
     call = held;
     held = NULL;
@@ -436,7 +436,7 @@ static struct net_grpc_call *take_held(struct h2_client *c)
 
 static void wait_aborted(int want)
 {
-    for (int i = 0; i < 2000 && aborted < want; i++)
+    for (int i = 0; i < 12000 && aborted < want; i++)
         poll(NULL, 0, 5);
     assert_int_equal(aborted, want);
 }

@@ -136,7 +136,7 @@ static bool has_seen(const char *text)
 
 static void expect_seen(const char *text)
 {
-    for (int i = 0; i < 2000 && !has_seen(text); i++)
+    for (int i = 0; i < 12000 && !has_seen(text); i++)
         poll(NULL, 0, 5);
     if (!has_seen(text))
         fail_msg("seen: %s, not %s", seen.len ? buf_cstr(&seen) : "", text);
@@ -201,11 +201,11 @@ static void long_lines_are_bounded(void **state)
     overflows = 0;
     int fd = h2_dial(port);
     say(fd, text);
-    for (int i = 0; i < 2000 && !overflows; i++)
+    for (int i = 0; i < 12000 && !overflows; i++)
         poll(NULL, 0, 5);
     assert_true(overflows > 0);
     say(fd, "\nnext\n");
-    for (int i = 0; i < 2000 && !has_seen("|next|"); i++)
+    for (int i = 0; i < 12000 && !has_seen("|next|"); i++)
         poll(NULL, 0, 5);
     expect_seen("|next|");
     /* Without anything to throw away the connection ends. */
@@ -240,7 +240,7 @@ static void peers_that_do_not_read_are_ended(void **state)
     (void)state;
     int fd = h2_dial(port), before = closed;
     say(fd, "flood\n");
-    for (int i = 0; i < 2000 && closed == before; i++)
+    for (int i = 0; i < 12000 && closed == before; i++)
         poll(NULL, 0, 5);
     assert_int_equal(closed, before + 1);
     close(fd);
@@ -251,13 +251,13 @@ static void connections_are_bounded(void **state)
 {
     int fds[10];
     (void)state;
-    for (int i = 0; i < 2000 && opened != closed; i++)
+    for (int i = 0; i < 12000 && opened != closed; i++)
         poll(NULL, 0, 5);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = h2_dial(port);
         say(fds[i], "x");
     }
-    for (int i = 0; i < 2000 && opened - closed < 10; i++)
+    for (int i = 0; i < 12000 && opened - closed < 10; i++)
         poll(NULL, 0, 5);
     expect_end(h2_dial(port));
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)

@@ -58,7 +58,7 @@ export async function a11y({ page, base, test, check, until, telemetry }) {
   for (const [what, path, ready] of PAGES)
     await test(`${what} can be read by all, dark and light`, async () => {
       await page.goto(`${base}${path}${path.includes('?') ? '&' : '?'}refresh=&theme=dark`);
-      await page.locator(ready).first().waitFor({ timeout: 20000 });
+      await page.locator(ready).first().waitFor({ timeout: 60000 });
       await until('quiet', async () => (await page.locator('[aria-busy="true"]').count()) === 0);
       await look(`${what}, dark`);
       // A dialog may lie over it.

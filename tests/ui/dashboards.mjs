@@ -56,7 +56,7 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
   const importText = async (json) => {
     await page.goto(`${base}/dashboard/import`);
     await page.locator('.import input[type=file]').setInputFiles({ name: 'd.json', mimeType: 'application/json', buffer: Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)) });
-    await page.locator('[data-import-summary]').waitFor({ timeout: 20000 });
+    await page.locator('[data-import-summary]').waitFor({ timeout: 60000 });
   };
 
   await test('a shared dashboard is imported: inputs filled, the unknown kept and named', async () => {
@@ -103,7 +103,7 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     const title = page.locator('input[aria-label="Panel title"]');
     await title.fill('Renamed');
     await title.press('Enter');
-    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.pe-query .cm-content').first().click();
     await page.keyboard.press('Control+A');
     await page.keyboard.type('node_load5 * 2');
@@ -134,7 +134,7 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
   await test('a new dashboard gets a panel and is stored', async () => {
     await page.goto(`${base}/dashboard/new?from=now-1m&to=now`);
     await page.locator('.dash-start .primary').click();
-    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('.pe-query .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.pe-query .cm-content').first().click();
     await page.keyboard.type('node_load1');
     await page.keyboard.press('Escape');

@@ -107,12 +107,12 @@ export async function explore({ page, base, test, check, until, drawn }) {
     check(JSON.parse(await saved(() => page.locator('button[title="Download the list as JSON"]').click())).length > 3, 'no JSON of the traces');
   });
   await test('TraceQL completes with attributes and values of the server', async () => {
-    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.cm-content').first().click();
     await page.keyboard.type('{ resource.service.n');
-    await page.locator('.cm-tooltip-autocomplete li', { hasText: 'resource.service.name' }).first().waitFor({ timeout: 15000 });
+    await page.locator('.cm-tooltip-autocomplete li', { hasText: 'resource.service.name' }).first().waitFor({ timeout: 60000 });
     await page.keyboard.type('ame = "pay');
-    await page.locator('.cm-tooltip-autocomplete li', { hasText: 'payment' }).first().waitFor({ timeout: 15000 });
+    await page.locator('.cm-tooltip-autocomplete li', { hasText: 'payment' }).first().waitFor({ timeout: 60000 });
     await page.keyboard.press('Escape');
   });
   await test('a builder of logs counts lines by level', async () => {

@@ -44,7 +44,7 @@ export async function inputs({ browser, test, until, check, bin, work, freePort 
     await test("the inputs page shows the proxy's daemons, and which is down", async () => {
       await page.goto(`http://127.0.0.1:${proxyMain}/inputs`);
       const rows = () => page.locator('table.in-daemons tbody tr').allInnerTexts();
-      await until('one up, one down', async () => { await sendUdp(proxyPort, 'a:1|c\nb:1|c'); const t = await rows(); return t.length === 2 && t.some((r) => r.includes(`:${statsd}`) && /\bup\b/.test(r) && /\s[1-9]/.test(r)) && t.some((r) => r.includes(`:${nobody}`) && r.includes('down')); }, 40);
+      await until('one up, one down', async () => { await sendUdp(proxyPort, 'a:1|c\nb:1|c'); const t = await rows(); return t.length === 2 && t.some((r) => r.includes(`:${statsd}`) && /\bup\b/.test(r) && /\s[1-9]/.test(r)) && t.some((r) => r.includes(`:${nobody}`) && r.includes('down')); });
       check((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'it is wider than the window');
     });
   } finally {

@@ -50,8 +50,8 @@ export async function lists({ page, base, test, check, until }) {
     check((await api(`playlists/${stored.uid}`)).items.map((i) => i.value).join() === 'one,two', 'the items are stored otherwise');
     await row.locator('button', { hasText: 'Play' }).click();
     await page.waitForURL(/\/d\/one.*kiosk/);
-    await page.waitForURL(/\/d\/two.*kiosk/, { timeout: 15000 });
-    await page.waitForURL(/\/d\/one.*kiosk/, { timeout: 15000 });
+    await page.waitForURL(/\/d\/two.*kiosk/, { timeout: 60000 });
+    await page.waitForURL(/\/d\/one.*kiosk/, { timeout: 60000 });
     check((await page.locator('.dash-bar').count()) === 0 || !(await page.locator('.dash-bar').isVisible()), 'a kiosk has a bar');
     await page.mouse.move(300, 300);
     await page.locator('[data-stop]').click();

@@ -99,7 +99,7 @@ export async function logs({ page, base, test, check, until, drawn }) {
     const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="live"}' }] } });
     await page.goto(`${base}/logs?from=now-5m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
     await page.locator('button', { hasText: 'Live' }).click();
-    await page.locator('.tag.good', { hasText: 'Live' }).waitFor({ timeout: 10000 });
+    await page.locator('.tag.good', { hasText: 'Live' }).waitFor({ timeout: 60000 });
     await push('live', ['here and now']);
     await until('the line', async () => (await lines()).includes('here and now'));
   });
@@ -144,7 +144,7 @@ export async function logs({ page, base, test, check, until, drawn }) {
     const panes = JSON.stringify({ a: { datasource: 'loki', queries: [{ refId: 'A', expr: '{service_name="live"}' }] } });
     await page.goto(`${base}/logs?from=now-5m&to=now&refresh=&panes=${encodeURIComponent(panes)}`);
     await page.locator('button', { hasText: 'Live' }).click();
-    await page.locator('.tag.good', { hasText: 'Live' }).waitFor({ timeout: 10000 });
+    await page.locator('.tag.good', { hasText: 'Live' }).waitFor({ timeout: 60000 });
     await push('live', ['one']);
     await until('the line', async () => (await lines()).includes('one'));
     await page.locator('button', { hasText: 'Pause' }).click();

@@ -61,7 +61,7 @@ async function test(name, body) {
 function check(holds, what) {
   if (!holds) throw new Error(what);
 }
-async function until(what, condition, seconds = 30) {
+async function until(what, condition, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const value = await condition();
@@ -132,7 +132,7 @@ try {
     await page.goto(`${base}/explore?from=now-1m&to=now`);
     const input = page.locator('.q-edit .cm-content, .q-edit textarea').first();
     await input.click();
-    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.cm-content').first().click();
     await page.keyboard.type('sum by (mode) (rate(node_cpu_seconds_total[20s]))');
     await page.keyboard.press('Escape');
@@ -151,19 +151,19 @@ try {
   });
   await test('completion offers metrics', async () => {
     await page.goto(`${base}/explore`);
-    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.cm-content').first().click();
     await page.keyboard.type('node_mem');
     await until('an offer', async () => (await page.locator('.cm-tooltip-autocomplete li:has-text("node_memory_MemTotal_bytes"), .cm-tooltip-autocomplete li:has-text("node_memory")').count()) > 0);
   });
   await test('a wrong query says what is wrong', async () => {
     await page.goto(`${base}/explore`);
-    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 20000 });
+    await page.locator('[data-ready="true"] .cm-content').first().waitFor({ timeout: 60000 });
     await page.locator('.cm-content').first().click();
     await page.keyboard.type('sum(');
     await page.keyboard.press('Escape');
     await page.keyboard.press('Shift+Enter');
-    await page.locator('.q-error').first().waitFor({ timeout: 15000 });
+    await page.locator('.q-error').first().waitFor({ timeout: 60000 });
     complaints.length = 0; // the browser itself reports the answer 400
   });
   await test('the status page lists the doors', async () => {

@@ -6,7 +6,7 @@ export async function services({ page, base, test, check, until, drawn }) {
 
   await test('the map shows who calls whom, with rate and errors', async () => {
     await page.goto(`${base}/services?from=now-15m&to=now&refresh=2s`);
-    for (const name of ['front', 'cart', 'payment']) await page.locator(`[data-node="${name}"]`).waitFor({ timeout: 20000 });
+    for (const name of ['front', 'cart', 'payment']) await page.locator(`[data-node="${name}"]`).waitFor({ timeout: 60000 });
     const edges = await page.locator('.ng-edge').evaluateAll((list) => list.map((e) => e.getAttribute('data-edge').split('\x01').slice(0, 2).join('>')));
     for (const e of ['front>cart', 'front>payment']) check(edges.includes(e), `${e} is missing: ${edges.join(' ')}`);
     check((await page.locator('.ng-stat').allTextContents()).some((t) => /req/.test(t)), 'no rates on the edges');
@@ -65,7 +65,7 @@ export async function services({ page, base, test, check, until, drawn }) {
     await page.mouse.move(p.x, p.y);
     await until('its tooltip', async () => (await page.locator('[data-panel="Latency"]').innerText()).includes('trace_id'));
     await page.mouse.click(p.x, p.y);
-    await page.waitForURL(/\/trace\/[0-9a-f]{32}/, { timeout: 10000 });
+    await page.waitForURL(/\/trace\/[0-9a-f]{32}/, { timeout: 60000 });
     await until('its spans', async () => (await page.locator('.tr-row').count()) > 3);
   });
   await test('a name that is markup stays text', async () => {

@@ -3,7 +3,7 @@
 export async function shipped({ page, base, test, check, until }) {
   const list = async () => (await (await fetch(`${base}/api/search?type=dash-db&folderUIDs=pharos`)).json()).map((d) => d.uid);
   await test('dashboards are there for the data that is', async () => {
-    for (const uid of ['pharos-self', 'pharos-host-overview', 'pharos-logs', 'pharos-services', 'pharos-service-map']) await until(uid, async () => (await list()).includes(uid), 40);
+    for (const uid of ['pharos-self', 'pharos-host-overview', 'pharos-logs', 'pharos-services', 'pharos-service-map']) await until(uid, async () => (await list()).includes(uid));
     check(!(await list()).includes('pharos-redis'), 'there is one for Redis, which sent nothing');
   });
   await test('a level that a stream names is one level of the logs', async () => {

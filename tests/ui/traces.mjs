@@ -33,7 +33,7 @@ export async function traces({ page, base, test, check, until, drawn, complaints
   });
   await test('a query that is wrong says where', async () => {
     await page.goto(`${base}/traces?from=now-30m&to=now&refresh=&panes=${panes('{ status = }')}`);
-    await page.locator('.failure', { hasText: /line 1|col/ }).first().waitFor({ timeout: 15000 });
+    await page.locator('.failure', { hasText: /line 1|col/ }).first().waitFor({ timeout: 60000 });
     await new Promise((r) => setTimeout(r, 300));
     // The browser itself reports the answers 400.
     for (let i = complaints.length - 1; i >= 0; i--) if (/status of 400/.test(complaints[i])) complaints.splice(i, 1);
