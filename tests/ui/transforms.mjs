@@ -20,7 +20,7 @@ export async function transforms({ page, base, test, check, until, drawn }) {
   const body = (title) => page.locator(`[data-panel="${title}"]`);
   const settled = (title) => until(title, async () => ['done', 'error'].includes(await body(title).getAttribute('data-state').catch(() => '')));
 
-  await test('expressions are evaluated over the panel’s own queries', async () => {
+  await test('expressions are computed by the server over the panel’s own queries', async () => {
     const a = { refId: 'A', expr: `${value('a', 40)} or ${value('b', 60)}`, instant: true, hide: true };
     await save('expr', [
       panel('stat', 'Doubled', 0, 0, 8, 6, [a, expr('B', { type: 'math', expression: '$A * 2' })], { datasource: { uid: '-- Mixed --' } }),
@@ -28,18 +28,31 @@ export async function transforms({ page, base, test, check, until, drawn }) {
       panel('timeseries', 'Sum', 16, 0, 8, 6, [{ refId: 'A', expr: 'vector(1)' }, expr('B', { type: 'math', expression: '$A + 3' })]),
       panel('stat', 'Wrong', 0, 6, 12, 6, [{ refId: 'A', expr: 'vector(1)', hide: true }, expr('B', { type: 'math', expression: '$A +' })]),
       panel('stat', 'Circle', 12, 6, 12, 6, [expr('B', { type: 'math', expression: '$C' }), expr('C', { type: 'math', expression: '$B' })]),
+      panel('stat', 'Broken', 0, 12, 8, 6, [{ refId: 'A', expr: 'sum(', hide: true }, { refId: 'M', datasource: { type: 'mysql', uid: 'x' }, hide: true }, expr('B', { type: 'math', expression: '$A + 1' }), expr('C', { type: 'math', expression: '$M + 1' })]),
+      panel('stat', 'In SQL', 8, 12, 8, 6, [{ refId: 'A', expr: 'vector(1)', hide: true }, expr('B', { type: 'sql', expression: 'SELECT * FROM A' })]),
+      panel('stat', 'Languages', 16, 12, 8, 6, [{ refId: 'A', expr: 'vector(30)', instant: true, hide: true }, { refId: 'L', datasource: { type: 'loki', uid: 'loki' }, queryType: 'instant', expr: 'vector(12)', hide: true }, expr('B', { type: 'math', expression: '$A + $L' })]),
     ]);
+    const asked = [];
+    const listen = (r) => r.method() === 'POST' && r.url().endsWith('/v1/query') && asked.push(r.postDataJSON().queries);
+    page.on('request', listen);
     await page.goto(`${base}/d/expr`);
-    for (const t of ['Doubled', 'Reduced', 'Sum', 'Wrong', 'Circle']) await settled(t);
+    for (const t of ['Doubled', 'Reduced', 'Sum', 'Wrong', 'Circle', 'Broken', 'In SQL', 'Languages']) await settled(t);
+    page.off('request', listen);
     const text = (t) => body(t).innerText();
     check(/80/.test(await text('Doubled')) && /120/.test(await text('Doubled')), await text('Doubled'));
     check((await text('Reduced')).trim() === '1' || /\b1\b/.test(await text('Reduced')), await text('Reduced'));
     check((await body('Sum').locator('.leg').count()) === 2, 'the sum is not drawn beside its query');
-    check(/Wrong, query B: A value is missing/.test(await text('Wrong')), await text('Wrong'));
-    check(/made of itself/.test(await text('Circle')), await text('Circle'));
+    check(/Wrong, query B: .*it ends where/.test(await text('Wrong')), await text('Wrong'));
+    check(/Circle, query B: expression B refers to itself by way of C/.test(await text('Circle')), await text('Circle'));
+    check(/Broken, query B: query A failed: .*parse error/.test(await text('Broken')), await text('Broken'));
+    check(/In SQL, query B: expressions in SQL are not evaluated/.test(await text('In SQL')), await text('In SQL'));
+    check(/\b42\b/.test(await text('Languages')), await text('Languages'));
+    const together = asked.find((list) => list.some((q) => q.expression?.expression === '$A + 3'));
+    const scope = together?.find((q) => q.expression?.expression === '$A + 3').scope;
+    check(together?.some((q) => q.scope === scope && q.ref === 'A' && q.query === 'vector(1)'), `an expression goes without its queries: ${JSON.stringify(asked)}`);
   });
   await test('an expression is put together in the editor', async () => {
-    await page.goto(`${base}/d/expr?editPanel=${nextId - 2}`);
+    await page.goto(`${base}/d/expr?editPanel=${nextId - 5}`);
     await page.locator('button', { hasText: 'Add a query' }).click();
     const row = page.locator('[data-ref="C"]');
     await row.locator('select[aria-label="Data of query C"]').selectOption('expression');

@@ -1,13 +1,22 @@
 // All queries of a refresh in one request: what is asked within one turn of the event loop goes to
-// POST /api/pharos/v1/query together, and each answer is handed out as soon as its line arrives.
-// Servers without that endpoint are asked query by query.
+// POST /api/pharos/v1/query together, and each answer is handed out as soon as its line arrives. Expressions
+// compute with the answers of others there. Servers without that endpoint are asked query by query.
 
 import { pending } from '../time/state';
 import type { Grid } from '../time/step';
 import { ApiError, getJson, prom, toNumber, type HistogramJson, type Labels, type MatrixItem, type VectorItem } from './prom';
 
+/** What expressions know a query by. All that is asked in one scope goes in one request. */
+export interface Named {
+  scope: number;
+  ref: string;
+  /** Nothing comes back: it is asked for expressions alone. */
+  hide: boolean;
+}
+
 export interface MultiQuery {
-  lang: 'promql' | 'logql' | 'traceql' | 'graphite';
+  /** The name of a language that the server has. */
+  lang: string;
   query: string;
   type: 'range' | 'instant';
   fromMs: number;
@@ -17,6 +26,9 @@ export interface MultiQuery {
   exemplars?: boolean;
   /** Exactly this range, not widened to the step. */
   exact?: boolean;
+  named?: Named;
+  /** Grafana's model of an expression, in place of a query. */
+  expression?: Record<string, unknown>;
 }
 
 export interface MultiSeries {
@@ -184,10 +196,20 @@ let queue: Waiting[] = [];
 /** More would only make the first answers wait. */
 const BATCH = 400;
 
+const scopeOf = (w: Waiting | undefined): number => w?.q.named?.scope ?? 0;
+let scopes = 0;
+/** A scope of its own for queries and expressions that name each other. */
+export const newScope = (): number => ++scopes;
+
 function flush(): void {
-  const all = queue.filter((w) => !w.signal.aborted);
+  const all = queue.filter((w) => !w.signal.aborted).sort((a, b) => scopeOf(a) - scopeOf(b));
   queue = [];
-  for (let i = 0; i < all.length; i += BATCH) void send(all.slice(i, i + BATCH));
+  for (let from = 0, to; from < all.length; from = to) {
+    to = Math.min(from + BATCH, all.length);
+    // A scope is not torn.
+    while (scopeOf(all[to]) && scopeOf(all[to]) === scopeOf(all[to - 1])) to++;
+    void send(all.slice(from, to));
+  }
 }
 
 function singly(batch: Waiting[]): void {
@@ -197,7 +219,9 @@ function singly(batch: Waiting[]): void {
 async function send(batch: Waiting[]): Promise<void> {
   if (supported === false) return singly(batch);
   const abort = new AbortController();
-  const open = new Map(batch.map((w, i) => [String(i), w]));
+  const open = new Map<string, Waiting>();
+  batch.forEach((w, i) => (w.q.named?.hide ? w.resolve(read({})) : open.set(String(i), w)));
+  if (open.size === 0) return;
   const answers = new Map<string, Line>();
   const left = () => {
     for (const [id, w] of open) if (w.signal.aborted) open.delete(id);
@@ -213,8 +237,8 @@ async function send(batch: Waiting[]): Promise<void> {
       body: JSON.stringify({
         queries: batch.map((w, i) => ({
           id: String(i),
-          lang: w.q.lang,
-          query: w.q.query,
+          ...(w.q.expression ? { expression: w.q.expression } : { lang: w.q.lang, query: w.q.query }),
+          ...(w.q.named ? { ref: w.q.named.ref, scope: String(w.q.named.scope), hide: w.q.named.hide } : {}),
           ...(w.q.type === 'instant' ? { type: 'instant' } : { from: w.q.fromMs, step_ms: w.q.stepMs }),
           to: w.q.toMs,
           ...(w.q.limit ? { limit: w.q.limit } : {}),

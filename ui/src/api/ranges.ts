@@ -2,7 +2,7 @@
 // for the tail and keeps the rest. Equal requests made at the same time share one fetch.
 
 import type { Grid } from '../time/step';
-import { ask, type Exemplar, type MultiAnswer } from './multi';
+import { ask, type Exemplar, type MultiAnswer, type Named } from './multi';
 import type { HistogramJson, Labels } from './prom';
 
 export interface RangeSeries {
@@ -119,6 +119,7 @@ interface LoadOptions {
   forced: boolean;
   limit: number;
   exemplars: boolean;
+  named?: Named;
 }
 
 async function load(expr: string, grid: Grid, o: LoadOptions, signal: AbortSignal): Promise<RangeResult> {
@@ -127,7 +128,7 @@ async function load(expr: string, grid: Grid, o: LoadOptions, signal: AbortSigna
   const from = prev && prev.histograms > 0 ? null : tailStart(prev, grid, OVERLAP_MS);
   const startMs = from ?? grid.startMs;
   const a = await ask(
-    { lang: 'promql', type: 'range', query: expr, fromMs: startMs, toMs: grid.endMs, stepMs: grid.stepMs, limit: o.limit, exemplars: o.exemplars },
+    { lang: 'promql', type: 'range', query: expr, fromMs: startMs, toMs: grid.endMs, stepMs: grid.stepMs, limit: o.limit, exemplars: o.exemplars, named: o.named },
     signal,
   );
   const part: Grid = {
@@ -147,16 +148,17 @@ async function load(expr: string, grid: Grid, o: LoadOptions, signal: AbortSigna
     native,
     exemplars: a.exemplars,
   };
-  remember(key, result);
+  if (!o.named?.hide) remember(key, result);
   return result;
 }
 
-/** Fetches an expression over a grid. The fetch is aborted when all that share it have aborted. */
+/** Fetches an expression over a grid. The fetch is aborted when all that share it have aborted. What is named is shared with nobody, and fetched whole. */
 export function fetchRange(
   expr: string,
   grid: Grid,
-  o: { signal: AbortSignal; forced?: boolean; limit?: number; exemplars?: boolean },
+  o: { signal: AbortSignal; forced?: boolean; limit?: number; exemplars?: boolean; named?: Named },
 ): Promise<RangeResult> {
+  if (o.named) return load(expr, grid, { forced: true, limit: o.limit ?? 0, exemplars: o.exemplars ?? false, named: o.named }, o.signal);
   const id = `${grid.startMs}|${grid.endMs}|${grid.stepMs}|${o.limit ?? 0}|${o.exemplars ? 'x' : ''}|${expr}`;
   let f = flights.get(id);
   if (!f) {

@@ -94,9 +94,24 @@ function nativeHeatmap(r: RangeResult, refId: string): Frame[] {
   return [frameOf([field('Time', 'time', times), ...sorted.map(([hi, row]) => field(Number(hi).toPrecision(3), 'number', row.values, { le: hi }))], { refId, kind: 'heatmap-rows', stepMs: r.grid.stepMs })];
 }
 
-/** The series of an instant answer (or of a range selector's samples). */
-export function instantSeries(a: MultiAnswer, atMs: number): Series[] {
-  return a.series.map((s) => ({ labels: s.labels, times: s.times ?? s.values.map(() => a.timeMs ?? atMs), values: s.values }));
+/** The series of an answer: over its grid, at times of their own, or of an instant. */
+export function answerSeries(a: MultiAnswer, atMs = 0): Series[] {
+  const grid = a.grid ? gridTimes(a.grid) : null;
+  return a.series.map((s) => {
+    if (!grid || s.times) return { labels: s.labels, times: s.times ?? s.values.map(() => a.timeMs ?? atMs), values: s.values };
+    const values = new Array<number | null>(grid.length).fill(null);
+    s.values.forEach((v, i) => (values[s.first + i] = v));
+    return { labels: s.labels, times: grid, values };
+  });
+}
+
+/** What an expression has come to: a frame a series or number, called as its query. */
+export function expressionFrames(a: MultiAnswer, refId: string): Frame[] {
+  const numbers = a.kind !== 'matrix';
+  return answerSeries(a).map(({ labels: { __name__: _, ...labels }, times, values }) => {
+    const value = field(refId, 'number', values, labels);
+    return numbers ? frameOf([value], { refId, kind: 'table' }) : frameOf([field('Time', 'time', times), value], { refId, kind: 'timeseries', stepMs: a.grid?.stepMs });
+  });
 }
 
 export function stringFrame(text: string, atMs: number, refId: string): Frame {

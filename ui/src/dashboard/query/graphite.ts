@@ -1,12 +1,12 @@
 // Graphite's targets: with all other queries of the refresh in one request where the server takes them there, else by
 // the render API under the main door's /graphite/ prefix.
 
-import { ask, languages, type MultiAnswer } from '../../api/multi';
+import { ask, languages, type MultiAnswer, type Named } from '../../api/multi';
 import { getJson, type Labels } from '../../api/prom';
 import { pending } from '../../time/state';
 import { field, frameOf, type Frame } from '../frame/frame';
 import type { Target } from '../model/types';
-import { gridTimes } from './frames';
+import { answerSeries } from './frames';
 
 interface Rendered {
   target: string;
@@ -23,16 +23,8 @@ function frame(refId: string, name: string, times: number[], values: (number | n
   });
 }
 
-/** Series of one answer lie on its grid, or have times of their own. */
 export function answerFrames(a: MultiAnswer, refId: string): Frame[] {
-  const grid = a.grid ? gridTimes(a.grid) : [];
-  return a.series.map((s) => {
-    const name = s.name ?? s.labels['name'] ?? '';
-    if (s.times) return frame(refId, name, s.times, s.values, s.labels);
-    const values = new Array<number | null>(grid.length).fill(null);
-    s.values.forEach((v, i) => (values[s.first + i] = v));
-    return frame(refId, name, grid, values, s.labels);
-  });
+  return answerSeries(a).map((s, i) => frame(refId, a.series[i]!.name ?? s.labels['name'] ?? '', s.times, s.values, s.labels));
 }
 
 const textOf = (t: Target): string => String(t['target'] ?? t['targetFull'] ?? t.query ?? '');
@@ -48,12 +40,12 @@ export function withReferences(t: Target, all: Target[], depth = 0): string {
   });
 }
 
-export async function graphiteFrames(refId: string, target: string, fromMs: number, toMs: number, maxDataPoints: number, signal: AbortSignal): Promise<Frame[]> {
+export async function graphiteFrames(refId: string, target: string, fromMs: number, toMs: number, maxDataPoints: number, signal: AbortSignal, named?: Named): Promise<Frame[]> {
   if (target.trim() === '') return [];
   const points = Math.max(1, Math.round(maxDataPoints));
   if ((await languages()).has('graphite')) {
     const stepMs = Math.max(1, Math.ceil((toMs - fromMs) / points));
-    return answerFrames(await ask({ lang: 'graphite', type: 'range', query: target, fromMs, toMs, stepMs, exact: true }, signal), refId);
+    return answerFrames(await ask({ lang: 'graphite', type: 'range', query: target, fromMs, toMs, stepMs, exact: true, named }, signal), refId);
   }
   const q = new URLSearchParams({ target, from: String(Math.floor(fromMs / 1000)), until: String(Math.ceil(toMs / 1000)), maxDataPoints: String(points), format: 'json' });
   pending.value++;

@@ -3,7 +3,7 @@
 import { field, frameOf, type Frame } from '../frame/frame';
 import type { MultiAnswer } from '../../api/multi';
 import type { LokiData, LokiStream } from './loki';
-import { gridTimes, seriesFrames, tableFrame } from './frames';
+import { answerSeries, seriesFrames, tableFrame } from './frames';
 
 const LEVELS: [RegExp, string][] = [
   [/^(emerg|fatal|alert|crit|critical|panic)/i, 'critical'],
@@ -95,11 +95,6 @@ export function logAnswerFrames(a: MultiAnswer, refId: string, legend: string | 
     const result = (a.streams ?? []).map((s): LokiStream => ({ stream: s.labels, values: s.times.map((t, i): [string, string] => [t, s.lines[i] ?? '']) }));
     return lokiFrames({ resultType: 'streams', result }, refId, legend, expr, stepMs, asTable);
   }
-  const times = a.grid ? gridTimes(a.grid) : [];
-  const series = a.series.map((s) => {
-    const values = new Array<number | null>(times.length).fill(null);
-    s.values.forEach((v, i) => (values[s.first + i] = v));
-    return { labels: s.labels, times, values };
-  });
+  const series = answerSeries(a);
   return asTable ? [tableFrame(series, refId, 'Value')] : seriesFrames(series, refId, legend, expr, stepMs);
 }

@@ -1,19 +1,18 @@
 // Runs the queries of a panel: intervals and variables filled in, one answer a target, as frames.
 
-import { ask, languages } from '../../api/multi';
+import { ask, languages, newScope, type Named } from '../../api/multi';
 import { isAbort } from '../../api/prom';
 import { fetchRange } from '../../api/ranges';
 import { resolveRange, parseDuration } from '../../time/grammar';
 import { timeContext, zone } from '../../time/state';
 import { gridFor } from '../../time/step';
 import type { Frame } from '../frame/frame';
-import type { Panel, Target } from '../model/types';
+import type { Loose, Panel, Target } from '../model/types';
 import { builtin } from '../variables/builtin';
 import { interpolate, queryFormat, type DefaultFormat, type Lookup } from '../variables/interpolate';
 import { intervalMs, parseInterval, queryStepMs, rateIntervalMs } from '../variables/interval';
 import { sourceKind, type SourceKind } from './datasource';
-import { expressionRefs, inOrder, runExpression } from './expression';
-import { exemplarFrame, gridTimes, heatmapFrames, instantSeries, seriesFrames, stringFrame, tableFrame } from './frames';
+import { answerSeries, exemplarFrame, expressionFrames, gridTimes, heatmapFrames, seriesFrames, stringFrame, tableFrame } from './frames';
 import { loki } from './loki';
 import { graphiteFrames, withReferences } from './graphite';
 import { isMetric, logAnswerFrames, lokiFrames } from './logs';
@@ -92,6 +91,8 @@ interface TargetContext extends RunContext {
   panelMinMs: number | null;
   intervalMs: number;
   signal: AbortSignal;
+  /** Where the panel has expressions. */
+  named?: Named;
 }
 
 interface TargetAnswer {
@@ -122,12 +123,12 @@ async function promTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   const frames: Frame[] = [];
   const warnings: string[] = [];
   const instant = t.instant === true;
-  const range = t.range === true || !instant;
+  const range = (t.range === true || !instant) && !(instant && t.format === 'table');
   const value = c.many ? `Value #${t.refId}` : 'Value';
   try {
-    if (range && !(instant && t.format === 'table')) {
+    if (range) {
       const grid = gridFor(c.fromMs, c.toMs, stepMs);
-      const r = await fetchRange(expr, grid, { signal: c.signal, forced: c.forced, exemplars: t['exemplar'] === true });
+      const r = await fetchRange(expr, grid, { signal: c.signal, forced: c.forced, exemplars: t['exemplar'] === true, named: c.named });
       warnings.push(...r.warnings);
       if (t.format === 'heatmap' || (r.native.length > 0 && r.series.length === 0)) frames.push(...heatmapFrames(r, t.refId));
       else {
@@ -139,7 +140,8 @@ async function promTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
       if (r.exemplars.length) frames.push(exemplarFrame(r.exemplars, t.refId));
     }
     if (instant) {
-      const a = await ask({ lang: 'promql', type: 'instant', query: expr, fromMs: c.fromMs, toMs: c.toMs }, c.signal);
+      // Of both kinds expressions take the range.
+      const a = await ask({ lang: 'promql', type: 'instant', query: expr, fromMs: c.fromMs, toMs: c.toMs, named: range ? undefined : c.named }, c.signal);
       warnings.push(...a.warnings);
       if (a.kind === 'string') frames.push(stringFrame(a.text ?? '', c.toMs, t.refId));
       else if (t.format === 'heatmap') {
@@ -147,7 +149,7 @@ async function promTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
         const series = a.series.map((s) => ({ key: '', labels: s.labels, values: s.values }));
         frames.push(...heatmapFrames({ grid, series, native: [], warnings: [], infos: [], histograms: 0, exemplars: [] }, t.refId));
       } else {
-        const series = instantSeries(a, c.toMs);
+        const series = answerSeries(a, c.toMs);
         frames.push(...(t.format === 'table' ? [tableFrame(series, t.refId, value, false)] : seriesFrames(series, t.refId, legend, expr)));
       }
     }
@@ -169,14 +171,17 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   try {
     const instant = t['queryType'] === 'instant' || (t.instant === true && t.range !== true);
     const forward = t['direction'] === 'forward';
-    // One request for all panels, where the server takes LogQL there.
-    if (!instant && !forward && (await languages()).has('logql')) {
-      const lines = !isMetric(expr);
+    const lines = !isMetric(expr);
+    // One request for all panels, where the server takes LogQL there; it gives lines newest first.
+    if (!(lines && (forward || instant)) && (await languages()).has('logql')) {
       const grid = gridFor(c.fromMs, c.toMs, stepMs);
+      const base = { lang: 'logql', query: expr, named: c.named, fromMs: c.fromMs, toMs: c.toMs };
       const a = await ask(
         lines
-          ? { lang: 'logql', type: 'range', query: expr, fromMs: c.fromMs, toMs: c.toMs, stepMs: 1000 * Math.max(1, Math.ceil(c.spanMs / 1e6)), limit, exact: true }
-          : { lang: 'logql', type: 'range', query: expr, fromMs: grid.startMs, toMs: grid.endMs, stepMs },
+          ? { ...base, type: 'range', stepMs: 1000 * Math.max(1, Math.ceil(c.spanMs / 1e6)), limit, exact: true }
+          : instant
+            ? { ...base, type: 'instant' }
+            : { ...base, type: 'range', fromMs: grid.startMs, toMs: grid.endMs, stepMs },
         c.signal,
       );
       return { frames: logAnswerFrames(a, t.refId, legend, expr, stepMs, t.format === 'table'), warnings: a.warnings, query: expr, stepMs, kind: 'loki' };
@@ -190,6 +195,24 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
   }
 }
 
+/** What the editor shows where an expression says nothing. */
+const EXPRESSION = { type: 'math', reducer: 'mean', downsampler: 'mean', upsampler: 'fillna', conditions: [{ evaluator: { type: 'gt', params: [0] } }] };
+
+/** The server computes it, with what the panel's other queries give. */
+async function expressionTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
+  // References are `$A` like variables; those that no variable has stay.
+  const lookup = withBuiltins(c, c.intervalMs, c.intervalMs);
+  const fill = (key: string): Loose => (typeof t[key] === 'string' ? { [key]: interpolate(t[key], lookup) } : {});
+  const expression: Loose = { ...EXPRESSION, ...t, ...fill('expression'), ...fill('window'), settings: { replaceWithValue: 0, ...(t['settings'] as Loose | undefined) } };
+  const query = String(expression['expression'] || expression['type']);
+  try {
+    const a = await ask({ lang: 'expression', query, expression, type: 'range', fromMs: c.fromMs, toMs: c.toMs, named: c.named }, c.signal);
+    return { frames: expressionFrames(a, t.refId), warnings: a.warnings, query, stepMs: a.grid?.stepMs ?? 0, kind: 'expression' };
+  } catch (e) {
+    throw Object.assign(e as Error, { query });
+  }
+}
+
 const SAY: Partial<Record<SourceKind, string>> = {
   grafana: 'This query asks Grafana itself; there is nothing to ask here.',
 };
@@ -199,6 +222,7 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
   let kind = sourceKind(t.datasource, fill);
   if (kind === null || kind === 'mixed') kind = sourceKind(p.datasource, fill);
   if (kind === null || kind === 'mixed') kind = 'prometheus';
+  if (kind === 'expression') return expressionTarget(t, c);
   if (kind === 'prometheus') return promTarget(t, c);
   if (kind === 'loki') return lokiTarget(t, c);
   if (kind === 'tempo') {
@@ -210,13 +234,15 @@ async function runTarget(t: Target, p: Panel, c: TargetContext): Promise<TargetA
     }
     const text = interpolate(String(t.query ?? ''), withBuiltins(c, c.intervalMs, c.intervalMs));
     const stepMs = Math.max(c.intervalMs, 1000);
-    return { frames: await tempoFrames(t, text, c.fromMs, c.toMs, stepMs, c.signal), warnings: [], query: text, stepMs, kind };
+    return { frames: await tempoFrames(t, text, c.fromMs, c.toMs, stepMs, c.signal, c.named), warnings: [], query: text, stepMs, kind };
   }
   if (kind === 'graphite') {
     const text = interpolate(withReferences(t, p.targets ?? []), withBuiltins(c, c.intervalMs, c.intervalMs));
-    return { frames: await graphiteFrames(t.refId, text, c.fromMs, c.toMs, c.maxDataPoints, c.signal), warnings: [], query: text, stepMs: c.intervalMs, kind };
+    return { frames: await graphiteFrames(t.refId, text, c.fromMs, c.toMs, c.maxDataPoints, c.signal, c.named), warnings: [], query: text, stepMs: c.intervalMs, kind };
   }
   const type = typeof t.datasource === 'object' ? t.datasource?.type : undefined;
+  // Expressions over it say the same.
+  if (c.named) ask({ lang: type ?? kind, query: '', type: 'range', fromMs: c.fromMs, toMs: c.toMs, named: { ...c.named, hide: true } }, c.signal).catch(() => undefined);
   throw new Error(SAY[kind] ?? `Pharos has no door for ${type ?? 'this data source'}; the query is kept as it is.`);
 }
 
@@ -229,24 +255,14 @@ interface Owned {
 
 const isExpression = (t: Target, p: Panel): boolean => sourceKind(t.datasource ?? p.datasource) === 'expression';
 
-/** Queries that shown expressions are made of, hidden or not. */
-function neededBy(list: Target[], p: Panel): Set<string> {
-  const expressions = list.filter((t) => isExpression(t, p));
-  const wanted = new Set(expressions.filter((t) => !t.hide).map((t) => t.refId));
-  for (let before = -1; before !== wanted.size; ) {
-    before = wanted.size;
-    for (const t of expressions) if (wanted.has(t.refId)) for (const r of expressionRefs(t)) wanted.add(r);
-  }
-  return wanted;
-}
-
 /** The targets a panel runs: its own, or another panel's that it reuses. */
 function targetsOf(p: Panel, c: RunContext, depth = 0): Owned[] {
   const out: Owned[] = [];
   const list = p.targets ?? [];
-  const needed = neededBy(list, p);
+  // The server runs what is hidden when an expression that is shown is made of it.
+  const computes = list.some((t) => !t.hide && isExpression(t, p));
   for (const t of list) {
-    if (t.hide && !needed.has(t.refId)) continue;
+    if (t.hide && !computes) continue;
     const kind = sourceKind(t.datasource ?? p.datasource);
     const id = t['panelId'];
     if (kind === 'dashboard' || (sourceKind(p.datasource) === 'dashboard' && typeof id === 'number')) {
@@ -259,31 +275,6 @@ function targetsOf(p: Panel, c: RunContext, depth = 0): Owned[] {
   return out;
 }
 
-/** Evaluates the expressions among the targets over what the others gave, and adds what they give to the data. */
-function runExpressions(list: Owned[], frames: Map<string, Frame[]>, instant: Set<string>, fill: (t: string) => string, data: PanelData): void {
-  const { order, circle } = inOrder(list.map((x) => x.t));
-  const fail = (t: Target, message: string) => data.errors.push({ refId: t.refId, message, query: String(t['expression'] ?? '') });
-  for (const t of circle) fail(t, `${t.refId} is made of itself, by way of ${expressionRefs(t).join(', ')}.`);
-  for (const t of order) {
-    const broken = expressionRefs(t).find((r) => data.errors.some((e) => e.refId === r));
-    if (broken) {
-      fail(t, `It needs ${broken}, which failed.`);
-      continue;
-    }
-    try {
-      const text = typeof t['expression'] === 'string' ? fill(t['expression']) : undefined;
-      const made = runExpression(text === undefined ? t : { ...t, expression: text }, { frames, instant, fromMs: data.fromMs, toMs: data.toMs });
-      frames.set(t.refId, made);
-      if (!list.find((x) => x.t === t)!.hidden) data.frames.push(...made);
-      data.ran.push({ refId: t.refId, query: text ?? String(t['type'] ?? ''), stepMs: made[0]?.stepMs ?? 0, kind: 'expression', seconds: 0 });
-    } catch (e) {
-      fail(t, (e as Error).message);
-    }
-  }
-}
-
-const isInstant = (t: Target): boolean => (t.instant === true && t.range !== true) || t['queryType'] === 'instant';
-
 /** Runs all targets of a panel at once. One that fails does not keep the others from being shown. */
 export async function runPanel(p: Panel, context: RunContext, signal: AbortSignal): Promise<PanelData> {
   const fill = (t: string) => interpolate(t, withBuiltins(context, 60_000, 60_000));
@@ -292,35 +283,33 @@ export async function runPanel(p: Panel, context: RunContext, signal: AbortSigna
   const spanMs = c.toMs - c.fromMs;
   const panelMinMs = parseInterval(p.interval ? fill(p.interval) : undefined);
   const interval = intervalMs(spanMs, p.maxDataPoints || c.maxDataPoints, panelMinMs ?? 0);
-  const all = targetsOf(p, c);
-  const expressions = all.filter((x) => isExpression(x.t, x.owner));
-  const targets = all.filter((x) => !expressions.includes(x));
-  const tc: TargetContext = { ...c, spanMs, many: targets.length > 1, panelMinMs, intervalMs: interval, signal };
+  const targets = targetsOf(p, c);
+  const expressions = targets.filter((x) => isExpression(x.t, x.owner));
+  const tc: TargetContext = { ...c, spanMs, many: targets.length - expressions.length > 1, panelMinMs, intervalMs: interval, signal };
+  const scopes = new Map(expressions.map((x) => [x.owner, newScope()]));
+  // What is in one scope is asked in one turn: nothing may be waited for in between.
+  if (scopes.size) await languages();
   const data: PanelData = { frames: [], errors: [], warnings: [], fromMs: c.fromMs, toMs: c.toMs, intervalMs: interval, ran: [] };
   const began = performance.now();
   const done = await Promise.allSettled(
-    targets.map(async ({ t, owner }) => {
-      const a = await runTarget(t, owner, tc);
+    targets.map(async ({ t, owner, hidden }) => {
+      const scope = scopes.get(owner);
+      const a = await runTarget(t, owner, scope === undefined ? tc : { ...tc, named: { scope, ref: t.refId, hide: hidden } });
       return { ...a, seconds: (performance.now() - began) / 1000 };
     }),
   );
-  const frames = new Map<string, Frame[]>();
-  const instant = new Set<string>();
   done.forEach((d, i) => {
     const { t, hidden } = targets[i]!;
-    if (isInstant(t)) instant.add(t.refId);
     if (d.status === 'fulfilled') {
-      frames.set(t.refId, d.value.frames);
       if (!hidden) data.frames.push(...d.value.frames);
       data.warnings.push(...d.value.warnings);
       if (d.value.query) data.ran.push({ refId: t.refId, query: d.value.query, stepMs: d.value.stepMs, kind: d.value.kind, seconds: d.value.seconds });
     } else {
       if (isAbort(d.reason)) throw d.reason;
+      if (hidden) return; // it is told where it is needed
       const e = d.reason as Error & { query?: string };
       data.errors.push({ refId: t.refId, message: e.message, query: e.query ?? t.expr ?? String(t.query ?? '') });
     }
   });
-  // References are `$A` like variables; those that no variable has stay.
-  if (expressions.length) runExpressions(expressions, frames, instant, (t) => interpolate(t, withBuiltins(c, interval, interval)), data);
   return data;
 }

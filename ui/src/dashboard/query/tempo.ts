@@ -1,13 +1,13 @@
 // The Tempo HTTP API under the main door's /tempo/ prefix: TraceQL search and metrics as frames.
 
-import { ask as askMany, languages } from '../../api/multi';
+import { ask as askMany, languages, type Named } from '../../api/multi';
 import { ApiError, getJson } from '../../api/prom';
 import { pending } from '../../time/state';
 import { gridFor } from '../../time/step';
 import { field, frameOf, type Frame } from '../frame/frame';
 import type { Target } from '../model/types';
 import type { WireTrace } from '../../traces/trace';
-import { exemplarFrame, gridTimes, seriesFrames } from './frames';
+import { answerSeries, exemplarFrame, seriesFrames } from './frames';
 import { traceFrame } from './trace_frames';
 
 interface AnyValue {
@@ -88,21 +88,15 @@ function spanRows(rows: SearchTrace[], refId: string): Frame {
   );
 }
 
-export async function tempoFrames(t: Target, query: string, fromMs: number, toMs: number, stepMs: number, signal: AbortSignal): Promise<Frame[]> {
+export async function tempoFrames(t: Target, query: string, fromMs: number, toMs: number, stepMs: number, signal: AbortSignal, named?: Named): Promise<Frame[]> {
   const start = Math.floor(fromMs / 1000);
   const end = Math.ceil(toMs / 1000);
   const many = (await languages()).has('traceql');
   if (isMetricsQuery(query)) {
     if (many) {
       const grid = gridFor(fromMs, toMs, stepMs);
-      const m = await askMany({ lang: 'traceql', type: 'range', query, fromMs: grid.startMs, toMs: grid.endMs, stepMs, exemplars: t['exemplars'] !== 0 }, signal);
-      const times = m.grid ? gridTimes(m.grid) : [];
-      const series = m.series.map((s) => {
-        const values = new Array<number | null>(times.length).fill(null);
-        s.values.forEach((v, i) => (values[s.first + i] = v));
-        return { labels: s.labels, times, values };
-      });
-      return [...seriesFrames(series, t.refId, t.legendFormat || '__auto', query, stepMs), ...(m.exemplars.length ? [exemplarFrame(m.exemplars, t.refId)] : [])];
+      const m = await askMany({ lang: 'traceql', type: 'range', query, fromMs: grid.startMs, toMs: grid.endMs, stepMs, exemplars: t['exemplars'] !== 0, named }, signal);
+      return [...seriesFrames(answerSeries(m), t.refId, t.legendFormat || '__auto', query, stepMs), ...(m.exemplars.length ? [exemplarFrame(m.exemplars, t.refId)] : [])];
     }
     const a = await ask<{ series?: MetricsSeries[] }>('metrics/query_range', { q: query, start, end, step: `${Math.round(stepMs / 1000)}s` }, signal);
     const series = (a.series ?? []).map((s) => ({
@@ -118,7 +112,7 @@ export async function tempoFrames(t: Target, query: string, fromMs: number, toMs
     return f ? [f] : [];
   }
   const spans = t['tableType'] === 'spans' || t['tableType'] === 'raw';
-  const a = many && !spans ? { traces: (await askMany({ lang: 'traceql', type: 'range', query: query || '{}', fromMs, toMs, stepMs: 1000 * Math.max(1, Math.ceil((toMs - fromMs) / 1e6)), limit: Number(t['limit']) || 20, exact: true }, signal)).traces as SearchTrace[] | undefined } : await ask<{ traces?: SearchTrace[] }>('search', { q: query || '{}', start, end, limit: Number(t['limit']) || 20, ...(spans ? { spss: Number(t['spss']) || 10 } : {}) }, signal);
+  const a = many && !spans ? { traces: (await askMany({ lang: 'traceql', type: 'range', query: query || '{}', fromMs, toMs, stepMs: 1000 * Math.max(1, Math.ceil((toMs - fromMs) / 1e6)), limit: Number(t['limit']) || 20, exact: true, named }, signal)).traces as SearchTrace[] | undefined } : await ask<{ traces?: SearchTrace[] }>('search', { q: query || '{}', start, end, limit: Number(t['limit']) || 20, ...(spans ? { spss: Number(t['spss']) || 10 } : {}) }, signal);
   const rows = (a.traces ?? []).slice().sort((x, y) => ((x.startTimeUnixNano ?? '') < (y.startTimeUnixNano ?? '') ? 1 : -1));
   if (spans) return [spanRows(rows, t.refId)];
   return [
