@@ -231,6 +231,8 @@ static void explain_node(const struct query_node *n, unsigned depth, struct buf 
             buf_printf(out, "over subquery step=%gs", query__seconds(n->inner_step_ns));
         else
             explain_selector(n, out);
+        if (n->each_count)
+            buf_printf(out, " each=%zu", n->each_count);
         break;
     case QUERY_CALL: buf_printf(out, "Call %s", n->function->name); break;
     case QUERY_ROWS: n->rows->explain(n->rows, out); break;

@@ -17,6 +17,7 @@ struct group {
     double *value, *c;          /* sums with compensations, or extremes */
     uint32_t *count;            /* rows with a value at a step, beside those of one stretch */
     int32_t *edge;              /* rows that have values in one stretch: begun less ended there */
+    uint32_t least;             /* rows that must have a value */
     struct query__rank rank;    /* topk and bottomk have nothing else */
     uint32_t *histograms;       /* rows with one at a step; NULL: there was none */
     struct query__stack *stack; /* their sums */
@@ -209,6 +210,7 @@ static struct group *group_numbered(struct fused *f, size_t series, bool *out_fa
         return NULL;
     *label = (struct data_label){SLICE(QUERY_GROUP_LABEL), arena_printf(f->x->arena, "%u", number)};
     g->labels = (struct data_labels){label, 1};
+    g->least = view->least ? view->least[number] : 0;
     f->numbered[number] = g;
     vec_push(&f->groups, g);
     return g;
@@ -378,7 +380,7 @@ static int finish_group(const struct fused *f, const struct query__scan *scan, s
         else if (histograms)
             query__tell_left_out(f->x, f->node);
         double v = g->value[s], n = (double)count;
-        row->has[s] = count > 0;
+        row->has[s] = count > 0 && count >= g->least;
         switch (f->node->aggregate) {
         case QUERY_SUM: v = isinf(v) ? v : v + g->c[s]; break;
         case QUERY_AVG:
@@ -475,7 +477,7 @@ static bool same_rows(const struct query_node *a, const struct query_node *b)
            s->offset_ns == t->offset_ns && s->has_at == t->has_at && s->at_ns == t->at_ns &&
            s->lookback_ns == t->lookback_ns && s->timestamps == t->timestamps &&
            s->find_resets == t->find_resets && s->no_nans == t->no_nans && s->view == t->view &&
-           same_matchers(s, t);
+           a->each == b->each && same_matchers(s, t);
 }
 
 /* Aggregations of one argument like n's, n among them, in the order they will be evaluated. Those

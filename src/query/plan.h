@@ -7,6 +7,7 @@
 #define QUERY_PLAN_H
 
 #include "query/query.h"
+#include "query/slots.h"
 
 enum query_op {
     QUERY_NUMBER, /* the same number at every step */
@@ -34,6 +35,7 @@ struct query_view {
     bool (*times)(const struct query_view *v, const int64_t *ts, size_t count);
     const uint32_t *group_of; /* below group_count; QUERY_NO_GROUP: the series is left out */
     uint32_t group_count;
+    const uint32_t *least; /* of each group's series must have a value at a step; NULL: one */
 };
 
 /* What a selector asks for. `offset_ns` and `at` say when: T = (at or the step) - offset. */
@@ -130,6 +132,10 @@ struct query_node {
     bool subquery; /* args[0] is the inner expression, evaluated every inner_step_ns */
     int64_t inner_step_ns;
     struct query_steps inner; /* of the subquery: filled when the plan is made */
+    /* What is done to each row as soon as it is made, under an aggregation by the view; steps are
+     * whole seconds then. */
+    const struct query_each *each;
+    size_t each_count;
 
     /* AGGREGATE: args[0] the vector, args[1] the parameter if any */
     enum query_aggregate aggregate;

@@ -1,5 +1,7 @@
 #include "query/scan.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "query/hand.h"
 #include "query/shared.h"
@@ -19,7 +21,8 @@ struct query__scan_worker {
     /* Of rows that are made the plain way: samples of one series alone, all of them. */
     struct store_samples own;
     struct query__hand *hand;
-    bool expects_plain;  /* the series before was so: this one is read for it at once */
+    bool expects_plain; /* the series before was so: this one is read for it at once */
+    struct query_slots_scratch slots;
     struct hash128 seen; /* times that the view has been asked about; zero = none */
 };
 
@@ -278,6 +281,28 @@ static bool plain_slot(struct query__scan *s, struct query__scan_worker *w,
     return true;
 }
 
+/* The row as it is after what the node does to each. */
+static void change_row(const struct query__scan *s, struct query__scan_worker *w,
+                       struct query__row *row)
+{
+    const struct query_node *n = s->node;
+    size_t steps = s->x->step_count, there = 0;
+    for (size_t i = 0; i < steps; i++) {
+        if (i < row->lo || i >= row->hi || (!row->all && !row->has[i]))
+            row->value[i] = NAN;
+    }
+    for (size_t k = 0; k < n->each_count; k++)
+        query_each_row(&n->each[k], s->x->steps.step_ns / NS_PER_SEC, row->value, steps, &w->slots);
+    row->lo = row->hi = 0;
+    for (size_t i = 0; i < steps; i++) {
+        row->has[i] = !isnan(row->value[i]);
+        there += row->has[i];
+        row->lo = there == 1 && row->has[i] ? i : row->lo;
+        row->hi = row->has[i] ? i + 1 : row->hi;
+    }
+    row->all = there == row->hi - row->lo;
+}
+
 static void read_slot(struct query__scan *s, struct query__scan_worker *w, struct query__slot *slot)
 {
     const struct query_view *view = s->node->selector.view;
@@ -331,6 +356,8 @@ static void read_slot(struct query__scan *s, struct query__scan_worker *w, struc
     }
     if (slot->samples && s->windows.steps < s->x->step_count)
         spread(&slot->row, s->x->step_count);
+    if (slot->samples && s->node->each_count)
+        change_row(s, w, &slot->row);
 }
 
 size_t query__scan_morsels(size_t count)
@@ -455,6 +482,7 @@ void query__scan_free_workers(struct query__scan *s)
         query__sweep_free(&w->sweep);
         query__hand_free(w->hand);
         store_samples_free(&w->own);
+        query_slots_scratch_free(&w->slots);
         store_samples_free(&w->samples);
         mem_free(w);
     }

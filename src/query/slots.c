@@ -131,7 +131,7 @@ static bool enough(const struct window *w, size_t there)
  * nothing that was in it since it was begun was far greater. */
 struct running {
     struct data_kahan sum;
-    double most; /* of magnitudes */
+    double most; /* of the values' magnitudes */
     size_t there;
 };
 
@@ -140,7 +140,7 @@ struct running {
 static void join(struct running *r, double v)
 {
     data_kahan_add(&r->sum, v);
-    r->most = fmax(r->most, fmax(fabs(v), fabs(r->sum.sum)));
+    r->most = MAX(r->most, fabs(v));
     r->there++;
 }
 
@@ -167,7 +167,8 @@ static void moving_sum(const struct window *w)
         if (!isnan(v[k]))
             join(&r, v[k]);
         /* Nor does an infinity go as it came. */
-        if (leaves && !(r.most < FAR_GREATER * fabs(r.sum.sum)) && r.most > 0) {
+        double left = fabs(r.sum.sum);
+        if (leaves && !(r.most < FAR_GREATER * left && left < INFINITY) && r.most > 0) {
             size_t begin = k + 1 - w->n;
             sum_anew(&r, v + begin, w->n);
         }
@@ -303,6 +304,10 @@ void query_each_row(const struct query_each *e, int64_t step_s, double *v, size_
     case QUERY_EACH_RUNNING_SUM: running_sum(v, count); break;
     case QUERY_EACH_KEEP:
     case QUERY_EACH_INTERPOLATE: fill(e, v, count); break;
+    case QUERY_EACH_BLANK:
+        for (size_t i = 0; i < MIN(e->slots, count); i++)
+            v[i] = NAN;
+        break;
     case QUERY_EACH_WINDOW: moving(e, step_s, v, count, scratch); break;
     }
 }

@@ -13,6 +13,7 @@ enum query_each_op {
     QUERY_EACH_RUNNING_SUM, /* from the first slot on; none stays none */
     QUERY_EACH_KEEP,        /* gaps of at most `a` slots get the value before them */
     QUERY_EACH_INTERPOLATE, /* or lie on the line between the values around */
+    QUERY_EACH_BLANK,       /* none in the first `slots` */
     QUERY_EACH_WINDOW       /* an aggregate of the slots that end with each */
 };
 
@@ -35,7 +36,7 @@ struct query_each {
 
     /* WINDOW */
     enum query_over over;
-    size_t slots;       /* how many; 0: as many as are in */
+    size_t slots;       /* how many; 0: as many as are in (BLANK: none) */
     int64_t range_s;    /* this; at least one */
     double least_share; /* of its slots must have a value, and one at any rate */
     double (*other)(double a, const double *v, size_t count);

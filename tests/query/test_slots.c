@@ -179,6 +179,7 @@ static void rows_change_as_said(void **state)
         struct query_each e = {.op = (enum query_each_op)(dice() % QUERY_EACH_WINDOW),
                                .math = doubled,
                                .a = dice() % 2 ? (double)(dice() % 900) : (double)NAN,
+                               .slots = dice() % 6,
                                .b = dice() % 2 ? (double)(dice() % 50) : (double)NAN};
         if (e.op != QUERY_EACH_GAIN)
             e.a = (double)(dice() % 4);
@@ -191,6 +192,7 @@ static void rows_change_as_said(void **state)
             size_t last = i, next = i;
             switch (e.op) {
             case QUERY_EACH_MATH: wanted = isnan(v[i]) ? v[i] : doubled(v[i], e.a, 20); break;
+            case QUERY_EACH_BLANK: wanted = i < e.slots ? (double)NAN : v[i]; break;
             case QUERY_EACH_DIFFERENCE: wanted = i ? v[i] - v[i - 1] : (double)NAN; break;
             case QUERY_EACH_GAIN: wanted = plain_gain(v[i], &before, e.a, e.b); break;
             case QUERY_EACH_RUNNING_SUM: wanted = isnan(v[i]) ? v[i] : (sum += v[i]); break;

@@ -102,11 +102,50 @@ static double first_of(const double *values, size_t count)
     return GRAPHITE__NULL;
 }
 
+static double total(enum graphite_agg agg, const double *values, size_t count)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool there = !isnan(values[i]);
+        sum += there ? values[i] : 0;
+        n += there;
+    }
+    switch (agg) {
+    case GRAPHITE_COUNT: return (double)n;
+    case GRAPHITE_AVG_ZERO: return count ? sum / (double)count : GRAPHITE__NULL;
+    case GRAPHITE_AVERAGE: return n ? sum / (double)n : GRAPHITE__NULL;
+    default: return n ? sum : GRAPHITE__NULL;
+    }
+}
+
+static double extreme(enum graphite_agg agg, const double *values, size_t count)
+{
+    size_t first = 0;
+    while (first < count && isnan(values[first]))
+        first++;
+    double most = first < count ? values[first] : GRAPHITE__NULL;
+    if (agg == GRAPHITE_MIN) {
+        for (size_t i = first + 1; i < count; i++)
+            most = values[i] < most ? values[i] : most;
+    } else {
+        for (size_t i = first + 1; i < count; i++)
+            most = values[i] > most ? values[i] : most;
+    }
+    return most;
+}
+
 double graphite_aggregate(enum graphite_agg agg, const double *values, size_t count)
 {
     double sum = 0, lo = INFINITY, hi = -INFINITY, product = 1, abs_lo = 0, abs_hi = 0;
     size_t n = 0;
     switch (agg) {
+    case GRAPHITE_SUM:
+    case GRAPHITE_AVERAGE:
+    case GRAPHITE_AVG_ZERO:
+    case GRAPHITE_COUNT: return total(agg, values, count);
+    case GRAPHITE_MIN:
+    case GRAPHITE_MAX: return extreme(agg, values, count);
     case GRAPHITE_MEDIAN: return median(values, count);
     case GRAPHITE_LAST: return last_of(values, count);
     case GRAPHITE_FIRST: return first_of(values, count);
@@ -126,17 +165,9 @@ double graphite_aggregate(enum graphite_agg agg, const double *values, size_t co
         hi = v > hi ? v : hi;
         product *= v;
     }
-    if (agg == GRAPHITE_COUNT)
-        return (double)n;
-    if (agg == GRAPHITE_AVG_ZERO)
-        return count ? sum / (double)count : GRAPHITE__NULL;
     if (!n)
         return GRAPHITE__NULL;
     switch (agg) {
-    case GRAPHITE_AVERAGE: return sum / (double)n;
-    case GRAPHITE_SUM: return sum;
-    case GRAPHITE_MIN: return lo;
-    case GRAPHITE_MAX: return hi;
     case GRAPHITE_DIFF: return 2 * first_of(values, count) - sum;
     case GRAPHITE_STDDEV: return deviation(values, count, sum / (double)n, n);
     case GRAPHITE_RANGE: return hi - lo;
@@ -436,6 +467,20 @@ void graphite__aggregated(struct graphite_run *x, struct graphite_series *s, str
         s->xff = xff;
 }
 
+void graphite__common_tags(struct graphite_run *x, const struct graphite_list *l,
+                           struct graphite_series *s)
+{
+    s->tag_count = 0;
+    for (size_t t = 0; t < l->items[0]->tag_count; t++) {
+        const struct graphite_tag *tag = &l->items[0]->tags[t];
+        bool common = true;
+        for (size_t i = 1; i < l->len && common; i++)
+            common = slice_eq(graphite__tag_of(l->items[i], tag->name), tag->value);
+        if (common)
+            graphite__tag(x, s, tag->name.ptr, tag->value);
+    }
+}
+
 int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
                         enum graphite_agg agg, struct slice name, double xff,
                         struct graphite_list *out)
@@ -451,16 +496,7 @@ int graphite__aggregate(struct graphite_run *x, const struct graphite_list *l,
     struct uniting u = {.rows = &r, .agg = agg, .xff = xff, .out = s ? s->values : NULL};
     if (!s || unite(x, &u))
         return x->err;
-    /* Only the tags that all have, with the same value. */
-    s->tag_count = 0;
-    for (size_t t = 0; t < l->items[0]->tag_count; t++) {
-        const struct graphite_tag *tag = &l->items[0]->tags[t];
-        bool common = true;
-        for (size_t i = 1; i < l->len && common; i++)
-            common = slice_eq(graphite__tag_of(l->items[i], tag->name), tag->value);
-        if (common)
-            graphite__tag(x, s, tag->name.ptr, tag->value);
-    }
+    graphite__common_tags(x, l, s);
     graphite__aggregated(x, s, title, name, xff);
     graphite__push(x, out, s);
     return x->err;

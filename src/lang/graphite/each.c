@@ -102,6 +102,13 @@ int graphite__each(struct graphite_run *x, const struct graphite_list *l,
                    const struct query_each *each, size_t count)
 {
     struct each e = {l, each, count};
+    for (size_t k = 0; k < count && x->trace; k++) {
+        vec_push(&x->trace->each, each[k]);
+        if (isnan(each[k].least_share))
+            x->trace->each.items[x->trace->each.len - 1].least_share = isnan(x->xff) ? 0 : x->xff;
+    }
+    if (x->trace)
+        return 0;
     return graphite__share(x, l->len, series_of(l), change, &e);
 }
 

@@ -253,8 +253,14 @@ static int call(struct graphite_run *x, const struct graphite_ast *n, struct gra
         return x->err;
     }
     struct graphite__value *args = ARENA_ARRAY(x->arena, struct graphite__value, n->arg_count + 1);
+    if (c.fn->run == graphite__fn_moving || c.fn->run == graphite__fn_exponential)
+        c.ahead_s = graphite__ahead_s(x, n);
     for (size_t i = 0; i < n->arg_count; i++) {
-        if (graphite__eval(x, n->args[i], &args[i]))
+        struct graphite__window window = x->window;
+        x->window.start_s -= i ? 0 : c.ahead_s;
+        graphite__eval(x, n->args[i], &args[i]);
+        x->window = window;
+        if (x->err)
             return x->err;
     }
     if (bind_arguments(&c, args, n->arg_names, n->arg_count) || graphite__check_time(x))

@@ -30,6 +30,17 @@ static int window_of(struct graphite__call *c, int64_t *seconds, bool *interval)
     return 0;
 }
 
+/* The first argument from some time before the window on. */
+static int preview_of(struct graphite__call *c, int64_t seconds, struct graphite_list *out)
+{
+    struct graphite_run *x = c->x;
+    if (c->ahead_s && c->ahead_s == seconds) {
+        *out = c->arg[0].list;
+        return x->err;
+    }
+    return graphite__again(c, x->window.start_s - seconds, x->window.end_s, out);
+}
+
 static double any_aggregate(double agg, const double *v, size_t count)
 {
     return graphite_aggregate((enum graphite_agg)agg, v, count);
@@ -71,13 +82,20 @@ GRAPHITE__HANDLER(moving)
     title[6] = title[6] >= 'a' && title[6] <= 'z' ? (char)(title[6] - 32) : title[6];
     if (window_of(c, &seconds, &interval))
         return x->err;
-    if (graphite__again(c, x->window.start_s - seconds, x->window.end_s, &preview))
+    if (preview_of(c, seconds, &preview))
         return x->err;
     struct query_each each = window_each(agg);
     each.slots = interval ? 0 : (size_t)c->arg[1].number;
     each.range_s = seconds;
     each.least_share = xff->kind == GRAPHITE__NONE ? GRAPHITE__NULL : xff->number;
     graphite__each(x, &preview, &each, 1);
+    if (x->trace && preview.len) {
+        /* Those slots are there for this window only. */
+        x->trace->lead_s += seconds;
+        x->trace->lead += (size_t)(seconds / preview.items[0]->step);
+        const struct query_each blank = {.op = QUERY_EACH_BLANK, .slots = x->trace->lead};
+        graphite__each(x, &preview, &blank, 1);
+    }
     for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];
         /* As many points as the preview is longer, whatever a coarser step makes of it. */
@@ -112,7 +130,7 @@ GRAPHITE__HANDLER(exponential)
     if (!c->arg[0].list.len || window_of(c, &seconds, &interval))
         return x->err;
     double k = 2 / ((interval ? (double)seconds : c->arg[1].number) + 1);
-    if (graphite__again(c, x->window.start_s - seconds, x->window.end_s, &preview))
+    if (preview_of(c, seconds, &preview))
         return x->err;
     for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];
@@ -240,20 +258,13 @@ static int season_of(struct graphite__call *c, size_t at, struct season *out)
     return 0;
 }
 
-static int preview_of(struct graphite__call *c, const struct season *season,
-                      struct graphite_list *out)
-{
-    struct graphite_run *x = c->x;
-    return graphite__again(c, x->window.start_s - season->bootstrap, x->window.end_s, out);
-}
-
 GRAPHITE__HANDLER(forecast)
 {
     struct graphite_run *x = c->x;
     struct season season;
     struct graphite_list preview = {0};
     out->kind = GRAPHITE__LIST;
-    if (season_of(c, 1, &season) || preview_of(c, &season, &preview))
+    if (season_of(c, 1, &season) || preview_of(c, season.bootstrap, &preview))
         return x->err;
     for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];
@@ -279,7 +290,7 @@ static int bands(struct graphite__call *c, struct graphite_list *out)
     struct graphite_run *x = c->x;
     struct season season;
     struct graphite_list preview = {0};
-    if (season_of(c, 2, &season) || preview_of(c, &season, &preview))
+    if (season_of(c, 2, &season) || preview_of(c, season.bootstrap, &preview))
         return x->err;
     for (size_t i = 0; i < preview.len && !x->err; i++) {
         struct graphite_series *s = preview.items[i];

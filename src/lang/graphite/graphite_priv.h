@@ -52,9 +52,18 @@ struct graphite_run {
     unsigned depth;
     const struct graphite_template_value *replace; /* of the template() being evaluated */
     size_t replace_count;
-    double *stack_total; /* of stacked() */
+    struct graphite__trace *trace; /* of series without values; NULL: functions do their work */
+    double *stack_total;           /* of stacked() */
     size_t stack_count;
     uint64_t random;
+};
+
+/* What the functions of a chain do to each row, written down in place of being done, and by how
+ * much they need the rows to begin earlier: seconds, and slots of that which are not shown. */
+struct graphite__trace {
+    VEC(struct query_each) each;
+    int64_t lead_s;
+    size_t lead;
 };
 
 /* Of one reader: the times whose step is known; zero = none. */
@@ -72,6 +81,7 @@ struct graphite__call {
     const struct graphite__function *fn;
     const struct graphite_ast *node;
     struct graphite__value arg[GRAPHITE__ARGS_MAX]; /* by parameter; NONE when not given */
+    int64_t ahead_s;              /* by so much earlier than asked for the first argument begins */
     struct graphite__value *rest; /* of a last parameter that may be given several times */
     size_t rest_count;
 };
@@ -210,6 +220,26 @@ struct slice graphite__paths(struct graphite_run *x, const struct graphite_list 
  * are there), and its xFilesFactor, NaN = none. */
 void graphite__aggregated(struct graphite_run *x, struct graphite_series *s, struct slice title,
                           struct slice function, double xff);
+/* f(g(path)): functions that change each series by itself and neither how many there are nor their
+ * order, up to what is fetched; their other arguments are literals. */
+struct graphite__chain {
+    const struct graphite_ast *calls[GRAPHITE__ARGS_MAX]; /* the outermost first */
+    const struct graphite__function *fn[GRAPHITE__ARGS_MAX];
+    size_t count;
+    const struct graphite_ast *source;
+};
+/* False: there is something else in between. */
+bool graphite__chain_of(const struct graphite_ast *n, struct graphite__chain *out);
+/* Calls them on series that have no values yet: names and tags become what they would, and what
+ * should happen to values is in *trace, which the caller frees. */
+int graphite__chain_call(struct graphite_run *x, const struct graphite__chain *chain,
+                         struct graphite_list *l, struct graphite__trace *trace);
+/* The tags of s become those that all of the list have. */
+void graphite__common_tags(struct graphite_run *x, const struct graphite_list *l,
+                           struct graphite_series *s);
+/* How far ahead a function over moving windows, n, has its first argument begin: told before that
+ * is evaluated, or 0, and then it has to be evaluated again. */
+int64_t graphite__ahead_s(struct graphite_run *x, const struct graphite_ast *n);
 /* A call whose work is an aggregation right over paths, by the common plan: *out_done says whether
  * it was one, and *out is the answer then. */
 int graphite__lower(struct graphite_run *x, const struct graphite__function *fn,

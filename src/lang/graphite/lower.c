@@ -29,12 +29,24 @@ struct group {
     uint64_t arguments; /* bits: those it has series of */
 };
 
+/* A series as the chain leaves it. */
+struct member {
+    struct slice path;
+    struct graphite_series *series; /* without values */
+    uint32_t group;
+};
+
 struct lowering {
     struct query_view view; /* first: what the plan gives back */
     struct graphite_run *x;
     enum graphite_agg agg;
     struct slice name; /* of the aggregation, as titles and tags have it */
     double xff;
+    struct graphite__chain
+        chain; /* between it and what is fetched; an argument alone may have one */
+    struct graphite__trace trace;
+    VEC(struct member) members; /* when there is a chain */
+    uint32_t *least;            /* of view: by xFilesFactor */
     enum grouping grouping;
     struct graphite__value *nodes;
     size_t node_count;
@@ -131,9 +143,14 @@ static bool take_call(struct lowering *l, const struct graphite__function *fn,
         l->argument_count = args;
         return aggregation_known(l->agg);
     }
-    if (fn->run == graphite__fn_aggregate)
-        return args == 2 && n->args[1]->kind == GRAPHITE_AST_STRING &&
+    if (fn->run == graphite__fn_aggregate) {
+        bool given = args == 3 && (n->args[2]->kind == GRAPHITE_AST_INT ||
+                                   n->args[2]->kind == GRAPHITE_AST_FLOAT);
+        if (given)
+            l->xff = n->args[2]->number;
+        return (args == 2 || given) && n->args[1]->kind == GRAPHITE_AST_STRING &&
                take_aggregation(l, n->args[1]->text);
+    }
     if (fn->run == graphite__fn_group_by_node) {
         static const struct graphite_ast average = {.kind = GRAPHITE_AST_STRING,
                                                     .text = {"average", 7}};
@@ -233,20 +250,27 @@ static void join(struct lowering *l, struct group *g, struct data_labels labels,
     g->arguments |= UINT64_C(1) << argument;
 }
 
+static struct slice key_of_series(struct lowering *l, const struct graphite_series *s,
+                                  struct slice common)
+{
+    switch (l->grouping) {
+    case ONE: return SLICE("");
+    case BY_OTHER_NODES: return graphite__without_nodes(l->x, s->name, l->nodes, l->node_count);
+    case BY_TAGS: return graphite__tags_key(l->x, s, l->nodes, l->node_count, common);
+    case BY_NODES: break;
+    }
+    return graphite__key(l->x, s, l->nodes, l->node_count);
+}
+
 static struct slice key_of(struct lowering *l, struct data_labels labels, struct slice path,
                            struct slice common, struct graphite_tag *tags)
 {
     struct graphite_series s = {.name = path, .path = path, .tags = tags};
-    if (l->grouping == ONE)
-        return SLICE("");
-    if (l->grouping == BY_OTHER_NODES)
-        return graphite__without_nodes(l->x, path, l->nodes, l->node_count);
-    for (size_t i = 0; i < labels.count; i++)
+    bool by_tags = l->grouping == BY_TAGS || l->grouping == BY_NODES;
+    for (size_t i = 0; i < labels.count && by_tags; i++)
         tags[s.tag_count++] =
             (struct graphite_tag){tag_name(labels.items[i].name), labels.items[i].value};
-    if (l->grouping == BY_TAGS)
-        return graphite__tags_key(l->x, &s, l->nodes, l->node_count, common);
-    return graphite__key(l->x, &s, l->nodes, l->node_count);
+    return key_of_series(l, &s, common);
 }
 
 /* What groupByTags names groups after unless by name: the metric's name when all have the same. */
@@ -268,6 +292,47 @@ static struct slice common_name(const struct lowering *l, const struct store_sou
     return name;
 }
 
+/* How many of a group must have a value. */
+static uint32_t least_of(const struct lowering *l, size_t members)
+{
+    double wanted = ceil(l->xff * (double)members);
+    uint32_t n = wanted > 1 ? (uint32_t)MIN(wanted, (double)UINT32_MAX - 1) : 1;
+    while (n > 1 && graphite__xff(n - 1, (double)members, l->xff))
+        n--;
+    while (n <= members && !graphite__xff(n, (double)members, l->xff))
+        n++;
+    return n;
+}
+
+/* The selected series as the chain leaves them. */
+static struct graphite_list through_chain(struct lowering *l, const struct store_source_ops *ops,
+                                          const struct store_selection *sel, size_t count,
+                                          struct buf *scratch)
+{
+    struct graphite_run *x = l->x;
+    struct graphite_list list = {0};
+    struct graphite__trace trace;
+    struct slice path;
+    uint64_t argument;
+    vec_clear(&l->members);
+    for (size_t i = 0; i < count && !x->err; i++) {
+        struct data_labels labels = ops->selection_labels(sel, i);
+        if (!path_of(l, labels, scratch, &path, &argument))
+            continue;
+        path = arena_slice(x->arena, path);
+        struct graphite_series *s = graphite__series(x, path, 0, 0, l->how.step_s[0], NULL, 0);
+        if (!s)
+            break;
+        graphite__tags_of(x, s, labels);
+        s->path = l->expressions[0];
+        graphite__push(x, &list, s);
+        vec_push(&l->members, ((struct member){.path = path}));
+    }
+    graphite__chain_call(x, &l->chain, &list, &trace);
+    vec_free(&trace.each);
+    return list;
+}
+
 static int selected(struct query_view *view, const struct store_source_ops *ops,
                     const struct store_selection *sel, size_t count, struct diag *diag)
 {
@@ -275,20 +340,29 @@ static int selected(struct query_view *view, const struct store_source_ops *ops,
     struct buf scratch = {0};
     struct slice common = common_name(l, ops, sel, count, &scratch), path;
     struct graphite_tag *tags = NULL;
-    size_t tags_cap = 0;
+    struct graphite_list changed = {0};
+    size_t tags_cap = 0, at = 0;
     (void)diag;
     mem_free(l->group_of); /* of a selector that was read on its own before */
     l->group_of = mem_alloc((count + 1) * sizeof(*l->group_of));
+    for (size_t i = 0; i < l->groups.len; i++)
+        l->groups.items[i].members = 0;
+    if (l->chain.count)
+        changed = through_chain(l, ops, sel, count, &scratch);
     for (size_t i = 0; i < count && !l->x->err; i++) {
         struct data_labels labels = ops->selection_labels(sel, i);
+        struct graphite_series *own = NULL;
         uint64_t argument;
         bool added = false;
         l->group_of[i] = QUERY_NO_GROUP;
         if (!path_of(l, labels, &scratch, &path, &argument))
             continue;
+        if (l->chain.count)
+            own = l->members.items[at].series = changed.items[at];
         if (labels.count > tags_cap)
             tags = mem_realloc(tags, (tags_cap = labels.count) * sizeof(*tags));
-        struct slice key = key_of(l, labels, path, common, tags);
+        struct slice key =
+            own ? key_of_series(l, own, common) : key_of(l, labels, path, common, tags);
         struct map_entry *e = map_put(l->index, key, &added);
         if (added) {
             e->value.u64 = l->groups.len;
@@ -296,11 +370,19 @@ static int selected(struct query_view *view, const struct store_source_ops *ops,
         }
         join(l, &l->groups.items[e->value.u64], labels, path, argument);
         l->group_of[i] = (uint32_t)e->value.u64;
+        if (own)
+            l->members.items[at++].group = l->group_of[i];
     }
     mem_free(tags);
     buf_deinit(&scratch);
     l->view.group_of = l->group_of;
     l->view.group_count = (uint32_t)l->groups.len;
+    if (l->xff > 0) {
+        l->least = mem_realloc(l->least, (l->groups.len + 1) * sizeof(*l->least));
+        for (size_t i = 0; i < l->groups.len; i++)
+            l->least[i] = least_of(l, l->groups.items[i].members);
+        l->view.least = l->least;
+    }
     return l->x->err;
 }
 
@@ -412,6 +494,8 @@ static struct query_node *plan_node(struct lowering *l, const struct store_match
     window->range_ns = step_ns;
     window->args = args;
     window->arg_count = 1;
+    window->each = l->trace.each.items;
+    window->each_count = l->trace.each.len;
     window->selector = (struct query_selector){
         .matchers = matchers, .matcher_count = count, .no_nans = true, .view = &l->view};
     selector->op = QUERY_INSTANT;
@@ -470,6 +554,22 @@ static int by_first(const void *a, const void *b)
     return c ? c : slice_cmp((*g)->first, (*h)->first);
 }
 
+static int by_path(const void *a, const void *b)
+{
+    return slice_cmp(((const struct member *)a)->path, ((const struct member *)b)->path);
+}
+
+/* What a chain has made of the members: in order of their paths, one list a group. */
+static struct graphite_list *changed_groups(struct lowering *l)
+{
+    struct graphite_list *lists = ARENA_ARRAY(l->x->arena, struct graphite_list, l->groups.len + 1);
+    if (l->members.len)
+        qsort(l->members.items, l->members.len, sizeof(struct member), by_path);
+    for (size_t i = 0; i < l->members.len; i++)
+        graphite__push(l->x, &lists[l->members.items[i].group], l->members.items[i].series);
+    return lists;
+}
+
 static int make_series(struct lowering *l, const struct query_result *result, int64_t start,
                        int64_t end, int64_t first_ns, struct graphite_list *out)
 {
@@ -488,17 +588,24 @@ static int make_series(struct lowering *l, const struct query_result *result, in
         order[i] = &l->groups.items[i];
     if (count)
         qsort(order, count, sizeof(*order), by_first);
+    const struct graphite_list *changed = l->chain.count ? changed_groups(l) : NULL;
     for (size_t i = 0; i < count && !x->err; i++) {
         struct group *g = order[i];
         const struct query_series *from = row[g - l->groups.items];
+        const struct graphite_list *list = changed ? &changed[g - l->groups.items] : NULL;
+        struct slice paths = list ? graphite__paths(x, list) : paths_of(l, g);
         struct slice title =
-            graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(l->name), SLICE_FMT(paths_of(l, g)));
+            graphite__text(x, "%.*sSeries(%.*s)", SLICE_FMT(l->name), SLICE_FMT(paths));
         struct graphite_series *s =
             graphite__series(x, title, start, end, step, NULL, (size_t)((end - start) / step));
         if (!s)
             break;
-        s->tags = g->tags;
-        s->tag_count = s->tag_cap = g->tag_count;
+        if (list) {
+            graphite__common_tags(x, list, s);
+        } else {
+            s->tags = g->tags;
+            s->tag_count = s->tag_cap = g->tag_count;
+        }
         graphite__aggregated(x, s, title, l->name, l->xff);
         if (l->grouping != ONE)
             s->name = g->key;
@@ -509,6 +616,23 @@ static int make_series(struct lowering *l, const struct query_result *result, in
         graphite__push(x, out, s);
     }
     return x->err;
+}
+
+/* What the chain does, told by a series that stands for all; false when it is better done, or found
+ * wrong, on rows. The window begins earlier then. */
+static bool trace_chain(struct lowering *l)
+{
+    struct graphite_run *x = l->x;
+    struct diag *diag = x->diag, own;
+    struct graphite_list one = {0};
+    diag_init(&own);
+    x->diag = &own;
+    graphite__push(x, &one, graphite__series(x, SLICE("x"), 0, 0, l->how.step_s[0], NULL, 0));
+    bool done = !graphite__chain_call(x, &l->chain, &one, &l->trace) && one.len == 1;
+    x->err = 0;
+    x->diag = diag;
+    x->window.start_s -= done ? l->trace.lead_s : 0;
+    return done;
 }
 
 static int run(struct lowering *l, const struct store_matcher *matchers, size_t count,
@@ -539,7 +663,9 @@ static int run(struct lowering *l, const struct store_matcher *matchers, size_t 
     if (!err && !x->err) {
         *out_done = true;
         x->plans++;
-        make_series(l, &result, start, end, plan.steps.start_ns, out);
+        start += (int64_t)l->trace.lead * l->how.step_s[0];
+        make_series(l, &result, start, MAX(end, start),
+                    plan.steps.start_ns + (int64_t)l->trace.lead * step_ns, out);
     } else if (err && err != ERR_AGAIN && !x->err) {
         *out_done = true;
         x->err = diag_set(x->diag, err, "%s", diag.msg);
@@ -548,8 +674,23 @@ static int run(struct lowering *l, const struct store_matcher *matchers, size_t 
     return x->err;
 }
 
-static int lower_paths(struct lowering *l, const struct graphite_ast *n, struct graphite_list *out,
-                       bool *out_done)
+/* What the chain does, when there is one, and still the same step for the longer window. */
+static bool with_chain(struct lowering *l, const struct map *names)
+{
+    int64_t step = l->how.step_s[0];
+    bool none;
+    if (!l->chain.count)
+        return true;
+    if (!trace_chain(l))
+        return false;
+    if (l->trace.lead_s && l->data_step)
+        graphite__rollup_by_data(l->x, l->data_step, &l->how);
+    else if (l->trace.lead_s && !step_by_rules(l, names, &none))
+        return false;
+    return l->how.step_s[0] == step;
+}
+
+static int lower_paths(struct lowering *l, struct graphite_list *out, bool *out_done)
 {
     struct graphite_run *x = l->x;
     struct map *names = map_new();
@@ -557,10 +698,10 @@ static int lower_paths(struct lowering *l, const struct graphite_ast *n, struct 
     bool again = false;
     l->wanted = map_new();
     for (size_t i = 0; i < l->argument_count && !x->err; i++)
-        graphite__names_of(x, n->args[i]->text, i, names, l->wanted, &again);
+        graphite__names_of(x, l->expressions[i], i, names, l->wanted, &again);
     if (!x->err && !map_count(names)) {
         *out_done = true; /* of nothing comes nothing */
-    } else if (!x->err && !again && step_of_paths(l, names)) {
+    } else if (!x->err && !again && step_of_paths(l, names) && with_chain(l, names)) {
         struct text_regex *re = graphite__names_matcher(x, names, &m);
         run(l, &m, 1, out, out_done);
         text_regex_free(re);
@@ -584,36 +725,69 @@ static int lower_tags(struct lowering *l, const struct graphite_ast *n, struct g
     /* Retention rules go by names, which are not known before the series are. */
     if (x->req->schemas || graphite_tag_matchers(texts, n->arg_count, x->arena, &matchers, NULL))
         return 0;
-    if (step_by_data(l, matchers, n->arg_count))
+    if (step_by_data(l, matchers, n->arg_count) && with_chain(l, NULL))
         run(l, matchers, n->arg_count, out, out_done);
     graphite_tag_matchers_free(matchers, n->arg_count);
     return x->err;
+}
+
+int64_t graphite__ahead_s(struct graphite_run *x, const struct graphite_ast *n)
+{
+    struct lowering l = {.x = x};
+    int64_t seconds = 0;
+    bool again = false;
+    if (n->arg_count < 2 || n->arg_names[0].ptr || n->arg_names[1].ptr || x->replace_count ||
+        !graphite__chain_of(n->args[0], &l.chain))
+        return 0;
+    if (n->args[1]->kind == GRAPHITE_AST_STRING)
+        return graphite_offset_parse(n->args[1]->text, &seconds, NULL) ? 0 : llabs(seconds);
+    if (n->args[1]->kind != GRAPHITE_AST_INT || l.chain.source->kind != GRAPHITE_AST_PATH ||
+        !(n->args[1]->number > 0))
+        return 0;
+    struct map *names = map_new(), *wanted = map_new();
+    if (!graphite__names_of(x, l.chain.source->text, 0, names, wanted, &again) &&
+        map_count(names) && step_of_paths(&l, names))
+        seconds = l.how.step_s[0] * (int64_t)CLAMP(n->args[1]->number, -1e9, 1e9);
+    map_free(names);
+    map_free(wanted);
+    return seconds;
 }
 
 int graphite__lower(struct graphite_run *x, const struct graphite__function *fn,
                     const struct graphite_ast *n, struct graphite_list *out, bool *out_done)
 {
     struct lowering l = {.x = x, .xff = x->xff};
-    bool paths = true, fits = !x->req->plain && take_call(&l, fn, n);
+    struct graphite__window window = x->window;
+    const struct graphite_ast *source = NULL;
+    bool paths = true, fits = !x->req->plain && !x->trace && take_call(&l, fn, n);
     *out_done = false;
+    if (!fits)
+        return 0;
+    l.expressions = ARENA_ARRAY(x->arena, struct slice, l.argument_count);
     for (size_t i = 0; fits && i < l.argument_count; i++) {
-        fits = is_fetch(n->args[i]);
-        paths &= n->args[i]->kind == GRAPHITE_AST_PATH;
+        fits = graphite__chain_of(n->args[i], &l.chain) && is_fetch(l.chain.source) &&
+               (!l.chain.count || l.argument_count == 1);
+        if (!fits)
+            break;
+        source = l.chain.source;
+        bool path = source->kind == GRAPHITE_AST_PATH;
+        l.expressions[i] = path ? source->text : source->raw;
+        paths &= path;
     }
-    /* A series that counts only where enough others have a value is left to the rows. */
-    if (!fits || l.xff > 0 || (!paths && l.argument_count > 1))
+    if (!fits || (!paths && l.argument_count > 1))
         return 0;
     l.view = (struct query_view){.selected = selected, .times = times_fit};
     l.index = map_new();
-    l.expressions = ARENA_ARRAY(x->arena, struct slice, l.argument_count);
-    for (size_t i = 0; i < l.argument_count; i++)
-        l.expressions[i] = paths ? n->args[i]->text : n->args[i]->raw;
     if (paths)
-        lower_paths(&l, n, out, out_done);
+        lower_paths(&l, out, out_done);
     else
-        lower_tags(&l, n->args[0], out, out_done);
+        lower_tags(&l, source, out, out_done);
+    x->window = window;
     map_free(l.index);
     vec_free(&l.groups);
+    vec_free(&l.members);
+    vec_free(&l.trace.each);
     mem_free(l.group_of);
+    mem_free(l.least);
     return x->err;
 }
