@@ -421,6 +421,10 @@ class Test(pt.Case):
         self.assertEqual(compared["__meta_type=baseline,name=SELECT"], 2)
         self.assertEqual(compared["__meta_type=selection_total,name=nil"], 2)
         self.assertEqual(compared["__meta_type=baseline,resource.service.name=db"], 3)
+        # With times a selection begins behind the first one.
+        for begin, names in ((START + 5009999999, {"put"}), (START + 5010000000, set())):
+            compared = total(self.range(f"{{ }} | compare({{ status = error }}, 10, {begin}, {START + 6 * S})"))
+            self.assertEqual({k.split("=")[2] for k in compared if k.startswith("__meta_type=selection,name=")}, names)
 
     def test_metrics_shape(self):
         answer = self.get("/api/metrics/query", q="{ } | count_over_time() by(kind)", start=START // S - 1,

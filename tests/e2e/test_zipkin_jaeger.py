@@ -88,6 +88,14 @@ class Test(pt.Case):
             {"parent": "backend", "child": "store", "callCount": 1}])
         self.assertIn("endTs", self.zipkin("dependencies", 400))
 
+    def test_zipkin_ui(self):
+        """What Zipkin's UI asks before anything else."""
+        self.assertEqual((self.zipkin("autocompleteKeys"), self.zipkin("autocompleteValues", key="x")), ([], []))
+        config = pt.request(f"http://127.0.0.1:{self.port}/config.json").json()
+        self.assertTrue(config["searchEnabled"] and config["dependency"]["enabled"])
+        self.assertEqual((config["defaultLookback"], config["queryLimit"]), (900000, 10))
+        self.assertIn("version", pt.request(f"http://127.0.0.1:{self.port}/info").json()["zipkin"])
+
     def test_zipkin_bad_input(self):
         for body, words in ((b"{}", "array"), (b"[{", ""), (b'[{"traceId": "xyz", "id": "1"}]', "traceId"),
                             (json.dumps([{**SPANS[0], "id": "0"}]).encode(), "spanId")):
