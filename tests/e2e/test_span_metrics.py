@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Metrics that are made from spans, as Grafana asks for them: calls, latencies, the service graph."""
+import http.client
 import json
+import threading
 import time
 
 import pharos_test as pt
@@ -128,6 +130,39 @@ class Test(pt.Case):
         for _ in range(2):
             self.send(off, body)
         self.assertEqual(off.metric("pharos_ingest_spans_total"), 6)
+
+    def test_stops_while_a_sender_sends(self):
+        """A stop answers what it has taken: nobody sends that again, and metrics over spans are exact."""
+        server, sent, retried, over = self.begin(), [0], [0], threading.Event()
+
+        def sender():
+            while not over.is_set():
+                spans = [span(2 + sent[0] + i, "GET /", 2, 1) for i in range(5)]
+                body = json.dumps({"resourceSpans": [resource("shop", *spans)]}).encode()
+                status = 0
+                while status != 200 and not over.is_set():
+                    try:
+                        status = server.post("/otlp/v1/traces", body, headers={"Content-Type": "application/json"}).status
+                    except (OSError, http.client.HTTPException):
+                        pass
+                    if status != 200:  # stopped, or not ready yet
+                        retried[0] += 1
+                        time.sleep(0.02)
+                sent[0] += 5 if status == 200 else 0
+        thread = threading.Thread(target=sender)
+        thread.start()
+        try:
+            for _ in range(3):
+                before = sent[0]
+                pt.wait_for("some spans", lambda: sent[0] > before + 50)
+                self.assertEqual(server.stop(), 0)
+                server.start()
+        finally:
+            over.set()
+            thread.join()
+        (one,) = server.get("/tempo/api/metrics/query?q=" + "{}|count_over_time()").json()["series"]
+        self.assertEqual(one["value"], sent[0], f"{retried[0]} retries")
+        self.assertGreater(retried[0], 0)
 
     def test_settings(self):
         server = self.begin("span_metrics.enabled=false", "service_graph.enabled=false")

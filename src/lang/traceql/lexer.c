@@ -118,31 +118,52 @@ static bool take(struct traceql_lexer *l, const char *word)
     return true;
 }
 
+/* "1.5": its whole part, and its fraction as so many of `scale`. As Go does it: to the ns. */
+static size_t read_decimal(struct slice s, int64_t *out_whole, int64_t *out_part, double *out_scale)
+{
+    size_t n = 0, digits = 0;
+    *out_whole = *out_part = 0;
+    *out_scale = 1;
+    for (; n < s.len && is_digit(s.ptr[n]); n++, digits++) {
+        if (__builtin_mul_overflow(*out_whole, 10, out_whole) ||
+            __builtin_add_overflow(*out_whole, s.ptr[n] - '0', out_whole))
+            return 0;
+    }
+    if (n < s.len && s.ptr[n] == '.') {
+        for (n++; n < s.len && is_digit(s.ptr[n]); n++, digits++) {
+            if (*out_part > INT64_MAX / 10 - 10)
+                continue; /* digits too fine to matter */
+            *out_part = *out_part * 10 + (s.ptr[n] - '0');
+            *out_scale *= 10;
+        }
+    }
+    return digits ? n : 0;
+}
+
 bool traceql_duration_parse(struct slice s, int64_t *out_ns)
 {
     static const struct {
         const char *name;
-        double ns;
+        int64_t ns;
     } units[] = {{"ns", 1},
-                 {"us", 1e3},
-                 {"\xc2\xb5s", 1e3},
-                 {"\xce\xbcs", 1e3},
-                 {"ms", 1e6},
-                 {"s", 1e9},
-                 {"m", 60e9},
-                 {"h", 3600e9},
-                 {"d", 24 * 3600e9},
-                 {"w", 7 * 24 * 3600e9},
-                 {"y", 365 * 24 * 3600e9}};
-    double total = 0;
+                 {"us", 1000},
+                 {"\xc2\xb5s", 1000},
+                 {"\xce\xbcs", 1000},
+                 {"ms", NS_PER_MS},
+                 {"s", NS_PER_SEC},
+                 {"m", 60 * NS_PER_SEC},
+                 {"h", 3600 * NS_PER_SEC},
+                 {"d", 24 * 3600 * NS_PER_SEC},
+                 {"w", 7 * 24 * 3600 * NS_PER_SEC},
+                 {"y", 365 * 24 * 3600 * NS_PER_SEC}};
+    int64_t total = 0;
     if (!s.len)
         return false;
     while (s.len) {
-        size_t n = 0, u;
-        double v;
-        while (n < s.len && (is_digit(s.ptr[n]) || s.ptr[n] == '.'))
-            n++;
-        if (!n || !codec_text_to_double(slice_first(s, n), &v, NULL))
+        int64_t whole, part;
+        double scale;
+        size_t u, n = read_decimal(s, &whole, &part, &scale);
+        if (!n)
             return false;
         s = slice_from(s, n);
         for (u = 0; u < ARRAY_LEN(units); u++) {
@@ -152,11 +173,13 @@ bool traceql_duration_parse(struct slice s, int64_t *out_ns)
         if (u == ARRAY_LEN(units))
             return false;
         s = slice_from(s, strlen(units[u].name));
-        total += v * units[u].ns;
+        part = (int64_t)((double)part * ((double)units[u].ns / scale));
+        if (__builtin_mul_overflow(whole, units[u].ns, &whole) ||
+            __builtin_add_overflow(whole, part, &whole) ||
+            __builtin_add_overflow(total, whole, &total))
+            return false;
     }
-    if (!(total < 9.2e18))
-        return false;
-    *out_ns = (int64_t)total;
+    *out_ns = total;
     return true;
 }
 

@@ -2,6 +2,7 @@
  * series: that is known once it is read. */
 #include "lang/traceql/parser.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *const traceql__metric_names[TRACEQL_METRIC_OP_COUNT] = {
@@ -74,7 +75,7 @@ int traceql__parse_number(struct traceql_parser *p, struct traceql_value *out)
         return traceql__unexpected(p, "a number");
     *out = p->now.value;
     if (negative && out->kind == TRACEQL_FLOAT)
-        out->d = -out->d;
+        out->d = 0 - out->d;
     else if (negative)
         out->i = -out->i;
     return traceql__advance(p);
@@ -225,7 +226,7 @@ static int fold(struct traceql_parser *p, enum traceql_op op, const struct node 
 {
     struct traceql_value v = traceql__calculate(op, a->scalar->value, b->scalar->value);
     int err = traceql__check_types(p, op, a->type, b->type, a->begin, b->end);
-    if (!err && v.kind == TRACEQL_NIL)
+    if (!err && (v.kind == TRACEQL_NIL || (v.kind == TRACEQL_FLOAT && !isfinite(v.d))))
         err = traceql__fail(p->lex.text, p->diag, a->begin, "%.*s cannot be calculated",
                             SLICE_FMT(slice_make(p->lex.text.ptr + a->begin, b->end - a->begin)));
     out->kind = NODE_SCALAR;

@@ -130,7 +130,11 @@ static struct slice print_field(struct traceql_parser *p, const struct traceql_f
     static const char *const scopes[TRACEQL_SCOPE_COUNT] = {".",      "span.", "resource.",
                                                             "event.", "link.", "instrumentation."};
     struct buf text = {0};
-    bool quote = false;
+    /* A digit behind the dot begins a number, a scope behind parent. is one. */
+    bool quote = !f->parent && !f->scope && f->name.ptr[0] >= '0' && f->name.ptr[0] <= '9';
+    quote |= f->parent && !f->scope &&
+             (slice_starts_with(f->name, SLICE("span.")) ||
+              slice_starts_with(f->name, SLICE("resource.")));
     for (size_t i = 0; i < f->name.len; i++)
         quote |=
             (unsigned char)f->name.ptr[i] <= ' ' || strchr("{}()=~!<>&|^,\"\\", f->name.ptr[i]);
@@ -268,7 +272,7 @@ static int parse_unary(struct traceql_parser *p, struct traceql_expr **out)
         e->kind = TRACEQL_EXPR_VALUE;
         e->value = e->a->value;
         if (kind == TRACEQL_FLOAT)
-            e->value.d = -e->value.d;
+            e->value.d = 0 - e->value.d; /* there is one zero */
         else
             e->value.i = -e->value.i;
     }

@@ -1,5 +1,17 @@
+#include <math.h>
+
 #include "codec/number.h"
 #include "lang/traceql/ast.h"
+
+/* A sign in front of a product or a power is read as that of all of it. */
+static bool has_sign(const struct traceql_expr *e)
+{
+    if (e->kind == TRACEQL_EXPR_OP)
+        return !e->b;
+    return e->kind == TRACEQL_EXPR_VALUE &&
+           (e->value.kind == TRACEQL_FLOAT ? signbit(e->value.d) != 0
+                                           : traceql__is_number(e->value.kind) && e->value.i < 0);
+}
 
 static void print_expr(const struct traceql_query *q, const struct traceql_expr *e, bool inner,
                        struct buf *out)
@@ -16,8 +28,10 @@ static void print_expr(const struct traceql_query *q, const struct traceql_expr 
     }
     if (inner)
         buf_append_char(out, '(');
+    bool sign = e->op >= TRACEQL_MUL && e->op <= TRACEQL_POW && has_sign(e->a);
+    buf_append_cstr(out, sign ? "(" : "");
     print_expr(q, e->a, true, out);
-    buf_printf(out, " %s ", traceql__op_name(e->op));
+    buf_printf(out, sign ? ") %s " : " %s ", traceql__op_name(e->op));
     print_expr(q, e->b, true, out);
     if (inner)
         buf_append_char(out, ')');
@@ -157,7 +171,9 @@ static void print_metric(const struct traceql_query *q, const struct traceql_met
     if (inner && m->kind != TRACEQL_METRIC_NUMBER)
         buf_append_char(out, '(');
     switch (m->kind) {
-    case TRACEQL_METRIC_NUMBER: codec_append_double(out, m->number, CODEC_DOUBLE_JSON); break;
+    case TRACEQL_METRIC_NUMBER:
+        traceql__value_print((struct traceql_value){.kind = TRACEQL_FLOAT, .d = m->number}, out);
+        break;
     case TRACEQL_METRIC_FUNCTION: print_function(q, m, out); break;
     case TRACEQL_METRIC_TOPK:
     case TRACEQL_METRIC_BOTTOMK:

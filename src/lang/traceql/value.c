@@ -275,8 +275,14 @@ void traceql_value_text(struct traceql_value v, struct buf *out)
 
 void traceql__value_print(struct traceql_value v, struct buf *out)
 {
-    if (v.kind == TRACEQL_STRING)
+    size_t begin = out->len;
+    if (v.kind == TRACEQL_STRING) {
         text_go_quote(v.text, out);
-    else
-        traceql_value_text(v, out);
+        return;
+    }
+    traceql_value_text(v, out);
+    /* Digits alone are a whole number, which has to fit 64 bits. */
+    if (v.kind == TRACEQL_FLOAT && fabs(v.d) >= 0x1p63 &&
+        slice_find_char(slice_from(buf_slice(out), begin), 'e') < 0)
+        buf_append_cstr(out, ".0");
 }
