@@ -736,8 +736,8 @@ int64_t graphite__ahead_s(struct graphite_run *x, const struct graphite_ast *n)
     struct lowering l = {.x = x};
     int64_t seconds = 0;
     bool again = false;
-    if (n->arg_count < 2 || n->arg_names[0].ptr || n->arg_names[1].ptr || x->replace_count ||
-        !graphite__chain_of(n->args[0], &l.chain))
+    if (x->req->plain || n->arg_count < 2 || n->arg_names[0].ptr || n->arg_names[1].ptr ||
+        x->replace_count || !graphite__chain_of(n->args[0], &l.chain))
         return 0;
     if (n->args[1]->kind == GRAPHITE_AST_STRING)
         return graphite_offset_parse(n->args[1]->text, &seconds, NULL) ? 0 : llabs(seconds);
