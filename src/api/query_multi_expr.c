@@ -273,11 +273,14 @@ int multi__run_expression(struct multi *m, struct multi_item *it, struct buf *ou
                           enum api_error *kind, struct diag *diag)
 {
     struct computing c = {.m = m, .it = it};
+    int64_t own_ns = it->timeout_ns > 0 ? api__monotonic_ns() + it->timeout_ns : INT64_MAX;
     const struct expr_env env = {.arena = it->kept,
                                  .from_ns = it->from_ns,
                                  .to_ns = it->to_ns,
                                  .values_max = m->limits.query_samples,
                                  .cancelled = &m->job->cancelled,
+                                 .deadline_ns = MIN(m->deadline_ns, own_ns),
+                                 .now_ns = api__monotonic_ns,
                                  .input = input,
                                  .ctx = &c};
     int err = 0;

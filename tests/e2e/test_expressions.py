@@ -3,6 +3,7 @@
 where it is said, and the same answers as /api/ds/query gives."""
 import http.client
 import json
+import random
 import time
 
 import pharos_test as pt
@@ -129,6 +130,43 @@ class Expressions(pt.Case):
         fan = [self.math(str(i), f"$A + {i}") for i in range(300)]
         got = self.ask(self.query("A", "sum(m)", hide=True), *fan, self.math("sum", " + ".join(f"${i}" for i in range(300))))
         self.assertEqual(self.values(got["sum"])[()][0], 300 * 3 + sum(range(300)))
+
+    def test_any_graph(self):
+        """What it has come to, by Python: values, errors of inputs, circles, what is hidden and not wanted."""
+        rand = random.Random(7)
+        for _ in range(30):
+            size = rand.randrange(1, 40)
+            refs = {i: rand.sample(range(size), min(size, rand.randrange(3))) if rand.random() < 0.7 else None
+                    for i in range(size)}
+            if rand.random() < 0.7:  # none in circles
+                refs = {i: r and [k for k in r if k < i] for i, r in refs.items()}
+            broken = {i for i, r in refs.items() if r is None and rand.random() < 0.1}
+            hidden = {i for i in refs if rand.random() < 0.5}
+
+            def reaches(i, to, seen):
+                return any(k == to or (k not in seen and (seen.add(k) or reaches(k, to, seen))) for k in refs[i] or ())
+            circles = {i for i in refs if reaches(i, i, set())}
+            memo = {}
+
+            def value(i):
+                if i not in memo:
+                    inputs = None if i in broken | circles else [value(k) for k in refs[i] or ()]
+                    memo[i] = None if inputs is None or None in inputs else i + sum(inputs)
+                return memo[i]
+            queries = [{"id": str(i), "type": "instant", "query": "sum(" if i in broken else f"vector({i})", "hide": i in hidden}
+                       if refs[i] is None else self.math(str(i), " + ".join([str(i), *(f"${{{k}}}" for k in refs[i])]),
+                                                         hide=i in hidden) for i in refs]
+            rand.shuffle(queries)
+            got = self.ask(*queries)
+            self.assertEqual({int(i) for i in got}, set(refs) - hidden)
+            for i, line in got.items():
+                i = int(i)
+                if line.get("same_as"):
+                    line = got[line["same_as"]]
+                numbers = line.get("series") and line["series"][0]["value"] if line.get("kind") == "vector" else line.get("value")
+                self.assertEqual(numbers, value(i), (i, refs, line))
+                self.assertEqual("refers to itself" in line.get("error", {}).get("message", "").split(" failed:")[0],
+                                 i in circles, (i, refs, line))
 
     def test_twins_one_of_which_is_hidden(self):
         a, b = self.query("A", "sum(m)"), self.query("B", "sum(m)")

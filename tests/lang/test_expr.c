@@ -23,7 +23,8 @@ struct world {
         struct expr_set set;
     } inputs[INPUTS];
     size_t count;
-    int64_t values_max;
+    int64_t values_max, deadline_ns;
+    _Atomic bool cancelled;
     struct diag diag;
     struct buf text;
 };
@@ -122,11 +123,21 @@ static struct codec_json parse(struct world *w, const char *json)
     return v;
 }
 
+/* Each look at it takes a nanosecond. */
+static int64_t now_ns(void)
+{
+    static int64_t now;
+    return ++now;
+}
+
 static int run_in(struct world *w, struct arena *arena, const char *json, struct expr_set *out)
 {
     const struct expr_env env = {.arena = arena,
                                  .to_ns = 4 * NS_PER_SEC,
                                  .values_max = w->values_max,
+                                 .cancelled = &w->cancelled,
+                                 .deadline_ns = w->deadline_ns,
+                                 .now_ns = now_ns,
                                  .input = find,
                                  .ctx = w};
     struct codec_json query = parse(w, json);
@@ -675,6 +686,26 @@ static void limits_hold(void **state)
     assert_has(math(w, "$A + $B"), "h=c: 5 7 9");
 }
 
+/* Whatever the labels, also where no series meet. */
+static void what_nobody_waits_for_ends(void **state)
+{
+    static const char *const others[] = {"dc=x: 1;dc=y: 1", "host=a: 1;host=b: 1",
+                                         "dc=x: 1;disk=y: 1"};
+    struct world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        input(w, "A", "host=a: 1;host=b: 2", false);
+        input(w, "B", others[i], false);
+        w->cancelled = i != 0; /* those of the first have no pairs, which takes no time */
+        assert_true(!strstr(math(w, "$A + $B"), "canceled") == !i);
+        w->cancelled = false;
+        w->deadline_ns = i ? now_ns() + 1 : 0;
+        assert_true(!strstr(math(w, "$A + $B + $A"), "timed out") == !i);
+        w->deadline_ns = now_ns() + 1000;
+        assert_null(strstr(math(w, "$A + $B"), "error"));
+        w->deadline_ns = 0;
+    }
+}
+
 /* Memory that is used up is an error, wherever that happens. */
 static void memory_may_end(void **state)
 {
@@ -740,6 +771,7 @@ int main(void)
         CASE(other_kinds_are_not_known),
         CASE(inputs_are_named),
         CASE(limits_hold),
+        CASE(what_nobody_waits_for_ends),
         CASE(memory_may_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,12 +14,10 @@ static void take(struct elastic_ids *ids, struct slice tenant, const struct stor
 {
     for (size_t i = 0; i < rows->count; i++) {
         struct data_value id = rows->columns[0].values[i], line = rows->columns[1].values[i];
-        struct slice index =
-            data_labels_get(rows->streams[rows->stream[i]].labels, SLICE("index"));
+        struct slice index = data_labels_get(rows->streams[rows->stream[i]].labels, SLICE("index"));
         if (id.kind == DATA_VALUE_STRING && line.kind == DATA_VALUE_STRING && index.len)
-            elastic_ids_restore(ids,
-                                (struct elastic_ids_key){tenant, index, id.text},
-                                rows->ts[i], line.text);
+            elastic_ids_restore(ids, (struct elastic_ids_key){tenant, index, id.text}, rows->ts[i],
+                                line.text);
     }
 }
 
@@ -32,17 +30,16 @@ void elastic__restore_ids(struct api *api, struct slice tenant)
         STORE_EVENT_INTRINSIC(DATA_EVENT_LINE)};
     const struct store_event_predicate has = {.op = STORE_EVENT_HAS, .field = fields[0]};
     const struct store_event_clause clause = {&has, 1};
-    const struct store_event_scan scan = {
-        .select = {.tenant = tenant,
-                   .t_min_ns = now - SINCE,
-                   .t_max_ns = INT64_MAX,
-                   .limits = {.scan_rows_max = ROWS_MAX}},
-        .clauses = &clause,
-        .clause_count = 1,
-        .order = STORE_EVENT_NEWEST_FIRST,
-        .limit = DOCUMENTS_MAX,
-        .fields = fields,
-        .field_count = ARRAY_LEN(fields)};
+    const struct store_event_scan scan = {.select = {.tenant = tenant,
+                                                     .t_min_ns = now - SINCE,
+                                                     .t_max_ns = INT64_MAX,
+                                                     .limits = {.scan_rows_max = ROWS_MAX}},
+                                          .clauses = &clause,
+                                          .clause_count = 1,
+                                          .order = STORE_EVENT_NEWEST_FIRST,
+                                          .limit = DOCUMENTS_MAX,
+                                          .fields = fields,
+                                          .field_count = ARRAY_LEN(fields)};
     struct store_event_chunk rows = {0};
     struct store_event_cursor *c = NULL;
     struct diag diag;

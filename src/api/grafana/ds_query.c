@@ -291,6 +291,8 @@ static int run_expression(struct request *r, struct node *n)
                                  .to_ns = r->range.to_ns,
                                  .values_max = job->limits.query_samples,
                                  .cancelled = &job->cancelled,
+                                 .deadline_ns = job->deadline_ns,
+                                 .now_ns = api__monotonic_ns,
                                  .input = input,
                                  .ctx = r};
     int err = expr_run(&env, n->query, &n->answers[0].set, &n->diag);

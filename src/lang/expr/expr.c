@@ -57,6 +57,15 @@ int expr__no_memory(struct diag *diag)
     return diag_set(diag, ERR_NOMEM, "the expression takes more than limits.query.memory");
 }
 
+int expr__check(const struct expr_env *env, struct diag *diag)
+{
+    if (env->cancelled && atomic_load(env->cancelled))
+        return diag_set(diag, ERR_CANCELLED, "query was canceled in expression evaluation");
+    if (env->deadline_ns && env->now_ns() > env->deadline_ns)
+        return diag_set(diag, ERR_TIMEOUT, "query timed out in expression evaluation");
+    return 0;
+}
+
 int expr__too_many(const struct expr_env *env, struct diag *diag)
 {
     return diag_set(diag, ERR_LIMIT,

@@ -47,17 +47,20 @@ struct expr_series *expr_set_add(struct expr_set *s, struct arena *arena, struct
 bool expr_set_is_single(const struct expr_set *s);
 
 struct expr_env {
-    struct arena *arena;    /* of the answer; may be used up */
-    int64_t from_ns, to_ns; /* what resample fills */
-    int64_t values_max;     /* of one answer; 0 = no limit (limits.query.samples) */
-    const _Atomic bool *cancelled;
+    struct arena *arena;           /* of the answer; may be used up */
+    int64_t from_ns, to_ns;        /* what resample fills */
+    int64_t values_max;            /* of one answer; 0 = no limit (limits.query.samples) */
+    const _Atomic bool *cancelled; /* NULL: never */
+    int64_t deadline_ns;           /* of now_ns(); 0 = none */
+    int64_t (*now_ns)(void);
     /* The answer of another query; errors have their words. */
     int (*input)(void *ctx, struct slice ref_id, const struct expr_set **out, struct diag *diag);
     void *ctx;
 };
 
 /* `query` is Grafana's model of it: type, expression, reducer, settings, window, conditions.
- * ERR_INVALID with words, ERR_LIMIT, ERR_NOMEM, ERR_CANCELLED, or an error of an input. */
+ * ERR_INVALID with words, ERR_LIMIT, ERR_NOMEM, ERR_CANCELLED, ERR_TIMEOUT, or an error of an
+ * input. */
 int expr_run(const struct expr_env *env, const struct codec_json *query, struct expr_set *out,
              struct diag *diag);
 /* Calls `each` with the name of every query that the expression is made of, some more than once. Of

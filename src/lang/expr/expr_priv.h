@@ -51,6 +51,8 @@ bool expr__reduce_finite(enum expr_reducer how, const struct expr_series *s, str
 /* A string member, "" when there is none. */
 struct slice expr__string(const struct codec_json *v, const char *key);
 int expr__no_memory(struct diag *diag);
+/* An error when nobody waits for the answer any more. */
+int expr__check(const struct expr_env *env, struct diag *diag);
 int expr__too_many(const struct expr_env *env, struct diag *diag);
 
 #endif

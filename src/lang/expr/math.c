@@ -99,8 +99,9 @@ static int add_pair(struct math *m, enum op op, const struct expr_series *a,
     *values += (int64_t)count + 1;
     if (m->env->values_max && *values > m->env->values_max)
         return expr__too_many(m->env, m->diag);
-    if (m->env->cancelled && atomic_load(m->env->cancelled))
-        return ERR_CANCELLED;
+    int err = expr__check(m->env, m->diag);
+    if (err)
+        return err;
     struct expr_series *s = expr_set_add(out, m->env->arena, labels, count, single);
     if (!s)
         return expr__no_memory(m->diag);
@@ -166,8 +167,7 @@ static int pair_all(struct math *m, enum op op, const struct expr_set *a, const 
     int64_t values = 0;
     int err = 0;
     for (size_t i = 0; i < a->count && !err; i++) {
-        if (m->env->cancelled && atomic_load(m->env->cancelled))
-            return ERR_CANCELLED;
+        err = expr__check(m->env, m->diag);
         for (size_t k = 0; k < b->count && !err; k++) {
             struct data_labels x = a->series[i].labels, y = b->series[k].labels;
             if (x.count >= y.count ? contains(x, y) : contains(y, x))
