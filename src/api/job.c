@@ -36,6 +36,12 @@ int64_t api__monotonic_ns(void)
     return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
+int64_t api__deadline_ns(int64_t from_ns, int64_t timeout_ns)
+{
+    int64_t at_ns;
+    return __builtin_add_overflow(from_ns, MAX(timeout_ns, 0), &at_ns) ? INT64_MAX : at_ns;
+}
+
 struct api_job *api_job_new(struct api_call *call, void (*work)(struct api_job *job))
 {
     struct api *api = call->api;
@@ -49,6 +55,7 @@ struct api_job *api_job_new(struct api_call *call, void (*work)(struct api_job *
     job->rest = call->rest;
     job->limits = api__limits(api);
     job->started_ns = api__monotonic_ns();
+    job->deadline_ns = api__deadline_ns(job->started_ns, job->limits.query_timeout_ns);
     budget_init(&job->memory, &api->queries_memory, job->limits.query_memory_bytes,
                 "limits.query.memory");
     job->arena = arena_new(4096, &job->memory);

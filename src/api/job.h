@@ -22,8 +22,10 @@ struct api_job {
     struct budget memory;
     struct api_limits limits;
     _Atomic bool cancelled;
-    int64_t started_ns, deadline_ns; /* of the clock CLOCK_MONOTONIC; 0 = none */
-    void *state;                     /* of the endpoint */
+    /* Of the clock CLOCK_MONOTONIC. Whatever queries has the latter from limits.query.timeout;
+     * other work does not look at it. */
+    int64_t started_ns, deadline_ns;
+    void *state; /* of the endpoint */
 
     /* Set by work: */
     int status;                   /* 0 = 200 */
@@ -64,6 +66,8 @@ void api_job_fail(struct api_job *job, int err, const struct diag *diag);
 void api_job_wake(struct api_job *job);
 
 int64_t api__monotonic_ns(void);
+/* INT64_MAX at most. */
+int64_t api__deadline_ns(int64_t from_ns, int64_t timeout_ns);
 /* Registers the counters. */
 void api__job_init(void);
 

@@ -147,7 +147,8 @@ static int run_language(struct multi *m, struct multi_item *it, struct api_query
         *(it->hide ? &q->taker : &q->watcher) = &keeper.face;
     }
     if (it->timeout_ns > 0)
-        q->env.deadline_ns = MIN(q->env.deadline_ns, api__monotonic_ns() + it->timeout_ns);
+        q->env.deadline_ns =
+            MIN(q->env.deadline_ns, api__deadline_ns(api__monotonic_ns(), it->timeout_ns));
     int err = read_steps(it, m->limits.query_points, &q->steps, diag);
     if (!err && !lang) {
         q->error = API_NOT_FOUND;
@@ -399,7 +400,7 @@ void api__pharos_query(struct api_call *call)
     m->limits = job->limits;
     m->arena = arena_new(0, NULL);
     m->begun_ns = job->started_ns;
-    m->deadline_ns = job->started_ns + job->limits.query_timeout_ns;
+    m->deadline_ns = job->deadline_ns;
     m->done_end = &m->done;
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->changed, NULL);

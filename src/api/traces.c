@@ -30,8 +30,10 @@ struct api_job *api__traces_job(struct api_call *call, void (*work)(struct api_j
 
 struct store_event_limits api__traces_limits(struct api_job *job)
 {
-    return (struct store_event_limits){
-        .memory = &job->memory, .deadline_ns = job->deadline_ns, .cancelled = &job->cancelled};
+    return (struct store_event_limits){.memory = &job->memory,
+                                       .deadline_ns = job->deadline_ns,
+                                       .deadline_setting = "limits.query.timeout",
+                                       .cancelled = &job->cancelled};
 }
 
 static int64_t away(int64_t ts_ns, int64_t by_ns)

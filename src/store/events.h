@@ -124,6 +124,7 @@ struct store_event_limits {
     uint64_t scan_bytes_max; /* bytes read from parts and memory, as stored; ERR_LIMIT */
     const char *scan_rows_setting, *scan_bytes_setting; /* names for the messages; may be NULL */
     int64_t deadline_ns;           /* on the os' monotonic clock; 0 = none; ERR_TIMEOUT */
+    const char *deadline_setting;  /* as the others'; may be NULL */
     const _Atomic bool *cancelled; /* may be NULL; ERR_CANCELLED */
 };
 

@@ -115,6 +115,44 @@ class Partial(LokiCase):
         self.assertIn("limits.logs.scan_rows", got["whole"]["error"]["message"])
 
 
+class Deadline(LokiCase):
+    """A millisecond is too short for one thread to look at 65,000 lines; the limit is looked at before
+    it goes on with the next ones."""
+    LINES = 140000
+
+    def setUp(self):
+        pt.Case.setUp(self)
+        self.pharos = self.server("telemetry.interval=1h", "limits.query.timeout=1ms", "threads.workers=1", doors=False)
+        self.url = self.pharos.url + "/loki"
+        self.now = time.time_ns()
+        for first in range(0, self.LINES, 20000):
+            self.push(push_json([({"app": "x"}, [
+                (self.now - (self.LINES - i) * 10 ** 6, f"n={i} and some words more", {})
+                for i in range(first, first + 20000)])]))
+        self.asked = {"start": self.now - 3600 * S, "end": self.now, "limit": 100000, "step": "60s"}
+
+    def test_the_time_ends(self):
+        late = "the query takes longer than it may (limits.query.timeout)"
+        lines = {**self.asked, "query": '{app="x"} | logfmt | n=~"[0-9]+"'}
+        self.assertIn(late, self.ask("query_range", lines, expect=504))
+        answer = self.ask("query_range", {**lines, "partial_response": "true"})
+        self.assertIn(late, answer["warnings"][0])
+        got = sorted(int(v[1].split()[0][2:]) for s in answer["data"]["result"] for v in s["values"])
+        self.assertEqual(got, list(range(self.LINES - len(got), self.LINES)))
+        self.assertLess(len(got), self.LINES)
+        numbers = {**self.asked, "query": 'sum(count_over_time({app="x"} | logfmt | n=~"[0-9]+" [1h]))'}
+        self.ask("query_range", numbers, expect=504)
+        answer = self.ask("query_range", {**numbers, "partial_response": "true"})
+        self.assertIn(late, answer["warnings"][0])
+        instant = {"query": numbers["query"], "time": self.now, "partial_response": "true"}
+        answer = self.ask("query", instant)
+        self.assertIn(late, answer["warnings"][0])
+        self.assertLess(sum(int(s["value"][1]) for s in answer["data"]["result"]), self.LINES)
+        self.assertIn(late, self.ask("patterns", {**self.asked, "query": '{app="x"}'}, expect=504))
+        answer = self.ask("patterns", {**self.asked, "query": '{app="x"}', "partial_response": "true"})
+        self.assertIn(late, answer["warnings"][0])
+
+
 class Budgets(LokiCase):
     """Time and memory and bytes end in a part of the answer as rows do."""
 

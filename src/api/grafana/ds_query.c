@@ -413,7 +413,6 @@ void grafana__answer_queries(struct grafana *g, const struct codec_json *queries
     budget_init(&r.memory, &job->api->queries_memory, job->limits.query_memory_bytes,
                 "limits.query.memory");
     r.arena = arena_new(0, &r.memory);
-    job->deadline_ns = job->started_ns + job->limits.query_timeout_ns;
     run_all(&r);
     arena_free(r.arena);
     budget_drain(&r.memory);

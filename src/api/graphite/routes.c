@@ -75,7 +75,6 @@ struct api_job *graphite_api__job_new(struct api_call *call, void (*work)(struct
     if (!job)
         return NULL;
     job->tenant = tenant;
-    job->deadline_ns = job->started_ns + job->limits.query_timeout_ns;
     return job;
 }
 

@@ -5,6 +5,8 @@
 #include "codec/number.h"
 #include "text/duration.h"
 
+#define PARTIAL_REST_NS (10 * NS_PER_SEC)
+
 void loki__job_parse_error(struct api_job *job, const struct diag *diag)
 {
     struct buf text = {0};
@@ -176,6 +178,7 @@ struct store_event_limits loki__limits(struct api_job *job)
                                        .scan_bytes_max = (uint64_t)job->limits.log_scan_bytes,
                                        .scan_bytes_setting = "limits.logs.scan_bytes",
                                        .deadline_ns = job->deadline_ns,
+                                       .deadline_setting = "limits.query.timeout",
                                        .cancelled = &job->cancelled};
 }
 
@@ -195,6 +198,11 @@ void loki__allow_partial(struct logql_env *env, struct logql_partial *partial)
     env->partial = partial;
     if (env->limits.deadline_ns && left_ns > 0)
         env->limits.deadline_ns -= left_ns / 4;
+}
+
+int64_t loki__partial_deadline_ns(int64_t deadline_ns)
+{
+    return api__deadline_ns(deadline_ns, PARTIAL_REST_NS);
 }
 
 void loki__put_warning(struct codec_json_writer *w, const struct logql_partial *partial)

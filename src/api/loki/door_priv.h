@@ -51,6 +51,8 @@ void loki__env(struct api_job *job, struct logql_env *out);
 /* With an env of a query that may end in a part of its answer: reading ends at three quarters of
  * the time that is left, so that there is some to put the answer together. */
 void loki__allow_partial(struct logql_env *env, struct logql_partial *partial);
+/* Until when that may be done: what was read in time is not lost because it takes longer. */
+int64_t loki__partial_deadline_ns(int64_t deadline_ns);
 /* "warnings":["..."] into an object begun. With `cut` only. */
 void loki__put_warning(struct codec_json_writer *w, const struct logql_partial *partial);
 struct store_event_limits loki__limits(struct api_job *job);

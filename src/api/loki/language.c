@@ -112,12 +112,15 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
                                        .scan_bytes_max = (uint64_t)q->limits.log_scan_bytes,
                                        .scan_bytes_setting = "limits.logs.scan_bytes",
                                        .deadline_ns = q->env.deadline_ns,
+                                       .deadline_setting = "limits.query.timeout",
                                        .cancelled = q->env.cancelled},
                             .now_ns = host->now_ns(host->ctx)};
     struct logql_expr *expr = NULL;
     struct diag why;
     if (q->partial)
         loki__allow_partial(&env, &partial);
+    if (q->partial && q->env.deadline_ns)
+        q->env.deadline_ns = loki__partial_deadline_ns(q->env.deadline_ns);
     diag_init(&why);
     if (!q->api->logs)
         return diag_set(diag, ERR_UNSUPPORTED, "this Pharos has no store for logs");

@@ -280,7 +280,9 @@ static void run_numbers(struct api_job *job)
                             .samples_max = (size_t)job->limits.query_samples,
                             .series_max = (size_t)job->limits.query_series,
                             .cancelled = &job->cancelled,
-                            .deadline_ns = job->deadline_ns,
+                            .deadline_ns = st->may_be_partial
+                                               ? loki__partial_deadline_ns(job->deadline_ns)
+                                               : job->deadline_ns,
                             .now_ns = monotonic};
     bool lines = logql_is_log(st->expr);
     struct buf text = {0};

@@ -466,7 +466,7 @@ static void start_query(struct api_call *call, bool range, bool explain)
     job->tenant = tenant;
     job->state = st;
     job->cleanup = cleanup;
-    job->deadline_ns = job->started_ns + MAX(MIN(timeout_ns, limits.query_timeout_ns), 0);
+    job->deadline_ns = api__deadline_ns(job->started_ns, MIN(timeout_ns, limits.query_timeout_ns));
     api_job_start(job, true);
 }
 

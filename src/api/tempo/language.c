@@ -127,6 +127,7 @@ static int run(struct api_query *q, struct buf *out, struct diag *diag)
                                     .tenant = q->tenant,
                                     .limits = {.memory = q->env.memory,
                                                .deadline_ns = q->env.deadline_ns,
+                                               .deadline_setting = "limits.query.timeout",
                                                .cancelled = q->env.cancelled}};
     struct traceql_query *parsed = NULL;
     struct diag why;

@@ -36,7 +36,10 @@ int scan__check(struct store_event_cursor *c, struct diag *diag)
     if (l->cancelled && *l->cancelled)
         return diag_set(diag, ERR_CANCELLED, "the query was cancelled");
     if (l->deadline_ns && os->ops->monotonic_ns(os) > l->deadline_ns)
-        return diag_set(diag, ERR_TIMEOUT, "the query took longer than it may");
+        return diag_set(diag, ERR_TIMEOUT, "the query takes longer than it may%s%s%s",
+                        l->deadline_setting ? " (" : "",
+                        l->deadline_setting ? l->deadline_setting : "",
+                        l->deadline_setting ? ")" : "");
     if (!l->scan_rows_max && !l->scan_bytes_max)
         return 0;
     pthread_mutex_lock(&c->lock);
