@@ -247,6 +247,20 @@ class Bulk(Case):
         self.assertEqual(len(self.lines('{index="metricbeat-8.17.2"}')), 2)
         self.assertEqual(self.pharos.metric("pharos_elastic_refused_documents_total", "bad_timestamp"), 1)
 
+    def test_good_and_bad_measurements(self):
+        """The good ones of a bulk are kept, the bad ones answered with their reasons."""
+        create, docs = {"create": {"_index": "metricbeat"}}, []
+        times = {"old": "1990-01-01T00:00:00Z", "good": None, "new": "2200-01-01T00:00:00Z", "odd": "noon", "more": None}
+        for name, at in times.items():
+            doc = self.beat("network", system={"network": {"name": name, "in": {"bytes": 1, "errors": 0}}})
+            docs.append({**doc, "@timestamp": at} if at else doc)
+        got = self.bulk(*[line for doc in docs for line in (create, doc)], create, '{"metricset":')
+        items = [i["create"] for i in got["items"]]
+        self.assertEqual([i["status"] for i in items], [400, 201, 400, 400, 201, 400])
+        for i, word in ((0, "retention.metrics"), (2, "limits.future"), (3, "noon"), (5, "JSON")):
+            self.assertIn(word, items[i]["error"]["reason"])
+        self.assertEqual({dict(k)["name"] for k in self.series("system_network_in_bytes")}, {"good", "more"})
+
     def test_measurements_as_lines_too(self):
         for mode, lines, series in (("lines", 1, 0), ("both", 1, 1)):
             other = self.server("telemetry.interval=1h", f"elastic.metrics={mode}", doors=False,

@@ -2,6 +2,7 @@
  * durable. A failure of the store as a whole is a 503 of the whole request, which every client
  * sends again; what one document did wrong is told at its item. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/elastic/door_priv.h"
 #include "api/elastic/ids.h"
@@ -204,19 +205,59 @@ static bool is_over_series(const struct bulk *b)
     return b->base.metrics.refused[PIPE_REFUSED_SERIES_LIMIT] > 0;
 }
 
+static void refuse_item(struct decode_elastic_item *item, unsigned why, const char *reason)
+{
+    item->status = store_words[why].status;
+    item->error_type = store_words[why].type;
+    item->reason = slice_cstr(reason);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct decode_elastic_item *x = *(struct decode_elastic_item *const *)a,
+                                     *y = *(struct decode_elastic_item *const *)b;
+    return (x->samples_ts_ns > y->samples_ts_ns) - (x->samples_ts_ns < y->samples_ts_ns);
+}
+
+/* The store says how many samples were too old and too new, and all of a document have one time: it
+ * were those of the oldest documents, and of the newest ones. */
+static void refuse_measurements_by_time(struct bulk *b)
+{
+    size_t old = b->base.metrics.refused[PIPE_REFUSED_TOO_OLD],
+           new = b->base.metrics.refused[PIPE_REFUSED_TOO_NEW], count = 0;
+    if (!old && !new)
+        return;
+    struct decode_elastic_item **items =
+        mem_alloc(b->result.items.len * sizeof(struct decode_elastic_item *));
+    for (size_t i = 0; i < b->result.items.len; i++) {
+        if (b->result.items.items[i].samples)
+            items[count++] = &b->result.items.items[i];
+    }
+    qsort(items, count, sizeof(*items), by_time);
+    for (size_t i = 0; i < count && old; i++) {
+        old -= MIN(old, items[i]->samples);
+        refuse_item(items[i], PIPE_REFUSED_TOO_OLD,
+                    "@timestamp is older than the retention (retention.metrics)");
+    }
+    for (size_t i = count; i > 0 && new; i--) {
+        new -= MIN(new, items[i - 1]->samples);
+        refuse_item(items[i - 1], PIPE_REFUSED_TOO_NEW, store_words[PIPE_REFUSED_TOO_NEW].reason);
+    }
+    mem_free(items);
+}
+
 /* What the store said, at the items. Returns how many were refused, by it or before. */
 static size_t settle(struct bulk *b)
 {
     size_t bad = 0;
+    refuse_measurements_by_time(b);
     for (size_t i = 0; i < b->result.items.len; i++) {
         struct decode_elastic_item *item = &b->result.items.items[i];
         bool row = item->status < 300 && is_row_refused(b, item);
         if (row || (item->status < 300 && item->samples && is_over_series(b))) {
             unsigned why = row ? MIN(b->row_refusals[item->row] - 1u, PIPE_REFUSED_COUNT - 1u)
                                : PIPE_REFUSED_SERIES_LIMIT;
-            item->status = store_words[why].status;
-            item->error_type = store_words[why].type;
-            item->reason = slice_cstr(store_words[why].reason);
+            refuse_item(item, why, store_words[why].reason);
         }
         bad += item->status >= 300;
     }

@@ -108,7 +108,8 @@ static void take_document(struct decode__elastic *d, struct decode_elastic_item 
     }
     if (given.ptr && !claim(d, item, source))
         return;
-    int err = decode__elastic_metricset(d, source, &item->samples, &reason, &why);
+    int err =
+        decode__elastic_metricset(d, source, &item->samples, &item->samples_ts_ns, &reason, &why);
     if (!err && (!item->samples || d->req->metric_rows)) {
         err = decode__elastic_row(d, source, item->index, given, &item->row, &reason, &why);
         item->has_row = !err;

@@ -42,7 +42,8 @@ struct decode_elastic_item {
     int status; /* 201; 200 when it was there before; or 4xx */
     bool has_row;
     uint32_t row;           /* in the batch of events, with has_row */
-    uint32_t samples;       /* in the batch of metrics */
+    uint32_t samples;       /* in the batch of metrics; */
+    int64_t samples_ts_ns;  /* their time */
     struct slice index, id; /* id: the sender's or a made one */
     bool is_claimed;        /* by the request's `claim`, as new */
     const char *error_type; /* when refused */

@@ -31,6 +31,7 @@ int decode__elastic_row(struct decode__elastic *d, struct slice source, struct s
 /* A document of measurements as samples into the request's batch of them; none of other documents.
  */
 int decode__elastic_metricset(struct decode__elastic *d, struct slice source, uint32_t *out_samples,
-                              enum decode_elastic_refusal *reason, struct diag *why);
+                              int64_t *out_ts_ns, enum decode_elastic_refusal *reason,
+                              struct diag *why);
 
 #endif

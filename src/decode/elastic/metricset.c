@@ -208,7 +208,8 @@ static int add_samples(struct decode__elastic *d, int64_t ts_ns, uint32_t *out_s
 }
 
 int decode__elastic_metricset(struct decode__elastic *d, struct slice source, uint32_t *out_samples,
-                              enum decode_elastic_refusal *reason, struct diag *why)
+                              int64_t *out_ts_ns, enum decode_elastic_refusal *reason,
+                              struct diag *why)
 {
     struct codec_json_reader r = codec_json_reader(source, d->req->arena, why);
     int64_t ts_ns = d->req->received_ns;
@@ -235,5 +236,6 @@ int decode__elastic_metricset(struct decode__elastic *d, struct slice source, ui
                         "8601 nor milliseconds since 1970",
                         SLICE_FMT(slice_first(l->text, 100)));
     }
+    *out_ts_ns = ts_ns;
     return add_samples(d, ts_ns, out_samples);
 }
