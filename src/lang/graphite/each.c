@@ -1,5 +1,7 @@
 /* Work on many series in morsels, on all threads the request may have: what each becomes, one
  * figure of each, and what all have at a slot, by the kernels of query/slots.h. */
+#include <time.h>
+
 #include "lang/graphite/graphite_priv.h"
 
 #define MORSEL_POINTS ((size_t)1 << 14) /* values a thread takes on at a time, about */
@@ -19,11 +21,21 @@ struct share {
     struct graphite__worker *idle;
 };
 
+static bool is_over(const struct graphite_request *req)
+{
+    struct timespec ts;
+    if (req->cancelled && *req->cancelled)
+        return true;
+    if (!req->deadline_ns)
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec > req->deadline_ns;
+}
+
 static void run_morsel(void *ctx, size_t morsel)
 {
     struct share *s = ctx;
-    const struct graphite_request *req = s->x->req;
-    if (req->cancelled && *req->cancelled)
+    if (is_over(s->x->req)) /* which is told when all threads are done */
         return;
     pthread_mutex_lock(&s->lock);
     struct graphite__worker *w = s->idle;
