@@ -5,17 +5,52 @@
 #include "base/mem.h"
 #include "data/histogram_math.h"
 
-static void take_side(data_histogram_side *out, const struct data_histogram_span *spans,
-                      uint32_t span_count, const double *counts, uint32_t count)
+/* The buckets of one side of a histogram, one after the other. */
+struct cursor {
+    const struct data_histogram_span *spans;
+    const double *counts;
+    uint32_t span_count, count;
+    uint32_t span, in_span, at; /* what comes next */
+    int64_t index;              /* of the bucket given last */
+};
+
+static struct cursor side_of(const struct data_histogram *h, bool negative)
 {
-    int64_t index = 0;
-    uint32_t k = 0;
-    vec_clear(out);
-    for (uint32_t s = 0; s < span_count; s++) {
-        index += spans[s].offset;
-        for (uint32_t i = 0; i < spans[s].length && k < count; i++, index++, k++)
-            vec_push(out, ((struct data_histogram_item){index, {counts[k], 0}}));
+    return negative ? (struct cursor){.spans = h->negative_spans,
+                                      .counts = h->negative,
+                                      .span_count = h->negative_span_count,
+                                      .count = h->negative_count,
+                                      .index = -1}
+                    : (struct cursor){.spans = h->positive_spans,
+                                      .counts = h->positive,
+                                      .span_count = h->positive_span_count,
+                                      .count = h->positive_count,
+                                      .index = -1};
+}
+
+static bool next_bucket(struct cursor *c, double *out)
+{
+    while (c->span < c->span_count && c->in_span == c->spans[c->span].length) {
+        if (!c->in_span)
+            c->index += c->spans[c->span].offset; /* an empty span moves on, too */
+        c->span++;
+        c->in_span = 0;
     }
+    if (c->span == c->span_count || c->at == c->count)
+        return false;
+    c->index += 1 + (c->in_span ? 0 : c->spans[c->span].offset);
+    c->in_span++;
+    *out = c->counts[c->at++];
+    return true;
+}
+
+static void take_side(data_histogram_side *out, struct cursor from)
+{
+    double count;
+    vec_clear(out);
+    vec_reserve(out, from.count);
+    while (next_bucket(&from, &count))
+        vec_push(out, ((struct data_histogram_item){from.index, {count, 0}}));
 }
 
 void data_histogram_sum_start(struct data_histogram_sum *s, const struct data_histogram *h)
@@ -27,10 +62,8 @@ void data_histogram_sum_start(struct data_histogram_sum *s, const struct data_hi
     s->zero_count = (struct data_kahan){h->zero_count, 0};
     s->count = (struct data_kahan){h->count, 0};
     s->sum = (struct data_kahan){h->sum, 0};
-    take_side(&s->positive, h->positive_spans, h->positive_span_count, h->positive,
-              h->positive_count);
-    take_side(&s->negative, h->negative_spans, h->negative_span_count, h->negative,
-              h->negative_count);
+    take_side(&s->positive, side_of(h, false));
+    take_side(&s->negative, side_of(h, true));
     vec_clear(&s->custom_bounds);
     for (uint32_t i = 0; i < h->custom_bound_count; i++)
         vec_push(&s->custom_bounds, h->custom_bounds[i]);
@@ -82,6 +115,32 @@ static void merge_side(data_histogram_side *to, const data_histogram_side *from,
     to->items = all.items;
     to->len = all.len;
     to->cap = all.cap;
+}
+
+/* The same with a side of a histogram. As a rule it has no bucket that the sum has not. */
+static void add_side(data_histogram_side *to, struct cursor from, double sign)
+{
+    struct cursor look = from;
+    double count;
+    size_t i = 0;
+    bool known = true;
+    while (known && next_bucket(&look, &count)) {
+        while (i < to->len && to->items[i].index < look.index)
+            i++;
+        known = i < to->len && to->items[i].index == look.index;
+    }
+    if (!known) {
+        data_histogram_side other = {0};
+        take_side(&other, from);
+        merge_side(to, &other, sign);
+        vec_free(&other);
+        return;
+    }
+    for (i = 0; next_bucket(&from, &count);) {
+        while (to->items[i].index < from.index)
+            i++;
+        merge_counts(&to->items[i].count, &(struct data_kahan){count, 0}, sign);
+    }
 }
 
 static void append_or_merge(data_histogram_side *side, size_t *kept, int64_t index,
@@ -246,6 +305,19 @@ static uint8_t hint_of(uint8_t a, uint8_t b, unsigned *flags)
     return DATA_RESET_UNKNOWN;
 }
 
+/* Whether h has the sum's buckets as they are. */
+static bool is_aligned(const struct data_histogram_sum *s, const struct data_histogram *h)
+{
+    if (s->schema != h->schema)
+        return false;
+    if (!data_histogram_is_custom(h))
+        return s->zero_threshold == h->zero_threshold;
+    bool same = s->custom_bounds.len == h->custom_bound_count;
+    for (size_t i = 0; same && i < h->custom_bound_count; i++)
+        same = s->custom_bounds.items[i] == h->custom_bounds[i];
+    return same;
+}
+
 int data_histogram_sum_add(struct data_histogram_sum *s, const struct data_histogram *h,
                            double sign, unsigned *flags)
 {
@@ -259,9 +331,17 @@ int data_histogram_sum_add(struct data_histogram_sum *s, const struct data_histo
     }
     if ((s->schema == DATA_HISTOGRAM_SCHEMA_CUSTOM) != data_histogram_is_custom(h))
         return ERR_INVALID;
+    s->reset_hint = hint_of(s->reset_hint, h->reset_hint, flags);
+    if (is_aligned(s, h)) {
+        merge_counts(&s->zero_count, &(struct data_kahan){h->zero_count, 0}, sign);
+        merge_counts(&s->count, &(struct data_kahan){h->count, 0}, sign);
+        merge_counts(&s->sum, &(struct data_kahan){h->sum, 0}, sign);
+        add_side(&s->positive, side_of(h, false), sign);
+        add_side(&s->negative, side_of(h, true), sign);
+        return 0;
+    }
     struct data_histogram_sum other = {0};
     data_histogram_sum_start(&other, h);
-    s->reset_hint = hint_of(s->reset_hint, h->reset_hint, flags);
     if (align(s, &other))
         *flags |= DATA_HISTOGRAM_RECONCILED;
     merge_counts(&s->zero_count, &other.zero_count, sign);
@@ -381,6 +461,31 @@ static bool side_fell(const data_histogram_side *now, const data_histogram_side 
     return false;
 }
 
+/* The same of two histograms with the same buckets, without looking which of them count. */
+static bool none_fell(const struct data_histogram *h, const struct data_histogram *previous)
+{
+    if (h->schema != previous->schema || h->zero_threshold != previous->zero_threshold ||
+        h->zero_count < previous->zero_count ||
+        h->custom_bound_count != previous->custom_bound_count)
+        return false;
+    for (uint32_t i = 0; i < h->custom_bound_count; i++) {
+        if (h->custom_bounds[i] != previous->custom_bounds[i])
+            return false;
+    }
+    for (int negative = 0; negative < 2; negative++) {
+        struct cursor now = side_of(h, negative), before = side_of(previous, negative);
+        double is = 0, was;
+        bool there = next_bucket(&now, &is);
+        while (next_bucket(&before, &was)) {
+            while (there && now.index < before.index)
+                there = next_bucket(&now, &is);
+            if ((there && now.index == before.index ? is : 0) < was)
+                return false;
+        }
+    }
+    return true;
+}
+
 bool data_histogram_is_reset(const struct data_histogram *h, const struct data_histogram *previous)
 {
     if (h->reset_hint == DATA_RESET_YES)
@@ -393,6 +498,8 @@ bool data_histogram_is_reset(const struct data_histogram *h, const struct data_h
     if (!data_histogram_is_custom(h) &&
         (h->schema > previous->schema || h->zero_threshold < previous->zero_threshold))
         return true;
+    if (none_fell(h, previous))
+        return false;
     struct data_histogram_sum now = {0}, before = {0};
     data_histogram_sum_start(&now, h);
     data_histogram_sum_start(&before, previous);

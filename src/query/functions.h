@@ -41,6 +41,8 @@ struct query_mixed_window {
     size_t count, histograms;              /* of all samples; of histograms among them */
     int64_t start_ns, end_ns;              /* (start, end] */
     const int64_t *start;                  /* start timestamps; NULL when there are none */
+    /* What windows of a series found out: whether a histogram is a reset of the one before it. */
+    uint8_t *resets; /* 0: not known yet, 1: no, 2: yes; NULL: nobody keeps it */
     struct slice metric;
 };
 

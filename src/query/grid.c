@@ -78,21 +78,25 @@ int query__grid_append(struct query_exec *x, struct query_grid *out, struct quer
 struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels, double *value, uint8_t *has)
 {
-    if (g->count == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 8;
-        struct query_row *rows = arena_alloc(query__columns(x, g), cap * sizeof(*rows));
-        if (!rows) {
-            query__no_memory(x);
-            return NULL;
-        }
-        if (g->count)
-            memcpy(rows, g->rows, g->count * sizeof(*rows));
-        g->rows = rows;
-        g->cap = cap;
-    }
+    if (g->count == g->cap && query__expect_rows(x, g, g->cap ? g->cap : 8))
+        return NULL;
     struct query_row *r = &g->rows[g->count++];
     *r = (struct query_row){.labels = labels, .value = value, .has = has};
     return r;
+}
+
+int query__expect_rows(struct query_exec *x, struct query_grid *g, size_t count)
+{
+    if (g->cap - g->count >= count)
+        return 0;
+    struct query_row *rows = arena_alloc(query__columns(x, g), (g->count + count) * sizeof(*rows));
+    if (!rows)
+        return query__no_memory(x);
+    if (g->count)
+        memcpy(rows, g->rows, g->count * sizeof(*rows));
+    g->rows = rows;
+    g->cap = g->count + count;
+    return 0;
 }
 
 struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
@@ -235,15 +239,31 @@ static struct data_labels filter(struct query_exec *x, struct data_labels labels
                                  const struct slice *names, size_t count, bool keep,
                                  bool drop_metric)
 {
-    struct data_label *items = arena_alloc(x->arena, labels.count * sizeof(*items));
+    /* What stays lies side by side as a rule, behind the metric's name: then it need not be copied.
+     */
+    const struct data_label *first = labels.items;
+    struct data_label *copy = NULL;
     size_t n = 0;
-    x->starved = x->starved || !items;
-    for (size_t i = 0; items && i < labels.count; i++) {
+    for (size_t i = 0; i < labels.count; i++) {
         bool metric = slice_eq_cstr(labels.items[i].name, DATA_METRIC_NAME);
-        if (named(labels.items[i].name, names, count) == keep && !(metric && drop_metric))
-            items[n++] = labels.items[i];
+        if (named(labels.items[i].name, names, count) != keep || (metric && drop_metric))
+            continue;
+        if (!n)
+            first = &labels.items[i];
+        if (!copy && &first[n] != &labels.items[i]) {
+            copy = arena_alloc(x->arena, labels.count * sizeof(*copy));
+            if (!copy) {
+                x->starved = true;
+                return (struct data_labels){NULL, 0};
+            }
+            memcpy(copy, first, n * sizeof(*copy));
+            first = copy;
+        }
+        if (copy)
+            copy[n] = labels.items[i];
+        n++;
     }
-    return (struct data_labels){items, n};
+    return (struct data_labels){first, n};
 }
 
 /* A name goes with what was known of the metric: its type and unit. */

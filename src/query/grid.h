@@ -47,6 +47,8 @@ int64_t query__step_ns(const struct query_exec *x, size_t step);
 /* A new row with no values; NULL when memory is used up (the diag says so). */
 struct query_row *query__add_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels);
+/* Makes room for so many more at once, where their number is known. */
+int query__expect_rows(struct query_exec *x, struct query_grid *g, size_t count);
 /* The same with columns that are there already, in the arena. */
 struct query_row *query__put_row(struct query_exec *x, struct query_grid *g,
                                  struct data_labels labels, double *value, uint8_t *has);

@@ -180,6 +180,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
     const struct data_histogram *const *h = run->h;
     size_t count = run->count;
     size_t begin = 0, end = 0, histograms = 0, work = 0;
+    uint8_t *resets = mem_calloc(count, 1);
     int err = 0;
     for (size_t s = 0; s < x->step_count && !err; s++) {
         int64_t t = query__time_at(x, &n->selector, s), start = query__minus(t, n->range_ns);
@@ -210,6 +211,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
                                                      .start_ns = start,
                                                      .end_ns = t,
                                                      .start = w.start,
+                                                     .resets = resets + begin,
                                                      .metric = run->metric};
             err = mixed_window(&mixed, &w, row, s);
             work += w.count * 64; /* buckets */
@@ -221,6 +223,7 @@ static int mixed_windows(struct query_exec *x, const struct query_node *n,
             query__put_float(row, s, out);
         }
     }
+    mem_free(resets);
     return err;
 }
 

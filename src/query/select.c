@@ -104,6 +104,8 @@ static int eval_selector(struct query_exec *x, const struct query_node *n,
     scan.makes_all = !plain;
     if (most && !(slots = ARENA_ARRAY(x->arena, struct query__slot, most)))
         err = query__no_memory(x);
+    if (!err)
+        err = query__expect_rows(x, out, scan.count);
     for (size_t i = 0; i < scan.count && !err && plain; i++)
         err = plain_series(x, n, params, &scan, i, &samples, out);
     for (size_t first = 0; first < scan.count && !err && !plain; first += wave) {

@@ -71,11 +71,21 @@ static bool begins_anew(const struct query_mixed_window *w, size_t i)
     return anew;
 }
 
+/* Of i >= 1, and the histogram before it. */
+static bool falls(const struct query_mixed_window *w, size_t i)
+{
+    if (!w->resets)
+        return data_histogram_is_reset(w->h[i], w->h[i - 1]);
+    if (!w->resets[i])
+        w->resets[i] = data_histogram_is_reset(w->h[i], w->h[i - 1]) ? 2 : 1;
+    return w->resets[i] == 2;
+}
+
 static bool is_reset(const struct query_mixed_window *w, size_t i,
                      const struct data_histogram *before)
 {
     bool anew = begins_anew(w, i);
-    return anew || data_histogram_is_reset(w->h[i], before);
+    return anew || (before == w->h[i - 1] ? falls(w, i) : data_histogram_is_reset(w->h[i], before));
 }
 
 /* A layout without observations: what a counter was before it began. */
@@ -247,9 +257,7 @@ int query__resets_mixed(const struct query_mixed_window *w, struct query_row *ro
     size_t n = 0;
     for (size_t i = 1; i < w->count; i++) {
         const struct data_histogram *a = w->h[i - 1], *b = w->h[i];
-        n += begins_anew(w, i) || (a && b   ? data_histogram_is_reset(b, a)
-                                   : a || b ? true
-                                            : w->v[i] < w->v[i - 1]);
+        n += begins_anew(w, i) || (a && b ? falls(w, i) : a || b ? true : w->v[i] < w->v[i - 1]);
     }
     query__put_float(row, step, (double)n);
     return 0;
