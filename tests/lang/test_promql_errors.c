@@ -509,6 +509,50 @@ static void refuses_experiments_when_off(void **state)
     compare(off, ARRAY_LEN(off), false);
 }
 
+/* What match[] parameters are. */
+static void a_selector_stands_alone(void **state)
+{
+    (void)state;
+    static const char *const alone[][2] = {
+        {"up", ""},
+        {"sum", ""},
+        {"up{}", ""},
+        {"{}", ""},
+        {"{a=\"b\"}", ""},
+        {"1", "1:1: parse error: unexpected number \"1\""},
+        {"5m", "1:1: parse error: unexpected duration \"5m\""},
+        {"\"up\"", "1:1: parse error: unexpected string \"\\\"up\\\"\""},
+        {"up[5m]", "1:3: parse error: unexpected \"[\""},
+        {"sum(up)", "1:4: parse error: unexpected \"(\""},
+        {"rate(up[1m])", "1:5: parse error: unexpected \"(\""},
+        {"(up)", "1:1: parse error: unexpected \"(\""},
+        {"-up", "1:1: parse error: unexpected <op:->"},
+        {"up offset 5m", "1:4: parse error: unexpected <offset>"},
+        {"up + up", "1:4: parse error: unexpected <op:+>"},
+        {"up{a=\"b\"} x", "1:11: parse error: unexpected identifier \"x\""},
+        {"on", "1:1: parse error: unexpected <on>"},
+        {"bool{a=\"b\"}", "1:1: parse error: unexpected <bool>"},
+        {"", "1:1: parse error: unexpected end of input"},
+        {" ", "1:2: parse error: unexpected end of input"},
+        {"{", "1:2: parse error: unexpected end of input inside braces"},
+        {"up}", "1:3: parse error: unexpected character: '}'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(alone); i++) {
+        struct arena *arena = arena_new(0, NULL);
+        struct store_matcher *matchers = NULL;
+        size_t count = 0;
+        struct diag d;
+        struct buf got = {0};
+        diag_init(&d);
+        if (promql_parse_selector(slice_cstr(alone[i][0]), arena, &matchers, &count, &d))
+            promql_error_text(&d, &got);
+        assert_string_equal(buf_cstr(&got), alone[i][1]);
+        promql_matchers_free(matchers, count);
+        buf_deinit(&got);
+        arena_free(arena);
+    }
+}
+
 static void takes_what_is_right(void **state)
 {
     (void)state;
@@ -528,9 +572,8 @@ static void takes_what_is_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_in_its_words),
-        cmocka_unit_test(finds_errors_in_its_order),
-        cmocka_unit_test(refuses_experiments_when_off),
+        cmocka_unit_test(refuses_in_its_words),         cmocka_unit_test(finds_errors_in_its_order),
+        cmocka_unit_test(refuses_experiments_when_off), cmocka_unit_test(a_selector_stands_alone),
         cmocka_unit_test(takes_what_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,12 @@ static int parse_name(struct promql_parser *p, struct promql_expr **out)
     return is_never_name(p) ? promql__unexpected(p) : parse_selector(p, out);
 }
 
+static int parse_only_selector(struct promql_parser *p, struct promql_expr **out)
+{
+    bool named = p->now.kind == PROMQL_T_IDENT && !is_never_name(p);
+    return named || promql__is_op(p, "{") ? parse_selector(p, out) : promql__unexpected(p);
+}
+
 static int parse_paren(struct promql_parser *p, struct promql_expr **out)
 {
     size_t begin = p->now.begin;
@@ -483,9 +489,11 @@ int promql_parse(struct slice text, const struct promql_options *options, struct
                               .context = {"", ""}};
     p.lex = (struct promql_lexer){.text = text, .arena = arena, .diag = p.diag};
     int err = promql_lex(&p.lex, &p.now);
-    if (!err && p.now.kind == PROMQL_T_EOF)
+    if (!err && options->selector_only)
+        err = parse_only_selector(&p, out);
+    else if (!err && p.now.kind == PROMQL_T_EOF)
         err = promql__fail_at(&p, 0, 0, "no expression found in input");
-    if (!err)
+    else if (!err)
         err = promql__parse_expr(&p, 0, out);
     if (!err && p.now.kind != PROMQL_T_EOF)
         err = promql__unexpected(&p);
@@ -533,16 +541,11 @@ const char *promql_type(const struct promql_expr *e)
 int promql_parse_selector(struct slice text, struct arena *arena, struct store_matcher **out,
                           size_t *out_count, struct diag *diag)
 {
-    struct promql_options options = {.empty_selectors = true};
+    struct promql_options options = {.empty_selectors = true, .selector_only = true};
     struct promql_expr *e;
     int err = promql_parse(text, &options, arena, &e, diag);
     if (err)
         return err;
-    if (e->kind != PROMQL_SELECTOR || e->offset || e->at != PROMQL_AT_NONE) {
-        promql_expr_free(e);
-        return promql_fail(text, diag, 0, text.len,
-                           "a series selector is expected, like up{job=\"x\"}");
-    }
     *out = e->matchers;
     *out_count = e->matcher_count;
     return 0;

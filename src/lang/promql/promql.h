@@ -10,6 +10,7 @@ struct promql_options {
     bool experimental; /* experimental functions and modifiers are allowed */
     bool delayed_name_removal;
     bool empty_selectors; /* a selector need not have a matcher that refuses the empty text */
+    bool selector_only;   /* without modifiers, and nothing around it */
     unsigned nesting;     /* levels of an expression; 0 = 200 (limits.query.nesting) */
     int64_t lookback_ns;  /* 0 = 5 m */
 };
