@@ -57,6 +57,9 @@ class People(pt.Case):
         for path in ("/api/dashboards/uid/x/permissions", "/api/folders/x/permissions",
                      "/api/access-control/dashboards/x", "/api/access-control/folders/x"):
             api("GET", path, status=404)
+        for path in ("/api/dashboards/uid/d/permissions", "/api/folders/f/permissions", "/api/access-control/folders/f",
+                     "/api/access-control/folders/f/users/1", "/api/access-control/dashboards/d/builtInRoles/Viewer"):
+            self.assertIn("public dashboard", api("POST", path, {"permissions": []}, status=403)["message"], path)
         rights = api("GET", "/api/access-control/user/permissions")
         self.assertEqual(rights["dashboards:write"], ["dashboards:*"])
         self.assertTrue(api("GET", "/api/access-control/user/actions")["folders:create"])

@@ -289,6 +289,15 @@ static void permissions_list(struct grafana *g)
     codec_json_end_array(&g->w);
 }
 
+/* One that is kept and has no effect would be worse than none. */
+static void permissions_fixed(struct grafana *g)
+{
+    grafana__fail(g, 403, NULL,
+                  "permissions are not given one by one: every user of auth.users and every token "
+                  "of auth.tokens may read and change all dashboards, and read the same data at "
+                  "every other door; a public dashboard shows one to everybody else");
+}
+
 /* What may be done, and to what. */
 static const struct {
     const char *action, *scope;
@@ -381,6 +390,7 @@ GRAFANA_HANDLER(account_search)
 GRAFANA_HANDLER(account_get)
 GRAFANA_HANDLER(people_fixed)
 GRAFANA_HANDLER(permissions_list)
+GRAFANA_HANDLER(permissions_fixed)
 GRAFANA_HANDLER(user_permissions)
 GRAFANA_HANDLER(user_actions)
 GRAFANA_HANDLER(resource_permissions)

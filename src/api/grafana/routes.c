@@ -52,8 +52,10 @@ const struct api_route grafana__routes[] = {
     {API_GET, "/api/access-control/user/actions", grafana__user_actions, EARLY},
     {API_GET, "/api/access-control/folders/:uid", grafana__resource_permissions, EARLY},
     {API_GET, "/api/access-control/dashboards/:uid", grafana__resource_permissions, EARLY},
-    {CHANGES, "/api/access-control/folders/:uid", grafana__people_fixed, EARLY},
-    {CHANGES, "/api/access-control/dashboards/:uid", grafana__people_fixed, EARLY},
+    {CHANGES, "/api/access-control/folders/:uid", grafana__permissions_fixed, EARLY},
+    {CHANGES, "/api/access-control/folders/:uid/:kind/:who", grafana__permissions_fixed, EARLY},
+    {CHANGES, "/api/access-control/dashboards/:uid", grafana__permissions_fixed, EARLY},
+    {CHANGES, "/api/access-control/dashboards/:uid/:kind/:who", grafana__permissions_fixed, EARLY},
 
     {API_GET, "/api/search", grafana__search, EARLY},
     {API_POST, "/api/dashboards/db", grafana__dashboard_save, EARLY},
@@ -66,7 +68,7 @@ const struct api_route grafana__routes[] = {
     {API_GET, "/api/dashboards/uid/:uid/versions/:version", grafana__version_get, EARLY},
     {API_POST, "/api/dashboards/uid/:uid/restore", grafana__version_restore, EARLY},
     {API_GET, "/api/dashboards/uid/:uid/permissions", grafana__permissions_list, EARLY},
-    {API_POST, "/api/dashboards/uid/:uid/permissions", grafana__people_fixed, EARLY},
+    {API_POST, "/api/dashboards/uid/:uid/permissions", grafana__permissions_fixed, EARLY},
 
     {API_GET, "/api/folders", grafana__folder_list, EARLY},
     {API_POST, "/api/folders", grafana__folder_create, EARLY},
@@ -77,7 +79,7 @@ const struct api_route grafana__routes[] = {
     {API_POST, "/api/folders/:uid/move", grafana__folder_move, EARLY},
     {API_GET, "/api/folders/:uid/counts", grafana__folder_counts, EARLY},
     {API_GET, "/api/folders/:uid/permissions", grafana__permissions_list, EARLY},
-    {API_POST, "/api/folders/:uid/permissions", grafana__people_fixed, EARLY},
+    {API_POST, "/api/folders/:uid/permissions", grafana__permissions_fixed, EARLY},
 
     {API_GET, "/api/annotations", grafana__annotation_find, EARLY},
     {API_POST, "/api/annotations", grafana__annotation_add, EARLY},

@@ -26,7 +26,8 @@
     X(apis_dashboard_delete) X(apis_folder_list) X(apis_folder_get) X(apis_folder_create)          \
     X(apis_folder_update) X(apis_folder_delete) X(apis_dashboard_patch) X(apis_folder_patch) X(user_list) X(user_search) X(user_find)           \
     X(org_users) X(team_search) X(team_get) X(user_teams) X(account_search) X(account_get)         \
-    X(people_fixed) X(user_permissions) X(user_actions) X(resource_permissions)
+    X(people_fixed) X(permissions_fixed) X(user_permissions) X(user_actions)                        \
+    X(resource_permissions)
 /* clang-format on */
 #define GRAFANA_DECLARE(name) void grafana__##name(struct api_call *call);
 GRAFANA_HANDLERS(GRAFANA_DECLARE)
