@@ -189,9 +189,27 @@ class Apis(pt.Case):
             self.assertEqual(applied.returncode, 0, applied.stderr)
         self.assertEqual((self.send(DASHBOARDS + "/one")["spec"]["title"], self.send(DASHBOARDS + "/one")["spec"]["tags"]),
                          ("Five", ["a"]))
+        # What a manifest says no more is taken away, what others added stays.
+        kept = dashboard("one", "Nine")
+        kept["spec"]["description"] = "for a while"
+        self.assertEqual(run("apply", "--validate=false", "-f", self.file("with.json", json.dumps(kept))).returncode, 0)
+        self.assertEqual(self.send(DASHBOARDS + "/one")["spec"]["description"], "for a while")
+        without = run("apply", "--validate=false", "-f", self.file("without.json", json.dumps(dashboard("one", "Nine"))))
+        self.assertEqual((without.returncode, without.stderr), (0, ""))
+        self.assertNotIn("description", self.send(DASHBOARDS + "/one")["spec"])
+        self.assertEqual(self.send(DASHBOARDS + "/one")["spec"]["tags"], ["a"])
+        for kind, name in (("dashboard", "one"), ("folder", "team")):
+            self.assertEqual(run("label", kind, name, "owner=me").returncode, 0)
+            self.assertEqual(run("annotate", kind, name, "note=hello").returncode, 0)
+            self.assertEqual(run("get", kind, name, "-o", "jsonpath={.metadata.labels.owner} {.metadata.annotations.note}").stdout, "me hello")
+            self.assertEqual(run("label", kind, name, "owner-").returncode, 0)
+            self.assertEqual(run("get", kind, name, "-o", "jsonpath={.metadata.labels.owner} {.metadata.annotations.note}").stdout, " hello")
         self.assertEqual(run("apply", "--validate=false", "-f", self.file("six.json", json.dumps(dashboard("six", "Six")))).returncode, 0)
         self.assertEqual(run("delete", "dashboard", "one", "six").returncode, 0)
         self.assertIn("NotFound", run("get", "dashboard", "one").stderr)
+        # A later one of the same name begins anew.
+        self.assertEqual(run("create", "--validate=false", "-f", paths[1]).returncode, 0)
+        self.assertNotIn("note", self.send(DASHBOARDS + "/one")["metadata"]["annotations"])
 
 
 if __name__ == "__main__":

@@ -196,6 +196,7 @@ void apis__put_metadata(struct grafana *g, const struct apis_group *group,
     codec_json_begin_object(&g->w);
     codec_json_put_string(&g->w, "grafana.app/deprecatedInternalID",
                           arena_printf(g->arena, "%lld", (long long)a->id));
+    apis__put_kept(g, group, a, "labels");
     codec_json_end_object(&g->w);
     codec_json_key(&g->w, SLICE("annotations"));
     codec_json_begin_object(&g->w);
@@ -212,6 +213,7 @@ void apis__put_metadata(struct grafana *g, const struct apis_group *group,
     }
     put_annotation(g, "grafana.app/updatedBy", user_of(g, a->updated_by));
     grafana__put_time(g, "grafana.app/updatedTimestamp", a->updated_ns);
+    apis__put_kept(g, group, a, "annotations");
     codec_json_end_object(&g->w);
     codec_json_end_object(&g->w);
 }

@@ -204,6 +204,11 @@ static void save_dashboard(struct grafana *g, const struct apis_given *given, st
         apis__fail_store(g, APIS_DASHBOARDS, given->name, err);
     if (err)
         return;
+    err = apis__keep_metadata(g, APIS_DASHBOARDS, &(struct apis_about){.name = d.uid, .id = d.id});
+    if (err) {
+        grafana__fail_err(g, err);
+        return;
+    }
     d.body = doc.body;
     g->job->status = before ? 200 : 201;
     put_dashboard(g, &d, version, false);

@@ -75,6 +75,12 @@ static bool save_folder(struct grafana *g, const struct store_folder_save *save,
                       SLICE_FMT(save->parent_uid));
     else if (err)
         apis__fail_store(g, APIS_FOLDERS, save->uid, err);
+    if (err)
+        return false;
+    err =
+        apis__keep_metadata(g, APIS_FOLDERS, &(struct apis_about){.name = out->uid, .id = out->id});
+    if (err)
+        grafana__fail_err(g, err);
     return !err;
 }
 

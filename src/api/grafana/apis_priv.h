@@ -24,6 +24,13 @@ struct apis_about {
 };
 void apis__put_metadata(struct grafana *g, const struct apis_group *group,
                         const struct apis_about *a);
+/* Remembers the annotations and labels that the body gives the resource, but for those of
+ * grafana.app; `a` says its name and id. */
+int apis__keep_metadata(struct grafana *g, const struct apis_group *group,
+                        const struct apis_about *a);
+/* Writes the members of `part` ("annotations", "labels") that were remembered. */
+void apis__put_kept(struct grafana *g, const struct apis_group *group, const struct apis_about *a,
+                    const char *part);
 /* "kind" and "apiVersion", the object open. */
 void apis__begin_resource(struct grafana *g, const struct apis_group *group, struct slice version);
 /* "kind", "apiVersion" and "items" of a list, the array open. */
