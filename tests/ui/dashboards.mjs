@@ -205,6 +205,27 @@ export async function dashboards({ page, base, test, check, until, drawn, compla
     const levels = await page.locator('.u-cursor-y').evaluateAll((l) => l.filter((e) => getComputedStyle(e).display !== 'none').length);
     check(levels <= 1, `${levels} level lines`);
   });
+  await test('keys inspect and explore the panel under the pointer, and an error is read whole', async () => {
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await until('a drawing', async () => (await drawn(page, 'Old graph')).coloured > 50);
+    await page.locator('[data-panel="Old graph"]').hover();
+    await page.keyboard.press('i');
+    await page.locator('dialog.inspector').waitFor();
+    await page.keyboard.press('Escape');
+    await until('it closed', async () => (await page.locator('dialog.inspector').count()) === 0);
+    const broken = await fetch(`${base}/api/dashboards/db`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ dashboard: { uid: 'broken', title: 'Broken', schemaVersion: 41, panels: [{ id: 1, type: 'timeseries', title: 'No end', gridPos: { x: 0, y: 0, w: 24, h: 8 }, datasource: { type: 'prometheus', uid: 'prometheus' }, targets: [{ refId: 'A', expr: 'node_load1' }, { refId: 'B', expr: 'sum(rate(node_load1[1m])' }] }] }, overwrite: true }) });
+    check(broken.ok, `saving answered ${broken.status}`);
+    await page.goto(`${base}/d/broken?from=now-1m&to=now`);
+    const hint = page.locator('.panel .hint[data-tip]').first();
+    await hint.hover();
+    const left = await hint.evaluate((e) => { const s = getComputedStyle(e, '::after'); const r = e.getBoundingClientRect(); return s.right !== 'auto' && s.left === 'auto' ? r.right - parseFloat(s.width) : r.left + parseFloat(s.left); });
+    check(left >= 0, `what is wrong begins at ${left}`);
+    await page.goto(`${base}/d/sample?from=now-1m&to=now`);
+    await until('a drawing', async () => (await drawn(page, 'Old graph')).coloured > 50);
+    await page.locator('[data-panel="Old graph"]').hover();
+    await page.keyboard.press('x');
+    await page.waitForURL(/\/explore/);
+  });
   await test('a wide table stays beside its options in the editor', async () => {
     await page.setViewportSize({ width: 1050, height: 1000 });
     await page.goto(`${base}/d/sample?from=now-1m&to=now&editPanel=6`);

@@ -111,8 +111,22 @@ function Nav() {
   );
 }
 
+/** What a hint says opens towards the middle of the window, so that no edge cuts it. */
+function aimHint(e: Event): void {
+  const hint = (e.target as Element | null)?.closest?.('.hint');
+  if (hint) hint.classList.toggle('leftward', hint.getBoundingClientRect().left > innerWidth / 2);
+}
+
 export function App() {
   const page = pageFor(path.value);
+  useEffect(() => {
+    document.addEventListener('pointerover', aimHint);
+    document.addEventListener('focusin', aimHint);
+    return () => {
+      document.removeEventListener('pointerover', aimHint);
+      document.removeEventListener('focusin', aimHint);
+    };
+  }, []);
   return (
     <>
       <a class="skip" href="#main">

@@ -17,6 +17,8 @@ const MOUSE: [string, string][] = [
 const ON_DASHBOARDS: [string[], string][] = [
   [['v'], 'View the panel under the pointer alone'],
   [['e'], 'Edit the panel under the pointer'],
+  [['x'], 'Open the panel under the pointer in Explore'],
+  [['i'], 'Inspect the panel under the pointer'],
   [['p', 'r'], 'Remove the panel under the pointer'],
   [['d', 'e'], 'Edit the dashboard'],
   [['d', 's'], 'Settings of the dashboard'],

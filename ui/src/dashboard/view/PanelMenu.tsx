@@ -1,6 +1,6 @@
 // What can be done with a panel.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { csvField, download } from '../../pages/explore/csv';
 import { paneOf, panesText, SIGNALS } from '../../pages/explore/panes';
 import { Icon } from '../../shell/icons';
@@ -15,6 +15,7 @@ import type { Placed } from '../model/repeat';
 import type { Session } from '../model/session';
 import type { PanelState } from '../panels/usePanelData';
 import { duplicatePanel, removePanel } from '../edit/operations';
+import { PANEL_KEY } from './keys';
 import { lazyPart } from './lazy';
 
 const Inspector = lazyPart(() => import('./Inspector'));
@@ -68,6 +69,18 @@ export function unlink(s: Session, panel: Panel): void {
 export function PanelMenu({ session: s, placed, state, title, alone }: { session: Session; placed: Placed; state: PanelState; title: string; alone: boolean }) {
   const [open, setOpen] = useState(false);
   const [inspect, setInspect] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const canExplore = state.data?.ran.some(explorable) ?? false;
+  useEffect(() => {
+    const el = root.current!;
+    const key = (e: Event) => {
+      const { detail } = e as CustomEvent<string>;
+      if (detail === 'i') setInspect(true);
+      else if (detail === 'x' && canExplore) go(exploreHref(state));
+    };
+    el.addEventListener(PANEL_KEY, key);
+    return () => el.removeEventListener(PANEL_KEY, key);
+  }, [state, canExplore]);
   const close = () => setOpen(false);
   const canEdit = s.model.value.editable !== false && !placed.copy && !s.publicToken && !s.model.value['snapshot'];
   const item = (text: string, run: () => void, note = '') => (
@@ -85,7 +98,7 @@ export function PanelMenu({ session: s, placed, state, title, alone }: { session
     </button>
   );
   return (
-    <div class="anchor panel-menu">
+    <div class="anchor panel-menu" ref={root}>
       <button type="button" class="icon-btn quiet" aria-haspopup="menu" aria-expanded={open} aria-label={`Menu of ${title || 'the panel'}`} title="Menu" onPointerDown={(e) => e.stopPropagation()} onClick={() => setOpen(!open)}>
         <Icon name="dots" size={14} />
       </button>
@@ -93,7 +106,7 @@ export function PanelMenu({ session: s, placed, state, title, alone }: { session
         <Popover onClose={close} label="Panel" class="menu right">
           {alone || current.value.params.has('viewPanel') ? item('Back to the dashboard', () => setParams({ viewPanel: null }, true), 'v') : item('View', () => setParams({ viewPanel: placed.key }, true), 'v')}
           {canEdit && item('Edit', () => setParams({ editPanel: String(placed.panel.id), viewPanel: null }, true), 'e')}
-          {(state.data?.ran.some(explorable) ?? false) && item('Explore', () => go(exploreHref(state)), 'x')}
+          {canExplore && item('Explore', () => go(exploreHref(state)), 'x')}
           {item('Inspect', () => setInspect(true), 'i')}
           {item('Download CSV', () => download(`${title || 'panel'}.csv`, framesCsv(state)))}
           {item('Copy link', () => {

@@ -7,6 +7,9 @@ import { allPanels } from '../model/ids';
 import { playing, stop } from '../list/player';
 import { removePanel } from '../edit/operations';
 
+/** What the menu of the panel under the pointer hears when a key of its items is pressed; `detail` is the key. */
+export const PANEL_KEY = 'panel-key';
+
 export const savePrompt = signal(false);
 
 function hovered(): { key: string; el: HTMLElement } | null {
@@ -64,6 +67,8 @@ export function installDashboardKeys(s: Session): () => void {
       if (h) setParams({ viewPanel: h.key }, true);
     } else if (e.key === 'e' && h && allPanels(s.model.peek().panels).some((p) => String(p.id) === h.key)) {
       setParams({ editPanel: h.key, viewPanel: null }, true);
+    } else if ((e.key === 'i' || e.key === 'x') && h) {
+      h.el.querySelector('.panel-menu')?.dispatchEvent(new CustomEvent(PANEL_KEY, { detail: e.key }));
     }
   };
   addEventListener('keydown', key);
