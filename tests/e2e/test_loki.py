@@ -387,6 +387,19 @@ class Query(Case):
         self.assertEqual(len(self.lines(f'{{app="web"}} |> "{patterns[0]["pattern"]}"',
                                         limit=1000)), 60)
 
+    def test_patterns_of_json(self):
+        """Of the message alone, and yet a filter that finds the lines."""
+        lines = [json.dumps({"ts": i, "msg": f'user "{i}" logged in after {i} tries', "user": "a b c d"}) for i in range(20)]
+        lines += [f'user "{i}" logged in after {i} tries' for i in range(10)]
+        lines += [json.dumps({"message": f"{i} jobs left in queue {i}"}) for i in range(5)]
+        self.push(push_json([({"app": "json"}, [(self.t + i, line, None) for i, line in enumerate(lines)])]))
+        patterns = self.ask("patterns", {"query": '{app="json"}'})["data"]
+        self.assertEqual([(p["pattern"], sum(n for _, n in p["samples"])) for p in patterns],
+                         [(r'<_>user \"<_>\" logged in after <_> tries<_>', 20),
+                          ('user "<_>" logged in after <_> tries', 10), ("<_> jobs left in queue <_>", 5)])
+        found = [self.lines(f"{{app=\"json\"}} |> `{p['pattern']}`", limit=1000) for p in patterns]
+        self.assertEqual([len(lines) for lines in found], [20, 10, 5])
+
     def test_patterns_of_numbers(self):
         """Lines with more numbers than words are one pattern; so are those that read the same."""
         lines = [f"GET /orders/{i} 200 in {i}ms from 10.0.0.{i}" for i in range(30)]

@@ -20,8 +20,12 @@ struct patterns_state {
     struct logql_partial partial;
 };
 
+/* JSON is told by its message alone: its patterns are apart from those of whole lines. */
+enum kind { OF_LINES, OF_MESSAGES, KIND_COUNT };
+
 /* A pattern at a level. */
 struct found {
+    enum kind kind;
     size_t pattern; /* the first of those that read the same */
     enum data_event_level level;
     uint64_t total;
@@ -30,22 +34,20 @@ struct found {
 
 struct mining {
     struct api_job *job;
-    struct text_log_patterns *patterns;
+    struct text_log_patterns *patterns[KIND_COUNT];
     VEC(struct found) all;
-    uint32_t *of; /* pattern * DATA_LEVEL_COUNT + level -> index of all + 1 */
+    uint32_t *of[KIND_COUNT]; /* pattern * DATA_LEVEL_COUNT + level -> index of all + 1 */
     int64_t first_ns, step_ns;
     size_t steps;
     int64_t read_ns; /* the oldest line so far */
     bool any;
 };
 
-/* JSON is told by its message alone. */
+/* As it stands in the line, so that the pattern finds it there; empty when there is none. */
 static struct slice message_of(struct slice line, struct arena *scratch)
 {
     static const char *const names[] = {"log", "message", "msg", "msg_", "_msg", "content"};
     struct slice key, value;
-    if (!line.len || line.ptr[0] != '{')
-        return line;
     arena_reset(scratch);
     struct codec_json_reader r = codec_json_reader(line, scratch, NULL);
     r.utf8 = CODEC_JSON_UTF8_KEEP;
@@ -54,18 +56,20 @@ static struct slice message_of(struct slice line, struct arena *scratch)
         enum codec_json_kind kind;
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             if (slice_eq_cstr(key, names[i]) && codec_json_peek(&r, &kind) &&
-                kind == CODEC_JSON_STRING && codec_json_read_string(&r, &value))
-                return value;
+                kind == CODEC_JSON_STRING && codec_json_read_raw(&r, &value) && value.len >= 2)
+                return slice_make(value.ptr + 1, value.len - 2); /* without the quotes */
         }
     }
     return SLICE("");
 }
 
-static int count(struct mining *m, size_t pattern, enum data_event_level level, int64_t ts_ns)
+static int count(struct mining *m, enum kind kind, size_t pattern, enum data_event_level level,
+                 int64_t ts_ns)
 {
-    uint32_t *slot = &m->of[pattern * DATA_LEVEL_COUNT + level];
+    uint32_t *slot = &m->of[kind][pattern * DATA_LEVEL_COUNT + level];
     if (!*slot) {
-        struct found f = {.pattern = pattern,
+        struct found f = {.kind = kind,
+                          .pattern = pattern,
                           .level = level,
                           .counts = ARENA_ARRAY(m->job->arena, uint32_t, m->steps)};
         if (!f.counts)
@@ -93,10 +97,13 @@ static int mine(struct mining *m, struct store_event_cursor *c, struct diag *dia
             struct data_value line = chunk.columns[0].values[i], level = chunk.columns[1].values[i];
             if (line.kind != DATA_VALUE_STRING)
                 continue;
-            size_t p = text_log_patterns_add(m->patterns, message_of(line.text, scratch));
+            enum kind kind = line.text.len && line.text.ptr[0] == '{' ? OF_MESSAGES : OF_LINES;
+            size_t p = text_log_patterns_add(m->patterns[kind], kind == OF_MESSAGES
+                                                                    ? message_of(line.text, scratch)
+                                                                    : line.text);
             if (p == SIZE_MAX)
                 continue;
-            if (count(m, p,
+            if (count(m, kind, p,
                       level.kind == DATA_VALUE_STRING ? data_event_level_parse(level.text)
                                                       : DATA_LEVEL_UNKNOWN,
                       chunk.ts[i]))
@@ -116,8 +123,27 @@ static int by_total(const void *a, const void *b)
     const struct found *x = a, *y = b;
     if (x->total != y->total)
         return x->total > y->total ? -1 : 1;
+    if (x->kind != y->kind)
+        return (int)x->kind - (int)y->kind;
     return x->pattern != y->pattern ? (x->pattern < y->pattern ? -1 : 1)
                                     : (int)x->level - (int)y->level;
+}
+
+static void print(const struct mining *m, const struct found *f, struct buf *out)
+{
+    size_t begin = out->len;
+    text_log_patterns_print(m->patterns[f->kind], f->pattern, out);
+    if (f->kind == OF_LINES)
+        return;
+    struct slice text = slice_from(buf_slice(out), begin), any = SLICE("<_>");
+    bool before = !slice_starts_with(text, any), behind = !slice_ends_with(text, any);
+    if (before) {
+        buf_append_slice(out, any); /* room for it */
+        memmove(out->ptr + begin + any.len, out->ptr + begin, text.len);
+        memcpy(out->ptr + begin, any.ptr, any.len);
+    }
+    if (behind)
+        buf_append_slice(out, any);
 }
 
 /* Those that read the same become one: the lines that `|>` finds with it. */
@@ -131,7 +157,7 @@ static void join_alike(struct mining *m)
         bool is_new;
         buf_clear(&text);
         buf_printf(&text, "%d ", f.level);
-        text_log_patterns_print(m->patterns, f.pattern, &text);
+        print(m, &f, &text);
         struct map_entry *entry = map_put(readings, buf_slice(&text), &is_new);
         if (is_new) {
             entry->value.u64 = kept;
@@ -160,7 +186,7 @@ static void put_patterns(struct mining *m, const struct logql_partial *partial)
     for (size_t i = 0; i < m->all.len && i < SHOWN_MAX; i++) {
         const struct found *f = &m->all.items[i];
         buf_clear(&text);
-        text_log_patterns_print(m->patterns, f->pattern, &text);
+        print(m, f, &text);
         codec_json_begin_object(&w);
         codec_json_put_string(&w, "pattern", buf_slice(&text));
         codec_json_put_string(&w, "level", data_event_level_name(f->level));
@@ -204,9 +230,11 @@ static void patterns_work(struct api_job *job)
         .job = job,
         .first_ns = first,
         .step_ns = st->step_ns,
-        .steps = (size_t)((uint64_t)(st->scope.end_ns - first) / (uint64_t)st->step_ns) + 1,
-        .patterns = text_log_patterns_new(PATTERNS_MAX),
-        .of = mem_calloc(PATTERNS_MAX * DATA_LEVEL_COUNT, sizeof(uint32_t))};
+        .steps = (size_t)((uint64_t)(st->scope.end_ns - first) / (uint64_t)st->step_ns) + 1};
+    for (int k = 0; k < KIND_COUNT; k++) {
+        m.patterns[k] = text_log_patterns_new(PATTERNS_MAX);
+        m.of[k] = mem_calloc(PATTERNS_MAX * DATA_LEVEL_COUNT, sizeof(uint32_t));
+    }
     int err = ops->scan(job->logs, &scan, &c, &diag);
     if (!err)
         err = mine(&m, c, &diag);
@@ -221,9 +249,11 @@ static void patterns_work(struct api_job *job)
         api__plain_job_fail(job, err, &diag);
     else
         put_patterns(&m, &st->partial);
-    text_log_patterns_free(m.patterns);
+    for (int k = 0; k < KIND_COUNT; k++) {
+        text_log_patterns_free(m.patterns[k]);
+        mem_free(m.of[k]);
+    }
     vec_free(&m.all);
-    mem_free(m.of);
 }
 
 void loki__patterns(struct api_call *call)
