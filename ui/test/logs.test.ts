@@ -13,6 +13,7 @@ describe('LogQL text', () => {
     expect(filterLabel('{}', 'a', 'b"c', false, true)).toBe('{a="b\\"c"}');
     expect(filterLabel('', 'a', 'b', false, true)).toBe('{a="b"}');
     expect(filterLabel('{app="a"} | json', 'http.status', '500', false, false)).toBe('{app="a"} | json | http_status="500"');
+    expect(filterLabel('{app="a"} | json', '9-x', '5', true, false)).toBe('{app="a"} | json | _9_x!="5"');
     expect(filterLabel('{app="a"} | json | s="1"', 's', '1', true, false)).toBe('{app="a"} | json | s!="1"');
   });
   it('takes line filters before the parsers', () => {

@@ -24,7 +24,7 @@ const NAME = /^[a-zA-Z_]\w*$/;
  */
 export function filterLabel(expr: string, name: string, value: string, out: boolean, stream: boolean): string {
   const end = selectorEnd(expr);
-  const key = NAME.test(name) ? name : name.replace(/\W/g, '_');
+  const key = NAME.test(name) ? name : name.replace(/\W/g, '_').replace(/^\d/, '_$&');
   const op = out ? '!=' : '=';
   if (end < 0) return stream && !out ? `{${key}=${quote(value)}}` : expr;
   const other = new RegExp(`${key}\\s*(?:=|!=)\\s*${quote(value).replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')}`);
