@@ -1,10 +1,10 @@
 #include "alert/manager.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "alert/pack.h"
 #include "alert/stats.h"
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -271,12 +271,7 @@ static void *keep_time(void *ctx)
         int64_t now_ns = now_of(m), next_ns = start_due(m, now_ns);
         /* The clock may be set: never sleep past a second at once. */
         int64_t wait_ns = MIN(next_ns == INT64_MAX ? NS_PER_SEC : next_ns - now_ns, NS_PER_SEC);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t until_ns = until.tv_sec * NS_PER_SEC + until.tv_nsec + MAX(wait_ns, NS_PER_MS);
-        until.tv_sec = until_ns / NS_PER_SEC;
-        until.tv_nsec = until_ns % NS_PER_SEC;
-        pthread_cond_timedwait(&m->changed, &m->lock, &until);
+        (void)cond_wait_for(&m->changed, &m->lock, MAX(wait_ns, NS_PER_MS));
     }
     pthread_mutex_unlock(&m->lock);
     return NULL;
@@ -287,13 +282,9 @@ static void *keep_time(void *ctx)
 struct alert_manager *alert_manager_new(const struct alert_manager_env *env)
 {
     struct alert_manager *m = mem_calloc(1, sizeof(*m));
-    pthread_condattr_t attr;
     m->env = *env;
     pthread_mutex_init(&m->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init(&m->changed);
     counter_register(&group_count, 1);
     counter_register(&rule_count, 1);
     pthread_create(&m->thread, NULL, keep_time, m);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/dashboard_file.h"
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -197,13 +198,10 @@ static void *run(void *arg)
     struct server_provision *p = arg;
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
-        struct timespec until;
         pthread_mutex_unlock(&p->lock);
         one_round(p);
         pthread_mutex_lock(&p->lock);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += ROUND_NS / NS_PER_SEC;
-        while (!p->stop && !pthread_cond_timedwait(&p->wake, &p->lock, &until))
+        while (!p->stop && cond_wait_for(&p->wake, &p->lock, ROUND_NS))
             continue;
     }
     pthread_mutex_unlock(&p->lock);
@@ -232,7 +230,7 @@ int server_provision_new(const struct server_provision_env *env, const struct se
     p->env = *env;
     p->shipped = config->dashboards_shipped == 0;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->wake, NULL);
+    cond_init(&p->wake);
     if (config->dashboards_path[0])
         add_path(p, config);
     if (config->dashboards_provisioning[0])

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/cond.h"
 #include "base/mem.h"
 #include "pipe/repeats.h"
 
@@ -36,7 +37,7 @@ struct server_span_metrics *server_span_metrics_new(const struct server_config *
     }
     m->interval_ns = config->span_metrics_interval_ns;
     pthread_mutex_init(&m->lock, NULL);
-    pthread_cond_init(&m->wake, NULL);
+    cond_init(&m->wake);
     return m;
 }
 
@@ -53,11 +54,9 @@ static void *thread_main(void *arg)
     while (!m->stopping) {
         struct timespec at;
         clock_gettime(CLOCK_REALTIME, &at);
-        int64_t next_ns = at.tv_sec * NS_PER_SEC + at.tv_nsec;
-        next_ns = (next_ns / m->interval_ns + 1) * m->interval_ns;
-        at.tv_sec = next_ns / NS_PER_SEC;
-        at.tv_nsec = next_ns % NS_PER_SEC;
-        while (!m->stopping && !pthread_cond_timedwait(&m->wake, &m->lock, &at))
+        int64_t now_ns = at.tv_sec * NS_PER_SEC + at.tv_nsec;
+        int64_t wait_ns = cond_next_turn(now_ns, m->interval_ns);
+        while (!m->stopping && cond_wait_for(&m->wake, &m->lock, wait_ns))
             ;
         pthread_mutex_unlock(&m->lock);
         pipe_span_metrics_write(m->metrics); /* the last one too */

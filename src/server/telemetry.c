@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "codec/number.h"
@@ -243,12 +244,9 @@ static void *thread_main(void *arg)
         mem_trim();
         struct timespec at;
         clock_gettime(CLOCK_REALTIME, &at);
-        int64_t next_ns = at.tv_sec * NS_PER_SEC + at.tv_nsec;
-        next_ns = (next_ns / interval_ns + 1) * interval_ns;
-        at.tv_sec = next_ns / NS_PER_SEC;
-        at.tv_nsec = next_ns % NS_PER_SEC;
+        int64_t wait_ns = cond_next_turn(at.tv_sec * NS_PER_SEC + at.tv_nsec, interval_ns);
         pthread_mutex_lock(&t->lock);
-        while (!t->stopping && !pthread_cond_timedwait(&t->wake, &t->lock, &at))
+        while (!t->stopping && cond_wait_for(&t->wake, &t->lock, wait_ns))
             ;
     }
     pthread_mutex_unlock(&t->lock);
@@ -261,7 +259,7 @@ struct server_telemetry *server_telemetry_new(const struct server_telemetry_conf
     struct server_telemetry *t = mem_calloc(1, sizeof(*t));
     t->config = *config;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    cond_init(&t->wake);
     return t;
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -539,11 +540,8 @@ static void *run_writer(void *arg)
         bool stop = wal->stopping && !wal->first, woken = true;
         if (!wal->first && !stop) {
             bool due = wal->health.code || (wal->file && wal->file_synced < wal->file_size);
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec += RETRY_NS / NS_PER_SEC;
             woken = !due ? !pthread_cond_wait(&wal->staged_cond, &wal->lock)
-                         : !pthread_cond_timedwait(&wal->staged_cond, &wal->lock, &until);
+                         : cond_wait_for(&wal->staged_cond, &wal->lock, RETRY_NS);
         }
         pthread_mutex_unlock(&wal->lock);
         if (stop)
@@ -582,7 +580,7 @@ int store_wal_open(struct os *os, const struct store_wal_config *config, uint64_
     if (!wal->config.staged_max)
         wal->config.staged_max = STAGED_DEFAULT;
     pthread_mutex_init(&wal->lock, NULL);
-    pthread_cond_init(&wal->staged_cond, NULL);
+    cond_init(&wal->staged_cond);
     pthread_cond_init(&wal->room_cond, NULL);
     *replay = (struct store_wal_replay){0};
     struct replay to = {fn, ctx, replay, config->replay_done, 0};

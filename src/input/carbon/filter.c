@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/cond.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "input/carbon/aggregate.h"
@@ -89,10 +90,7 @@ static void *run(void *arg)
     struct input_carbon_filter *f = arg;
     pthread_mutex_lock(&f->lock);
     while (!f->stopping) {
-        struct timespec at;
-        clock_gettime(CLOCK_REALTIME, &at);
-        at.tv_sec++;
-        pthread_cond_timedwait(&f->cond, &f->lock, &at);
+        (void)cond_wait_for(&f->cond, &f->lock, NS_PER_SEC);
         if (f->stopping)
             break;
         pthread_mutex_unlock(&f->lock);
@@ -125,7 +123,7 @@ int input_carbon_filter_new(const struct input_env *env,
     f->aggregator = carbon_aggregator_new(
         config->aggregates_max ? config->aggregates_max : AGGREGATES_MAX, VALUES_MAX);
     pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->cond, NULL);
+    cond_init(&f->cond);
     counter_register(counters, ARRAY_LEN(counters));
     pthread_mutex_lock(&f->lock);
     start_thread(f);
