@@ -87,7 +87,7 @@ function Nav() {
     const el = bar.current;
     const on = el?.querySelector<HTMLElement>('[aria-current]');
     if (el && on) el.scrollLeft = on.offsetLeft - el.offsetLeft - (el.clientWidth - on.offsetWidth) / 2;
-  }, [here]);
+  }, [here, doors.value]);
   return (
     <nav class="nav" aria-label="Pages" ref={bar}>
       {PAGES.filter((p) => !p.unlisted && (!p.needs || doors.value.has(p.needs))).map((p) => (

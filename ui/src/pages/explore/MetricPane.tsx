@@ -217,7 +217,7 @@ const STARTERS: [string, string][] = [
 function Start({ onPick }: { onPick: (expr: string) => void }) {
   return (
     <section class="ex-start">
-      <h3>Start from one of these, from the metrics on the left, or just type</h3>
+      <h3>Start from one of these, from all metrics, or just type</h3>
       <div class="starters">
         {STARTERS.map(([name, expr]) => (
           <button type="button" class="starter card" key={name} onClick={() => onPick(expr)}>
@@ -227,7 +227,7 @@ function Start({ onPick }: { onPick: (expr: string) => void }) {
         ))}
       </div>
       <p class="dim">
-        {format(history_.value.length)} queries in the history · Enter runs, Alt+Enter makes a new line, Ctrl+Space completes
+        {history_.value.length === 0 ? 'Nothing' : format(history_.value.length)} in the history · Enter runs, Alt+Enter makes a new line, Ctrl+Space completes
       </p>
     </section>
   );
