@@ -174,7 +174,7 @@ async function lokiTarget(t: Target, c: TargetContext): Promise<TargetAnswer> {
     const lines = !isMetric(expr);
     // One request for all panels, where the server takes LogQL there; it gives lines newest first.
     if (!(lines && (forward || instant)) && (await languages()).has('logql')) {
-      const grid = gridFor(c.fromMs, c.toMs, stepMs);
+      const grid = gridFor(c.fromMs, t['coversEnd'] ? c.toMs + stepMs - 1 : c.toMs, stepMs);
       const base = { lang: 'logql', query: expr, named: c.named, fromMs: c.fromMs, toMs: c.toMs };
       const a = await ask(
         lines

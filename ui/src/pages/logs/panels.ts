@@ -20,6 +20,8 @@ interface Asked {
   expr: string;
 }
 
+/** Each bar counts the step before its time. The last one begins before the range's end and ends after it (coversEnd), so that what has just
+ * come is counted. */
 export function volumePanel(list: Asked[]): Panel {
   return {
     id: 1,
@@ -27,7 +29,7 @@ export function volumePanel(list: Asked[]): Panel {
     title: 'Lines',
     gridPos: { x: 0, y: 0, w: 24, h: 5 },
     datasource: SOURCE,
-    targets: list.map((q) => ({ refId: q.refId, expr: volumeQuery(q.expr), legendFormat: `${list.length > 1 ? `${q.refId} ` : ''}{{detected_level}}`, datasource: SOURCE })),
+    targets: list.map((q) => ({ refId: q.refId, expr: volumeQuery(q.expr), legendFormat: `${list.length > 1 ? `${q.refId} ` : ''}{{detected_level}}`, datasource: SOURCE, coversEnd: true })),
     maxDataPoints: 100,
     fieldConfig: {
       defaults: { unit: 'short', custom: { drawStyle: 'bars', barWidthFactor: 0.9, barAlignment: -1, fillOpacity: 80, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } } },
