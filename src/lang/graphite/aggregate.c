@@ -437,20 +437,25 @@ static void unite_slot(void *ctx, size_t slot, double *v)
                                              : graphite_aggregate(u->agg, v, series);
 }
 
-static int unite(struct graphite_run *x, struct uniting *u)
+bool graphite__adds_up(enum graphite_agg agg)
 {
-    size_t count = u->rows->count;
-    switch (u->agg) {
+    switch (agg) {
     case GRAPHITE_SUM:
     case GRAPHITE_AVERAGE:
     case GRAPHITE_AVG_ZERO:
     case GRAPHITE_MIN:
     case GRAPHITE_MAX:
     case GRAPHITE_COUNT:
-    case GRAPHITE_RANGE:
-    case GRAPHITE_STDDEV: break;
-    default: return graphite__across(x, u->rows, unite_slot, u);
+    case GRAPHITE_RANGE: return true;
+    default: return false;
     }
+}
+
+static int unite(struct graphite_run *x, struct uniting *u)
+{
+    size_t count = u->rows->count;
+    if (!graphite__adds_up(u->agg) && u->agg != GRAPHITE_STDDEV)
+        return graphite__across(x, u->rows, unite_slot, u);
     u->counts = arena_calloc(x->arena, count + 1, sizeof(*u->counts));
     u->beside = graphite__column(x, count);
     return u->beside ? graphite__share(x, count, graphite__slots_each(x, count), unite_rows, u)

@@ -179,6 +179,8 @@ struct slice graphite__text(struct graphite_run *x, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* As Python's str() of the argument. */
 struct slice graphite__str(struct graphite_run *x, const struct graphite__value *v);
+/* Of a slot by what is added up as values come, none of them held: what a plan can do. */
+bool graphite__adds_up(enum graphite_agg agg);
 
 /* --- many series --- */
 /* Series at one step with one start and end, consolidated by their own functions; the rows are

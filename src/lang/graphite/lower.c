@@ -64,20 +64,6 @@ struct lowering {
 
 /* --- what can be lowered --- */
 
-static bool aggregation_known(enum graphite_agg agg)
-{
-    switch (agg) {
-    case GRAPHITE_SUM:
-    case GRAPHITE_AVERAGE:
-    case GRAPHITE_AVG_ZERO:
-    case GRAPHITE_MIN:
-    case GRAPHITE_MAX:
-    case GRAPHITE_COUNT:
-    case GRAPHITE_RANGE: return true;
-    default: return false;
-    }
-}
-
 static bool is_fetch(const struct graphite_ast *n)
 {
     return n->kind == GRAPHITE_AST_PATH
@@ -90,7 +76,7 @@ static bool take_aggregation(struct lowering *l, struct slice name)
     if (slice_ends_with(name, SLICE("Series")))
         name.len -= 6;
     l->name = name;
-    return graphite_agg_parse(name, &l->agg) && aggregation_known(l->agg);
+    return graphite_agg_parse(name, &l->agg) && graphite__adds_up(l->agg);
 }
 
 /* The callback of groupByNode and its kin. */
@@ -105,7 +91,7 @@ static bool take_callback(struct lowering *l, const struct graphite_ast *n)
         return false;
     l->agg = (enum graphite_agg)fn->detail;
     l->name = slice_cstr(l->agg == GRAPHITE_RANGE ? "rangeOf" : graphite_agg_name(l->agg));
-    return aggregation_known(l->agg);
+    return graphite__adds_up(l->agg);
 }
 
 static bool take_nodes(struct lowering *l, const struct graphite_ast *n, size_t from, size_t to,
@@ -141,7 +127,7 @@ static bool take_call(struct lowering *l, const struct graphite__function *fn,
         l->agg = (enum graphite_agg)fn->detail;
         l->name = slice_cstr(l->agg == GRAPHITE_RANGE ? "rangeOf" : graphite_agg_name(l->agg));
         l->argument_count = args;
-        return aggregation_known(l->agg);
+        return graphite__adds_up(l->agg);
     }
     if (fn->run == graphite__fn_aggregate) {
         bool given = args == 3 && (n->args[2]->kind == GRAPHITE_AST_INT ||
@@ -175,7 +161,7 @@ static bool take_call(struct lowering *l, const struct graphite__function *fn,
     if (fn->detail >= 0) {
         l->agg = (enum graphite_agg)fn->detail;
         l->name = slice_cstr(graphite_agg_name(l->agg));
-        return aggregation_known(l->agg) && take_nodes(l, n, 1, args, true, false);
+        return graphite__adds_up(l->agg) && take_nodes(l, n, 1, args, true, false);
     }
     if (args < 2 || n->args[1]->kind != GRAPHITE_AST_STRING ||
         !take_aggregation(l, n->args[1]->text))
