@@ -7,19 +7,11 @@
 
 #include <cmocka.h>
 
-#include "base/hash.h"
+#include "../random.h"
 #include "data/histogram_math.h"
 
 #define BUCKETS 16
 #define ROUNDS  3000
-
-static uint64_t seed = 1;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 /* Counts of the buckets `begin` to begin + BUCKETS of both sides; 0 where there is none. */
 struct dense {

@@ -128,3 +128,22 @@ size_t answer_compare(const struct answer *want, const struct answer *got, unsig
     }
     return points;
 }
+
+size_t answer_three_ways(const char *text, const struct query_steps *steps,
+                         struct store_source *source, struct task_pool *pool, unsigned also)
+{
+    struct answer ways[3];
+    size_t points = 0;
+    for (int way = 0; way < 3; way++) {
+        const struct query_env env = {.source = source,
+                                      .tenant = SLICE("default"),
+                                      .pool = way == 2 ? pool : NULL,
+                                      .plain = way == 0};
+        answer_ask(&ways[way], text, steps, &env);
+        if (way)
+            points += answer_compare(&ways[0], &ways[way], also);
+    }
+    for (int way = 0; way < 3; way++)
+        answer_free(&ways[way]);
+    return points;
+}

@@ -38,4 +38,9 @@ enum {
  */
 size_t answer_compare(const struct answer *want, const struct answer *got, unsigned also);
 
+/* The query answered the plain way, the fast one, and by the threads of `pool`: all the same, in
+ * what `also` says too. Gives the number of points compared. */
+size_t answer_three_ways(const char *text, const struct query_steps *steps,
+                         struct store_source *source, struct task_pool *pool, unsigned also);
+
 #endif

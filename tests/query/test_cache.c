@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../random.h"
 #include "answers.h"
 #include "base/counter.h"
 #include "base/mem.h"
@@ -18,14 +19,6 @@
 #define T0     (INT64_C(1700000000) * NS_PER_SEC)
 #define ROUNDS 300
 #define SERIES 12
-
-static uint64_t seed = 7;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 static const struct promql_options options = {.experimental = true};
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../random.h"
 #include "answers.h"
 #include "base/mem.h"
 #include "lang/promql/promql.h"
@@ -19,14 +20,6 @@
 #define START_NS (INT64_C(1700000000) * NS_PER_SEC)
 #define ROUNDS   60 /* sets of series */
 #define ASKED    12 /* queries of each */
-
-static uint64_t seed = 1;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 static double unit(void)
 {
@@ -154,23 +147,12 @@ static void fast_is_plain(void **state)
         fill(m);
         for (int i = 0; i < ASKED; i++) {
             char text[600];
-            struct answer ways[3]; /* plain, fast, by several threads */
             struct query_steps steps = {
                 .start_ns = START_NS + ((int64_t)(rnd() % 1000) - 300) * NS_PER_SEC,
                 .step_ns = (1 + (int64_t)(rnd() % 120)) * NS_PER_SEC / (1 + (int64_t)(rnd() % 3))};
             steps.end_ns = steps.start_ns + steps.step_ns * (int64_t)(rnd() % 90);
             ask(text, sizeof(text));
-            for (int way = 0; way < 3; way++) {
-                const struct query_env env = {.source = source,
-                                              .tenant = SLICE("default"),
-                                              .pool = way == 2 ? pool : NULL,
-                                              .plain = way == 0};
-                answer_ask(&ways[way], text, &steps, &env);
-                if (way)
-                    answer_compare(&ways[0], &ways[way], ANSWER_SAMPLES | ANSWER_MAY_FAIL);
-            }
-            for (int way = 0; way < 3; way++)
-                answer_free(&ways[way]);
+            answer_three_ways(text, &steps, source, pool, ANSWER_SAMPLES | ANSWER_MAY_FAIL);
         }
     }
     os_pool_free(pool);

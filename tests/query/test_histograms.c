@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "../random.h"
 #include "answers.h"
-#include "base/hash.h"
 #include "data/histogram.h"
 #include "data/metric_batch.h"
 #include "os/pool.h"
@@ -18,14 +18,6 @@
 #define ROUNDS   14 /* sets of series */
 #define ASKED    12 /* queries of each */
 #define BUCKETS  12
-
-static uint64_t seed = 1;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 /* A histogram that goes on from sample to sample, and now and then begins anew or changes its
  * layout. */

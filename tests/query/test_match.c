@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "../random.h"
 #include "answers.h"
-#include "base/hash.h"
 #include "data/labels.h"
 #include "data/metric_batch.h"
 #include "store/memory.h"
@@ -17,14 +17,6 @@
 #define STEPS    24
 #define ROUNDS   40 /* sets of series */
 #define ASKED    25 /* queries of each */
-
-static uint64_t seed = 1;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 /* Series of a group and a number, whose label `is` changes from time to time; now and then there
  * are two of them for a while, which some operators refuse. */

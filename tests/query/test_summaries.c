@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../random.h"
 #include "answers.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
@@ -24,14 +25,6 @@
 #define SERIES   24
 #define ROUNDS   6
 #define ASKED    60
-
-static uint64_t seed = 7;
-
-static uint64_t rnd(void)
-{
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    return hash_u64(seed);
-}
 
 static double unit(void)
 {
@@ -176,23 +169,12 @@ static void compare_many(struct world *w, struct task_pool *pool)
     for (int i = 0; i < ASKED; i++) {
         static const int64_t by[] = {7, 600, 3600, 6 * 3600, 86400};
         char text[600];
-        struct answer ways[3]; /* plain, fast, by several threads */
         struct query_steps steps = {.step_ns = ANY(by) * NS_PER_SEC};
         steps.start_ns = w->now_ns - (int64_t)(rnd() % (5 * 86400)) * NS_PER_SEC +
                          (rnd() % 2 ? (int64_t)(rnd() % NS_PER_SEC) : 0);
         steps.end_ns = steps.start_ns + (rnd() % 3 ? (int64_t)(rnd() % 12) * steps.step_ns : 0);
         ask(text, sizeof(text));
-        for (int way = 0; way < 3; way++) {
-            const struct query_env env = {.source = source,
-                                          .tenant = SLICE("default"),
-                                          .pool = way == 2 ? pool : NULL,
-                                          .plain = way == 0};
-            answer_ask(&ways[way], text, &steps, &env);
-            if (way)
-                points += answer_compare(&ways[0], &ways[way], 0);
-        }
-        for (int way = 0; way < 3; way++)
-            answer_free(&ways[way]);
+        points += answer_three_ways(text, &steps, source, pool, 0);
     }
 }
 
