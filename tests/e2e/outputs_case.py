@@ -35,26 +35,6 @@ class Receiver:
         case.addCleanup(self.server.shutdown)
 
 
-class Lines:
-    """A TCP port that collects lines."""
-
-    def __init__(self, case, port=0):
-        self.server = socket.create_server(("127.0.0.1", port))
-        self.port, self.text = self.server.getsockname()[1], ""
-        threading.Thread(target=self.run, daemon=True).start()
-        case.addCleanup(self.server.close)
-
-    def run(self):
-        while True:
-            try:
-                conn, _ = self.server.accept()
-            except OSError:
-                return
-            with conn:
-                for part in iter(lambda: conn.recv(65536), b""):
-                    self.text += part.decode()
-
-
 class Case(pt.Case):
     def open(self, outputs, *sets, **kwargs):
         self.port = pt.free_port()

@@ -10,7 +10,8 @@ import urllib.parse
 import graphite_reference
 import prometheus_peer
 import pharos_test as pt
-from outputs_case import Case, Lines, Receiver
+from line_receiver import Lines
+from outputs_case import Case, Receiver
 
 INFLUX = """reporting-enabled = false
 bind-address = "127.0.0.1:{rpc}"

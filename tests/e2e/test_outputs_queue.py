@@ -4,7 +4,8 @@ import socket
 import time
 
 import pharos_test as pt
-from outputs_case import Case, Lines, Receiver
+from line_receiver import Lines
+from outputs_case import Case, Receiver
 
 
 class Queue(Case):

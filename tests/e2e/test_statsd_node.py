@@ -9,6 +9,7 @@ import time
 import npm_clients
 import pharos_test as pt
 import test_statsd_npm
+from line_receiver import Carbon
 from test_statsd_npm import OWN, sort_tags
 
 CONFIG = """/* StatsD */
@@ -26,31 +27,6 @@ CONFIG = """/* StatsD */
 }
 """
 PACKETS = test_statsd_npm.PACKETS + ["none:5|ms", "a/b c:1|c|#x:z/w"]
-
-
-class Carbon:
-    """Graphite's lines as they come: {timestamp: {path: value}}."""
-
-    def __init__(self, case):
-        self.flushes = {}
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-        case.addCleanup(self.server.close)
-
-    def run(self):
-        while True:
-            try:
-                conn, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.read, args=(conn,), daemon=True).start()
-
-    def read(self, conn):
-        with conn, conn.makefile("r") as lines:
-            for line in lines:
-                path, value, ts = line.rsplit(" ", 2)
-                self.flushes.setdefault(int(ts), {})[path] = float(value)
 
 
 class Base(pt.Case):

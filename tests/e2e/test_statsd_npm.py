@@ -6,11 +6,11 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 import npm_clients
 import pharos_test as pt
+from line_receiver import Carbon
 
 # What differs and why: figures about a daemon's own work, not about what was sent.
 OWN = ("graphiteStats.", "processing_time", "timestamp_lag", "numStats")
@@ -28,31 +28,6 @@ PACKETS = [
     "bad", "a|c", "a:", "a:|c", "a:1", "a:NaN|c", "a:abc|c", "a:1|c|@-1", "a:1|c|@x", "a:-5|ms",
     "m:1:2:3|c", "_e{5,4}:Title|Text", "_sc|svc|0", "x:1|c|T1656581400",
 ]
-
-
-class Carbon:
-    """Collects Graphite's lines: {timestamp: {path: value}}."""
-
-    def __init__(self, case):
-        self.flushes = {}
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-        case.addCleanup(self.server.close)
-
-    def run(self):
-        while True:
-            try:
-                conn, _ = self.server.accept()
-            except OSError:
-                return
-            with conn:
-                text = b"".join(iter(lambda: conn.recv(65536), b"")).decode()
-            rows = {}
-            for line in text.splitlines():
-                path, value, ts = line.rsplit(" ", 2)
-                rows[path] = float(value)
-            self.flushes[int(ts)] = rows
 
 
 class Npm(pt.Case):
@@ -146,7 +121,7 @@ class Npm(pt.Case):
                      if float(t) >= since and f.get(received) == len(PACKETS)), None)
 
     def compare(self, received, sets, graphite):
-        carbon = Carbon(self)
+        carbon = Carbon(self, whole=True)
         port = self.node_daemon(carbon, graphite)
         self.open("statsd.flush_interval=1s", "statsd.parser=node", "statsd.names=graphite",
                   "statsd.percentiles=90, 50, -20", *sets)
